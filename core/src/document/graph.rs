@@ -1,0 +1,199 @@
+//! The operation graph of one document and the handbook's walk over it (DO1–D10, R4).
+//!
+//! Nodes are kept in ascending order of their ids, so a node's rank stands for its id, and lists of
+//! children ascend by themselves. Which operations belong to the document is the caller's to know.
+
+use crate::reason::{Reason, Refusal};
+use crate::types::{DocumentViewId, OperationId};
+use crate::wire::Operation;
+
+/// Operations of one document, connected to its CREATE.
+#[derive(Debug)]
+pub struct Graph<'a, V> {
+    /// Ascending by id.
+    nodes: Vec<(OperationId, &'a Operation<V>)>,
+    /// Ranks of the operations made on top of each, ascending.
+    children: Vec<Vec<usize>>,
+    /// How many operations each was made on top of.
+    parents: Vec<usize>,
+    root: usize,
+}
+
+impl<'a, V> Graph<'a, V> {
+    /// Connects the operations of one document, given in any order.
+    pub fn build(
+        operations: impl IntoIterator<Item = (OperationId, &'a Operation<V>)>,
+    ) -> Result<Self, GraphError> {
+        let mut nodes: Vec<_> = operations.into_iter().collect();
+        nodes.sort_unstable_by_key(|(id, _)| *id);
+        if let Some(pair) = nodes.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(GraphError::OperationDuplicate(pair[0].0));
+        }
+        let root = find_root(&nodes)?;
+        let schema_id = nodes[root].1.schema_id();
+
+        let mut children = vec![Vec::new(); nodes.len()];
+        let mut parents = vec![0; nodes.len()];
+        for (rank, (id, operation)) in nodes.iter().enumerate() {
+            if operation.schema_id() != schema_id {
+                return Err(GraphError::SchemaMismatch(*id));
+            }
+            let previous = operation.previous().map_or(&[][..], DocumentViewId::ids);
+            parents[rank] = previous.len();
+            for parent in previous {
+                //= DO3: an operation refers only to operations of the same graph
+                let parent = rank_of(&nodes, *parent).ok_or(GraphError::PreviousNotFound {
+                    operation: *id,
+                    previous: *parent,
+                })?;
+                children[parent].push(rank);
+            }
+        }
+        Ok(Self {
+            nodes,
+            children,
+            parents,
+            root,
+        })
+    }
+
+    /// The operations in the order in which they apply: depth first from the CREATE, the child with
+    /// the lowest id first, each once and after everything it was made on top of.
+    pub fn walk(&self) -> Result<Vec<(OperationId, &'a Operation<V>)>, GraphError> {
+        let mut waiting_for = self.parents.clone();
+        let mut sorted = Vec::with_capacity(self.nodes.len());
+        // Each level remembers which of its node's children comes next.
+        let mut stack = vec![(self.root, 0)];
+        self.emit(self.root, &mut waiting_for, &mut sorted);
+        while let Some((rank, next)) = stack.last_mut() {
+            let Some(&child) = self.children[*rank].get(*next) else {
+                stack.pop();
+                continue;
+            };
+            *next += 1;
+            //= R4: a child is visited once all its previous are; the last of them gets to it
+            if waiting_for[child] == 0 {
+                self.emit(child, &mut waiting_for, &mut sorted);
+                stack.push((child, 0));
+            }
+        }
+        //= DO2: no operation refers to itself, directly or indirectly
+        if sorted.len() < self.nodes.len() {
+            Err(GraphError::Cycle)
+        } else {
+            Ok(sorted)
+        }
+    }
+
+    /// Marks a node as visited. It then waits for more than there is, so that it is visited once.
+    fn emit(
+        &self,
+        rank: usize,
+        waiting_for: &mut [usize],
+        sorted: &mut Vec<(OperationId, &'a Operation<V>)>,
+    ) {
+        waiting_for[rank] = usize::MAX;
+        for child in &self.children[rank] {
+            waiting_for[*child] = waiting_for[*child].saturating_sub(1);
+        }
+        sorted.push(self.nodes[rank]);
+    }
+
+    /// The operations that nothing was made on top of, as view id (DV1).
+    pub fn tips(&self) -> Option<DocumentViewId> {
+        let tips = self
+            .nodes
+            .iter()
+            .zip(&self.children)
+            .filter(|(_, children)| children.is_empty());
+        DocumentViewId::from_tips(tips.map(|((id, _), _)| *id))
+    }
+
+    /// The part of the graph that an earlier view saw: its operations and all their ancestors.
+    ///
+    /// Each operation is looked at once, however many paths lead to it.
+    pub fn at_view(&self, view_id: &DocumentViewId) -> Result<Self, GraphError> {
+        let mut kept = vec![false; self.nodes.len()];
+        let mut open = view_id.ids().to_vec();
+        while let Some(id) = open.pop() {
+            let rank = rank_of(&self.nodes, id).ok_or(GraphError::ViewNotFound(id))?;
+            if !std::mem::replace(&mut kept[rank], true) {
+                open.extend(
+                    self.nodes[rank]
+                        .1
+                        .previous()
+                        .map_or(&[][..], DocumentViewId::ids),
+                );
+            }
+        }
+        let kept = self
+            .nodes
+            .iter()
+            .zip(kept)
+            .filter_map(|(node, kept)| kept.then_some(*node));
+        Self::build(kept)
+    }
+}
+
+fn rank_of<V>(nodes: &[(OperationId, &Operation<V>)], id: OperationId) -> Option<usize> {
+    nodes.binary_search_by_key(&id, |(id, _)| *id).ok()
+}
+
+/// Finds the one CREATE (DO1).
+fn find_root<V>(nodes: &[(OperationId, &Operation<V>)]) -> Result<usize, GraphError> {
+    let mut creates = nodes
+        .iter()
+        .enumerate()
+        .filter(|(_, (_, op))| op.previous().is_none());
+    let (root, _) = creates.next().ok_or(GraphError::CreateMissing)?;
+    match creates.next() {
+        Some((_, (id, _))) => Err(GraphError::CreateDuplicate(*id)),
+        None => Ok(root),
+    }
+}
+
+/// Why operations do not make up a document. (Peer, Caller)
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GraphError {
+    /// No CREATE among the operations.
+    #[error("no CREATE begins the document")]
+    CreateMissing,
+    /// A second CREATE.
+    #[error("{0} is a second CREATE")]
+    CreateDuplicate(OperationId),
+    /// An operation was given twice.
+    #[error("{0} is given twice")]
+    OperationDuplicate(OperationId),
+    /// An operation refers to one that is not there.
+    #[error("{operation} refers to {previous}, which is not part of the document")]
+    PreviousNotFound {
+        /// The referring operation.
+        operation: OperationId,
+        /// The operation it refers to.
+        previous: OperationId,
+    },
+    /// An operation follows another schema than the CREATE.
+    #[error("{0} follows another schema than its document")]
+    SchemaMismatch(OperationId),
+    /// Operations refer to each other in a circle.
+    #[error("operations refer to each other in a circle")]
+    Cycle,
+    /// A view names an operation that is not there.
+    #[error("{0} is not part of the document")]
+    ViewNotFound(OperationId),
+}
+
+impl Refusal for GraphError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::CreateMissing => Reason::CreateMissing,
+            Self::CreateDuplicate(_) => Reason::CreateDuplicate,
+            Self::OperationDuplicate(_) => Reason::OperationDuplicate,
+            Self::PreviousNotFound { .. } => Reason::PreviousNotFound,
+            Self::SchemaMismatch(_) => Reason::DocumentSchemaMismatch,
+            Self::Cycle => Reason::GraphCycle,
+            Self::ViewNotFound(_) => Reason::ViewNotFound,
+        }
+    }
+}

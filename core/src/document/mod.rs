@@ -1,0 +1,9 @@
+//! Documents: the graph of operations, the order in which they apply, and the state they lead to.
+//!
+//! A pure function of the set of operations; in which order they arrived never matters.
+
+mod graph;
+mod reduce;
+
+pub use graph::{Graph, GraphError};
+pub use reduce::{Document, Field};

@@ -1,0 +1,31 @@
+//! The domain's nouns as newtypes that cannot hold a bad value.
+//!
+//! Ids and hashes are small `Copy` values; hex exists only where text is read or written.
+
+mod hash;
+mod ids;
+mod key;
+mod log;
+mod schema;
+mod schema_id;
+mod value;
+
+pub use hash::{Hash, HashError};
+pub use ids::{DocumentId, DocumentViewId, OperationId, ViewIdError};
+pub use key::{KeyError, KeyPair, PublicKey, Signature, SignatureError};
+pub use log::{LogId, NumberError, SeqNum};
+pub(crate) use schema::check_description;
+pub use schema::{FieldType, FieldTypeError, Schema, SchemaError};
+pub use schema_id::{FieldName, SchemaId, SchemaIdError, SchemaName, SystemSchema};
+pub use value::{PlainValue, Value};
+
+use crate::reason::Reason;
+
+/// Decodes lowercase hex, as ids are written (R13).
+pub(crate) fn decode_lowercase_hex(text: &str) -> Result<Vec<u8>, Reason> {
+    let bytes = hex::decode(text).map_err(|_| Reason::InvalidHex)?;
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(Reason::UppercaseHex);
+    }
+    Ok(bytes)
+}

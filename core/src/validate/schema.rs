@@ -1,0 +1,55 @@
+//! Building an application schema from the views of its definition (SC1–SC4).
+//!
+//! Collecting the views, and waiting for those still missing, is the engine's work.
+
+use std::collections::BTreeMap;
+
+use crate::types::{DocumentViewId, FieldName, FieldType, Schema, SchemaError, SchemaId, Value};
+use crate::wire::Fields;
+
+/// Makes the schema that a `schema_definition_v1` view and its field views define.
+///
+/// `field_views` holds exactly the views that the definition's `fields` names.
+pub fn build_schema(
+    view_id: &DocumentViewId,
+    definition: &Fields<Value>,
+    field_views: &BTreeMap<DocumentViewId, Fields<Value>>,
+) -> Result<Schema, SchemaError> {
+    let name = text(definition, "name")?
+        .parse()
+        .map_err(SchemaError::Name)?;
+    let description = text(definition, "description")?.to_owned();
+    let Some(Value::PinnedRelationList(listed)) = definition.get("fields") else {
+        return Err(SchemaError::Definition("fields"));
+    };
+    if !field_views.keys().all(|view| listed.contains(view)) {
+        return Err(SchemaError::Fields);
+    }
+    let fields = listed
+        .iter()
+        .map(|view| build_field(field_views.get(view).ok_or(SchemaError::Fields)?))
+        .collect::<Result<Vec<_>, _>>()?;
+
+    let id = SchemaId::Application {
+        name,
+        view_id: view_id.clone(),
+    };
+    Schema::new(id, description, fields)
+}
+
+fn build_field(view: &Fields<Value>) -> Result<(FieldName, FieldType), SchemaError> {
+    let name: FieldName = text(view, "name")?
+        .parse()
+        .map_err(SchemaError::FieldName)?;
+    let field_type = text(view, "type")?
+        .parse()
+        .map_err(|error| SchemaError::FieldType(name.clone(), error))?;
+    Ok((name, field_type))
+}
+
+fn text<'a>(view: &'a Fields<Value>, name: &'static str) -> Result<&'a str, SchemaError> {
+    match view.get(name) {
+        Some(Value::Str(text)) => Ok(text),
+        _ => Err(SchemaError::Definition(name)),
+    }
+}

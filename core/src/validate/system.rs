@@ -1,0 +1,113 @@
+//! The extra rules of the four system schemas, checked for whichever fields an operation gives.
+//!
+//! Whether the pieces of a blob exist and add up is for the node to see.
+
+use super::ValidationError;
+use crate::limits::{BLOB_PIECE_SIZE_MAX, SCHEMA_FIELDS_MAX};
+use crate::types::{
+    FieldName, FieldType, SchemaError, SchemaName, SystemSchema, Value, check_description,
+};
+use crate::wire::Fields;
+
+/// Checks the fields of an operation that already have the right types.
+pub(super) fn check_fields(
+    schema: SystemSchema,
+    fields: &Fields<Value>,
+) -> Result<(), ValidationError> {
+    fields
+        .iter()
+        .try_for_each(|(name, value)| check_field(schema, name, value))
+}
+
+fn check_field(schema: SystemSchema, name: &str, value: &Value) -> Result<(), ValidationError> {
+    use SystemSchema::{Blob, BlobPiece, SchemaDefinition, SchemaFieldDefinition};
+    match (schema, name, value) {
+        (SchemaDefinition, "name", Value::Str(name)) => {
+            name.parse::<SchemaName>()?;
+        }
+        (SchemaDefinition, "description", Value::Str(text)) => check_description(text)?,
+        //= SC3: at most 1024 fields; none yet is allowed while the definition is being written
+        (SchemaDefinition, "fields", Value::PinnedRelationList(views))
+            if views.len() > SCHEMA_FIELDS_MAX =>
+        {
+            return Err(SchemaError::FieldCount(views.len()).into());
+        }
+        (SchemaFieldDefinition, "name", Value::Str(name)) => {
+            name.parse::<FieldName>()?;
+        }
+        (SchemaFieldDefinition, "type", Value::Str(text)) => {
+            text.parse::<FieldType>()
+                .map_err(|_| ValidationError::FieldType)?;
+        }
+        //= R19: a blob has pieces and no negative length
+        (Blob, "length", Value::Int(length)) if *length < 0 => {
+            return Err(ValidationError::BlobLength(*length));
+        }
+        (Blob, "mime_type", Value::Str(text)) if !is_mime_type(text) => {
+            return Err(ValidationError::BlobMimeType);
+        }
+        (Blob, "pieces", Value::PinnedRelationList(views)) if views.is_empty() => {
+            return Err(ValidationError::BlobPieces);
+        }
+        (BlobPiece, "data", Value::Bytes(data)) if data.len() > BLOB_PIECE_SIZE_MAX => {
+            return Err(ValidationError::BlobPieceSize(data.len()));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Whether the handbook's expression for MIME types matches:
+/// `^[a-z-]{1,12}/(([a-z0-9]{1,18})[.|+|-]){0,6}[a-z0-9]{1,16}$`.
+fn is_mime_type(text: &str) -> bool {
+    let Some((kind, subtype)) = text.split_once('/') else {
+        return false;
+    };
+    let kind_fits = (1..=12).contains(&kind.len())
+        && kind
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+
+    let mut parts: Vec<&str> = subtype.split(['.', '|', '+', '-']).collect();
+    let last = parts.pop().unwrap_or_default();
+    let part_fits = |part: &str, max: usize| {
+        (1..=max).contains(&part.len())
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    kind_fits
+        && parts.len() <= 6
+        && parts.iter().all(|part| part_fits(part, 18))
+        && part_fits(last, 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mime_types_follow_the_expression() {
+        for good in [
+            "text/plain",
+            "image/svg+xml",
+            "application/vnd.a.b-c",
+            "text/a|b",
+        ] {
+            assert!(is_mime_type(good), "{good}");
+        }
+        for bad in [
+            "",
+            "text",
+            "/plain",
+            "text/",
+            "Text/plain",
+            "text/plain; charset=utf-8",
+        ] {
+            assert!(!is_mime_type(bad), "{bad}");
+        }
+        assert!(!is_mime_type("text/x_y"));
+        assert!(!is_mime_type("text/plain."));
+        assert!(!is_mime_type("text/a.b.c.d.e.f.g.h"));
+    }
+}

@@ -1,0 +1,511 @@
+//! Replication messages: CBOR arrays, back to back on a stream.
+//!
+//! The five messages of the deployed protocol, and one of grove's own for entries whose payload was
+//! deleted (R31), which is only ever sent to peers that speak grove. What a message means for a
+//! session is decided in `session`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cbor::{CborError, Decoder, Encoder, Item};
+use crate::limits::MESSAGE_SIZE_MAX;
+use crate::reason::{Reason, Refusal};
+use crate::types::{
+    DocumentId, Hash, HashError, KeyError, LogId, PublicKey, SchemaId, SchemaIdError, SeqNum,
+};
+
+const ANNOUNCE: u64 = 0;
+const SYNC_REQUEST: u64 = 1;
+const ENTRY: u64 = 2;
+const SYNC_DONE: u64 = 3;
+const HAVE: u64 = 10;
+const SKELETON: u64 = 12;
+
+/// Schema ids in the order of replication messages.
+pub type SchemaSet = BTreeSet<SchemaId>;
+
+/// Per author and log the highest sequence number held.
+pub type Heights = BTreeMap<PublicKey, BTreeMap<LogId, SeqNum>>;
+
+/// One replication message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// Which schemas the sender is interested in; a later timestamp replaces an earlier one.
+    Announce {
+        /// Protocol version; 1.
+        version: u64,
+        /// Seconds, strictly greater than in the announcement before.
+        timestamp: u64,
+        /// The schemas; may be empty.
+        schemas: SchemaSet,
+    },
+    /// Asks for a session about these schemas.
+    SyncRequest {
+        /// Session id, chosen by the sender.
+        session: u64,
+        /// 0 is log height, the only mode.
+        mode: u64,
+        /// The schemas; not empty.
+        schemas: SchemaSet,
+    },
+    /// One entry with its operation.
+    Entry {
+        /// Session id.
+        session: u64,
+        /// Bytes of the entry.
+        entry: Vec<u8>,
+        /// Bytes of the operation; `None` stands for the missing fourth item some peers send.
+        payload: Option<Vec<u8>>,
+    },
+    /// The sender has nothing more to send in this session.
+    SyncDone {
+        /// Session id.
+        session: u64,
+        /// Whether new entries will follow; unused.
+        live: bool,
+    },
+    /// The heights of the sender's logs.
+    Have {
+        /// Session id.
+        session: u64,
+        /// Height per author and log.
+        heights: Heights,
+    },
+    /// grove only: an entry whose operation was deleted with its document.
+    Skeleton {
+        /// Session id.
+        session: u64,
+        /// Bytes of the entry.
+        entry: Vec<u8>,
+        /// Schema of the deleted document.
+        schema: SchemaId,
+        /// The deleted document.
+        document: DocumentId,
+    },
+}
+
+impl Message {
+    /// The message's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Encoder::new();
+        match self {
+            Self::Announce {
+                version,
+                timestamp,
+                schemas,
+            } => {
+                out.array(4)
+                    .unsigned(ANNOUNCE)
+                    .unsigned(*version)
+                    .unsigned(*timestamp);
+                encode_schemas(schemas, &mut out);
+            }
+            Self::SyncRequest {
+                session,
+                mode,
+                schemas,
+            } => {
+                out.array(4)
+                    .unsigned(SYNC_REQUEST)
+                    .unsigned(*session)
+                    .unsigned(*mode);
+                encode_schemas(schemas, &mut out);
+            }
+            Self::Entry {
+                session,
+                entry,
+                payload,
+            } => {
+                out.array(3 + usize::from(payload.is_some()));
+                out.unsigned(ENTRY).unsigned(*session).bytes(entry);
+                if let Some(payload) = payload {
+                    out.bytes(payload);
+                }
+            }
+            Self::SyncDone { session, live } => {
+                out.array(3)
+                    .unsigned(SYNC_DONE)
+                    .unsigned(*session)
+                    .bool(*live);
+            }
+            Self::Have { session, heights } => {
+                out.array(3).unsigned(HAVE).unsigned(*session);
+                encode_heights(heights, &mut out);
+            }
+            Self::Skeleton {
+                session,
+                entry,
+                schema,
+                document,
+            } => {
+                out.array(5)
+                    .unsigned(SKELETON)
+                    .unsigned(*session)
+                    .bytes(entry);
+                out.text(&schema.to_string())
+                    .bytes(&document.hash().to_bytes());
+            }
+        }
+        out.into_bytes()
+    }
+
+    /// Reads the message at the start of a stream's buffer and says how many bytes it took; `None`
+    /// while it is not all there yet.
+    ///
+    /// A buffer that holds [`MESSAGE_SIZE_MAX`] bytes without a whole message is refused.
+    pub fn decode_prefix(buffer: &[u8]) -> Result<Option<(Self, usize)>, MessageError> {
+        let mut reader = Reader {
+            decoder: Decoder::new(buffer),
+        };
+        match reader.message() {
+            Ok(message) => Ok(Some((message, buffer.len() - reader.decoder.remaining()))),
+            Err(MessageError::Cbor(CborError::Truncated)) if buffer.len() < MESSAGE_SIZE_MAX => {
+                Ok(None)
+            }
+            Err(MessageError::Cbor(CborError::Truncated)) => Err(MessageError::TooLarge),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads a message from all of `bytes`.
+    pub fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
+        let mut reader = Reader {
+            decoder: Decoder::new(bytes),
+        };
+        let message = reader.message()?;
+        reader.decoder.finish()?;
+        Ok(message)
+    }
+}
+
+fn encode_schemas(schemas: &SchemaSet, out: &mut Encoder) {
+    out.array(schemas.len());
+    for schema in schemas {
+        out.text(&schema.to_string());
+    }
+}
+
+fn encode_heights(heights: &Heights, out: &mut Encoder) {
+    out.array(heights.len());
+    for (public_key, logs) in heights {
+        out.array(2).bytes(public_key.as_bytes()).array(logs.len());
+        for (log_id, seq_num) in logs {
+            out.array(2)
+                .unsigned(log_id.as_u64())
+                .unsigned(seq_num.as_u64());
+        }
+    }
+}
+
+struct Reader<'a> {
+    decoder: Decoder<'a>,
+}
+
+impl Reader<'_> {
+    fn message(&mut self) -> Result<Message, MessageError> {
+        let count = self.array()?;
+        let kind = self.unsigned()?;
+        let counts = match kind {
+            ANNOUNCE | SYNC_REQUEST => 4..=4,
+            ENTRY => 3..=4,
+            SYNC_DONE | HAVE => 3..=3,
+            SKELETON => 5..=5,
+            _ => return Err(MessageError::Kind(kind)),
+        };
+        if !counts.contains(&count) {
+            return Err(MessageError::ItemCount(count));
+        }
+        match kind {
+            ANNOUNCE => Ok(Message::Announce {
+                version: self.unsigned()?,
+                timestamp: self.unsigned()?,
+                schemas: self.schemas()?,
+            }),
+            SYNC_REQUEST => {
+                let (session, mode, schemas) =
+                    (self.unsigned()?, self.unsigned()?, self.schemas()?);
+                if schemas.is_empty() {
+                    return Err(MessageError::Set);
+                }
+                Ok(Message::SyncRequest {
+                    session,
+                    mode,
+                    schemas,
+                })
+            }
+            ENTRY => Ok(Message::Entry {
+                session: self.unsigned()?,
+                entry: self.bytes()?,
+                payload: if count == 4 {
+                    Some(self.bytes()?)
+                } else {
+                    None
+                },
+            }),
+            SYNC_DONE => Ok(Message::SyncDone {
+                session: self.unsigned()?,
+                live: self.bool()?,
+            }),
+            HAVE => Ok(Message::Have {
+                session: self.unsigned()?,
+                heights: self.heights()?,
+            }),
+            SKELETON => Ok(Message::Skeleton {
+                session: self.unsigned()?,
+                entry: self.bytes()?,
+                schema: self.schema()?,
+                document: Hash::from_bytes(&self.bytes()?)?.into(),
+            }),
+            _ => unreachable!("unknown kinds returned above"),
+        }
+    }
+
+    fn array(&mut self) -> Result<u64, MessageError> {
+        match self.decoder.item()? {
+            Item::Array(count) => Ok(count),
+            _ => Err(MessageError::Malformed),
+        }
+    }
+
+    fn unsigned(&mut self) -> Result<u64, MessageError> {
+        match self.decoder.item()? {
+            Item::Unsigned(number) => Ok(number),
+            _ => Err(MessageError::Malformed),
+        }
+    }
+
+    fn bool(&mut self) -> Result<bool, MessageError> {
+        match self.decoder.item()? {
+            Item::Bool(bool) => Ok(bool),
+            _ => Err(MessageError::Malformed),
+        }
+    }
+
+    fn bytes(&mut self) -> Result<Vec<u8>, MessageError> {
+        match self.decoder.item()? {
+            Item::Bytes(bytes) => Ok(bytes.to_vec()),
+            _ => Err(MessageError::Malformed),
+        }
+    }
+
+    fn schema(&mut self) -> Result<SchemaId, MessageError> {
+        match self.decoder.item()? {
+            Item::Text(text) => Ok(text.parse()?),
+            _ => Err(MessageError::Malformed),
+        }
+    }
+
+    fn schemas(&mut self) -> Result<SchemaSet, MessageError> {
+        let mut set = SchemaSet::new();
+        for _ in 0..self.array()? {
+            let schema = self.schema()?;
+            if set.last().is_some_and(|last| *last >= schema) {
+                return Err(MessageError::Set);
+            }
+            set.insert(schema);
+        }
+        Ok(set)
+    }
+
+    /// Reads heights. Deployed nodes send authors in no order, so only duplicates are refused.
+    fn heights(&mut self) -> Result<Heights, MessageError> {
+        let mut heights = Heights::new();
+        for _ in 0..self.array()? {
+            self.pair()?;
+            let public_key = PublicKey::from_bytes(&self.bytes()?)?;
+            let mut logs = BTreeMap::new();
+            for _ in 0..self.array()? {
+                self.pair()?;
+                let log_id = LogId::new(self.unsigned()?);
+                let seq_num = SeqNum::new(self.unsigned()?).ok_or(MessageError::Malformed)?;
+                if logs.insert(log_id, seq_num).is_some() {
+                    return Err(MessageError::Malformed);
+                }
+            }
+            if heights.insert(public_key, logs).is_some() {
+                return Err(MessageError::Malformed);
+            }
+        }
+        Ok(heights)
+    }
+
+    fn pair(&mut self) -> Result<(), MessageError> {
+        match self.array()? {
+            2 => Ok(()),
+            count => Err(MessageError::ItemCount(count)),
+        }
+    }
+}
+
+/// Why bytes are no replication message. (Peer)
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MessageError {
+    /// Not canonical CBOR.
+    #[error(transparent)]
+    Cbor(#[from] CborError),
+    /// An item has the wrong type or an impossible value.
+    #[error("an item of the message has the wrong type or value")]
+    Malformed,
+    /// More bytes than any message may have.
+    #[error("the message is larger than {MESSAGE_SIZE_MAX} bytes")]
+    TooLarge,
+    /// An unknown message type.
+    #[error("message type {0} is unknown")]
+    Kind(u64),
+    /// Too many or too few items.
+    #[error("a message or pair of this type does not have {0} items")]
+    ItemCount(u64),
+    /// A set is unsorted, has duplicates or is empty where it may not be.
+    #[error("the set of schema ids is empty, unsorted or has duplicates")]
+    Set,
+    /// A schema id is malformed.
+    #[error(transparent)]
+    SchemaId(#[from] SchemaIdError),
+    /// A public key is malformed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A hash is malformed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+}
+
+impl Refusal for MessageError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Cbor(error) => error.reason(),
+            Self::Malformed => Reason::MessageMalformed,
+            Self::TooLarge => Reason::MessageTooLarge,
+            Self::Kind(_) => Reason::MessageType,
+            Self::ItemCount(_) => Reason::MessageItemCount,
+            Self::Set => Reason::MessageSet,
+            Self::SchemaId(error) => error.reason(),
+            Self::Key(error) => error.reason(),
+            Self::Hash(error) => error.reason(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::KeyPair;
+    use proptest::prelude::*;
+
+    fn any_message() -> impl Strategy<Value = Message> {
+        let schemas = prop::sample::subsequence(
+            vec![
+                SchemaId::SCHEMA_DEFINITION,
+                SchemaId::BLOB,
+                SchemaId::BLOB_PIECE,
+            ],
+            1..=3,
+        )
+        .prop_map(|ids| ids.into_iter().collect::<SchemaSet>());
+        let logs = prop::collection::btree_map(
+            any::<u64>().prop_map(LogId::new),
+            (1u64..).prop_map(|n| SeqNum::new(n).unwrap()),
+            0..3,
+        );
+        let author = any::<[u8; 32]>().prop_map(|seed| KeyPair::from_seed(&seed).public_key());
+        let heights = prop::collection::btree_map(author, logs, 0..3);
+        prop_oneof![
+            (any::<u64>(), schemas.clone()).prop_map(|(timestamp, schemas)| Message::Announce {
+                version: 1,
+                timestamp,
+                schemas
+            }),
+            (any::<u64>(), schemas).prop_map(|(session, schemas)| Message::SyncRequest {
+                session,
+                mode: 0,
+                schemas
+            }),
+            (any::<u64>(), any::<Vec<u8>>(), any::<Option<Vec<u8>>>()).prop_map(
+                |(session, entry, payload)| Message::Entry {
+                    session,
+                    entry,
+                    payload
+                }
+            ),
+            (any::<u64>(), any::<bool>())
+                .prop_map(|(session, live)| Message::SyncDone { session, live }),
+            (any::<u64>(), heights)
+                .prop_map(|(session, heights)| Message::Have { session, heights }),
+            (any::<u64>(), any::<Vec<u8>>(), any::<[u8; 32]>()).prop_map(
+                |(session, entry, digest)| Message::Skeleton {
+                    session,
+                    entry,
+                    schema: SchemaId::BLOB,
+                    document: Hash::from_digest(digest).into(),
+                }
+            ),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn messages_round_trip_through_a_split_stream(
+            messages in prop::collection::vec(any_message(), 1..4),
+        ) {
+            let bytes: Vec<u8> = messages.iter().flat_map(Message::encode).collect();
+            let (mut buffer, mut read) = (Vec::new(), Vec::new());
+            for byte in bytes {
+                buffer.push(byte);
+                if let Some((message, size)) = Message::decode_prefix(&buffer).unwrap() {
+                    prop_assert_eq!(size, buffer.len());
+                    read.push(message);
+                    buffer.clear();
+                }
+            }
+            // An entry without payload announces three items, so no message ends too early.
+            prop_assert_eq!(read, messages);
+        }
+
+        #[test]
+        fn random_bytes_never_panic(bytes: Vec<u8>) {
+            let _ = Message::decode(&bytes);
+            let _ = Message::decode_prefix(&bytes);
+        }
+    }
+
+    #[test]
+    fn captured_messages_decode() {
+        let done = hex::decode("830300f4").unwrap();
+        assert_eq!(
+            Message::decode(&done),
+            Ok(Message::SyncDone {
+                session: 0,
+                live: false
+            })
+        );
+        let have = hex::decode("830a0080").unwrap();
+        assert_eq!(
+            Message::decode(&have),
+            Ok(Message::Have {
+                session: 0,
+                heights: Heights::new()
+            })
+        );
+    }
+
+    #[test]
+    fn broken_messages_are_refused_with_their_cause() {
+        let reason = |bytes: &str| {
+            Message::decode(&hex::decode(bytes).unwrap())
+                .unwrap_err()
+                .reason()
+        };
+        assert_eq!(reason("8204f4"), Reason::MessageType);
+        assert_eq!(reason("82030a"), Reason::MessageItemCount);
+        assert_eq!(
+            reason("84010000 80".replace(' ', "").as_str()),
+            Reason::MessageSet
+        );
+        assert_eq!(
+            reason("830a00818161".replace("8161", "8240").as_str()),
+            Reason::KeyLength
+        );
+        assert_eq!(reason("830300f400"), Reason::CborTrailingBytes);
+    }
+}
