@@ -13,6 +13,9 @@
 
 pub mod determinism;
 pub mod draw;
+mod fold;
+pub mod invariants;
 pub mod plan;
+mod plant;
 pub mod trace;
 pub mod wire;
