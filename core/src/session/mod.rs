@@ -1,1 +1,405 @@
+//! Replication with one peer: announcements and log-height sessions, as a state machine.
+//!
+//! Decides what to answer to each message and when a session begins and ends. Sees only messages, the
+//! time it is handed, and the heights it asks for. Sending, storing and judging entries are the
+//! caller's, who also carries out the [`Action`]s in their order.
+//!
+//! Always true:
+//! - A session that is over takes no further message.
+//! - At most [`SESSIONS_PER_PEER_MAX`] sessions are open, and none outlives [`SESSION_TIMEOUT`].
+//! - Each side sends one `Have` and one `SyncDone` per session.
 
+use std::collections::BTreeMap;
+
+use crate::limits::SESSIONS_PER_PEER_MAX;
+use crate::reason::{Reason, Refusal};
+use crate::time::{Duration, Instant};
+use crate::types::SeqNum;
+use crate::wire::{Heights, Message, SchemaSet};
+
+/// The protocol version that announcements carry.
+const VERSION: u64 = 1;
+
+/// The one session mode: comparing log heights.
+const MODE_LOG_HEIGHT: u64 = 0;
+
+/// How long a session may take before it is given up.
+pub const SESSION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Who a node is to its peers: the public key of its network identity.
+///
+/// Of two crossing requests, that of the greater id wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub [u8; 32]);
+
+/// What the caller has to do, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Send this message to the peer.
+    Send(Message),
+    /// Send all entries of these logs from the given numbers on, then `SyncDone`.
+    Transfer {
+        /// Session id.
+        session: u64,
+        /// Per log the first number to send.
+        starts: Heights,
+    },
+    /// Judge an entry the peer sent.
+    Ingest(Message),
+    /// The peer is interested in these schemas now.
+    Announced(SchemaSet),
+    /// A session came to its end on both sides.
+    Finished {
+        /// Session id.
+        session: u64,
+    },
+}
+
+/// Everything known about one peer on one connection.
+#[derive(Debug)]
+pub struct Peer {
+    local: PeerId,
+    remote: PeerId,
+    sessions: BTreeMap<u64, Session>,
+    next_session: u64,
+    announced: Option<(u64, SchemaSet)>,
+    last_announcement: u64,
+}
+
+#[derive(Debug)]
+struct Session {
+    schemas: SchemaSet,
+    opened: Instant,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// We asked and have no answer yet.
+    Requested { remote_done: bool },
+    /// We told our heights and wait for the peer's.
+    Offered { local_done: bool, remote_done: bool },
+    /// Heights are compared and our entries sent; the peer is still sending.
+    Compared,
+}
+
+impl Peer {
+    /// A peer just connected.
+    pub fn new(local: PeerId, remote: PeerId) -> Self {
+        Self {
+            local,
+            remote,
+            sessions: BTreeMap::new(),
+            next_session: 0,
+            announced: None,
+            last_announcement: 0,
+        }
+    }
+
+    /// The announcement of these schemas. Its timestamp is greater than that of the one before, even
+    /// within one second.
+    pub fn announce(&mut self, now: Instant, schemas: SchemaSet) -> Message {
+        self.last_announcement = now.as_secs().max(self.last_announcement.saturating_add(1));
+        Message::Announce {
+            version: VERSION,
+            timestamp: self.last_announcement,
+            schemas,
+        }
+    }
+
+    /// Opens a session about what both sides are interested in; `None` when there is nothing, or
+    /// when one is open already.
+    pub fn initiate(&mut self, now: Instant, interested: &SchemaSet) -> Option<Message> {
+        let (_, announced) = self.announced.as_ref()?;
+        let schemas: SchemaSet = interested.intersection(announced).cloned().collect();
+        if schemas.is_empty() || !self.sessions.is_empty() {
+            return None;
+        }
+        let session = self.next_session;
+        self.next_session = self.next_session.wrapping_add(1);
+        let state = State::Requested { remote_done: false };
+        self.sessions.insert(
+            session,
+            Session {
+                schemas: schemas.clone(),
+                opened: now,
+                state,
+            },
+        );
+        Some(Message::SyncRequest {
+            session,
+            mode: MODE_LOG_HEIGHT,
+            schemas,
+        })
+    }
+
+    /// Whether a session is open.
+    pub fn is_syncing(&self) -> bool {
+        !self.sessions.is_empty()
+    }
+
+    /// Gives up sessions that take too long; returns how many.
+    pub fn expire(&mut self, now: Instant) -> usize {
+        let before = self.sessions.len();
+        self.sessions
+            .retain(|_, session| now < session.opened.after(SESSION_TIMEOUT));
+        before - self.sessions.len()
+    }
+
+    /// Answers a message. `heights` tells the heights of our logs of some schemas, when needed.
+    ///
+    /// After an error the session it concerns is closed; others go on.
+    pub fn handle<E>(
+        &mut self,
+        now: Instant,
+        message: Message,
+        heights: impl FnOnce(&SchemaSet) -> Result<Heights, E>,
+    ) -> Result<Vec<Action>, HandleError<E>> {
+        let heights = |schemas: &SchemaSet| heights(schemas).map_err(HandleError::Heights);
+        match message {
+            Message::Announce {
+                version,
+                timestamp,
+                schemas,
+            } => Ok(self.announced(version, timestamp, schemas)),
+            Message::SyncRequest {
+                session,
+                mode,
+                schemas,
+            } => {
+                if !self.admit(session, mode, &schemas)? {
+                    return Ok(Vec::new());
+                }
+                let local = heights(&schemas)?;
+                Ok(self.accept(now, session, schemas, local))
+            }
+            Message::Have {
+                session,
+                heights: remote,
+            } => {
+                let schemas = self.expects_have(session)?;
+                let local = heights(schemas)?;
+                Ok(self.compare(session, local, &remote))
+            }
+            Message::SyncDone { session, .. } => Ok(self.remote_done(session)?),
+            Message::Entry { session, .. } | Message::Skeleton { session, .. } => {
+                self.session(session)?;
+                Ok(vec![Action::Ingest(message)])
+            }
+        }
+    }
+
+    fn announced(&mut self, version: u64, timestamp: u64, schemas: SchemaSet) -> Vec<Action> {
+        let newer = self
+            .announced
+            .as_ref()
+            .is_none_or(|(last, _)| timestamp > *last);
+        if version != VERSION || !newer {
+            return Vec::new();
+        }
+        self.announced = Some((timestamp, schemas.clone()));
+        vec![Action::Announced(schemas)]
+    }
+
+    /// Decides whether a requested session may begin. Of two requests that cross, both sides keep
+    /// the one of the greater peer id.
+    fn admit(&mut self, id: u64, mode: u64, schemas: &SchemaSet) -> Result<bool, SessionError> {
+        if mode != MODE_LOG_HEIGHT {
+            return Err(SessionError::Mode(mode));
+        }
+        let crossing = self.sessions.iter().find(|(own, session)| {
+            let requested = matches!(session.state, State::Requested { .. });
+            requested && (**own == id || session.schemas == *schemas)
+        });
+        if let Some((&own, _)) = crossing {
+            if self.local > self.remote {
+                return Ok(false);
+            }
+            self.sessions.remove(&own);
+        }
+        let taken = self
+            .sessions
+            .iter()
+            .any(|(own, session)| *own == id || session.schemas == *schemas);
+        if taken {
+            return Err(SessionError::Duplicate(id));
+        }
+        if self.sessions.len() >= SESSIONS_PER_PEER_MAX {
+            return Err(SessionError::Limit);
+        }
+        Ok(true)
+    }
+
+    fn accept(
+        &mut self,
+        now: Instant,
+        session: u64,
+        schemas: SchemaSet,
+        heights: Heights,
+    ) -> Vec<Action> {
+        let local_done = heights.is_empty();
+        let state = State::Offered {
+            local_done,
+            remote_done: false,
+        };
+        self.sessions.insert(
+            session,
+            Session {
+                schemas,
+                opened: now,
+                state,
+            },
+        );
+        self.next_session = self.next_session.max(session.wrapping_add(1));
+
+        let mut actions = vec![Action::Send(Message::Have { session, heights })];
+        if local_done {
+            actions.push(Action::Send(Message::SyncDone {
+                session,
+                live: false,
+            }));
+        }
+        actions
+    }
+
+    fn expects_have(&mut self, id: u64) -> Result<&SchemaSet, SessionError> {
+        if self.session(id)?.state == State::Compared {
+            self.sessions.remove(&id);
+            return Err(SessionError::Unexpected(id));
+        }
+        Ok(&self.session(id)?.schemas)
+    }
+
+    /// Compares heights: what the peer lacks is sent; the initiator first tells its own heights.
+    fn compare(&mut self, id: u64, local: Heights, remote: &Heights) -> Vec<Action> {
+        let session = self
+            .sessions
+            .get_mut(&id)
+            .expect("checked before the heights were read");
+        let starts = missing(&local, remote);
+        let (told, local_done, remote_done) = match session.state {
+            State::Requested { remote_done } => (false, false, remote_done),
+            State::Offered {
+                local_done,
+                remote_done,
+            } => (true, local_done, remote_done),
+            State::Compared => unreachable!("refused before the heights were read"),
+        };
+        session.state = State::Compared;
+
+        let mut actions = Vec::new();
+        if !told {
+            actions.push(Action::Send(Message::Have {
+                session: id,
+                heights: local,
+            }));
+        }
+        if !local_done {
+            actions.push(Action::Transfer {
+                session: id,
+                starts,
+            });
+        }
+        if remote_done {
+            actions.push(self.finish(id));
+        }
+        actions
+    }
+
+    fn remote_done(&mut self, id: u64) -> Result<Vec<Action>, SessionError> {
+        match &mut self.session(id)?.state {
+            State::Requested {
+                remote_done: done @ false,
+            }
+            | State::Offered {
+                remote_done: done @ false,
+                ..
+            } => {
+                *done = true;
+                Ok(Vec::new())
+            }
+            State::Compared => Ok(vec![self.finish(id)]),
+            State::Requested { .. } | State::Offered { .. } => {
+                self.sessions.remove(&id);
+                Err(SessionError::Unexpected(id))
+            }
+        }
+    }
+
+    fn finish(&mut self, session: u64) -> Action {
+        self.sessions.remove(&session);
+        Action::Finished { session }
+    }
+
+    fn session(&mut self, id: u64) -> Result<&mut Session, SessionError> {
+        self.sessions.get_mut(&id).ok_or(SessionError::Unknown(id))
+    }
+}
+
+/// Per log that `local` has further than `remote`, the first number the remote lacks.
+fn missing(local: &Heights, remote: &Heights) -> Heights {
+    let mut starts = Heights::new();
+    for (public_key, logs) in local {
+        for (log_id, height) in logs {
+            let start = match remote.get(public_key).and_then(|logs| logs.get(log_id)) {
+                None => Some(SeqNum::FIRST),
+                Some(theirs) if theirs < height => theirs.next(),
+                Some(_) => None,
+            };
+            if let Some(start) = start {
+                starts
+                    .entry(*public_key)
+                    .or_default()
+                    .insert(*log_id, start);
+            }
+        }
+    }
+    starts
+}
+
+/// Why a message could not be answered.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HandleError<E> {
+    /// The message does not fit. (Peer)
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// Our own heights could not be read. (Local)
+    #[error("could not read the log heights")]
+    Heights(E),
+}
+
+/// Why a message does not fit the state of its session. (Peer)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// No such session, or it is over.
+    #[error("session {0} is not open")]
+    Unknown(u64),
+    /// The id or the set of schemas is taken by an open session.
+    #[error("session {0}, or one about the same schemas, is open already")]
+    Duplicate(u64),
+    /// A mode other than log height.
+    #[error("session mode {0} is not supported")]
+    Mode(u64),
+    /// A message that may come once came twice.
+    #[error("session {0} got a message that does not belong into its state")]
+    Unexpected(u64),
+    /// Too many open sessions.
+    #[error("the peer has too many open sessions")]
+    Limit,
+}
+
+impl Refusal for SessionError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Unknown(_) => Reason::SessionUnknown,
+            Self::Duplicate(_) => Reason::SessionDuplicate,
+            Self::Mode(_) => Reason::SessionMode,
+            Self::Unexpected(_) => Reason::SessionUnexpected,
+            Self::Limit => Reason::SessionLimit,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

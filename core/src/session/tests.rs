@@ -1,0 +1,200 @@
+//! Two peers talking to each other, message by message.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+use super::*;
+use crate::types::{KeyPair, LogId, SchemaId};
+
+const NOW: Instant = Instant::ZERO;
+
+fn schemas() -> SchemaSet {
+    SchemaSet::from([SchemaId::BLOB, SchemaId::BLOB_PIECE])
+}
+
+fn heights(logs: &[(u8, u64, u64)]) -> Heights {
+    let mut heights = Heights::new();
+    for (author, log, seq_num) in logs {
+        let key = KeyPair::from_seed(&[*author; 32]).public_key();
+        heights
+            .entry(key)
+            .or_default()
+            .insert(LogId::new(*log), SeqNum::new(*seq_num).unwrap());
+    }
+    heights
+}
+
+/// One side: its peer state, its heights, and what it was told to transfer.
+struct Side {
+    peer: Peer,
+    heights: Heights,
+    transfers: Vec<Heights>,
+    finished: usize,
+}
+
+impl Side {
+    fn pair(left: Heights, right: Heights) -> [Self; 2] {
+        let [small, large] = [PeerId([1; 32]), PeerId([2; 32])];
+        let side = |local, remote, heights| Self {
+            peer: Peer::new(local, remote),
+            heights,
+            transfers: Vec::new(),
+            finished: 0,
+        };
+        [side(small, large, left), side(large, small, right)]
+    }
+
+    fn handle(&mut self, message: Message) -> Vec<Message> {
+        let heights = self.heights.clone();
+        let actions = self
+            .peer
+            .handle(NOW, message, |_| Ok::<_, Infallible>(heights))
+            .unwrap();
+        let mut messages = Vec::new();
+        for action in actions {
+            match action {
+                Action::Send(message) => messages.push(message),
+                Action::Transfer { session, starts } => {
+                    self.transfers.push(starts);
+                    messages.push(Message::SyncDone {
+                        session,
+                        live: false,
+                    });
+                }
+                Action::Finished { .. } => self.finished += 1,
+                Action::Ingest(_) | Action::Announced(_) => {}
+            }
+        }
+        messages
+    }
+
+    fn announce_and_initiate(&mut self, other: &mut Self) -> Message {
+        let announcement = other.peer.announce(NOW, schemas());
+        self.handle(announcement);
+        self.peer.initiate(NOW, &schemas()).unwrap()
+    }
+}
+
+/// Delivers messages alternately until nobody has anything to say.
+fn run(sides: &mut [Side; 2], mut inboxes: [VecDeque<Message>; 2]) {
+    while inboxes.iter().any(|inbox| !inbox.is_empty()) {
+        for to in 0..2 {
+            if let Some(message) = inboxes[to].pop_front() {
+                inboxes[1 - to].extend(sides[to].handle(message));
+            }
+        }
+    }
+}
+
+#[test]
+fn both_sides_send_exactly_what_the_other_lacks() {
+    let left = heights(&[(1, 0, 5), (1, 1, 2), (2, 0, 3)]);
+    let right = heights(&[(1, 0, 7), (2, 0, 1)]);
+    let mut sides = Side::pair(left, right);
+    let [a, b] = &mut sides;
+    let request = a.announce_and_initiate(b);
+
+    run(&mut sides, [VecDeque::new(), VecDeque::from([request])]);
+
+    assert_eq!(sides[0].transfers, [heights(&[(1, 1, 1), (2, 0, 2)])]);
+    assert_eq!(sides[1].transfers, [heights(&[(1, 0, 6)])]);
+    assert!(
+        sides
+            .iter()
+            .all(|side| side.finished == 1 && !side.peer.is_syncing())
+    );
+}
+
+#[test]
+fn a_side_without_data_still_finishes() {
+    let mut sides = Side::pair(heights(&[(1, 0, 1)]), Heights::new());
+    let [a, b] = &mut sides;
+    let request = a.announce_and_initiate(b);
+
+    run(&mut sides, [VecDeque::new(), VecDeque::from([request])]);
+
+    assert!(
+        sides
+            .iter()
+            .all(|side| side.finished == 1 && !side.peer.is_syncing())
+    );
+}
+
+#[test]
+fn of_crossing_requests_the_greater_peer_wins() {
+    let mut sides = Side::pair(heights(&[(1, 0, 1)]), heights(&[(2, 0, 1)]));
+    let [a, b] = &mut sides;
+    let from_a = a.announce_and_initiate(b);
+    let from_b = b.announce_and_initiate(a);
+
+    run(
+        &mut sides,
+        [VecDeque::from([from_b]), VecDeque::from([from_a])],
+    );
+
+    assert_eq!(sides[0].transfers.len(), 1);
+    assert_eq!(sides[1].transfers.len(), 1);
+    assert!(
+        sides
+            .iter()
+            .all(|side| side.finished == 1 && !side.peer.is_syncing())
+    );
+}
+
+#[test]
+fn messages_out_of_place_are_refused_with_their_cause() {
+    let mut sides = Side::pair(Heights::new(), Heights::new());
+    let peer = &mut sides[0].peer;
+    let mut reason =
+        |message| match peer.handle(NOW, message, |_| Ok::<_, Infallible>(Heights::new())) {
+            Err(HandleError::Session(error)) => Some(error.reason()),
+            other => {
+                assert!(other.is_ok());
+                None
+            }
+        };
+    let request = |mode| Message::SyncRequest {
+        session: 4,
+        mode,
+        schemas: schemas(),
+    };
+    let have = || Message::Have {
+        session: 4,
+        heights: Heights::new(),
+    };
+
+    assert_eq!(reason(have()), Some(Reason::SessionUnknown));
+    assert_eq!(reason(request(1)), Some(Reason::SessionMode));
+    assert_eq!(reason(request(0)), None);
+    assert_eq!(reason(request(0)), Some(Reason::SessionDuplicate));
+    assert_eq!(reason(have()), None);
+    assert_eq!(reason(have()), Some(Reason::SessionUnexpected));
+    assert_eq!(reason(have()), Some(Reason::SessionUnknown));
+}
+
+#[test]
+fn an_unanswered_session_is_given_up_at_the_deadline() {
+    let mut sides = Side::pair(Heights::new(), Heights::new());
+    let [a, b] = &mut sides;
+    a.announce_and_initiate(b);
+
+    assert_eq!(a.peer.expire(Instant(SESSION_TIMEOUT.0 - 1)), 0);
+    assert_eq!(a.peer.expire(NOW.after(SESSION_TIMEOUT)), 1);
+}
+
+#[test]
+fn announcements_only_replace_older_ones() {
+    let mut sides = Side::pair(Heights::new(), Heights::new());
+    let [a, b] = &mut sides;
+    let first = b.peer.announce(NOW, SchemaSet::from([SchemaId::BLOB]));
+    let second = b.peer.announce(NOW, schemas());
+    assert_ne!(first, second);
+
+    let mut announced = |message| {
+        a.peer
+            .handle(NOW, message, |_| Ok::<_, Infallible>(Heights::new()))
+            .unwrap()
+    };
+    assert_eq!(announced(second), [Action::Announced(schemas())]);
+    assert_eq!(announced(first), []);
+}
