@@ -1,3 +1,5 @@
 //! Judges p2panda libraries and nodes: vectors, the adapter protocol, live suites, reports.
 
 pub mod forge;
+pub mod generate;
+pub mod suite;

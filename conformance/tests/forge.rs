@@ -3,6 +3,8 @@
 //! The examples were produced by the deployed library and rebuilt by a third encoder, so agreement here
 //! means the vectors stand on more than one leg.
 
+#![allow(clippy::unwrap_used)]
+
 use grove_conformance::forge::{Hash, Item, Key, Log, graph, hash, hex, lipmaa, unhex, varu64};
 use rstest::rstest;
 use serde_json::Value;

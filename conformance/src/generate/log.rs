@@ -1,0 +1,432 @@
+//! Cases of `log.append`: is an entry, with its operation, the next one of a log?
+
+use serde_json::{Value, json};
+
+use super::fixtures::{author, cafe_create, id, log, other_author};
+use super::set::Set;
+use crate::forge::{Draft, Hash, Log, hex, lipmaa};
+use crate::suite::{Case, Step};
+
+const SIGNED: (&str, &str) = ("/entry", "author");
+
+pub fn sets() -> Vec<Set> {
+    let mut set = Set::new("log.append", "links", &["BA1", "NO1"]);
+    set.key("author", &author());
+    set.key("other", &other_author());
+    set.log("empty", &[]);
+    for len in [1, 2, 3, 4, 7, 12] {
+        set.log(&format!("of-{len}"), &log(author(), 0, len).entries);
+    }
+    sound(&mut set);
+    positions(&mut set);
+    links(&mut set);
+    payloads(&mut set);
+    end_of_log(&mut set);
+    vec![set]
+}
+
+fn payload() -> Vec<u8> {
+    cafe_create(24, "next")
+}
+
+fn input(entry: &[u8]) -> Value {
+    json!({"entry": hex(entry), "operation": hex(payload())})
+}
+
+/// The arguments of the entry after the next one.
+fn next_args(before: &Log, entry: &[u8]) -> Value {
+    let mut after = before.clone();
+    after.push_signed(entry.to_vec(), payload());
+    let seq_num = after.entries.len() as u64 + 1;
+    let far = lipmaa::lipmaa(seq_num) as usize;
+    let skiplink = lipmaa::is_encoded(seq_num).then(|| Hash::of(&after.entries[far - 1]).hex());
+    json!({
+        "log_id": after.log_id.to_string(),
+        "seq_num": seq_num.to_string(),
+        "backlink": Hash::of(entry).hex(),
+        "skiplink": skiplink,
+    })
+}
+
+fn sound(set: &mut Set) {
+    for len in [0, 1, 2, 3, 4, 7, 12] {
+        let before = log(author(), 0, len);
+        let name = if len == 0 {
+            "empty".to_owned()
+        } else {
+            format!("of-{len}")
+        };
+        let entry = before.draft(&payload()).sign(&author());
+        let comment = format!("Entry {} of a log of {len}.", len + 1);
+        set.valid(
+            &format!("onto-{name}"),
+            &comment,
+            input(&entry),
+            next_args(&before, &entry),
+        )
+        .needs("log", &name);
+    }
+    let before = Log::new(author(), 5);
+    let entry = before.draft(&payload()).sign(&author());
+    set.valid(
+        "onto-empty-log-5",
+        "The first entry of another log.",
+        input(&entry),
+        next_args(&before, &entry),
+    )
+    .needs("log", "empty");
+    let before = Log::new(other_author(), 0);
+    let entry = before.draft(&payload()).sign(&other_author());
+    set.valid(
+        "other-author",
+        "The first entry of another author.",
+        input(&entry),
+        next_args(&before, &entry),
+    )
+    .needs("log", "empty");
+}
+
+/// Adds a case whose entry the author signed after changing one field.
+fn altered<'a>(
+    set: &'a mut Set,
+    name: &str,
+    comment: &str,
+    len: usize,
+    reason: &str,
+    alter: impl Fn(&mut Draft),
+) -> &'a mut Case {
+    let before = log(author(), 0, len);
+    let mut draft = before.draft(&payload());
+    alter(&mut draft);
+    let near = if len == 0 {
+        "onto-empty".to_owned()
+    } else {
+        format!("onto-of-{len}")
+    };
+    let entry = draft.sign(&author());
+    set.invalid_signed((name, comment), &near, input(&entry), SIGNED, reason)
+        .needs("log", near.trim_start_matches("onto-"))
+}
+
+fn positions(set: &mut Set) {
+    altered(
+        set,
+        "gap",
+        "A number is left out.",
+        4,
+        "seq_num_mismatch",
+        |draft| draft.seq_num = 6,
+    )
+    .flag("Boundary");
+    altered(
+        set,
+        "far-gap",
+        "A number far ahead.",
+        1,
+        "seq_num_mismatch",
+        |draft| {
+            draft.seq_num = (1 << 32) + 1;
+        },
+    )
+    .or(&["skiplink_not_found"]);
+    altered(
+        set,
+        "taken",
+        "A different entry for the position before.",
+        2,
+        "log_forked",
+        |draft| {
+            draft.seq_num = 2;
+        },
+    )
+    .or(&["seq_num_mismatch"])
+    .ruled("R24")
+    .requires(&["FK1", "BA1"])
+    .flag("Fork");
+    altered(
+        set,
+        "other-log",
+        "The next number, but of another log.",
+        2,
+        "seq_num_mismatch",
+        |draft| {
+            draft.log_id = 1;
+        },
+    )
+    .or(&["log_owner_mismatch"]);
+
+    let before = log(author(), 0, 2);
+    let draft = Draft {
+        author: other_author().public(),
+        ..before.draft(&payload())
+    };
+    set.invalid_signed(
+        (
+            "other-author-takes-over",
+            "The next number, but by another author.",
+        ),
+        "onto-of-2",
+        input(&draft.sign(&other_author())),
+        ("/entry", "other"),
+        "seq_num_mismatch",
+    )
+    .needs("log", "of-2")
+    .or(&["log_owner_mismatch", "backlink_mismatch"]);
+
+    let next = log(author(), 0, 3).draft(&payload());
+    let case = set.invalid(
+        "missing-predecessor",
+        "Entry 4 where the log ends at 2.",
+        "onto-of-3",
+        input(&next.sign(&author())),
+        "seq_num_mismatch",
+    );
+    case.needs("log", "of-2");
+    moved_to(case, "of-2");
+
+    let third = log(author(), 0, 2).draft(&payload());
+    let case = set.invalid(
+        "fork",
+        "A second, different entry 3.",
+        "onto-of-2",
+        input(&third.sign(&author())),
+        "log_forked",
+    );
+    case.or(&["seq_num_mismatch"])
+        .ruled("R24")
+        .requires(&["FK1", "NO1"])
+        .flag("Fork");
+    case.needs("log", "of-3");
+    moved_to(case, "of-3");
+}
+
+/// Says in the edit that the one change is the log the entry is offered to.
+fn moved_to(case: &mut Case, name: &str) {
+    let step = Step::Use {
+        what: "log".to_owned(),
+        name: name.to_owned(),
+    };
+    case.near
+        .as_mut()
+        .expect("an invalid case")
+        .edit
+        .insert(0, step);
+}
+
+fn links(set: &mut Set) {
+    altered(
+        set,
+        "wrong-backlink",
+        "The backlink names no entry of the log.",
+        2,
+        "backlink_mismatch",
+        |draft| {
+            draft.backlink = Some(id(7));
+        },
+    )
+    .flag("Links");
+    let one = log(author(), 0, 1);
+    let before_last = Hash::of(&one.entries[0]);
+    altered(
+        set,
+        "older-backlink",
+        "The backlink names the entry before the last.",
+        2,
+        "backlink_mismatch",
+        move |draft| {
+            draft.backlink = Some(before_last);
+        },
+    )
+    .flag("Links");
+    for len in [3, 7, 12] {
+        let name = format!("wrong-skiplink-{}", len + 1);
+        altered(
+            set,
+            &name,
+            "The skiplink names no entry of the log.",
+            len,
+            "skiplink_mismatch",
+            |draft| {
+                draft.skiplink = Some(id(7));
+            },
+        )
+        .flag("Links");
+    }
+    let three = log(author(), 0, 3);
+    let second = Hash::of(&three.entries[1]);
+    altered(
+        set,
+        "near-skiplink",
+        "The skiplink names the second entry, not the first.",
+        3,
+        "skiplink_mismatch",
+        move |draft| {
+            draft.skiplink = Some(second);
+        },
+    )
+    .flag("Links");
+    altered(
+        set,
+        "links-swapped",
+        "Skiplink and backlink in each other's place.",
+        3,
+        "skiplink_mismatch",
+        |draft| {
+            std::mem::swap(&mut draft.skiplink, &mut draft.backlink);
+        },
+    )
+    .or(&["backlink_mismatch"])
+    .flag("Links");
+    altered(
+        set,
+        "wrong-backlink-4",
+        "The backlink of an entry with two links.",
+        3,
+        "backlink_mismatch",
+        |draft| {
+            draft.backlink = Some(id(7));
+        },
+    )
+    .flag("Links");
+}
+
+fn payloads(set: &mut Set) {
+    altered(
+        set,
+        "other-payload-hash",
+        "The operation has another hash.",
+        2,
+        "payload_hash_mismatch",
+        |draft| {
+            draft.payload_hash = id(7);
+        },
+    );
+    altered(
+        set,
+        "larger-payload-size",
+        "The operation is a byte shorter than claimed.",
+        2,
+        "payload_size_mismatch",
+        |draft| {
+            draft.payload_size += 1;
+        },
+    );
+    altered(
+        set,
+        "smaller-payload-size",
+        "The operation is a byte longer than claimed.",
+        0,
+        "payload_size_mismatch",
+        |draft| {
+            draft.payload_size -= 1;
+        },
+    );
+    altered(
+        set,
+        "huge-payload-size",
+        "A size nobody has the memory for.",
+        0,
+        "payload_size_mismatch",
+        |draft| {
+            draft.payload_size = u64::MAX;
+        },
+    )
+    .flag("Boundary");
+    let entry = log(author(), 0, 1).draft(&payload()).sign(&author());
+    let mut other = input(&entry);
+    other["operation"] = hex(cafe_create(25, "next")).into();
+    set.invalid(
+        "other-operation",
+        "Another operation of the same size.",
+        "onto-of-1",
+        other,
+        "payload_hash_mismatch",
+    )
+    .needs("log", "of-1");
+    let mut cut = input(&entry);
+    cut["operation"] = hex(&payload()[..40]).into();
+    set.invalid(
+        "operation-cut",
+        "The operation is cut short.",
+        "onto-of-1",
+        cut,
+        "payload_hash_mismatch",
+    )
+    .needs("log", "of-1")
+    .or(&["payload_size_mismatch"])
+    .flag("Truncated");
+
+    let mut flipped = entry;
+    let at = flipped.len() - 10;
+    flipped[at] ^= 1;
+    set.invalid(
+        "signature-broken",
+        "A bit of the signature is flipped.",
+        "onto-of-1",
+        input(&flipped),
+        "signature_invalid",
+    )
+    .needs("log", "of-1")
+    .requires(&["KY1", "NO1"]);
+}
+
+fn end_of_log(set: &mut Set) {
+    let mut ended = log(author(), 0, 1);
+    let last = Draft {
+        tag: 1,
+        ..ended.draft(&payload())
+    }
+    .sign(&author());
+    ended.push_signed(last, payload());
+    set.log("ended", &ended.entries);
+
+    let entry = ended.draft(&payload()).sign(&author());
+    let case = set.invalid_signed(
+        (
+            "after-the-end",
+            "An entry after the one that ended the log.",
+        ),
+        "onto-of-2",
+        input(&entry),
+        SIGNED,
+        "log_ended",
+    );
+    case.needs("log", "ended")
+        .requires(&["FK2", "BA1"])
+        .flag("EndOfLog")
+        .wire_reads("R8", next_args(&ended, &entry));
+    // The one change is the log; the backlink can only follow it.
+    if let Some(Step::Splice { follows, .. }) =
+        case.near.as_mut().and_then(|near| near.edit.first_mut())
+    {
+        *follows = true;
+    }
+    moved_to(case, "ended");
+
+    let before = log(author(), 0, 1);
+    let entry = Draft {
+        tag: 2,
+        ..before.draft(&payload())
+    }
+    .sign(&author());
+    set.invalid_signed(
+        ("tag-02", "The next entry, with a tag that means nothing."),
+        "onto-of-1",
+        input(&entry),
+        SIGNED,
+        "entry_tag",
+    )
+    .needs("log", "of-1")
+    .wire_reads("R8", next_args(&before, &entry))
+    .requires(&["BA1"]);
+    let bytes = before.draft(&payload()).sign(&author());
+    set.valid(
+        "same-without-end",
+        "The same entry with a regular tag leaves the log open.",
+        input(&bytes),
+        next_args(&before, &bytes),
+    )
+    .needs("log", "of-1")
+    .requires(&["FK2"])
+    .flag("EndOfLog");
+}

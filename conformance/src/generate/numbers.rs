@@ -1,0 +1,201 @@
+//! Cases of `varu64.decode`, `varu64.encode` and `lipmaa`.
+
+use serde_json::{Value, json};
+
+use super::set::Set;
+use crate::forge::{hex, lipmaa, varu64};
+use crate::suite::Importance;
+
+/// Values on both sides of every change of length.
+const BOUNDARIES: [u64; 20] = [
+    0,
+    1,
+    23,
+    127,
+    247,
+    248,
+    255,
+    256,
+    65_535,
+    65_536,
+    (1 << 24) - 1,
+    1 << 24,
+    (1 << 32) - 1,
+    1 << 32,
+    (1 << 40) - 1,
+    1 << 40,
+    1 << 48,
+    (1 << 56) - 1,
+    1 << 56,
+    u64::MAX,
+];
+
+pub fn sets() -> Vec<Set> {
+    vec![decode(), encode(), lipmaa_links()]
+}
+
+fn decode() -> Set {
+    let mut set = Set::new("varu64.decode", "boundaries", &["BA1"]);
+    for value in BOUNDARIES {
+        let bytes = hex(varu64::encode(value));
+        let case = set.valid(
+            &value.to_string(),
+            &format!("{value} in its shortest form."),
+            bytes.clone(),
+            json!({"value": value.to_string()}),
+        );
+        case.flag("Boundary");
+    }
+    for (value, len) in [(0, 1), (1, 1), (247, 1), (255, 2), (65_535, 3), (65_536, 8)] {
+        set.invalid(
+            &format!("{value}-in-{len}-bytes"),
+            &format!("{value} in {len} bytes after the first, which is longer than needed."),
+            &value.to_string(),
+            hex(varu64::encode_wide(value, len)),
+            "varint_not_minimal",
+        )
+        .flag("NonMinimal");
+    }
+    for (value, len) in [(1 << 24, 7), (1 << 32, 6), (1 << 40, 8), (1 << 56, 8)] {
+        let shortest = varu64::encode(value).len() - 1;
+        if len > shortest {
+            set.invalid(
+                &format!("{value}-in-{len}-bytes"),
+                &format!("{value} in {len} bytes after the first, which is longer than needed."),
+                &value.to_string(),
+                hex(varu64::encode_wide(value, len)),
+                "varint_not_minimal",
+            )
+            .flag("NonMinimal");
+        }
+    }
+    for value in [248, 256, 65_536, 1 << 32, u64::MAX] {
+        let bytes = varu64::encode(value);
+        set.invalid(
+            &format!("{value}-truncated"),
+            &format!("{value} without its last byte."),
+            &value.to_string(),
+            hex(&bytes[..bytes.len() - 1]),
+            "varint_truncated",
+        )
+        .flag("Truncated");
+    }
+    set.invalid("empty", "No byte at all.", "0", "", "varint_truncated")
+        .flag("Truncated");
+    set.invalid(
+        "first-byte-alone",
+        "A first byte that announces one more.",
+        "248",
+        "f8",
+        "varint_truncated",
+    )
+    .flag("Truncated");
+    for (value, tail) in [(0u64, "00"), (248, "00"), (u64::MAX, "ff")] {
+        set.invalid(
+            &format!("{value}-and-more"),
+            &format!("{value} with a byte after it."),
+            &value.to_string(),
+            hex(varu64::encode(value)) + tail,
+            "varint_trailing_bytes",
+        )
+        .flag("Trailing");
+    }
+    set
+}
+
+fn encode() -> Set {
+    let mut set = Set::new("varu64.encode", "boundaries", &["BA1"]);
+    for value in BOUNDARIES {
+        let expected = json!({"bytes": hex(varu64::encode(value))});
+        set.valid(
+            &value.to_string(),
+            &format!("{value}."),
+            value.to_string(),
+            expected,
+        )
+        .flag("Boundary");
+    }
+    let malformed = [
+        (
+            "past-the-end",
+            "2^64 does not fit.",
+            "18446744073709551615",
+            "18446744073709551616",
+        ),
+        ("negative", "There are no negative numbers.", "1", "-1"),
+        ("fraction", "There are no fractions.", "1", "1.0"),
+        ("empty", "Nothing is not a number.", "1", ""),
+        ("space", "A space before the digits.", "1", " 1"),
+        ("letters", "Hex digits are not decimal digits.", "1", "1f"),
+    ];
+    for (name, comment, near, input) in malformed {
+        set.invalid(name, comment, near, input, "invalid_number")
+            .flag("Text")
+            .requires(&["BA3"])
+            .importance(Importance::Low);
+    }
+    set
+}
+
+fn lipmaa_links() -> Set {
+    let mut set = Set::new("lipmaa", "links", &["BA1"]);
+    let few = (1..=14).chain([
+        17, 21, 25, 26, 39, 40, 41, 120, 121, 122, 363, 364, 365, 1093,
+    ]);
+    // The powers of three run past 2^64 before the sequence numbers do.
+    let huge = [
+        (1 << 32) - 1,
+        1 << 53,
+        (1 << 53) + 1,
+        1 << 63,
+        6_078_832_729_528_464_399,
+        6_078_832_729_528_464_400,
+        6_078_832_729_528_464_401,
+        u64::MAX - 1,
+        u64::MAX,
+    ];
+    for seq_num in few.chain(huge) {
+        let expected = json!({
+            "lipmaa": lipmaa::lipmaa(seq_num).to_string(),
+            "encoded": lipmaa::is_encoded(seq_num),
+        });
+        let comment = format!("The far link of sequence number {seq_num}.");
+        let case = set.valid(
+            &seq_num.to_string(),
+            &comment,
+            seq_num.to_string(),
+            expected,
+        );
+        if seq_num > 2000 {
+            case.flag("Boundary");
+        }
+    }
+    let malformed: [(&str, &str, &str, Value, &str); 3] = [
+        (
+            "zero",
+            "Sequence numbers start at 1.",
+            "1",
+            "0".into(),
+            "seq_num_zero",
+        ),
+        (
+            "past-the-end",
+            "2^64 does not fit.",
+            "18446744073709551615",
+            "18446744073709551616".into(),
+            "invalid_number",
+        ),
+        (
+            "negative",
+            "There are no negative positions.",
+            "1",
+            "-1".into(),
+            "invalid_number",
+        ),
+    ];
+    for (name, comment, near, input, reason) in malformed {
+        set.invalid(name, comment, near, input, reason)
+            .flag("Boundary");
+    }
+    set
+}

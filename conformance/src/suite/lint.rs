@@ -1,0 +1,259 @@
+//! Holds a suite to the promises of `vectors/FORMAT.md`.
+//!
+//! Judges the files as they are on disk, whoever made them. Whether the generator would make the same
+//! bytes is [`crate::generate::differences`]'s question.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{Case, File, Step, Suite, SuiteError, Verdict, edit, store};
+
+/// Largest file, and largest suite, in bytes.
+const FILE_SIZE_MAX: usize = 1_000_000;
+const SUITE_SIZE_MAX: usize = 5_000_000;
+
+/// Base under which the schemas refer to each other.
+const SCHEMA_BASE: &str = "https://grove.invalid/vectors/v1/schemas/";
+
+/// Everything that is wrong with the suite in `dir`, one line each.
+pub fn lint(dir: &Path) -> Result<Vec<String>, SuiteError> {
+    let suite = Suite::load(dir)?;
+    let mut problems = Vec::new();
+    check_schemas(dir, &suite, &mut problems)?;
+    check_digests(dir, &suite, &mut problems)?;
+    check_ids(&suite, &mut problems);
+    for (path, file) in &suite.files {
+        let mut report = |text: String| problems.push(format!("{path}: {text}"));
+        check_file(&suite, path, file, &mut report);
+        for case in &file.cases {
+            let mut report = |text: String| problems.push(format!("{}: {text}", case.id));
+            check_references(&suite, file, case, &mut report);
+            check_verdicts(case, &mut report);
+            check_near(file, case, &mut report);
+        }
+    }
+    check_coverage(&suite, &mut problems);
+    Ok(problems)
+}
+
+fn check_schemas(dir: &Path, suite: &Suite, problems: &mut Vec<String>) -> Result<(), SuiteError> {
+    let read = |name: &str| -> Result<Value, SuiteError> {
+        let path = dir.join(name);
+        serde_json::from_slice(&store::read_bytes(&path)?)
+            .map_err(|source| SuiteError::Format { path, source })
+    };
+    let common = read("schemas/common.json")?;
+    let registry = jsonschema::Registry::new()
+        .add(format!("{SCHEMA_BASE}common.json"), common)
+        .and_then(|registry| registry.prepare());
+    let registry = match registry {
+        Ok(registry) => registry,
+        Err(error) => {
+            problems.push(format!("schemas/common.json: {error}"));
+            return Ok(());
+        }
+    };
+    for (path, file) in &suite.files {
+        let validator = jsonschema::options()
+            .with_registry(&registry)
+            .with_base_uri(format!("{SCHEMA_BASE}{}.json", file.kind))
+            .build(&read(&file.schema)?);
+        match validator {
+            Ok(validator) => {
+                let content = read(path)?;
+                let errors = validator.iter_errors(&content).take(5);
+                problems.extend(
+                    errors.map(|error| format!("{path}{}: {error}", error.instance_path())),
+                );
+            }
+            Err(error) => problems.push(format!("{}: {error}", file.schema)),
+        }
+    }
+    Ok(())
+}
+
+fn check_digests(dir: &Path, suite: &Suite, problems: &mut Vec<String>) -> Result<(), SuiteError> {
+    let mut total = 0;
+    for (path, line) in &suite.manifest.files {
+        let bytes = store::read_bytes(&dir.join(path))?;
+        total += bytes.len();
+        if store::sha256(&bytes) != line.sha256 {
+            problems.push(format!("{path}: digest differs from the manifest"));
+        }
+        if bytes.len() > FILE_SIZE_MAX {
+            problems.push(format!(
+                "{path}: {} bytes, more than a megabyte",
+                bytes.len()
+            ));
+        }
+    }
+    if total > SUITE_SIZE_MAX {
+        problems.push(format!(
+            "the suite has {total} bytes, five megabytes are allowed"
+        ));
+    }
+    if store::digest_of(&suite.manifest.files) != suite.manifest.digest {
+        problems.push("manifest.json: the digest of all files is wrong".to_owned());
+    }
+    for path in store::list(dir)? {
+        if !suite.manifest.files.contains_key(&path) {
+            problems.push(format!("{path}: not in the manifest"));
+        }
+    }
+    if suite.cases().count() != suite.manifest.count {
+        problems.push("manifest.json: the count of cases is wrong".to_owned());
+    }
+    Ok(())
+}
+
+fn check_ids(suite: &Suite, problems: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    for (_, case) in suite.cases() {
+        if !seen.insert(&case.id) {
+            problems.push(format!("{}: the id stands twice", case.id));
+        }
+        if suite.retired.contains(&case.id) {
+            problems.push(format!("{}: a retired id is used again", case.id));
+        }
+    }
+}
+
+fn check_file(suite: &Suite, path: &str, file: &File, report: &mut impl FnMut(String)) {
+    let folder = file.kind.split('.').next().unwrap_or_default();
+    if !path.starts_with(&format!("{folder}/{}__", file.kind)) {
+        report(format!("the path does not follow the kind {}", file.kind));
+    }
+    if file.count != file.cases.len() {
+        report(format!(
+            "count is {}, there are {} cases",
+            file.count,
+            file.cases.len()
+        ));
+    }
+    let used: BTreeSet<_> = file.cases.iter().flat_map(|case| &case.flags).collect();
+    if !file.notes.keys().eq(used.iter().copied()) {
+        report("notes and used flags differ".to_owned());
+    }
+    for (flag, note) in &file.notes {
+        if suite.flags.get(flag) != Some(note) {
+            report(format!("note {flag} differs from flags.json"));
+        }
+    }
+}
+
+fn check_references(suite: &Suite, file: &File, case: &Case, report: &mut impl FnMut(String)) {
+    for id in &case.requirements {
+        if !suite.requirements.contains_key(id) {
+            report(format!("unknown requirement {id}"));
+        }
+    }
+    for flag in case
+        .flags
+        .iter()
+        .filter(|flag| !suite.flags.contains_key(*flag))
+    {
+        report(format!("unknown flag {flag}"));
+    }
+    if let Some(ruling) = case
+        .ruling
+        .as_ref()
+        .filter(|id| !suite.rulings.contains_key(*id))
+    {
+        report(format!("unknown ruling {ruling}"));
+    }
+    for failure in case.fails_at.iter().chain(&case.also_ok) {
+        match suite.reasons.get(&failure.reason) {
+            None => report(format!("unknown reason {}", failure.reason)),
+            Some(info) if info.phase != failure.phase => {
+                report(format!(
+                    "{} belongs to phase {}",
+                    failure.reason, info.phase
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    if let Value::Object(context) = file.context_of(case) {
+        for (what, _) in context.iter().filter(|(_, value)| value.is_null()) {
+            report(format!("the file's context has no such {what}"));
+        }
+    }
+}
+
+fn check_verdicts(case: &Case, report: &mut impl FnMut(String)) {
+    let verdicts = [case.verdict.spec, case.verdict.wire];
+    let differs = case.verdict.spec != case.verdict.wire || case.expected_wire.is_some();
+    if differs && case.ruling.is_none() {
+        report("the rulesets differ and no ruling is named".to_owned());
+    }
+    if verdicts.contains(&Verdict::Valid) != case.expected.is_some() {
+        report("a result goes with a valid verdict, and only with one".to_owned());
+    }
+    if verdicts.contains(&Verdict::Invalid) != case.fails_at.is_some() {
+        report("fails_at goes with an invalid verdict, and only with one".to_owned());
+    }
+    // A document that only deployed software refuses is sound; there is nothing to be near to.
+    let sound = case.verdict.spec == Verdict::Valid;
+    if case.is_negative() && case.near.is_none() && !sound {
+        report("an invalid case names the valid one it is near to".to_owned());
+    }
+}
+
+fn check_near(file: &File, case: &Case, report: &mut impl FnMut(String)) {
+    let Some(near) = &case.near else { return };
+    let Some(sibling) = file.cases.iter().find(|other| other.id == near.case) else {
+        return report(format!(
+            "near names {}, which is not in the file",
+            near.case
+        ));
+    };
+    if sibling.verdict.spec != Verdict::Valid {
+        report(format!("near names {}, which is not valid", near.case));
+    }
+    let (mut input, mut uses) = (sibling.input.clone(), sibling.context.clone());
+    match edit::apply(&near.edit, &file.context, &mut input, &mut uses) {
+        Err(error) => report(format!("the edit fails: {error}")),
+        Ok(()) if input != case.input || uses != case.context => {
+            report("the edit leads to another input".to_owned());
+        }
+        Ok(()) => {}
+    }
+    if near
+        .edit
+        .iter()
+        .filter(|step| Step::is_change(step))
+        .count()
+        > MOST_CHANGES
+    {
+        report("the edit changes more than one thing".to_owned());
+    }
+}
+
+/// Steps an edit may have besides consequences. A member that changes place is two: out and in.
+const MOST_CHANGES: usize = 2;
+
+/// Every MUST has a valid and an invalid case, or says why not.
+fn check_coverage(suite: &Suite, problems: &mut Vec<String>) {
+    let mut covered: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
+    for (_, case) in suite.cases() {
+        for id in &case.requirements {
+            let seen = covered.entry(id).or_default();
+            seen.0 |= case.verdict.spec == Verdict::Valid;
+            seen.1 |= case.is_negative();
+        }
+    }
+    for (id, requirement) in &suite.requirements {
+        let seen = covered.get(id.as_str()).copied().unwrap_or_default();
+        if seen != (true, true) && requirement.gap.is_none() {
+            problems.push(format!(
+                "{id}: has no {} case",
+                if seen.0 { "invalid" } else { "valid" }
+            ));
+        }
+        if seen == (true, true) && requirement.gap.is_some() {
+            problems.push(format!("{id}: is covered, yet names a gap"));
+        }
+    }
+}

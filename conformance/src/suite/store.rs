@@ -1,0 +1,203 @@
+//! Reads and writes the suite's folder.
+//!
+//! The bytes of a file are a function of its content: two-space JSON, members in a fixed order, one
+//! line feed at the end. Schemas and retired ids are kept by hand and only read here.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{File, Note};
+use crate::forge::hex;
+
+/// Where the suite of this source tree is.
+pub const DEFAULT_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/v1");
+
+/// A whole suite in memory.
+#[derive(Clone, Debug)]
+pub struct Suite {
+    /// Relative path → file of cases.
+    pub files: BTreeMap<String, File>,
+    /// Version and digests.
+    pub manifest: Manifest,
+    /// Code → phase and meaning.
+    pub reasons: BTreeMap<String, ReasonInfo>,
+    /// Flag → meaning.
+    pub flags: BTreeMap<String, Note>,
+    /// Requirement id → text.
+    pub requirements: BTreeMap<String, Requirement>,
+    /// Ruling id → one line.
+    pub rulings: BTreeMap<String, String>,
+    /// Ids that were used once and never will be again.
+    pub retired: Vec<String>,
+}
+
+/// `manifest.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Manifest {
+    pub suite: String,
+    pub version: String,
+    pub count: usize,
+    /// SHA-256 of all lines `<sha256>  <path>\n`, in order of the paths.
+    pub digest: String,
+    pub files: BTreeMap<String, ManifestFile>,
+}
+
+/// One line of the manifest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ManifestFile {
+    pub sha256: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<usize>,
+}
+
+/// One entry of `reasons.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ReasonInfo {
+    pub phase: String,
+    pub description: String,
+}
+
+/// One entry of `requirements.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// What is required, in our words.
+    pub text: String,
+    /// `must`, `should` or `may`.
+    pub level: super::Level,
+    /// Why there is no valid or no invalid case, where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<String>,
+}
+
+/// Why a suite cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SuiteError {
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is not of the format.
+    #[error("{path}: {source}")]
+    Format {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+impl Suite {
+    /// Reads the suite in `dir`.
+    pub fn load(dir: &Path) -> Result<Self, SuiteError> {
+        let manifest: Manifest = read(&dir.join("manifest.json"))?;
+        let mut files = BTreeMap::new();
+        for (path, line) in &manifest.files {
+            if line.kind.is_some() {
+                files.insert(path.clone(), read(&dir.join(path))?);
+            }
+        }
+        Ok(Self {
+            files,
+            manifest,
+            reasons: read(&dir.join("reasons.json"))?,
+            flags: read(&dir.join("flags.json"))?,
+            requirements: read(&dir.join("requirements.json"))?,
+            rulings: read(&dir.join("rulings/rulings.json"))?,
+            retired: read(&dir.join("retired-ids.json"))?,
+        })
+    }
+
+    /// All cases with their files, in order of the paths.
+    pub fn cases(&self) -> impl Iterator<Item = (&File, &super::Case)> {
+        self.files
+            .values()
+            .flat_map(|file| file.cases.iter().map(move |case| (file, case)))
+    }
+}
+
+/// A file's content in its one form.
+pub fn to_bytes(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).expect("maps have string keys");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Lowercase hex of the SHA-256.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(Sha256::digest(bytes))
+}
+
+/// The digest over a manifest's files.
+pub fn digest_of(files: &BTreeMap<String, ManifestFile>) -> String {
+    let lines: String = files
+        .iter()
+        .map(|(path, file)| format!("{}  {path}\n", file.sha256))
+        .collect();
+    sha256(lines.as_bytes())
+}
+
+/// Every file below `dir` except the manifest, as relative paths with forward slashes.
+pub fn list(dir: &Path) -> Result<Vec<String>, SuiteError> {
+    let mut found = Vec::new();
+    walk(dir, "", &mut found)?;
+    found.retain(|path| path != "manifest.json");
+    found.sort();
+    Ok(found)
+}
+
+/// Reads a file's bytes.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, SuiteError> {
+    fs::read(path).map_err(|source| SuiteError::Io {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Writes a file and the folders above it.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), SuiteError> {
+    let parent = path.parent().map_or(Ok(()), fs::create_dir_all);
+    parent
+        .and_then(|()| fs::write(path, bytes))
+        .map_err(|source| SuiteError::Io {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, SuiteError> {
+    serde_json::from_slice(&read_bytes(path)?).map_err(|source| SuiteError::Format {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn walk(dir: &Path, prefix: &str, found: &mut Vec<String>) -> Result<(), SuiteError> {
+    let failed = |source| SuiteError::Io {
+        path: dir.to_owned(),
+        source,
+    };
+    for item in fs::read_dir(dir).map_err(failed)? {
+        let item = item.map_err(failed)?;
+        let name = format!("{prefix}{}", item.file_name().to_string_lossy());
+        if item.path().is_dir() {
+            walk(&item.path(), &format!("{name}/"), found)?;
+        } else {
+            found.push(name);
+        }
+    }
+    Ok(())
+}
