@@ -1,0 +1,340 @@
+//! Writing documents with one key through one node.
+//!
+//! Decides where the arguments of the next entry come from, when an entry is sent again and when the
+//! session gives up. Which values a document may have is checked before, by the caller.
+//!
+//! Always true:
+//! - An entry whose fate is unknown is sent again, the same bytes, before any other is signed.
+//!   Publishing the same entry twice is harmless (R23), signing another for its place is a fork (R24).
+//! - No position of a log that this session has filled is signed again, whatever the node says.
+//!
+//! A key belongs to one session at a time, for the same reason.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use grove_core::Reason;
+use grove_core::author::{NextArgs, forge};
+use grove_core::types::{
+    DocumentId, DocumentViewId, KeyPair, LogId, OperationId, PublicKey, SchemaId, SeqNum, Value,
+};
+use grove_core::validate::Submission;
+use grove_core::wire::{Fields, Operation};
+
+use crate::api::{Api, ApiError, DocumentRef, NodeRefusal};
+
+/// How often an entry is signed anew because the node wanted it elsewhere.
+const ARGS_ATTEMPTS_MAX: usize = 3;
+
+/// How often the same bytes are sent while nothing definite comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Calls in total, at least one.
+    pub attempts_max: u32,
+    /// Pause before the second call; doubled before each further one.
+    pub pause: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts_max: 5,
+            pause: Duration::from_millis(100),
+        }
+    }
+}
+
+/// A key pair at work on one node.
+#[derive(Debug)]
+pub struct Session<A> {
+    key_pair: KeyPair,
+    api: A,
+    retry: Retry,
+    /// What the next entry on each document needs, from the answer to the last one.
+    predicted: BTreeMap<DocumentId, NextArgs>,
+    /// The last position filled in each log.
+    filled: BTreeMap<LogId, SeqNum>,
+    /// The entry that was last sent and not yet answered.
+    pending: Option<Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    submission: Submission,
+    document_id: DocumentId,
+}
+
+impl<A: Api> Session<A> {
+    /// A session that remembers nothing yet.
+    pub fn new(key_pair: KeyPair, api: A) -> Self {
+        Self {
+            key_pair,
+            api,
+            retry: Retry::default(),
+            predicted: BTreeMap::new(),
+            filled: BTreeMap::new(),
+            pending: None,
+        }
+    }
+
+    /// The same with other patience.
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// The key whose documents these are.
+    pub fn public_key(&self) -> PublicKey {
+        self.key_pair.public_key()
+    }
+
+    /// The node's API, for reading.
+    pub fn api(&self) -> &A {
+        &self.api
+    }
+
+    /// The entry that was sent without a definite answer, if there is one.
+    pub fn pending(&self) -> Option<OperationId> {
+        self.pending
+            .as_ref()
+            .map(|pending| pending.submission.entry().operation_id())
+    }
+
+    /// Creates a document.
+    pub async fn create(
+        &mut self,
+        schema_id: &SchemaId,
+        fields: Fields<Value>,
+    ) -> Result<DocumentRef, SessionError> {
+        let operation = Operation::Create {
+            schema_id: schema_id.clone(),
+            fields: plain(fields),
+        };
+        let id = self.publish(&operation, None).await?;
+        Ok(DocumentRef {
+            document_id: id.into(),
+            view_id: id.into(),
+        })
+    }
+
+    /// Changes some fields of a document as it was at `document.view_id`, and returns the view with
+    /// the change.
+    pub async fn update(
+        &mut self,
+        schema_id: &SchemaId,
+        document: &DocumentRef,
+        fields: Fields<Value>,
+    ) -> Result<DocumentRef, SessionError> {
+        let operation = Operation::Update {
+            schema_id: schema_id.clone(),
+            previous: document.view_id.clone(),
+            fields: plain(fields),
+        };
+        let id = self.publish(&operation, Some(document)).await?;
+        Ok(DocumentRef {
+            document_id: document.document_id,
+            view_id: DocumentViewId::from(id),
+        })
+    }
+
+    /// Deletes a document.
+    pub async fn delete(
+        &mut self,
+        schema_id: &SchemaId,
+        document: &DocumentRef,
+    ) -> Result<OperationId, SessionError> {
+        let operation = Operation::Delete {
+            schema_id: schema_id.clone(),
+            previous: document.view_id.clone(),
+        };
+        self.publish(&operation, Some(document)).await
+    }
+
+    /// Sends the pending entry again until the node answers; does nothing when there is none.
+    ///
+    /// After a definite answer, yes or no, nothing is pending any more.
+    pub async fn settle(&mut self) -> Result<Option<OperationId>, SessionError> {
+        let Some(pending) = &self.pending else {
+            return Ok(None);
+        };
+        let id = pending.submission.entry().operation_id();
+        let answer = self.send(pending).await?;
+        let pending = self.pending.take().expect("present above");
+        let next = answer.map_err(SessionError::Refused)?;
+        self.remember(&pending, next);
+        Ok(Some(id))
+    }
+
+    async fn publish(
+        &mut self,
+        operation: &Operation,
+        document: Option<&DocumentRef>,
+    ) -> Result<OperationId, SessionError> {
+        match self.settle().await {
+            // Who sent it was told that its fate is unknown; now it is known.
+            Ok(_) | Err(SessionError::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let mut attempts = 1;
+        loop {
+            let args = self.next_args(document).await?;
+            let submission =
+                forge(&self.key_pair, &args, operation).ok_or(SessionError::TooLarge)?;
+            let id = submission.entry().operation_id();
+            // Noted before it is sent, so that a caller who stops waiting leaves no unknown behind.
+            self.pending = Some(Pending {
+                document_id: document.map_or(id.into(), |document| document.document_id),
+                submission,
+            });
+            match self.settle().await {
+                Ok(_) => return Ok(id),
+                Err(SessionError::Refused(refusal))
+                    if is_about_position(&refusal) && attempts < ARGS_ATTEMPTS_MAX =>
+                {
+                    attempts += 1;
+                    if let Some(document) = document {
+                        self.predicted.remove(&document.document_id);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The arguments remembered for a document, or else the node's.
+    async fn next_args(&self, document: Option<&DocumentRef>) -> Result<NextArgs, SessionError> {
+        if let Some(args) = document.and_then(|document| self.predicted.get(&document.document_id))
+        {
+            return Ok(*args);
+        }
+        let author = self.key_pair.public_key();
+        let mut pauses = self.pauses();
+        let args = loop {
+            match self.api.next_args(&author, document).await {
+                Ok(args) => break args,
+                Err(ApiError::Refused(refusal)) => return Err(SessionError::Refused(refusal)),
+                Err(error) => match pauses.next() {
+                    Some(pause) if error.is_uncertain() => tokio::time::sleep(pause).await,
+                    _ => return Err(SessionError::Unanswered(error)),
+                },
+            }
+        };
+        match self.filled.get(&args.log_id) {
+            Some(filled) if args.seq_num <= *filled => Err(SessionError::WouldFork {
+                log_id: args.log_id,
+                seq_num: args.seq_num,
+            }),
+            _ => Ok(args),
+        }
+    }
+
+    /// Sends an entry until there is a definite answer: the next args, or the node's refusal.
+    async fn send(&self, pending: &Pending) -> Result<Result<NextArgs, NodeRefusal>, SessionError> {
+        let mut pauses = self.pauses();
+        let mut sent_before = false;
+        loop {
+            let error = match self.api.publish(&pending.submission).await {
+                Ok(next) => return Ok(Ok(next)),
+                Err(error) => error,
+            };
+            let pause = match error {
+                error if error.is_uncertain() => {
+                    pauses.next().ok_or(SessionError::Unanswered(error))?
+                }
+                ApiError::Refused(refusal) if sent_before => {
+                    return Ok(self.stored_args(pending).await?.ok_or(refusal));
+                }
+                ApiError::Refused(refusal) => return Ok(Err(refusal)),
+                error => return Err(SessionError::Unanswered(error)),
+            };
+            sent_before = true;
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Whether an earlier try was stored after all, as nodes that refuse an entry they already have
+    /// do not say: then the log goes on from this very entry.
+    async fn stored_args(&self, pending: &Pending) -> Result<Option<NextArgs>, SessionError> {
+        let document = DocumentRef {
+            document_id: pending.document_id,
+            view_id: pending.submission.entry().operation_id().into(),
+        };
+        let author = self.key_pair.public_key();
+        match self.api.next_args(&author, Some(&document)).await {
+            Ok(args) => {
+                let goes_on = args.backlink == Some(pending.submission.entry().hash());
+                Ok(goes_on.then_some(args))
+            }
+            Err(error) if error.is_uncertain() => Err(SessionError::Unanswered(error)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Notes a stored entry, and the next args unless they do not follow from it.
+    fn remember(&mut self, pending: &Pending, next: NextArgs) {
+        let signed = pending.submission.entry();
+        let entry = signed.entry();
+        self.filled.insert(entry.log_id, entry.seq_num);
+        let follows = next.log_id == entry.log_id
+            && Some(next.seq_num) == entry.seq_num.next()
+            && next.backlink == Some(signed.hash());
+        if follows {
+            self.predicted.insert(pending.document_id, next);
+        } else {
+            self.predicted.remove(&pending.document_id);
+        }
+    }
+
+    /// The pauses between the allowed calls.
+    fn pauses(&self) -> impl Iterator<Item = Duration> + use<A> {
+        let pause = self.retry.pause;
+        (1..self.retry.attempts_max).map(move |attempt| pause * 2u32.saturating_pow(attempt - 1))
+    }
+}
+
+fn plain(fields: Fields<Value>) -> Fields<grove_core::types::PlainValue> {
+    fields
+        .into_iter()
+        .map(|(name, value)| (name, value.into()))
+        .collect()
+}
+
+/// Whether the node wants the entry elsewhere, so that fresh args may mend it. A forked log is
+/// beyond mending.
+fn is_about_position(refusal: &NodeRefusal) -> bool {
+    matches!(
+        refusal.reason(),
+        Some(
+            Reason::SeqNumMismatch
+                | Reason::BacklinkMismatch
+                | Reason::SkiplinkMismatch
+                | Reason::SkiplinkNotFound
+                | Reason::LogIdMismatch
+                | Reason::LogIdInUse
+        )
+    )
+}
+
+/// Why an operation was not published.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The node said no; nothing was stored. (Caller)
+    #[error("{0}")]
+    Refused(NodeRefusal),
+    /// The node could not be asked, or its answer says neither yes nor no. If an entry was on its way
+    /// it is still pending: the next call, or [`Session::settle`], sends it again. (Peer)
+    #[error(transparent)]
+    Unanswered(ApiError),
+    /// The node asks for an entry at a position this session has filled already. (Peer)
+    #[error("the node asks for entry {seq_num} of log {log_id} a second time, which would fork it")]
+    WouldFork {
+        /// The log.
+        log_id: LogId,
+        /// The position.
+        seq_num: SeqNum,
+    },
+    /// The operation is larger than any node takes. (Caller)
+    #[error("the operation is larger than a node takes")]
+    TooLarge,
+}
