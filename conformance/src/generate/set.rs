@@ -247,7 +247,9 @@ impl Case {
     }
 
     pub(super) fn flag(&mut self, flag: &str) -> &mut Self {
-        self.flags.push(flag.to_owned());
+        if !self.flags.iter().any(|known| known == flag) {
+            self.flags.push(flag.to_owned());
+        }
         self
     }
 

@@ -30,13 +30,17 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         follows: bool,
     },
-    /// Puts `value` at `path`, or removes what is there when it is absent.
+    /// Puts `value` at `path`.
     Set {
         /// Where.
         path: String,
         /// What.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        value: Option<Value>,
+        value: Value,
+    },
+    /// Takes the member at `path` away.
+    Remove {
+        /// Where.
+        path: String,
     },
     /// Takes another member of the file's context.
     Use {
@@ -101,6 +105,7 @@ pub fn apply(
                 splice(input, path, *at, remove, insert)?;
             }
             Step::Set { path, value } => set(input, path, value.clone())?,
+            Step::Remove { path } => remove(input, path)?,
             Step::Use { what, name } => {
                 uses.insert(what.clone(), name.clone());
             }
@@ -172,27 +177,33 @@ fn splice(
     Ok(())
 }
 
-fn set(input: &mut Value, path: &str, value: Option<Value>) -> Result<(), EditError> {
+fn set(input: &mut Value, path: &str, value: Value) -> Result<(), EditError> {
     let missing = || EditError::Path(path.to_owned());
     let Some((parent, member)) = path.rsplit_once('/') else {
-        *input = value.ok_or_else(missing)?;
+        *input = value;
         return Ok(());
     };
-    let parent = input.pointer_mut(parent).ok_or_else(missing)?;
-    match (parent, value) {
-        (Value::Object(members), Some(value)) => {
+    match input.pointer_mut(parent).ok_or_else(missing)? {
+        Value::Object(members) => {
             members.insert(member.to_owned(), value);
         }
-        (Value::Object(members), None) => {
-            members.shift_remove(member).ok_or_else(missing)?;
-        }
-        (Value::Array(items), Some(value)) => {
+        Value::Array(items) => {
             let index: usize = member.parse().map_err(|_| missing())?;
             *items.get_mut(index).ok_or_else(missing)? = value;
         }
         _ => return Err(missing()),
     }
     Ok(())
+}
+
+fn remove(input: &mut Value, path: &str) -> Result<(), EditError> {
+    let missing = || EditError::Path(path.to_owned());
+    let (parent, member) = path.rsplit_once('/').ok_or_else(missing)?;
+    let parent = input.pointer_mut(parent).and_then(Value::as_object_mut);
+    parent
+        .and_then(|members| members.shift_remove(member))
+        .map(drop)
+        .ok_or_else(missing)
 }
 
 fn resign(input: &mut Value, path: &str, key: &str, context: &Context) -> Result<(), EditError> {
@@ -237,7 +248,7 @@ fn compare(old: &Value, new: &Value, path: &str, steps: &mut Vec<Step>) {
             } else {
                 steps.push(Step::Set {
                     path: path.to_owned(),
-                    value: Some(new.clone().into()),
+                    value: new.clone().into(),
                 });
             }
         }
@@ -253,9 +264,8 @@ fn compare(old: &Value, new: &Value, path: &str, steps: &mut Vec<Step>) {
         }
         (Value::Object(old), Value::Object(new)) => {
             for name in old.keys().filter(|name| !new.contains_key(*name)) {
-                steps.push(Step::Set {
+                steps.push(Step::Remove {
                     path: format!("{path}/{name}"),
-                    value: None,
                 });
             }
             for (name, value) in new {
@@ -264,14 +274,14 @@ fn compare(old: &Value, new: &Value, path: &str, steps: &mut Vec<Step>) {
                     Some(old) => compare(old, value, &path, steps),
                     None => steps.push(Step::Set {
                         path,
-                        value: Some(value.clone()),
+                        value: value.clone(),
                     }),
                 }
             }
         }
         _ => steps.push(Step::Set {
             path: path.to_owned(),
-            value: Some(new.clone()),
+            value: new.clone(),
         }),
     }
 }
