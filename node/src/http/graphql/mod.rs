@@ -1,0 +1,168 @@
+//! GraphQL on `/graphql`.
+//!
+//! Holds one schema built from the p2panda schemas the node knows, and builds it anew when the node
+//! has learnt another: the first request after that sees it. What is asked is checked in
+//! [`prepare`], answered in [`resolve`]; [`schema`] says what can be asked.
+
+mod prepare;
+mod resolve;
+mod schema;
+
+use std::sync::Arc;
+
+use async_graphql::{ErrorExtensionValues, Request as Query, Response as Answer, ServerError};
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use grove_core::{Reason, Refusal};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::{RwLock, watch};
+
+use self::prepare::prepare;
+use self::resolve::Budget;
+use self::schema::Graph;
+use super::Limits;
+use crate::api::ApiError;
+use crate::runtime::Node;
+
+/// A page to write queries in. It loads nothing from anywhere.
+const PLAYGROUND: &str = include_str!("playground.html");
+
+/// The route.
+pub(super) fn routes(node: Node, limits: &Limits) -> Router {
+    let service = Service {
+        schemas: node.schemas_changed(),
+        node,
+        current: Arc::default(),
+        limits: limits.clone(),
+    };
+    Router::new()
+        .route("/graphql", get(playground).post(answer))
+        .with_state(service)
+}
+
+async fn playground() -> Response {
+    let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                  connect-src 'self'; img-src data:";
+    (
+        [(header::CONTENT_SECURITY_POLICY, policy)],
+        Html(PLAYGROUND),
+    )
+        .into_response()
+}
+
+async fn answer(State(service): State<Service>, body: Body) -> Response {
+    let Ok(bytes) = to_bytes(body, service.limits.body_size_max).await else {
+        let error = refusal(
+            Reason::RequestTooLarge,
+            Reason::RequestTooLarge.description(),
+        );
+        return (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Json(Answer::from_errors(vec![error])),
+        )
+            .into_response();
+    };
+    match serde_json::from_slice::<Posted>(&bytes) {
+        Ok(posted) => Json(service.execute(posted).await).into_response(),
+        Err(error) => {
+            let text = format!("the body is not a GraphQL request: {error}");
+            let error = refusal(Reason::RequestMalformed, text);
+            (
+                StatusCode::BAD_REQUEST,
+                Json(Answer::from_errors(vec![error])),
+            )
+                .into_response()
+        }
+    }
+}
+
+/// The body of a request. Members nobody knows are ignored.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Posted {
+    #[serde(default)]
+    query: String,
+    #[serde(default)]
+    operation_name: Option<String>,
+    #[serde(default)]
+    variables: Option<serde_json::Map<String, Value>>,
+}
+
+#[derive(Clone)]
+struct Service {
+    node: Node,
+    schemas: watch::Receiver<u64>,
+    current: Arc<RwLock<Option<(u64, Graph)>>>,
+    limits: Limits,
+}
+
+impl Service {
+    async fn execute(&self, posted: Posted) -> Answer {
+        let graph = match self.graph().await {
+            Ok(graph) => graph,
+            Err(error) => return Answer::from_errors(vec![refusal(error.reason(), error)]),
+        };
+        let mut answer = match prepare(posted, &graph.input_types, &self.limits) {
+            Ok(query) => {
+                let query: Query = query.data(Budget::new(self.limits.query_documents_max));
+                graph.schema.execute(query).await
+            }
+            Err(error) => Answer::from_errors(vec![error]),
+        };
+        for error in &mut answer.errors {
+            code(error);
+        }
+        answer
+    }
+
+    /// The schema as of now, built anew if the node has learnt of another since.
+    async fn graph(&self) -> Result<Graph, ApiError> {
+        // Read before the schemas, so that one learnt in between is not missed.
+        let version = *self.schemas.borrow();
+        if let Some(graph) = fresh(&*self.current.read().await, version) {
+            return Ok(graph);
+        }
+        let mut current = self.current.write().await;
+        if let Some(graph) = fresh(&current, version) {
+            return Ok(graph);
+        }
+        let schemas = self.node.read(|store| Ok(store.schemas()?)).await?;
+        let graph = Graph::build(self.node.clone(), schemas);
+        *current = Some((version, graph.clone()));
+        Ok(graph)
+    }
+}
+
+fn fresh(current: &Option<(u64, Graph)>, version: u64) -> Option<Graph> {
+    current
+        .as_ref()
+        .filter(|(built, _)| *built >= version)
+        .map(|(_, graph)| graph.clone())
+}
+
+/// An error that arose before anything was executed.
+fn refusal(reason: Reason, text: impl ToString) -> ServerError {
+    let mut error = ServerError::new(text.to_string(), None);
+    error.extensions = Some(extensions(reason));
+    error
+}
+
+fn extensions(reason: Reason) -> ErrorExtensionValues {
+    let mut values = ErrorExtensionValues::default();
+    values.set("code", reason.code());
+    values.set("phase", reason.phase().name());
+    values
+}
+
+/// Gives the library's own errors, all of which are about the query's form, their code.
+fn code(error: &mut ServerError) {
+    let extensions = error.extensions.get_or_insert_default();
+    if extensions.get("code").is_none() {
+        *extensions = self::extensions(Reason::RequestMalformed);
+    }
+}

@@ -1,0 +1,441 @@
+//! Answers to the fields of a query.
+//!
+//! Arguments are read here and not by the scalars, since only here a wrong one gets its own code. A
+//! document is read once with all its fields; relations are followed where the query asks for them.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_graphql::dynamic::{FieldFuture, FieldValue, ObjectAccessor, ResolverContext};
+use async_graphql::{Error, ErrorExtensions, Number, Value};
+use grove_core::author::NextArgs;
+use grove_core::types::{
+    DocumentId, DocumentViewId, Hash, PublicKey, SchemaId, Value as DocumentValue,
+};
+use grove_core::{Reason, Refusal};
+
+use crate::api::{self, ApiError};
+use crate::http::{bytes_argument, details};
+use crate::runtime::Node;
+use crate::store::{DocumentRow, Read};
+
+/// Documents on a page when the query does not say.
+pub(super) const FIRST_DEFAULT: u64 = 25;
+
+/// How many documents may still be read for a request.
+#[derive(Clone)]
+pub(super) struct Budget(Arc<AtomicUsize>);
+
+impl Budget {
+    pub(super) fn new(documents: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(documents)))
+    }
+
+    fn spend(&self, documents: usize) -> Result<(), ApiError> {
+        let spend = |left: usize| left.checked_sub(documents);
+        match self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend)
+        {
+            Ok(_) => Ok(()),
+            Err(_) => Err(invalid(
+                "first",
+                Reason::RequestTooLarge,
+                "the answer needs too many documents; ask for smaller pages",
+            )),
+        }
+    }
+}
+
+/// A document as a query sees it.
+struct Shown {
+    row: DocumentRow,
+    /// Its place in the collection it was found in.
+    cursor: Option<String>,
+}
+
+/// A page of a collection.
+struct Page {
+    total_count: u64,
+    has_next_page: bool,
+    documents: Vec<Shown>,
+}
+
+/// What a relation points at.
+enum Target {
+    /// A document as it is now.
+    Document(DocumentId),
+    /// A document as it was at a view.
+    View(DocumentViewId),
+}
+
+impl Target {
+    fn find(
+        &self,
+        store: &dyn Read,
+        schema_id: &SchemaId,
+    ) -> Result<Option<DocumentRow>, ApiError> {
+        match self {
+            Self::Document(id) => api::document_by_id(store, schema_id, *id),
+            Self::View(id) => api::document_at_view(store, schema_id, id),
+        }
+    }
+}
+
+/// `nextArgs`
+pub(super) fn next_args(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
+    answer(async move {
+        let public_key = required(&ctx.args, "publicKey")?;
+        let public_key: PublicKey = parse("publicKey", &public_key)?;
+        let view_id = view_id_argument(&ctx.args)?;
+        let question = move |store: &dyn Read| api::next_args(store, public_key, view_id.as_ref());
+        Ok(Some(FieldValue::owned_any(
+            node(&ctx).read(question).await?,
+        )))
+    })
+}
+
+/// `publish`
+pub(super) fn publish(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
+    answer(async move {
+        let entry = bytes_argument("entry", &required(&ctx.args, "entry")?)?;
+        let operation = bytes_argument("operation", &required(&ctx.args, "operation")?)?;
+        Ok(Some(FieldValue::owned_any(
+            node(&ctx).publish(entry, operation).await?,
+        )))
+    })
+}
+
+/// `<schema_id>`
+pub(super) fn document(schema_id: SchemaId, ctx: ResolverContext<'_>) -> FieldFuture<'_> {
+    answer(async move {
+        let target = match (text(&ctx.args, "id")?, view_id_argument(&ctx.args)?) {
+            (Some(id), None) => Target::Document(parse("id", &id)?),
+            (None, Some(view_id)) => Target::View(view_id),
+            (None, None) => {
+                return Err(invalid(
+                    "id",
+                    Reason::ArgumentMissing,
+                    "id or viewId must be given",
+                ));
+            }
+            (Some(_), Some(_)) => {
+                let text = "only one of id and viewId can be given";
+                return Err(invalid("id", Reason::ArgumentInvalid, text));
+            }
+        };
+        follow(&ctx, schema_id, target).await
+    })
+}
+
+/// `all_<schema_id>`
+pub(super) fn collection(schema_id: SchemaId, ctx: ResolverContext<'_>) -> FieldFuture<'_> {
+    answer(async move {
+        let first = first(&ctx.args)?;
+        let after: Option<DocumentId> = match text(&ctx.args, "after")? {
+            Some(cursor) => Some(cursor.parse().map_err(|_| foreign_cursor())?),
+            None => None,
+        };
+        let budget = budget(&ctx);
+        let question = move |store: &dyn Read| {
+            let page = api::collection(store, &schema_id, first, after)?;
+            budget.spend(1 + page.documents.len())?;
+            Ok(page)
+        };
+        let page = node(&ctx).read(question).await?;
+        let show = |row: DocumentRow| Shown {
+            cursor: Some(row.id.to_string()),
+            row,
+        };
+        Ok(Some(FieldValue::owned_any(Page {
+            total_count: page.total_count,
+            has_next_page: page.has_next_page,
+            documents: page.documents.into_iter().map(show).collect(),
+        })))
+    })
+}
+
+/// A field that leads to one document.
+pub(super) fn relation<'a>(
+    name: &str,
+    schema_id: SchemaId,
+    ctx: ResolverContext<'a>,
+) -> FieldFuture<'a> {
+    let target = match stored(&ctx, name) {
+        Some(DocumentValue::Relation(id)) => Target::Document(*id),
+        Some(DocumentValue::PinnedRelation(view_id)) => Target::View(view_id.clone()),
+        _ => return FieldFuture::from_value(None),
+    };
+    answer(async move { follow(&ctx, schema_id, target).await })
+}
+
+/// A field that leads to a list of documents: in list order, with repetitions, without those that
+/// are not there.
+pub(super) fn relation_list<'a>(
+    name: &str,
+    schema_id: SchemaId,
+    ctx: ResolverContext<'a>,
+) -> FieldFuture<'a> {
+    let targets: Vec<Target> = match stored(&ctx, name) {
+        Some(DocumentValue::RelationList(ids)) => {
+            ids.iter().copied().map(Target::Document).collect()
+        }
+        Some(DocumentValue::PinnedRelationList(view_ids)) => {
+            view_ids.iter().cloned().map(Target::View).collect()
+        }
+        _ => return FieldFuture::from_value(None),
+    };
+    let list = shown_parent(&ctx)
+        .map(|parent| list_tag(parent, name))
+        .unwrap_or_default();
+    answer(async move {
+        let first = first(&ctx.args)?;
+        let from = match text(&ctx.args, "after")? {
+            Some(cursor) => list_start(&cursor, &list)?,
+            None => 0,
+        };
+        let budget = budget(&ctx);
+        let question = move |store: &dyn Read| {
+            budget.spend(1 + targets.len())?;
+            list_page(store, &schema_id, &targets, &list, from, first)
+        };
+        Ok(Some(FieldValue::owned_any(
+            node(&ctx).read(question).await?,
+        )))
+    })
+}
+
+/// Reads all targets, since only that tells how many there are, and keeps those of the page.
+fn list_page(
+    store: &dyn Read,
+    schema_id: &SchemaId,
+    targets: &[Target],
+    list: &str,
+    from: usize,
+    first: u64,
+) -> Result<Page, ApiError> {
+    let mut page = Page {
+        total_count: 0,
+        has_next_page: false,
+        documents: Vec::new(),
+    };
+    for (index, target) in targets.iter().enumerate() {
+        let Some(row) = target.find(store, schema_id)? else {
+            continue;
+        };
+        page.total_count += 1;
+        if index < from {
+            continue;
+        }
+        if page.documents.len() as u64 == first {
+            page.has_next_page = true;
+            continue;
+        }
+        page.documents.push(Shown {
+            row,
+            cursor: Some(format!("{index}-{list}")),
+        });
+    }
+    Ok(page)
+}
+
+/// Tells lists apart in cursors: one `after` is often given to the lists of many documents at once.
+fn list_tag(parent: &Shown, name: &str) -> String {
+    let hash = Hash::of(format!("{} {name}", parent.row.view_id).as_bytes());
+    hex::encode(&hash.digest()[..8])
+}
+
+/// Where a list goes on after `cursor`: at its start when the cursor comes from another list.
+fn list_start(cursor: &str, list: &str) -> Result<usize, ApiError> {
+    let (index, tag) = cursor.split_once('-').ok_or_else(foreign_cursor)?;
+    let index: u32 = index.parse().map_err(|_| foreign_cursor())?;
+    Ok(if tag == list { index as usize + 1 } else { 0 })
+}
+
+async fn follow<'a>(
+    ctx: &ResolverContext<'_>,
+    schema_id: SchemaId,
+    target: Target,
+) -> Result<Option<FieldValue<'a>>, ApiError> {
+    budget(ctx).spend(1)?;
+    let row = node(ctx)
+        .read(move |store| target.find(store, &schema_id))
+        .await?;
+    Ok(row.map(|row| FieldValue::owned_any(Shown { row, cursor: None })))
+}
+
+/// A field with a value of its own.
+pub(super) fn scalar<'a>(name: &str, ctx: ResolverContext<'a>) -> FieldFuture<'a> {
+    FieldFuture::from_value(stored(&ctx, name).map(|value| match value {
+        DocumentValue::Bool(bool) => Value::from(*bool),
+        DocumentValue::Int(int) => Value::from(*int),
+        //= R20: JSON has no NaN and no infinities, they are shown as null
+        DocumentValue::Float(float) => Number::from_f64(*float).map_or(Value::Null, Value::Number),
+        DocumentValue::Str(text) => Value::from(text.as_str()),
+        DocumentValue::Bytes(bytes) => Value::from(hex::encode(bytes)),
+        DocumentValue::Relation(_)
+        | DocumentValue::RelationList(_)
+        | DocumentValue::PinnedRelation(_)
+        | DocumentValue::PinnedRelationList(_) => Value::Null,
+    }))
+}
+
+/// A field that has no value.
+pub(super) fn null(_: ResolverContext<'_>) -> FieldFuture<'_> {
+    FieldFuture::from_value(None)
+}
+
+/// `fields` and `meta`: two looks at the document itself.
+pub(super) fn shown(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
+    FieldFuture::Value(shown_parent(&ctx).map(|shown| FieldValue::borrowed_any(shown)))
+}
+
+/// Resolvers that only show a member of their parent.
+macro_rules! members {
+    ($($name:ident($parent:ident: $type:ty) -> $value:expr;)+) => {$(
+        pub(super) fn $name(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
+            let parent = ctx.parent_value.downcast_ref::<$type>();
+            FieldFuture::from_value(parent.and_then(|$parent| $value))
+        }
+    )+};
+}
+
+members! {
+    log_id(args: NextArgs) -> Some(args.log_id.as_u64().to_string().into());
+    seq_num(args: NextArgs) -> Some(args.seq_num.as_u64().to_string().into());
+    backlink(args: NextArgs) -> args.backlink.map(|hash| hash.to_string().into());
+    skiplink(args: NextArgs) -> args.skiplink.map(|hash| hash.to_string().into());
+    document_id(shown: Shown) -> Some(shown.row.id.to_string().into());
+    view_id(shown: Shown) -> Some(shown.row.view_id.to_string().into());
+    owner(shown: Shown) -> Some(shown.row.owner.to_string().into());
+    cursor(shown: Shown) -> shown.cursor.as_deref().map(Value::from);
+    total_count(page: Page) -> Some(page.total_count.into());
+    has_next_page(page: Page) -> Some(page.has_next_page.into());
+    end_cursor(page: Page) -> page.documents.last()?.cursor.as_deref().map(Value::from);
+}
+
+/// The documents of a page.
+pub(super) fn documents(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
+    let page = ctx.parent_value.downcast_ref::<Page>();
+    FieldFuture::Value(page.map(|page| {
+        FieldValue::list(
+            page.documents
+                .iter()
+                .map(|shown| FieldValue::borrowed_any(shown)),
+        )
+    }))
+}
+
+fn shown_parent<'a>(ctx: &ResolverContext<'a>) -> Option<&'a Shown> {
+    ctx.parent_value.downcast_ref()
+}
+
+/// The value of a field of the parent document.
+fn stored<'a>(ctx: &ResolverContext<'a>, name: &str) -> Option<&'a DocumentValue> {
+    shown_parent(ctx)?
+        .row
+        .fields
+        .as_ref()?
+        .get(name)
+        .map(|(value, _)| value)
+}
+
+fn node<'a>(ctx: &ResolverContext<'a>) -> &'a Node {
+    ctx.ctx.data_unchecked()
+}
+
+fn budget(ctx: &ResolverContext<'_>) -> Budget {
+    ctx.ctx.data_unchecked::<Budget>().clone()
+}
+
+/// A resolver's future, with errors as the protocol shows them.
+fn answer<'a>(
+    future: impl Future<Output = Result<Option<FieldValue<'a>>, ApiError>> + Send + 'a,
+) -> FieldFuture<'a> {
+    FieldFuture::new(async move { future.await.map_err(|error| report(&error)) })
+}
+
+fn report(error: &ApiError) -> Error {
+    Error::new(error.to_string()).extend_with(|_, extensions| {
+        if let serde_json::Value::Object(members) = details(error) {
+            for (name, value) in members {
+                extensions.set(name, Value::from_json(value).unwrap_or_default());
+            }
+        }
+    })
+}
+
+fn invalid(name: &'static str, reason: Reason, text: &str) -> ApiError {
+    ApiError::Argument {
+        name,
+        text: text.to_owned(),
+        reason,
+    }
+}
+
+fn foreign_cursor() -> ApiError {
+    invalid(
+        "after",
+        Reason::CursorInvalid,
+        Reason::CursorInvalid.description(),
+    )
+}
+
+/// A text argument; null is as good as absent. Of a list, which clients give for view ids, the
+/// parts are joined as in the text form.
+fn text(args: &ObjectAccessor<'_>, name: &'static str) -> Result<Option<String>, ApiError> {
+    let Some(value) = args.get(name) else {
+        return Ok(None);
+    };
+    let text = match value.as_value() {
+        Value::Null => return Ok(None),
+        Value::String(text) => Some(text.clone()),
+        Value::List(parts) if name == "viewId" => {
+            let part = |part: &Value| match part {
+                Value::String(text) => Some(text.clone()),
+                _ => None,
+            };
+            parts
+                .iter()
+                .map(part)
+                .collect::<Option<Vec<_>>>()
+                .map(|parts| parts.join("_"))
+        }
+        _ => None,
+    };
+    text.map(Some)
+        .ok_or_else(|| invalid(name, Reason::ArgumentInvalid, "expected a string"))
+}
+
+fn required(args: &ObjectAccessor<'_>, name: &'static str) -> Result<String, ApiError> {
+    text(args, name)?.ok_or_else(|| invalid(name, Reason::ArgumentMissing, "is required"))
+}
+
+fn parse<T: std::str::FromStr<Err: Refusal>>(
+    name: &'static str,
+    text: &str,
+) -> Result<T, ApiError> {
+    text.parse()
+        .map_err(|error| ApiError::argument(name, &error))
+}
+
+fn view_id_argument(args: &ObjectAccessor<'_>) -> Result<Option<DocumentViewId>, ApiError> {
+    text(args, "viewId")?
+        .map(|text| parse("viewId", &text))
+        .transpose()
+}
+
+fn first(args: &ObjectAccessor<'_>) -> Result<u64, ApiError> {
+    match args.get("first").map(|value| value.as_value().clone()) {
+        None | Some(Value::Null) => Ok(FIRST_DEFAULT),
+        Some(Value::Number(number)) if number.as_u64().is_some_and(|first| first > 0) => {
+            Ok(number.as_u64().unwrap_or(FIRST_DEFAULT))
+        }
+        Some(_) => Err(invalid(
+            "first",
+            Reason::ArgumentInvalid,
+            "expected a number above 0",
+        )),
+    }
+}

@@ -1,0 +1,170 @@
+//! JSON-RPC, GraphQL and health over HTTP.
+//!
+//! | route | answers |
+//! | --- | --- |
+//! | `/` | JSON-RPC 2.0 by POST and over WebSocket |
+//! | `/graphql` | GraphQL by POST; by GET a page to try it out |
+//! | `/healthz` | 200 while the store answers |
+//!
+//! Dresses up the answers of [`crate::api`] and decides nothing about entries or documents. Reads no
+//! clock of its own and draws nothing at random, so the same router runs deployed and simulated.
+//!
+//! Always true:
+//! - Every route answers every origin: a node serves web pages that it did not deliver.
+//! - A request that is not understood changes nothing.
+
+mod graphql;
+mod jsonrpc;
+mod serve;
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use grove_core::types::{DocumentId, Hash};
+use grove_core::{Reason, Refusal};
+use jsonrpsee::server::ServerHandle;
+use serde_json::{Value, json};
+use tower_http::cors::{Any, CorsLayer};
+
+use crate::api::ApiError;
+use crate::runtime::Node;
+
+pub use serve::{Listener, serve};
+
+/// Bounds on what clients may ask of a node. What holds per connection is in the same place, so that
+/// one look tells how much a stranger can make a node do.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections served at once; further ones wait to be accepted.
+    pub connections_max: usize,
+    /// Size of a request body in bytes.
+    pub body_size_max: usize,
+    /// Size of a JSON-RPC answer in bytes.
+    pub answer_size_max: usize,
+    /// Requests in one JSON-RPC batch.
+    pub batch_len_max: u32,
+    /// How long a client may take to send the head of a request.
+    pub head_timeout: Duration,
+    /// How long a request may take, its body included.
+    pub request_timeout: Duration,
+    /// How long open requests may take to end once the node stops.
+    pub drain_timeout: Duration,
+    /// Nesting of a GraphQL query.
+    pub query_depth_max: usize,
+    /// Fields of a GraphQL query, those of fragments counted wherever they are used.
+    pub query_fields_max: usize,
+    /// Documents read to answer one GraphQL request.
+    pub query_documents_max: usize,
+    /// Whether answers carry the time of day.
+    pub date_header: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 1024,
+            body_size_max: 16 << 20,
+            answer_size_max: 64 << 20,
+            batch_len_max: 1000,
+            head_timeout: Duration::from_secs(15),
+            request_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(5),
+            query_depth_max: 32,
+            query_fields_max: 10_000,
+            query_documents_max: 50_000,
+            date_header: true,
+        }
+    }
+}
+
+/// The HTTP side of a node: its routes, and the hold on WebSockets that outlive their request.
+#[derive(Debug, Clone)]
+pub struct Http {
+    router: Router,
+    sockets: ServerHandle,
+    limits: Limits,
+}
+
+impl Http {
+    /// The routes of `node`.
+    pub fn new(node: Node, limits: Limits) -> Self {
+        let (rpc, sockets) = jsonrpc::routes(node.clone(), &limits);
+        let router = Router::new()
+            .route("/healthz", get(health).with_state(node.clone()))
+            .merge(graphql::routes(node, &limits))
+            .merge(rpc)
+            .layer(from_fn_with_state(limits.request_timeout, give_up))
+            .layer(cors());
+        Self {
+            router,
+            sockets,
+            limits,
+        }
+    }
+
+    /// The routes, to be served by any means.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+}
+
+/// Any page may talk to the node, whatever headers it sends.
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::OPTIONS])
+        .allow_headers(Any)
+        .expose_headers(Any)
+        .max_age(Duration::from_secs(24 * 60 * 60))
+}
+
+/// Ends a request that takes too long. What it has begun to publish is published all the same.
+async fn give_up(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            [(header::CONNECTION, "close")],
+        )
+            .into_response(),
+    }
+}
+
+/// Whether the store answers. Asks for a document, since that goes through an index of the database.
+async fn health(State(node): State<Node>) -> Response {
+    let nothing = DocumentId::from(Hash::from_digest([0; 32]));
+    match node.read(move |store| Ok(store.document(nothing)?)).await {
+        Ok(_) => {
+            Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })).into_response()
+        }
+        Err(error) => {
+            let body = json!({ "status": "unavailable", "error": details(&error) });
+            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+        }
+    }
+}
+
+/// What programs need to know of a refusal: its code and phase, and the two entries of a fork.
+fn details(error: &ApiError) -> Value {
+    let reason = error.reason();
+    let mut details = json!({ "code": reason.code(), "phase": reason.phase().name() });
+    if let Some((first, second)) = error.fork() {
+        details["entries"] = json!([first.to_string(), second.to_string()]);
+    }
+    details
+}
+
+/// The bytes an argument gives in hex of either case, which carries no meaning in them.
+fn bytes_argument(name: &'static str, text: &str) -> Result<Vec<u8>, ApiError> {
+    hex::decode(text).map_err(|error| ApiError::Argument {
+        name,
+        text: error.to_string(),
+        reason: Reason::InvalidHex,
+    })
+}
