@@ -1,7 +1,8 @@
 //! Writing documents with one key through one node.
 //!
 //! Decides where the arguments of the next entry come from, when an entry is sent again and when the
-//! session gives up. Which values a document may have is checked before, by the caller.
+//! session gives up. Nothing is signed that its schema does not allow; what the node thinks of it is
+//! for the node to say.
 //!
 //! Always true:
 //! - An entry whose fate is unknown is sent again, the same bytes, before any other is signed.
@@ -16,9 +17,10 @@ use std::time::Duration;
 use grove_core::Reason;
 use grove_core::author::{NextArgs, forge};
 use grove_core::types::{
-    DocumentId, DocumentViewId, KeyPair, LogId, OperationId, PublicKey, SchemaId, SeqNum, Value,
+    DocumentId, DocumentViewId, KeyPair, LogId, OperationId, PlainValue, PublicKey, Schema, SeqNum,
+    Value,
 };
-use grove_core::validate::Submission;
+use grove_core::validate::{Submission, ValidationError, validate_operation};
 use grove_core::wire::{Fields, Operation};
 
 use crate::api::{Api, ApiError, DocumentRef, NodeRefusal};
@@ -103,14 +105,14 @@ impl<A: Api> Session<A> {
     /// Creates a document.
     pub async fn create(
         &mut self,
-        schema_id: &SchemaId,
+        schema: &Schema,
         fields: Fields<Value>,
     ) -> Result<DocumentRef, SessionError> {
         let operation = Operation::Create {
-            schema_id: schema_id.clone(),
+            schema_id: schema.id().clone(),
             fields: plain(fields),
         };
-        let id = self.publish(&operation, None).await?;
+        let id = self.publish(schema, &operation, None).await?;
         Ok(DocumentRef {
             document_id: id.into(),
             view_id: id.into(),
@@ -121,16 +123,16 @@ impl<A: Api> Session<A> {
     /// the change.
     pub async fn update(
         &mut self,
-        schema_id: &SchemaId,
+        schema: &Schema,
         document: &DocumentRef,
         fields: Fields<Value>,
     ) -> Result<DocumentRef, SessionError> {
         let operation = Operation::Update {
-            schema_id: schema_id.clone(),
+            schema_id: schema.id().clone(),
             previous: document.view_id.clone(),
             fields: plain(fields),
         };
-        let id = self.publish(&operation, Some(document)).await?;
+        let id = self.publish(schema, &operation, Some(document)).await?;
         Ok(DocumentRef {
             document_id: document.document_id,
             view_id: DocumentViewId::from(id),
@@ -140,14 +142,14 @@ impl<A: Api> Session<A> {
     /// Deletes a document.
     pub async fn delete(
         &mut self,
-        schema_id: &SchemaId,
+        schema: &Schema,
         document: &DocumentRef,
     ) -> Result<OperationId, SessionError> {
         let operation = Operation::Delete {
-            schema_id: schema_id.clone(),
+            schema_id: schema.id().clone(),
             previous: document.view_id.clone(),
         };
-        self.publish(&operation, Some(document)).await
+        self.publish(schema, &operation, Some(document)).await
     }
 
     /// Sends the pending entry again until the node answers; does nothing when there is none.
@@ -167,9 +169,11 @@ impl<A: Api> Session<A> {
 
     async fn publish(
         &mut self,
+        schema: &Schema,
         operation: &Operation,
         document: Option<&DocumentRef>,
     ) -> Result<OperationId, SessionError> {
+        validate_operation(operation, schema)?;
         match self.settle().await {
             // Who sent it was told that its fate is unknown; now it is known.
             Ok(_) | Err(SessionError::Refused(_)) => {}
@@ -292,7 +296,7 @@ impl<A: Api> Session<A> {
     }
 }
 
-fn plain(fields: Fields<Value>) -> Fields<grove_core::types::PlainValue> {
+fn plain(fields: Fields<Value>) -> Fields<PlainValue> {
     fields
         .into_iter()
         .map(|(name, value)| (name, value.into()))
@@ -319,6 +323,9 @@ fn is_about_position(refusal: &NodeRefusal) -> bool {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
+    /// The schema does not allow it; nothing was sent. (Caller)
+    #[error(transparent)]
+    Invalid(#[from] ValidationError),
     /// The node said no; nothing was stored. (Caller)
     #[error("{0}")]
     Refused(NodeRefusal),
