@@ -1,0 +1,350 @@
+//! What the engine and the answers to clients ask of a database.
+//!
+//! A store keeps facts and finds them again; it decides nothing. Writes happen inside one
+//! transaction at a time, opened by the engine; readers see the last committed state and never wait
+//! for the writer. Every implementation passes the same contract tests.
+
+mod sqlite;
+
+use std::collections::BTreeMap;
+
+use grove_core::types::{
+    DocumentId, DocumentViewId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum, Value,
+};
+use grove_core::validate::LogTip;
+use grove_core::wire::{Action, Fields, Heights, SchemaSet};
+
+pub use sqlite::{SqliteReader, SqliteStore};
+
+/// A log: one author's contributions to one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRow {
+    /// The author.
+    pub public_key: PublicKey,
+    /// Which of the author's logs.
+    pub log_id: LogId,
+    /// The document all its operations belong to.
+    pub document: DocumentId,
+    /// The document's schema.
+    pub schema_id: SchemaId,
+    /// The latest entry.
+    pub tip: LogTip,
+    /// From which position on the log is forked; nothing from there on counts.
+    pub forked_at: Option<SeqNum>,
+}
+
+/// A stored entry with what is known of its operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryRow {
+    /// Place in the order in which this node accepted entries; every entry comes after those it
+    /// depends on.
+    pub position: i64,
+    /// The author.
+    pub public_key: PublicKey,
+    /// Which of the author's logs.
+    pub log_id: LogId,
+    /// Number in the log.
+    pub seq_num: SeqNum,
+    /// Hash of the entry, which is the operation's id.
+    pub hash: Hash,
+    /// Bytes of the entry.
+    pub entry: Vec<u8>,
+    /// Bytes of the operation; `None` when they were dropped with the document (R6, R7).
+    pub payload: Option<Vec<u8>>,
+    /// The document.
+    pub document: DocumentId,
+    /// The document's schema.
+    pub schema_id: SchemaId,
+}
+
+/// An entry to be stored.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEntry<'a> {
+    /// The author.
+    pub public_key: PublicKey,
+    /// Which of the author's logs. A log is begun by its first entry.
+    pub log_id: LogId,
+    /// Number in the log, one above the stored tip.
+    pub seq_num: SeqNum,
+    /// Hash of the entry.
+    pub hash: Hash,
+    /// Whether the entry ends its log.
+    pub end_of_log: bool,
+    /// Bytes of the entry.
+    pub entry: &'a [u8],
+    /// Bytes of the operation, unless they are dropped at once.
+    pub payload: Option<&'a [u8]>,
+    /// What the operation does; `None` when it was never seen.
+    pub action: Option<Action>,
+    /// The document the log belongs to.
+    pub document: DocumentId,
+    /// The document's schema.
+    pub schema_id: &'a SchemaId,
+}
+
+/// What is known of an operation without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationRow {
+    /// The document.
+    pub document: DocumentId,
+    /// The document's schema.
+    pub schema_id: SchemaId,
+    /// Whether the operation counts: its log is not forked at or before it.
+    pub counted: bool,
+    /// Whether its bytes are there.
+    pub has_payload: bool,
+}
+
+/// The materialised state of a document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DocumentRow {
+    /// Id of the document.
+    pub id: DocumentId,
+    /// Its schema.
+    pub schema_id: SchemaId,
+    /// The current view.
+    pub view_id: DocumentViewId,
+    /// Author of the CREATE.
+    pub owner: PublicKey,
+    /// Whether anything changed since the CREATE.
+    pub edited: bool,
+    /// The fields with the operation that set each last; `None` when the document is deleted.
+    pub fields: Option<BTreeMap<String, (Value, OperationId)>>,
+}
+
+impl DocumentRow {
+    /// Whether a DELETE ended the document.
+    pub fn is_deleted(&self) -> bool {
+        self.fields.is_none()
+    }
+
+    /// The values of the fields; `None` when the document is deleted.
+    pub fn values(&self) -> Option<Fields<Value>> {
+        let fields = self.fields.as_ref()?;
+        Some(fields.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect())
+    }
+}
+
+/// Which documents of a schema to list: live ones, ascending by document id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Only documents with greater ids.
+    pub after: Option<DocumentId>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// What a parked entry waits for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// The entry before it in its log, or its skiplink's target.
+    Entry(PublicKey, LogId, SeqNum),
+    /// An operation its `previous` names.
+    Operation(OperationId),
+    /// Its schema.
+    Schema(SchemaId),
+}
+
+/// An entry that can't be judged yet (R28).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedRow {
+    /// Hash of the entry.
+    pub hash: Hash,
+    /// Bytes of the entry.
+    pub entry: Vec<u8>,
+    /// Bytes of the operation.
+    pub payload: Vec<u8>,
+}
+
+/// Two different entries at one position of a log (R24).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForkRow {
+    /// The author.
+    pub public_key: PublicKey,
+    /// The log.
+    pub log_id: LogId,
+    /// The position both claim.
+    pub seq_num: SeqNum,
+    /// The entry this node accepted first.
+    pub first: Vec<u8>,
+    /// The other entry.
+    pub second: Vec<u8>,
+}
+
+/// Questions to the last committed state (or, inside a transaction, to its own).
+pub trait Read {
+    /// The log of this author and number.
+    fn log(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<LogRow>, StoreError>;
+
+    /// The log in which this author writes this document.
+    fn log_of_document(
+        &self,
+        public_key: PublicKey,
+        document: DocumentId,
+    ) -> Result<Option<LogRow>, StoreError>;
+
+    /// The highest log id this author has used.
+    fn highest_log_id(&self, public_key: PublicKey) -> Result<Option<LogId>, StoreError>;
+
+    /// The entry at a position.
+    fn entry_at(
+        &self,
+        public_key: PublicKey,
+        log_id: LogId,
+        seq_num: SeqNum,
+    ) -> Result<Option<EntryRow>, StoreError>;
+
+    /// The entry with this hash.
+    fn entry(&self, hash: Hash) -> Result<Option<EntryRow>, StoreError>;
+
+    /// What is known of an operation.
+    fn operation(&self, id: OperationId) -> Result<Option<OperationRow>, StoreError>;
+
+    /// All entries of a document, in the order in which they were accepted, uncounted ones and those
+    /// without payload included.
+    fn document_entries(&self, document: DocumentId) -> Result<Vec<EntryRow>, StoreError>;
+
+    /// All entries of documents of a schema, in the order in which they were accepted.
+    fn schema_entries(&self, schema_id: &SchemaId) -> Result<Vec<EntryRow>, StoreError>;
+
+    /// Entries of these logs from the given position on, at most `limit` of them, each log from the
+    /// given number on, in the order in which they were accepted. Entries from a fork on are left out.
+    fn entries_from(
+        &self,
+        starts: &Heights,
+        after_position: i64,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, StoreError>;
+
+    /// Heights of all logs of documents of these schemas, forked logs only up to before the fork.
+    fn heights(&self, schemas: &SchemaSet) -> Result<Heights, StoreError>;
+
+    /// The materialised state of a document.
+    fn document(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError>;
+
+    /// Live documents of a schema.
+    fn list(&self, schema_id: &SchemaId, query: ListQuery) -> Result<Vec<DocumentRow>, StoreError>;
+
+    /// How many live documents of a schema there are.
+    fn count(&self, schema_id: &SchemaId) -> Result<u64, StoreError>;
+
+    /// All known application schemas, by id.
+    fn schemas(&self) -> Result<Vec<Schema>, StoreError>;
+
+    /// A known schema, system schemas included.
+    fn schema(&self, id: &SchemaId) -> Result<Option<Schema>, StoreError>;
+
+    /// Fork evidence of a log.
+    fn fork(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<ForkRow>, StoreError>;
+
+    /// How many entries are stored and how many are parked.
+    fn counts(&self) -> Result<Counts, StoreError>;
+}
+
+/// How much a store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct Counts {
+    pub entries: u64,
+    pub documents: u64,
+    pub schemas: u64,
+    pub parked: u64,
+    pub forks: u64,
+}
+
+/// Changes, all inside one transaction.
+pub trait Store: Read {
+    /// Opens the transaction.
+    fn begin(&mut self) -> Result<(), StoreError>;
+
+    /// Makes the transaction durable; when this returns, no crash loses it.
+    fn commit(&mut self) -> Result<(), StoreError>;
+
+    /// Forgets the transaction.
+    fn rollback(&mut self) -> Result<(), StoreError>;
+
+    /// Stores an entry at the tip of its log.
+    fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<(), StoreError>;
+
+    /// Gives a stored entry the operation bytes it lacked.
+    fn restore_payload(
+        &mut self,
+        hash: Hash,
+        payload: &[u8],
+        action: Action,
+    ) -> Result<(), StoreError>;
+
+    /// Drops the operation bytes of a document, except those of its DELETEs (R7).
+    fn drop_payloads(&mut self, document: DocumentId) -> Result<(), StoreError>;
+
+    /// Moves a log to the document it turned out to belong to.
+    fn reassign_log(
+        &mut self,
+        public_key: PublicKey,
+        log_id: LogId,
+        document: DocumentId,
+        schema_id: &SchemaId,
+    ) -> Result<(), StoreError>;
+
+    /// Keeps fork evidence and marks the log as forked from there on.
+    fn insert_fork(&mut self, fork: &ForkRow) -> Result<(), StoreError>;
+
+    /// Stores the state of a document in place of an earlier one.
+    fn put_document(&mut self, document: &DocumentRow) -> Result<(), StoreError>;
+
+    /// Removes the state of a document that no longer has one.
+    fn remove_document(&mut self, id: DocumentId) -> Result<(), StoreError>;
+
+    /// Makes a schema known.
+    fn insert_schema(&mut self, schema: &Schema) -> Result<(), StoreError>;
+
+    /// Parks an entry; an entry already parked now waits for this need instead.
+    fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError>;
+
+    /// Takes out all entries that wait for this, oldest first.
+    fn unpark(&mut self, need: &Need) -> Result<Vec<ParkedRow>, StoreError>;
+
+    /// Drops the oldest parked entries until at most `max` are left; returns how many went.
+    fn evict_parked(&mut self, max: u64) -> Result<u64, StoreError>;
+}
+
+/// The database failed; the one who asked is not to blame. (Local)
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// SQLite reported an error.
+    #[error("database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// An earlier failure in the same transaction.
+    #[error("{0}")]
+    Failed(String),
+    /// The file can't be opened or created.
+    #[error("database file: {0}")]
+    Io(#[from] std::io::Error),
+    /// The file belongs to another program.
+    #[error("the file is no database of this program")]
+    Foreign,
+    /// A database in memory has one connection.
+    #[error("a database in memory has no other readers")]
+    InMemory,
+    /// A change does not fit what is stored: our own mistake, nothing was changed.
+    #[error("the change does not fit the stored {0}")]
+    Misfit(&'static str),
+    /// What the database holds is not what was written.
+    #[error("the database holds a malformed {0}")]
+    Corrupt(&'static str),
+    /// The database was written by a newer version.
+    #[error("the database has version {found}, this program knows {known}; use a newer program")]
+    TooNew {
+        /// Version in the database.
+        found: i64,
+        /// Version this program writes.
+        known: i64,
+    },
+}
+
+impl grove_core::Refusal for StoreError {
+    fn reason(&self) -> grove_core::Reason {
+        grove_core::Reason::StoreFailed
+    }
+}

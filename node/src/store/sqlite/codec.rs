@@ -1,0 +1,251 @@
+//! How values become columns and columns values again.
+//!
+//! Every encoding here is lossless and keeps the order of what it encodes where SQL compares it.
+//! Which column belongs to which field is for `views` to know.
+
+use grove_core::types::{
+    DocumentId, DocumentViewId, FieldType, Hash, LogId, OperationId, Schema, SchemaId, SeqNum,
+    Value,
+};
+use grove_core::wire::cbor::{Decoder, Encoder, Item};
+use rusqlite::types::{ToSqlOutput, Value as Column, ValueRef};
+
+use crate::store::{Need, StoreError};
+
+const DIGEST_SIZE: usize = 32;
+
+/// Moves unsigned numbers into the range of signed ones without changing their order.
+const fn to_signed(number: u64) -> i64 {
+    (number ^ 1 << 63) as i64
+}
+
+const fn to_unsigned(number: i64) -> u64 {
+    number as u64 ^ 1 << 63
+}
+
+pub fn from_log_id(log_id: LogId) -> i64 {
+    to_signed(log_id.as_u64())
+}
+
+pub fn to_log_id(column: i64) -> LogId {
+    LogId::new(to_unsigned(column))
+}
+
+pub fn from_seq_num(seq_num: SeqNum) -> i64 {
+    to_signed(seq_num.as_u64())
+}
+
+pub fn to_seq_num(column: i64) -> Result<SeqNum, StoreError> {
+    SeqNum::new(to_unsigned(column)).ok_or(StoreError::Corrupt("sequence number"))
+}
+
+/// The digests of these hashes, one after the other.
+pub fn from_hashes(hashes: impl IntoIterator<Item = Hash>) -> Vec<u8> {
+    hashes.into_iter().flat_map(|hash| *hash.digest()).collect()
+}
+
+/// The hashes whose digests stand one after the other.
+pub fn to_hashes(bytes: &[u8]) -> Result<Vec<Hash>, StoreError> {
+    let (digests, []) = bytes.as_chunks::<DIGEST_SIZE>() else {
+        return Err(StoreError::Corrupt("list of hashes"));
+    };
+    Ok(digests.iter().copied().map(Hash::from_digest).collect())
+}
+
+pub fn from_view_id(view_id: &DocumentViewId) -> Vec<u8> {
+    from_hashes(view_id.ids().iter().map(|id| id.hash()))
+}
+
+pub fn to_view_id(bytes: &[u8]) -> Result<DocumentViewId, StoreError> {
+    let ids: Vec<OperationId> = to_hashes(bytes)?.into_iter().map(Into::into).collect();
+    DocumentViewId::from_sorted(ids).map_err(|_| StoreError::Corrupt("view id"))
+}
+
+/// The ids of the operations that set the fields, in the order of the fields. Mostly all fields were
+/// set by one operation; then its id stands there once.
+pub fn from_setters(setters: &[OperationId]) -> Vec<u8> {
+    match setters {
+        [first, rest @ ..] if rest.iter().all(|other| other == first) => {
+            first.hash().digest().to_vec()
+        }
+        _ => from_hashes(setters.iter().map(|id| id.hash())),
+    }
+}
+
+pub fn to_setters(bytes: &[u8], count: usize) -> Result<Vec<OperationId>, StoreError> {
+    let mut setters: Vec<OperationId> = to_hashes(bytes)?.into_iter().map(Into::into).collect();
+    if let [one] = setters[..] {
+        setters.resize(count, one);
+    }
+    if setters.len() == count {
+        Ok(setters)
+    } else {
+        Err(StoreError::Corrupt("list of operation ids"))
+    }
+}
+
+/// The SQL type of a field's column.
+///
+/// A column of floats can't be REAL, for SQLite would make NULL of NaN and 0 of −0. Where it may hold
+/// anything, it holds −0 as an integer, equal to 0 when compared, and NaN as an empty blob, which
+/// sorts after every number (R20).
+pub const fn column_type(field_type: &FieldType) -> &'static str {
+    match field_type {
+        FieldType::Bool | FieldType::Int => "INTEGER NOT NULL",
+        FieldType::Float => "ANY NOT NULL",
+        FieldType::Str => "TEXT NOT NULL",
+        FieldType::Bytes
+        | FieldType::Relation(_)
+        | FieldType::RelationList(_)
+        | FieldType::PinnedRelation(_)
+        | FieldType::PinnedRelationList(_) => "BLOB NOT NULL",
+    }
+}
+
+/// The column of a value; `None` when the value does not fit the type of its field.
+pub fn from_value<'a>(field_type: &FieldType, value: &'a Value) -> Option<ToSqlOutput<'a>> {
+    let blob = |bytes| ToSqlOutput::Owned(Column::Blob(bytes));
+    Some(match (field_type, value) {
+        (FieldType::Bool, Value::Bool(bool)) => ToSqlOutput::from(*bool),
+        (FieldType::Int, Value::Int(int)) => ToSqlOutput::from(*int),
+        (FieldType::Float, Value::Float(float)) => from_float(*float),
+        (FieldType::Str, Value::Str(text)) => ToSqlOutput::from(text.as_str()),
+        (FieldType::Bytes, Value::Bytes(bytes)) => ToSqlOutput::from(bytes.as_slice()),
+        (FieldType::Relation(_), Value::Relation(id)) => blob(id.hash().digest().to_vec()),
+        (FieldType::RelationList(_), Value::RelationList(ids)) => {
+            blob(from_hashes(ids.iter().map(|id| id.hash())))
+        }
+        (FieldType::PinnedRelation(_), Value::PinnedRelation(view_id)) => {
+            blob(from_view_id(view_id))
+        }
+        (FieldType::PinnedRelationList(_), Value::PinnedRelationList(view_ids)) => {
+            blob(from_view_ids(view_ids))
+        }
+        _ => return None,
+    })
+}
+
+/// The value in a column.
+pub fn to_value(field_type: &FieldType, column: ValueRef<'_>) -> Result<Value, StoreError> {
+    Ok(match (field_type, column) {
+        (FieldType::Bool, ValueRef::Integer(int)) => Value::Bool(int != 0),
+        (FieldType::Int, ValueRef::Integer(int)) => Value::Int(int),
+        (FieldType::Float, ValueRef::Real(float)) => Value::Float(float),
+        (FieldType::Float, ValueRef::Integer(0)) => Value::Float(-0.0),
+        (FieldType::Float, ValueRef::Blob([])) => Value::Float(f64::NAN),
+        (FieldType::Str, ValueRef::Text(text)) => {
+            Value::Str(String::from_utf8(text.to_vec()).map_err(|_| StoreError::Corrupt("text"))?)
+        }
+        (FieldType::Bytes, ValueRef::Blob(bytes)) => Value::Bytes(bytes.to_vec()),
+        (FieldType::Relation(_), ValueRef::Blob(bytes)) => Value::Relation(to_document_id(bytes)?),
+        (FieldType::RelationList(_), ValueRef::Blob(bytes)) => {
+            Value::RelationList(to_hashes(bytes)?.into_iter().map(Into::into).collect())
+        }
+        (FieldType::PinnedRelation(_), ValueRef::Blob(bytes)) => {
+            Value::PinnedRelation(to_view_id(bytes)?)
+        }
+        (FieldType::PinnedRelationList(_), ValueRef::Blob(bytes)) => {
+            Value::PinnedRelationList(to_view_ids(bytes)?)
+        }
+        _ => return Err(StoreError::Corrupt("field value")),
+    })
+}
+
+fn from_float(float: f64) -> ToSqlOutput<'static> {
+    if float.is_nan() {
+        ToSqlOutput::Borrowed(ValueRef::Blob(&[]))
+    } else if float == 0.0 && float.is_sign_negative() {
+        ToSqlOutput::from(0)
+    } else {
+        ToSqlOutput::from(float)
+    }
+}
+
+fn to_document_id(bytes: &[u8]) -> Result<DocumentId, StoreError> {
+    match to_hashes(bytes)?[..] {
+        [hash] => Ok(hash.into()),
+        _ => Err(StoreError::Corrupt("document id")),
+    }
+}
+
+/// Each view id with the number of its operations before it.
+fn from_view_ids(view_ids: &[DocumentViewId]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for view_id in view_ids {
+        bytes.extend((view_id.ids().len() as u32).to_be_bytes());
+        bytes.extend(from_view_id(view_id));
+    }
+    bytes
+}
+
+fn to_view_ids(mut bytes: &[u8]) -> Result<Vec<DocumentViewId>, StoreError> {
+    const TRUNCATED: StoreError = StoreError::Corrupt("list of view ids");
+    let mut view_ids = Vec::new();
+    while !bytes.is_empty() {
+        let (count, rest) = bytes.split_first_chunk().ok_or(TRUNCATED)?;
+        let size = (u32::from_be_bytes(*count) as usize).saturating_mul(DIGEST_SIZE);
+        let (ids, rest) = rest.split_at_checked(size).ok_or(TRUNCATED)?;
+        view_ids.push(to_view_id(ids)?);
+        bytes = rest;
+    }
+    Ok(view_ids)
+}
+
+/// What a schema says beyond its id: `[description, {name: type}]`.
+pub fn from_definition(schema: &Schema) -> Vec<u8> {
+    let mut encoder = Encoder::new();
+    encoder.array(2).text(schema.description());
+    encoder.map(schema.fields().len());
+    for (name, field_type) in schema.fields() {
+        encoder.text(name.as_str()).text(&field_type.to_string());
+    }
+    encoder.into_bytes()
+}
+
+pub fn to_definition(id: SchemaId, bytes: &[u8]) -> Result<Schema, StoreError> {
+    read_definition(id, bytes).ok_or(StoreError::Corrupt("schema definition"))
+}
+
+fn read_definition(id: SchemaId, bytes: &[u8]) -> Option<Schema> {
+    let mut decoder = Decoder::new(bytes);
+    let (Item::Array(2), Item::Text(description), Item::Map(count)) = (
+        decoder.item().ok()?,
+        decoder.item().ok()?,
+        decoder.item().ok()?,
+    ) else {
+        return None;
+    };
+    let mut fields = Vec::new();
+    for _ in 0..count {
+        let (Item::Text(name), Item::Text(field_type)) =
+            (decoder.item().ok()?, decoder.item().ok()?)
+        else {
+            return None;
+        };
+        fields.push((name.parse().ok()?, field_type.parse().ok()?));
+    }
+    decoder.finish().ok()?;
+    Schema::new(id, description.to_owned(), fields).ok()
+}
+
+/// A need as one value that differs from that of every other need. It is only compared, never read.
+pub fn from_need(need: &Need) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match need {
+        Need::Entry(public_key, log_id, seq_num) => {
+            bytes.push(0);
+            bytes.extend(public_key.as_bytes());
+            bytes.extend(log_id.as_u64().to_be_bytes());
+            bytes.extend(seq_num.as_u64().to_be_bytes());
+        }
+        Need::Operation(id) => {
+            bytes.push(1);
+            bytes.extend(id.hash().digest());
+        }
+        Need::Schema(id) => {
+            bytes.push(2);
+            bytes.extend(id.to_string().into_bytes());
+        }
+    }
+    bytes
+}

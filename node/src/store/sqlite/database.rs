@@ -1,0 +1,270 @@
+//! A connection and what it remembers.
+//!
+//! Keys and schema ids are stored once and named by small numbers elsewhere. Turning one into the
+//! other happens for every row, so both directions are remembered here. What a rolled back
+//! transaction taught must be forgotten: its numbers will be given out again.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use grove_core::types::{PublicKey, Schema, SchemaId};
+use rusqlite::{CachedStatement, Connection, Params, Row, params};
+
+use super::codec;
+use super::views::View;
+use crate::store::StoreError;
+
+/// How many keys, schema ids and views a connection remembers at most, each.
+const REMEMBERED_MAX: usize = 16_384;
+
+/// A connection to a database of the current version.
+pub struct Database {
+    connection: Connection,
+    authors: RefCell<Interned<PublicKey>>,
+    schemas: RefCell<Interned<SchemaId>>,
+    views: RefCell<BTreeMap<i64, Arc<View>>>,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Database").field(&self.connection).finish()
+    }
+}
+
+impl Database {
+    pub fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            authors: RefCell::default(),
+            schemas: RefCell::default(),
+            views: RefCell::default(),
+        }
+    }
+
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Forgets everything learned.
+    pub fn forget(&self) {
+        self.authors.take();
+        self.schemas.take();
+        self.views.take();
+    }
+
+    /// The statement, prepared at its first use only.
+    pub fn statement(&self, sql: &str) -> Result<CachedStatement<'_>, StoreError> {
+        Ok(self.connection.prepare_cached(sql)?)
+    }
+
+    /// Executes the statement; returns how many rows it changed.
+    pub fn execute(&self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
+        Ok(self.statement(sql)?.execute(params)?)
+    }
+
+    /// Reads all rows of the answer.
+    pub fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.statement(sql)?;
+        let mut rows = statement.query(params)?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()? {
+            out.push(read(row)?);
+        }
+        Ok(out)
+    }
+
+    /// Reads the first row of the answer, if there is one.
+    pub fn first<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut statement = self.statement(sql)?;
+        let mut rows = statement.query(params)?;
+        rows.next()?.map(read).transpose()
+    }
+
+    /// Runs several questions against one state of the database.
+    pub fn snapshot<T>(
+        &self,
+        read: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        // Inside a transaction all questions see one state anyhow.
+        let _transaction = if self.connection.is_autocommit() {
+            Some(self.connection.unchecked_transaction()?)
+        } else {
+            None
+        };
+        read()
+    }
+
+    /// The number of an author, if the database has any.
+    pub fn author(&self, key: PublicKey) -> Result<Option<i64>, StoreError> {
+        if let Some(row) = self.authors.borrow().row(&key) {
+            return Ok(Some(row));
+        }
+        let row = self.first(
+            "SELECT id FROM authors WHERE public_key = ?1",
+            [key.as_bytes()],
+            |row| Ok(row.get(0)?),
+        )?;
+        if let Some(row) = row {
+            self.authors.borrow_mut().insert(row, key);
+        }
+        Ok(row)
+    }
+
+    /// The number of an author, given out now if need be.
+    pub fn author_or_insert(&self, key: PublicKey) -> Result<i64, StoreError> {
+        if let Some(row) = self.author(key)? {
+            return Ok(row);
+        }
+        self.execute(
+            "INSERT INTO authors (public_key) VALUES (?1)",
+            [key.as_bytes()],
+        )?;
+        let row = self.connection.last_insert_rowid();
+        self.authors.borrow_mut().insert(row, key);
+        Ok(row)
+    }
+
+    /// The key of an author.
+    pub fn public_key(&self, row: i64) -> Result<PublicKey, StoreError> {
+        if let Some(key) = self.authors.borrow().value(row) {
+            return Ok(*key);
+        }
+        let bytes: [u8; PublicKey::SIZE] = self
+            .first(
+                "SELECT public_key FROM authors WHERE id = ?1",
+                [row],
+                |row| Ok(row.get(0)?),
+            )?
+            .ok_or(StoreError::Corrupt("author"))?;
+        let key = PublicKey::from_bytes(&bytes).map_err(|_| StoreError::Corrupt("public key"))?;
+        self.authors.borrow_mut().insert(row, key);
+        Ok(key)
+    }
+
+    /// The number of a schema, if the database has ever heard of it.
+    pub fn schema_row(&self, id: &SchemaId) -> Result<Option<i64>, StoreError> {
+        if let Some(row) = self.schemas.borrow().row(id) {
+            return Ok(Some(row));
+        }
+        let row = self.first(
+            "SELECT id FROM schemas WHERE schema_id = ?1",
+            [id.to_string()],
+            |row| Ok(row.get(0)?),
+        )?;
+        if let Some(row) = row {
+            self.schemas.borrow_mut().insert(row, id.clone());
+        }
+        Ok(row)
+    }
+
+    /// The number of a schema, given out now if need be.
+    pub fn schema_row_or_insert(&self, id: &SchemaId) -> Result<i64, StoreError> {
+        if let Some(row) = self.schema_row(id)? {
+            return Ok(row);
+        }
+        self.execute(
+            "INSERT INTO schemas (schema_id) VALUES (?1)",
+            [id.to_string()],
+        )?;
+        let row = self.connection.last_insert_rowid();
+        self.schemas.borrow_mut().insert(row, id.clone());
+        Ok(row)
+    }
+
+    /// The id of a schema.
+    pub fn schema_id(&self, row: i64) -> Result<SchemaId, StoreError> {
+        if let Some(id) = self.schemas.borrow().value(row) {
+            return Ok(id.clone());
+        }
+        let text: String = self
+            .first(
+                "SELECT schema_id FROM schemas WHERE id = ?1",
+                [row],
+                |row| Ok(row.get(0)?),
+            )?
+            .ok_or(StoreError::Corrupt("schema"))?;
+        let id: SchemaId = text.parse().map_err(|_| StoreError::Corrupt("schema id"))?;
+        self.schemas.borrow_mut().insert(row, id.clone());
+        Ok(id)
+    }
+
+    /// The schema of this number, once it is known.
+    pub fn schema(&self, row: i64) -> Result<Option<Schema>, StoreError> {
+        let id = self.schema_id(row)?;
+        if let SchemaId::System(system) = id {
+            return Ok(Some(Schema::system(system)));
+        }
+        self.first(
+            "SELECT definition FROM schemas WHERE id = ?1 AND definition IS NOT NULL",
+            params![row],
+            |row| codec::to_definition(id, row.get_ref(0)?.as_blob().map_err(unexpected_type)?),
+        )
+    }
+
+    /// The view table of the schema of this number, once the schema is known.
+    pub fn view(&self, row: i64) -> Result<Option<Arc<View>>, StoreError> {
+        if let Some(view) = self.views.borrow().get(&row) {
+            return Ok(Some(Arc::clone(view)));
+        }
+        let Some(schema) = self.schema(row)? else {
+            return Ok(None);
+        };
+        let view = Arc::new(View::new(row, schema));
+        let mut views = self.views.borrow_mut();
+        if views.len() >= REMEMBERED_MAX {
+            views.clear();
+        }
+        views.insert(row, Arc::clone(&view));
+        Ok(Some(view))
+    }
+}
+
+/// A column of another type than was written.
+pub fn unexpected_type(_: rusqlite::types::FromSqlError) -> StoreError {
+    StoreError::Corrupt("column")
+}
+
+/// Values and the numbers that stand for them, as far as they are remembered.
+struct Interned<T> {
+    values: BTreeMap<i64, T>,
+    rows: BTreeMap<T, i64>,
+}
+
+impl<T> Default for Interned<T> {
+    fn default() -> Self {
+        Self {
+            values: BTreeMap::new(),
+            rows: BTreeMap::new(),
+        }
+    }
+}
+
+impl<T: Clone + Ord> Interned<T> {
+    fn row(&self, value: &T) -> Option<i64> {
+        self.rows.get(value).copied()
+    }
+
+    fn value(&self, row: i64) -> Option<&T> {
+        self.values.get(&row)
+    }
+
+    fn insert(&mut self, row: i64, value: T) {
+        if self.rows.len() >= REMEMBERED_MAX {
+            *self = Self::default();
+        }
+        self.values.insert(row, value.clone());
+        self.rows.insert(value, row);
+    }
+}

@@ -1,0 +1,179 @@
+//! The store in one SQLite file: opening it, its versions, its transactions.
+//!
+//! One connection writes; any number of others read, each seeing the last committed state without
+//! waiting. Deleted bytes are overwritten in the file, and leave the write-ahead log with the next
+//! [`SqliteStore::checkpoint`].
+
+mod codec;
+mod database;
+mod read;
+mod views;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use grove_core::types::{Schema, SchemaId, SystemSchema};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::StoreError;
+use database::Database;
+use views::View;
+
+/// The version this program writes.
+const VERSION: i64 = 1;
+
+/// Marks the file as a database of this program: "grov".
+const APPLICATION_ID: i64 = 0x6772_6f76;
+
+/// How long a connection waits for another one's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Every statement with fixed text, and those of the views in use.
+const STATEMENTS_MAX: usize = 256;
+
+/// The one connection that writes.
+#[derive(Debug)]
+pub struct SqliteStore {
+    database: Database,
+    /// Where readers find the database; `None` in memory.
+    path: Option<PathBuf>,
+    /// How many entries are parked, once counted.
+    parked: Option<u64>,
+}
+
+impl SqliteStore {
+    /// Opens the database in this file, creating it for its owner alone if there is none.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        create_private(path)?;
+        // Absolute, so that it stays true, and can't be mistaken for one of SQLite's special names.
+        let path = path.canonicalize()?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&path, flags)?;
+        Self::set_up(connection, Some(path))
+    }
+
+    /// A new database in memory, gone with the store. It has no readers but itself.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Self::set_up(Connection::open_in_memory()?, None)
+    }
+
+    /// Another connection to the same database, which only reads.
+    pub fn reader(&self) -> Result<SqliteReader, StoreError> {
+        let path = self.path.as_deref().ok_or(StoreError::InMemory)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        tune(&connection)?;
+        Ok(SqliteReader {
+            database: Database::new(connection),
+        })
+    }
+
+    /// Moves the write-ahead log into the database and empties it, and with it the last copies of
+    /// deleted bytes. Returns whether that succeeded; a reader busy for too long prevents it.
+    pub fn checkpoint(&self) -> Result<bool, StoreError> {
+        let busy: bool =
+            self.database
+                .connection()
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        Ok(!busy)
+    }
+
+    fn set_up(connection: Connection, path: Option<PathBuf>) -> Result<Self, StoreError> {
+        tune(&connection)?;
+        // Looked at before anything that writes: another program's file stays as it is.
+        let version = check_version(&connection)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        //= OP9: what is deleted is gone, not just out of sight
+        connection.pragma_update(None, "secure_delete", "ON")?;
+        let database = Database::new(connection);
+        if version == 0 {
+            create_tables(&database)?;
+        }
+        Ok(Self {
+            database,
+            path,
+            parked: None,
+        })
+    }
+}
+
+impl AsRef<Database> for SqliteStore {
+    fn as_ref(&self) -> &Database {
+        &self.database
+    }
+}
+
+/// A connection that reads the last committed state.
+#[derive(Debug)]
+pub struct SqliteReader {
+    database: Database,
+}
+
+impl AsRef<Database> for SqliteReader {
+    fn as_ref(&self) -> &Database {
+        &self.database
+    }
+}
+
+/// Creates the file unless it exists, for its owner alone; what SQLite puts beside it follows suit.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?;
+    Ok(())
+}
+
+/// Settings of every connection, none of which touches the file.
+fn tune(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(())
+}
+
+/// The version of the database, 0 when it is empty.
+fn check_version(connection: &Connection) -> Result<i64, StoreError> {
+    let (version, application, tables): (i64, i64, i64) = connection.query_row(
+        "SELECT (SELECT user_version FROM pragma_user_version),
+                (SELECT application_id FROM pragma_application_id),
+                (SELECT count(*) FROM sqlite_schema)",
+        [],
+        |row| row.try_into(),
+    )?;
+    match version {
+        0 if tables == 0 => Ok(0),
+        _ if application != APPLICATION_ID => Err(StoreError::Foreign),
+        1..=VERSION => Ok(version),
+        _ => Err(StoreError::TooNew {
+            found: version,
+            known: VERSION,
+        }),
+    }
+}
+
+/// Creates everything in an empty database, or nothing.
+fn create_tables(database: &Database) -> Result<(), StoreError> {
+    let connection = database.connection();
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    // Another process may have been faster.
+    if check_version(connection)? == VERSION {
+        return Ok(());
+    }
+    connection.execute_batch(include_str!("schema.sql"))?;
+    for system in SystemSchema::ALL {
+        let row = database.schema_row_or_insert(&SchemaId::System(system))?;
+        View::new(row, Schema::system(system)).create(database)?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
+}

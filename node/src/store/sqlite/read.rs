@@ -1,0 +1,470 @@
+//! Questions to the database.
+//!
+//! Both kinds of connections answer them here. Questions that take several statements see one state.
+
+use std::collections::BinaryHeap;
+
+use grove_core::types::{
+    DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
+};
+use grove_core::validate::LogTip;
+use grove_core::wire::{Heights, SchemaSet};
+use rusqlite::{Params, Row, params};
+
+use super::codec::{from_log_id, from_seq_num, to_log_id, to_seq_num, to_view_id};
+use super::database::{Database, unexpected_type};
+use super::views::ViewFields;
+use crate::store::{
+    Counts, DocumentRow, EntryRow, ForkRow, ListQuery, LogRow, OperationRow, Read, StoreError,
+};
+
+/// Up to how many logs are looked up one by one; for more, all entries are gone through in order.
+const LOGS_SOUGHT_MAX: usize = 256;
+
+/// The columns of [`Database::entry_row`].
+macro_rules! select_entries {
+    ($rest:literal) => {
+        concat!(
+            "SELECT e.id, l.author, l.log_id, e.seq_num, e.hash, l.document, l.schema, e.entry, \
+             e.payload FROM entries e JOIN logs l ON l.id = e.log ",
+            $rest
+        )
+    };
+}
+
+/// The columns of [`Database::log_row`].
+macro_rules! select_logs {
+    ($rest:literal) => {
+        concat!(
+            "SELECT author, log_id, document, schema, tip, tip_hash, ended, forked_at FROM logs ",
+            $rest
+        )
+    };
+}
+
+impl<T: AsRef<Database>> Read for T {
+    fn log(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<LogRow>, StoreError> {
+        let database = self.as_ref();
+        let Some(author) = database.author(public_key)? else {
+            return Ok(None);
+        };
+        database.first(
+            select_logs!("WHERE author = ?1 AND log_id = ?2"),
+            params![author, from_log_id(log_id)],
+            |row| database.log_row(row),
+        )
+    }
+
+    fn log_of_document(
+        &self,
+        public_key: PublicKey,
+        document: DocumentId,
+    ) -> Result<Option<LogRow>, StoreError> {
+        let database = self.as_ref();
+        let Some(author) = database.author(public_key)? else {
+            return Ok(None);
+        };
+        database.first(
+            select_logs!("WHERE author = ?1 AND document = ?2"),
+            params![author, document.hash().digest()],
+            |row| database.log_row(row),
+        )
+    }
+
+    fn highest_log_id(&self, public_key: PublicKey) -> Result<Option<LogId>, StoreError> {
+        let database = self.as_ref();
+        let Some(author) = database.author(public_key)? else {
+            return Ok(None);
+        };
+        database.first(
+            "SELECT log_id FROM logs WHERE author = ?1 ORDER BY log_id DESC LIMIT 1",
+            [author],
+            |row| Ok(to_log_id(row.get(0)?)),
+        )
+    }
+
+    fn entry_at(
+        &self,
+        public_key: PublicKey,
+        log_id: LogId,
+        seq_num: SeqNum,
+    ) -> Result<Option<EntryRow>, StoreError> {
+        let database = self.as_ref();
+        let Some(author) = database.author(public_key)? else {
+            return Ok(None);
+        };
+        database.first(
+            select_entries!("WHERE l.author = ?1 AND l.log_id = ?2 AND e.seq_num = ?3"),
+            params![author, from_log_id(log_id), from_seq_num(seq_num)],
+            |row| database.entry_row(row),
+        )
+    }
+
+    fn entry(&self, hash: Hash) -> Result<Option<EntryRow>, StoreError> {
+        let database = self.as_ref();
+        database.first(
+            select_entries!("WHERE e.hash = ?1"),
+            [hash.digest()],
+            |row| database.entry_row(row),
+        )
+    }
+
+    fn operation(&self, id: OperationId) -> Result<Option<OperationRow>, StoreError> {
+        let database = self.as_ref();
+        database.first(
+            "SELECT l.document, l.schema, l.forked_at IS NULL OR e.seq_num < l.forked_at,
+                    e.payload IS NOT NULL
+             FROM entries e JOIN logs l ON l.id = e.log WHERE e.hash = ?1",
+            [id.hash().digest()],
+            |row| {
+                Ok(OperationRow {
+                    document: hash(row, 0)?.into(),
+                    schema_id: database.schema_id(row.get(1)?)?,
+                    counted: row.get(2)?,
+                    has_payload: row.get(3)?,
+                })
+            },
+        )
+    }
+
+    fn document_entries(&self, document: DocumentId) -> Result<Vec<EntryRow>, StoreError> {
+        self.as_ref().entry_rows(
+            select_entries!("WHERE l.document = ?1 ORDER BY e.id"),
+            [document.hash().digest()],
+        )
+    }
+
+    fn schema_entries(&self, schema_id: &SchemaId) -> Result<Vec<EntryRow>, StoreError> {
+        let database = self.as_ref();
+        match database.schema_row(schema_id)? {
+            Some(schema) => database.entry_rows(
+                select_entries!("WHERE l.schema = ?1 ORDER BY e.id"),
+                [schema],
+            ),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn entries_from(
+        &self,
+        starts: &Heights,
+        after_position: i64,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, StoreError> {
+        let database = self.as_ref();
+        let limit = limit as usize;
+        let logs: usize = starts.values().map(|logs| logs.len()).sum();
+        database.snapshot(|| {
+            if logs <= LOGS_SOUGHT_MAX {
+                database.entries_log_by_log(starts, after_position, limit)
+            } else {
+                database.entries_in_order(starts, after_position, limit)
+            }
+        })
+    }
+
+    fn heights(&self, schemas: &SchemaSet) -> Result<Heights, StoreError> {
+        let database = self.as_ref();
+        let mut heights = Heights::new();
+        database.snapshot(|| {
+            for id in schemas {
+                let Some(schema) = database.schema_row(id)? else {
+                    continue;
+                };
+                for log in database.all(select_logs!("WHERE schema = ?1"), [schema], |row| {
+                    database.log_row(row)
+                })? {
+                    if let Some(height) = height(&log) {
+                        let logs = heights.entry(log.public_key).or_default();
+                        logs.insert(log.log_id, height);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok(heights)
+    }
+
+    fn document(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
+        let database = self.as_ref();
+        database.snapshot(|| {
+            let found = database.first(
+                "SELECT schema, owner, view_id, edited, deleted FROM documents WHERE id = ?1",
+                [id.hash().digest()],
+                |row| Ok((row.get(0)?, row.get(4)?, database.document_row(id, row, 0)?)),
+            )?;
+            let Some((schema, deleted, mut document)): Option<(i64, bool, DocumentRow)> = found
+            else {
+                return Ok(None);
+            };
+            if !deleted {
+                let view = database
+                    .view(schema)?
+                    .ok_or(StoreError::Corrupt("schema"))?;
+                let fields = view.get(database, id)?;
+                document.fields = Some(fields.ok_or(StoreError::Corrupt("document"))?);
+            }
+            Ok(Some(document))
+        })
+    }
+
+    fn list(&self, schema_id: &SchemaId, query: ListQuery) -> Result<Vec<DocumentRow>, StoreError> {
+        let database = self.as_ref();
+        let Some(schema) = database.schema_row(schema_id)? else {
+            return Ok(Vec::new());
+        };
+        let Some(view) = database.view(schema)? else {
+            return Ok(Vec::new());
+        };
+        let sql = format!(
+            "SELECT d.id, d.schema, d.owner, d.view_id, d.edited, {}
+             FROM {} v JOIN documents d ON d.id = v.document
+             WHERE v.document > ?1 ORDER BY v.document LIMIT ?2",
+            view.columns(),
+            view.table(),
+        );
+        let after = query.after.map(|id| *id.hash().digest());
+        // The empty blob comes before every id.
+        let after = after.as_ref().map_or(&[][..], |digest| &digest[..]);
+        database.all(&sql, params![after, query.limit], |row| {
+            let mut document = database.document_row(hash(row, 0)?.into(), row, 1)?;
+            document.fields = Some(view.read(row, 5)?);
+            Ok(document)
+        })
+    }
+
+    fn count(&self, schema_id: &SchemaId) -> Result<u64, StoreError> {
+        let database = self.as_ref();
+        let Some(schema) = database.schema_row(schema_id)? else {
+            return Ok(0);
+        };
+        database.number(
+            "SELECT count(*) FROM documents WHERE schema = ?1 AND deleted = 0",
+            [schema],
+        )
+    }
+
+    fn schemas(&self) -> Result<Vec<Schema>, StoreError> {
+        let database = self.as_ref();
+        let rows = database.all(
+            "SELECT id FROM schemas WHERE definition IS NOT NULL",
+            [],
+            |row| Ok(row.get(0)?),
+        )?;
+        let mut schemas = Vec::with_capacity(rows.len());
+        for row in rows {
+            schemas.extend(database.schema(row)?);
+        }
+        schemas.sort_by(|a, b| a.id().cmp(b.id()));
+        Ok(schemas)
+    }
+
+    fn schema(&self, id: &SchemaId) -> Result<Option<Schema>, StoreError> {
+        if let SchemaId::System(system) = id {
+            return Ok(Some(Schema::system(*system)));
+        }
+        let database = self.as_ref();
+        match database.schema_row(id)? {
+            Some(row) => database.schema(row),
+            None => Ok(None),
+        }
+    }
+
+    fn fork(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<ForkRow>, StoreError> {
+        let database = self.as_ref();
+        let Some(author) = database.author(public_key)? else {
+            return Ok(None);
+        };
+        database.first(
+            "SELECT f.seq_num, f.first, f.second FROM forks f JOIN logs l ON l.id = f.log
+             WHERE l.author = ?1 AND l.log_id = ?2",
+            params![author, from_log_id(log_id)],
+            |row| {
+                Ok(ForkRow {
+                    public_key,
+                    log_id,
+                    seq_num: to_seq_num(row.get(0)?)?,
+                    first: row.get(1)?,
+                    second: row.get(2)?,
+                })
+            },
+        )
+    }
+
+    fn counts(&self) -> Result<Counts, StoreError> {
+        let database = self.as_ref();
+        database.snapshot(|| {
+            Ok(Counts {
+                entries: database.number("SELECT count(*) FROM entries", [])?,
+                documents: database
+                    .number("SELECT count(*) FROM documents WHERE deleted = 0", [])?,
+                schemas: database.number("SELECT count(definition) FROM schemas", [])?,
+                parked: database.number("SELECT count(*) FROM parked", [])?,
+                forks: database.number("SELECT count(*) FROM forks", [])?,
+            })
+        })
+    }
+}
+
+impl Database {
+    /// The one number the statement answers.
+    pub fn number(&self, sql: &str, params: impl Params) -> Result<u64, StoreError> {
+        let number: i64 = self.statement(sql)?.query_row(params, |row| row.get(0))?;
+        u64::try_from(number).map_err(|_| StoreError::Corrupt("count"))
+    }
+
+    fn log_row(&self, row: &Row<'_>) -> Result<LogRow, StoreError> {
+        Ok(LogRow {
+            public_key: self.public_key(row.get(0)?)?,
+            log_id: to_log_id(row.get(1)?),
+            document: hash(row, 2)?.into(),
+            schema_id: self.schema_id(row.get(3)?)?,
+            tip: LogTip {
+                seq_num: to_seq_num(row.get(4)?)?,
+                hash: hash(row, 5)?,
+                ended: row.get(6)?,
+            },
+            forked_at: row.get::<_, Option<i64>>(7)?.map(to_seq_num).transpose()?,
+        })
+    }
+
+    fn entry_row(&self, row: &Row<'_>) -> Result<EntryRow, StoreError> {
+        Ok(EntryRow {
+            position: row.get(0)?,
+            public_key: self.public_key(row.get(1)?)?,
+            log_id: to_log_id(row.get(2)?),
+            seq_num: to_seq_num(row.get(3)?)?,
+            hash: hash(row, 4)?,
+            document: hash(row, 5)?.into(),
+            schema_id: self.schema_id(row.get(6)?)?,
+            entry: row.get(7)?,
+            payload: row.get(8)?,
+        })
+    }
+
+    fn entry_rows(&self, sql: &str, params: impl Params) -> Result<Vec<EntryRow>, StoreError> {
+        self.all(sql, params, |row| self.entry_row(row))
+    }
+
+    /// Reads `schema, owner, view_id, edited` from `offset` on; the fields are still to be filled in.
+    fn document_row(
+        &self,
+        id: DocumentId,
+        row: &Row<'_>,
+        offset: usize,
+    ) -> Result<DocumentRow, StoreError> {
+        let view_id = row
+            .get_ref(offset + 2)?
+            .as_blob()
+            .map_err(unexpected_type)?;
+        Ok(DocumentRow {
+            id,
+            schema_id: self.schema_id(row.get(offset)?)?,
+            owner: self.public_key(row.get(offset + 1)?)?,
+            view_id: to_view_id(view_id)?,
+            edited: row.get(offset + 3)?,
+            fields: None::<ViewFields>,
+        })
+    }
+
+    /// Looks into each log, keeping the `limit` lowest positions; good for few logs among many.
+    fn entries_log_by_log(
+        &self,
+        starts: &Heights,
+        after_position: i64,
+        limit: usize,
+    ) -> Result<Vec<EntryRow>, StoreError> {
+        let mut lowest = BinaryHeap::new();
+        for (public_key, logs) in starts {
+            let Some(author) = self.author(*public_key)? else {
+                continue;
+            };
+            for (log_id, start) in logs {
+                self.lowest_positions(author, *log_id, *start, after_position, |position| {
+                    lowest.push(position);
+                    if lowest.len() <= limit {
+                        return true;
+                    }
+                    // Positions ascend along a log: once one is too high, so are those after it.
+                    lowest.pop() != Some(position)
+                })?;
+            }
+        }
+        let mut entries = Vec::with_capacity(lowest.len());
+        for position in lowest.into_sorted_vec() {
+            let entry = self.first(select_entries!("WHERE e.id = ?1"), [position], |row| {
+                self.entry_row(row)
+            })?;
+            entries.extend(entry);
+        }
+        Ok(entries)
+    }
+
+    /// Hands over the positions of a log's entries, ascending, for as long as `wanted` says so.
+    fn lowest_positions(
+        &self,
+        author: i64,
+        log_id: LogId,
+        start: SeqNum,
+        after_position: i64,
+        mut wanted: impl FnMut(i64) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.statement(
+            "SELECT e.id FROM logs l JOIN entries e ON e.log = l.id
+             WHERE l.author = ?1 AND l.log_id = ?2 AND e.seq_num >= ?3 AND e.id > ?4
+               AND (l.forked_at IS NULL OR e.seq_num < l.forked_at)
+             ORDER BY e.seq_num",
+        )?;
+        let mut rows = statement.query(params![
+            author,
+            from_log_id(log_id),
+            from_seq_num(start),
+            after_position
+        ])?;
+        while let Some(row) = rows.next()? {
+            if !wanted(row.get(0)?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes through all entries in order, taking those that are wanted; good when most are.
+    fn entries_in_order(
+        &self,
+        starts: &Heights,
+        after_position: i64,
+        limit: usize,
+    ) -> Result<Vec<EntryRow>, StoreError> {
+        let mut statement = self.statement(select_entries!(
+            "WHERE e.id > ?1 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at) ORDER BY e.id"
+        ))?;
+        let mut rows = statement.query([after_position])?;
+        let mut entries = Vec::new();
+        while entries.len() < limit {
+            let Some(row) = rows.next()? else {
+                break;
+            };
+            let public_key = self.public_key(row.get(1)?)?;
+            let log_id = to_log_id(row.get(2)?);
+            let seq_num = to_seq_num(row.get(3)?)?;
+            let start = starts.get(&public_key).and_then(|logs| logs.get(&log_id));
+            if start.is_some_and(|start| *start <= seq_num) {
+                entries.push(self.entry_row(row)?);
+            }
+        }
+        Ok(entries)
+    }
+}
+
+fn hash(row: &Row<'_>, index: usize) -> Result<Hash, StoreError> {
+    Ok(Hash::from_digest(row.get(index)?))
+}
+
+/// The highest entry of a log that counts.
+fn height(log: &LogRow) -> Option<SeqNum> {
+    match log.forked_at {
+        None => Some(log.tip.seq_num),
+        Some(forked_at) => forked_at.backlink().map(|last| last.min(log.tip.seq_num)),
+    }
+}

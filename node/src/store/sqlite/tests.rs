@@ -1,0 +1,264 @@
+//! What holds of the file itself, beyond the contract of all stores.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use grove_core::types::{
+    DocumentId, FieldType, Hash, KeyPair, LogId, PublicKey, Schema, SchemaId, SeqNum, Value,
+};
+use grove_core::wire::Action;
+use rusqlite::Connection;
+
+use super::{SqliteStore, VERSION};
+use crate::store::{DocumentRow, NewEntry, Read, Store, StoreError};
+
+/// A path for a database, whose folder is removed at the end.
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("grove-sqlite-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        Self(folder.join("node.sqlite"))
+    }
+
+    /// Every byte in the folder.
+    fn bytes(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(self.folder()).unwrap();
+        files
+            .flat_map(|file| std::fs::read(file.unwrap().path()).unwrap())
+            .collect()
+    }
+
+    fn folder(&self) -> &Path {
+        self.0.parent().unwrap()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(self.folder());
+    }
+}
+
+fn author() -> PublicKey {
+    KeyPair::from_seed(&[1; 32]).public_key()
+}
+
+fn schema() -> Schema {
+    let name = "text".parse().unwrap();
+    let id: SchemaId = format!("note_{}", Hash::of(b"note")).parse().unwrap();
+    Schema::new(id, "A note".into(), [(name, FieldType::Str)]).unwrap()
+}
+
+/// Stores a document of one operation, which holds `text`, the way an engine does.
+fn publish(store: &mut SqliteStore, log_id: u64, text: &str) -> DocumentId {
+    let mut entry = vec![7; 200];
+    entry.extend(log_id.to_be_bytes());
+    let hash = Hash::of(&entry);
+    store
+        .insert_entry(NewEntry {
+            public_key: author(),
+            log_id: LogId::new(log_id),
+            seq_num: SeqNum::FIRST,
+            hash,
+            end_of_log: false,
+            entry: &entry,
+            payload: Some(text.as_bytes()),
+            action: Some(Action::Create),
+            document: hash.into(),
+            schema_id: schema().id(),
+        })
+        .unwrap();
+    put(store, hash.into(), Some(text));
+    hash.into()
+}
+
+fn put(store: &mut SqliteStore, id: DocumentId, text: Option<&str>) {
+    let row = DocumentRow {
+        id,
+        schema_id: schema().id().clone(),
+        view_id: id.into(),
+        owner: author(),
+        edited: false,
+        fields: text.map(|text| {
+            let field = (Value::Str(text.into()), id.into());
+            [("text".to_owned(), field)].into()
+        }),
+    };
+    store.put_document(&row).unwrap();
+}
+
+#[test]
+fn a_newer_or_foreign_file_is_refused_and_left_alone() {
+    let newer = Place::new();
+    drop(SqliteStore::open(&newer.0).unwrap());
+    let connection = Connection::open(&newer.0).unwrap();
+    connection
+        .pragma_update(None, "user_version", VERSION + 1)
+        .unwrap();
+    drop(connection);
+    let foreign = Place::new();
+    let connection = Connection::open(&foreign.0).unwrap();
+    connection
+        .execute_batch("CREATE TABLE recipes (cake)")
+        .unwrap();
+    drop(connection);
+    let text = Place::new();
+    std::fs::write(&text.0, "no database at all ".repeat(100)).unwrap();
+
+    for (place, expected) in [
+        (newer, "version 2"),
+        (foreign, "this program"),
+        (text, "not a database"),
+    ] {
+        let before = place.bytes();
+        let error = SqliteStore::open(&place.0).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(place.bytes(), before);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let mut store = SqliteStore::open(&place.0).unwrap();
+    store.begin().unwrap();
+    store.insert_schema(&schema()).unwrap();
+    store.commit().unwrap();
+
+    let files: Vec<_> = std::fs::read_dir(place.folder()).unwrap().collect();
+
+    assert!(files.len() > 1, "the write-ahead log is a file of its own");
+    for file in files {
+        let mode = file.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+//= OP9 test
+#[test]
+fn dropped_bytes_leave_the_files() {
+    const CANARY: &[u8] = b"canary-in-a-coal-mine";
+    let place = Place::new();
+    let mut store = SqliteStore::open(&place.0).unwrap();
+    // Some stay within a page, some need pages of their own.
+    let text = |number: u64| {
+        let size = [1, 30, 400][number as usize % 3];
+        String::from_utf8(CANARY.to_vec()).unwrap().repeat(size)
+    };
+    store.begin().unwrap();
+    store.insert_schema(&schema()).unwrap();
+    let documents: Vec<_> = (0..120).map(|n| publish(&mut store, n, &text(n))).collect();
+    store.commit().unwrap();
+    let holds_canary = |place: &Place| {
+        place
+            .bytes()
+            .windows(CANARY.len())
+            .any(|bytes| bytes == CANARY)
+    };
+    assert!(store.checkpoint().unwrap());
+    assert!(holds_canary(&place));
+
+    // Scattered first, so that pages are split and merged while they still hold others.
+    let (odd, even): (Vec<_>, Vec<_>) = (0..120).partition(|n| n % 2 == 1);
+    for numbers in [odd, even] {
+        store.begin().unwrap();
+        for number in numbers {
+            store.drop_payloads(documents[number]).unwrap();
+            put(&mut store, documents[number], None);
+        }
+        store.commit().unwrap();
+    }
+    assert!(store.checkpoint().unwrap());
+
+    assert!(!holds_canary(&place));
+    assert_eq!(store.counts().unwrap().documents, 0);
+    assert_eq!(store.counts().unwrap().entries, 120);
+}
+
+#[test]
+fn a_small_entry_takes_little_room() {
+    const COUNT: u64 = 2_000;
+    let place = Place::new();
+    let mut store = SqliteStore::open(&place.0).unwrap();
+    store.begin().unwrap();
+    store.insert_schema(&schema()).unwrap();
+    for number in 0..COUNT {
+        publish(&mut store, number, &format!("{number:0>150}"));
+    }
+    store.commit().unwrap();
+    assert!(store.checkpoint().unwrap());
+
+    let size = std::fs::metadata(&place.0).unwrap().len() / COUNT;
+
+    assert!(size <= 1_200, "{size} bytes");
+}
+
+#[test]
+fn a_busy_reader_puts_off_the_checkpoint() {
+    let place = Place::new();
+    let mut store = SqliteStore::open(&place.0).unwrap();
+    store
+        .database
+        .connection()
+        .busy_timeout(std::time::Duration::ZERO)
+        .unwrap();
+    let reader = store.reader().unwrap();
+    let connection = reader.database.connection();
+    connection
+        .execute_batch("BEGIN; SELECT count(*) FROM entries")
+        .unwrap();
+    store.begin().unwrap();
+    store.insert_schema(&schema()).unwrap();
+    store.commit().unwrap();
+
+    assert!(!store.checkpoint().unwrap());
+    connection.execute_batch("COMMIT").unwrap();
+    assert!(store.checkpoint().unwrap());
+}
+
+#[test]
+fn a_database_in_memory_is_its_only_reader() {
+    let mut store = SqliteStore::in_memory().unwrap();
+    store.begin().unwrap();
+    store.insert_schema(&schema()).unwrap();
+    let id = publish(&mut store, 0, "hello");
+    store.commit().unwrap();
+
+    assert!(store.document(id).unwrap().is_some());
+    assert!(matches!(store.reader(), Err(StoreError::InMemory)));
+}
+
+#[test]
+fn lists_and_lookups_use_their_indexes() {
+    let store = SqliteStore::in_memory().unwrap();
+    let plan = |sql: &str| {
+        let explain = format!("EXPLAIN QUERY PLAN {sql}");
+        let mut statement = store.database.connection().prepare(&explain).unwrap();
+        let rows = statement
+            .query_map([], |row| row.get::<_, String>(3))
+            .unwrap();
+        rows.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
+    };
+    let questions = [
+        "SELECT e.id FROM logs l JOIN entries e ON e.log = l.id WHERE l.author = 1 AND l.log_id = 1
+         AND e.seq_num >= 1 AND e.id > 1 ORDER BY e.seq_num",
+        "SELECT e.id, l.author FROM entries e JOIN logs l ON l.id = e.log WHERE e.id > 1 ORDER BY e.id",
+        "SELECT d.id, v.f0 FROM view_1 v JOIN documents d ON d.id = v.document
+         WHERE v.document > x'' ORDER BY v.document LIMIT 5",
+        "SELECT count(*) FROM documents WHERE schema = 1 AND deleted = 0",
+    ];
+    for question in questions {
+        let plan = plan(question);
+        assert!(
+            !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"),
+            "{question}: {plan}"
+        );
+    }
+}

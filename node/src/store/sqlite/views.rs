@@ -1,0 +1,132 @@
+//! The tables of current views: one per schema, one typed column per field.
+//!
+//! Names of tables and columns come from numbers alone: `view_7` belongs to the schema of number 7,
+//! and `f0`, `f1`, … are its fields in the order of their names.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use grove_core::types::{DocumentId, OperationId, Schema, Value};
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Row, params, params_from_iter};
+
+use super::codec;
+use super::database::{Database, unexpected_type};
+use crate::store::StoreError;
+
+/// Values and the operations that set them.
+pub type ViewFields = BTreeMap<String, (Value, OperationId)>;
+
+/// The view table of one schema.
+#[derive(Debug)]
+pub struct View {
+    table: String,
+    schema: Schema,
+    /// `operations, f0, f1, …`
+    columns: String,
+}
+
+impl View {
+    pub fn new(schema_row: i64, schema: Schema) -> Self {
+        let mut columns = String::from("operations");
+        for index in 0..schema.fields().len() {
+            write!(columns, ", f{index}").expect("writing to a string");
+        }
+        Self {
+            table: format!("view_{schema_row}"),
+            schema,
+            columns,
+        }
+    }
+
+    /// The name of the table.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// The columns that [`read`](Self::read) reads, in its order.
+    pub fn columns(&self) -> &str {
+        &self.columns
+    }
+
+    /// Creates the table unless it exists.
+    pub fn create(&self, database: &Database) -> Result<(), StoreError> {
+        let mut sql = format!(
+            "CREATE TABLE IF NOT EXISTS {} (document BLOB PRIMARY KEY, operations BLOB NOT NULL",
+            self.table
+        );
+        for (index, field_type) in self.schema.fields().values().enumerate() {
+            write!(sql, ", f{index} {}", codec::column_type(field_type))
+                .expect("writing to a string");
+        }
+        sql.push_str(") STRICT, WITHOUT ROWID");
+        Ok(database.connection().execute_batch(&sql)?)
+    }
+
+    /// Stores the view of a document in place of an earlier one.
+    pub fn put(
+        &self,
+        database: &Database,
+        document: DocumentId,
+        fields: &ViewFields,
+    ) -> Result<(), StoreError> {
+        const MISFIT: StoreError = StoreError::Misfit("fields");
+        if fields.len() != self.schema.fields().len() {
+            return Err(MISFIT);
+        }
+        let mut setters = Vec::with_capacity(fields.len());
+        let mut values = Vec::with_capacity(fields.len());
+        for (name, field_type) in self.schema.fields() {
+            let (value, setter) = fields.get(name.as_str()).ok_or(MISFIT)?;
+            values.push(codec::from_value(field_type, value).ok_or(MISFIT)?);
+            setters.push(*setter);
+        }
+        let hash = document.hash();
+        let setters = codec::from_setters(&setters);
+        let head = [hash.digest().as_slice(), setters.as_slice()].map(ToSqlOutput::from);
+
+        let sql = format!(
+            "INSERT OR REPLACE INTO {} (document, {}) VALUES (?{})",
+            self.table,
+            self.columns,
+            ", ?".repeat(values.len() + 1),
+        );
+        database.execute(&sql, params_from_iter(head.into_iter().chain(values)))?;
+        Ok(())
+    }
+
+    /// The view of a document, if it has one.
+    pub fn get(
+        &self,
+        database: &Database,
+        document: DocumentId,
+    ) -> Result<Option<ViewFields>, StoreError> {
+        let sql = format!(
+            "SELECT {} FROM {} WHERE document = ?1",
+            self.columns, self.table
+        );
+        database.first(&sql, params![document.hash().digest()], |row| {
+            self.read(row, 0)
+        })
+    }
+
+    /// Removes the view of a document.
+    pub fn remove(&self, database: &Database, document: DocumentId) -> Result<(), StoreError> {
+        let sql = format!("DELETE FROM {} WHERE document = ?1", self.table);
+        database.execute(&sql, params![document.hash().digest()])?;
+        Ok(())
+    }
+
+    /// Reads the columns of a view, the first of which is at `offset`.
+    pub fn read(&self, row: &Row<'_>, offset: usize) -> Result<ViewFields, StoreError> {
+        let setters = row.get_ref(offset)?.as_blob().map_err(unexpected_type)?;
+        let setters = codec::to_setters(setters, self.schema.fields().len())?;
+
+        let mut fields = ViewFields::new();
+        for (index, (name, field_type)) in self.schema.fields().iter().enumerate() {
+            let value = codec::to_value(field_type, row.get_ref(offset + 1 + index)?)?;
+            fields.insert(name.as_str().to_owned(), (value, setters[index]));
+        }
+        Ok(fields)
+    }
+}

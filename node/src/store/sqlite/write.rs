@@ -1,0 +1,298 @@
+//! Changes to the database.
+//!
+//! Storing an entry is the busiest path of a node: two statements once its author and schema are
+//! known.
+
+use grove_core::types::{DocumentId, Hash, LogId, PublicKey, Schema, SchemaId};
+use grove_core::wire::Action;
+use rusqlite::params;
+
+use super::SqliteStore;
+use super::codec::{from_definition, from_log_id, from_need, from_seq_num, from_view_id};
+use super::views::View;
+use crate::store::{DocumentRow, ForkRow, Need, NewEntry, ParkedRow, Store, StoreError};
+
+impl Store for SqliteStore {
+    fn begin(&mut self) -> Result<(), StoreError> {
+        self.database.execute("BEGIN IMMEDIATE", [])?;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        self.database.execute("COMMIT", [])?;
+        Ok(())
+    }
+
+    fn rollback(&mut self) -> Result<(), StoreError> {
+        self.parked = None;
+        self.database.forget();
+        // Some failures, such as a full disk, have SQLite roll back by itself.
+        if !self.database.connection().is_autocommit() {
+            self.database.execute("ROLLBACK", [])?;
+        }
+        Ok(())
+    }
+
+    fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<(), StoreError> {
+        let log = match entry.seq_num.backlink() {
+            None => self.begin_log(&entry)?,
+            Some(tip) => {
+                let author = self.database.author_or_insert(entry.public_key)?;
+                self.database
+                    .first(
+                        "UPDATE logs SET tip = ?1, tip_hash = ?2, ended = ?3
+                         WHERE author = ?4 AND log_id = ?5 AND tip = ?6 RETURNING id",
+                        params![
+                            from_seq_num(entry.seq_num),
+                            entry.hash.digest(),
+                            entry.end_of_log,
+                            author,
+                            from_log_id(entry.log_id),
+                            from_seq_num(tip),
+                        ],
+                        |row| Ok(row.get(0)?),
+                    )?
+                    .ok_or(StoreError::Misfit("log"))?
+            }
+        };
+        self.database.execute(
+            "INSERT INTO entries (log, seq_num, hash, action, entry, payload)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                log,
+                from_seq_num(entry.seq_num),
+                entry.hash.digest(),
+                entry.action.map(number),
+                entry.entry,
+                entry.payload,
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn restore_payload(
+        &mut self,
+        hash: Hash,
+        payload: &[u8],
+        action: Action,
+    ) -> Result<(), StoreError> {
+        let changed = self.database.execute(
+            "UPDATE entries SET payload = ?2, action = ?3 WHERE hash = ?1",
+            params![hash.digest(), payload, number(action)],
+        )?;
+        expect_one(changed, "entry")
+    }
+
+    fn drop_payloads(&mut self, document: DocumentId) -> Result<(), StoreError> {
+        //= R7: the DELETE operations stay, as the document's tombstone
+        self.database.execute(
+            "UPDATE entries SET payload = NULL
+             WHERE log IN (SELECT id FROM logs WHERE document = ?1)
+               AND action IS NOT ?2 AND payload IS NOT NULL",
+            params![document.hash().digest(), number(Action::Delete)],
+        )?;
+        Ok(())
+    }
+
+    fn reassign_log(
+        &mut self,
+        public_key: PublicKey,
+        log_id: LogId,
+        document: DocumentId,
+        schema_id: &SchemaId,
+    ) -> Result<(), StoreError> {
+        let author = self.database.author_or_insert(public_key)?;
+        let schema = self.database.schema_row_or_insert(schema_id)?;
+        let changed = self.database.execute(
+            "UPDATE logs SET document = ?3, schema = ?4 WHERE author = ?1 AND log_id = ?2",
+            params![
+                author,
+                from_log_id(log_id),
+                document.hash().digest(),
+                schema
+            ],
+        )?;
+        expect_one(changed, "log")
+    }
+
+    fn insert_fork(&mut self, fork: &ForkRow) -> Result<(), StoreError> {
+        let author = self.database.author_or_insert(fork.public_key)?;
+        let seq_num = from_seq_num(fork.seq_num);
+        //= R24: nothing counts from the fork on, so the lowest one decides
+        let log: i64 = self
+            .database
+            .first(
+                "UPDATE logs SET forked_at = min(coalesce(forked_at, ?3), ?3)
+                 WHERE author = ?1 AND log_id = ?2 RETURNING id",
+                params![author, from_log_id(fork.log_id), seq_num],
+                |row| Ok(row.get(0)?),
+            )?
+            .ok_or(StoreError::Misfit("log"))?;
+        self.database.execute(
+            "INSERT INTO forks (log, seq_num, first, second) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (log) DO UPDATE
+             SET seq_num = excluded.seq_num, first = excluded.first, second = excluded.second
+             WHERE excluded.seq_num < seq_num",
+            params![log, seq_num, fork.first, fork.second],
+        )?;
+        Ok(())
+    }
+
+    fn put_document(&mut self, document: &DocumentRow) -> Result<(), StoreError> {
+        let database = &self.database;
+        let schema = database.schema_row_or_insert(&document.schema_id)?;
+        let owner = database.author_or_insert(document.owner)?;
+        match &document.fields {
+            None => self.remove_view(document.id)?,
+            Some(fields) => {
+                if self
+                    .schema_of(document.id)?
+                    .is_some_and(|old| old != schema)
+                {
+                    self.remove_view(document.id)?;
+                }
+                let view = database.view(schema)?.ok_or(StoreError::Misfit("schema"))?;
+                view.put(database, document.id, fields)?;
+            }
+        }
+        database.execute(
+            "INSERT OR REPLACE INTO documents (id, schema, owner, view_id, edited, deleted)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                document.id.hash().digest(),
+                schema,
+                owner,
+                from_view_id(&document.view_id),
+                document.edited,
+                document.is_deleted(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn remove_document(&mut self, id: DocumentId) -> Result<(), StoreError> {
+        self.remove_view(id)?;
+        self.database
+            .execute("DELETE FROM documents WHERE id = ?1", [id.hash().digest()])?;
+        Ok(())
+    }
+
+    fn insert_schema(&mut self, schema: &Schema) -> Result<(), StoreError> {
+        // Every node knows the system schemas; their tables are there from the beginning.
+        if matches!(schema.id(), SchemaId::System(_)) {
+            return Ok(());
+        }
+        let row = self.database.schema_row_or_insert(schema.id())?;
+        self.database.execute(
+            "UPDATE schemas SET definition = ?2 WHERE id = ?1",
+            params![row, from_definition(schema)],
+        )?;
+        View::new(row, schema.clone()).create(&self.database)
+    }
+
+    fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError> {
+        let need = from_need(need);
+        let known = self.database.execute(
+            "UPDATE parked SET need = ?2 WHERE hash = ?1",
+            params![row.hash.digest(), need],
+        )?;
+        if known == 0 {
+            self.database.execute(
+                "INSERT INTO parked (hash, need, entry, payload) VALUES (?1, ?2, ?3, ?4)",
+                params![row.hash.digest(), need, row.entry, row.payload],
+            )?;
+            self.parked = self.parked.map(|count| count + 1);
+        }
+        Ok(())
+    }
+
+    fn unpark(&mut self, need: &Need) -> Result<Vec<ParkedRow>, StoreError> {
+        let need = from_need(need);
+        let rows = self.database.all(
+            "SELECT hash, entry, payload FROM parked WHERE need = ?1 ORDER BY id",
+            [&need],
+            |row| {
+                Ok(ParkedRow {
+                    hash: Hash::from_digest(row.get(0)?),
+                    entry: row.get(1)?,
+                    payload: row.get(2)?,
+                })
+            },
+        )?;
+        if !rows.is_empty() {
+            let gone = self
+                .database
+                .execute("DELETE FROM parked WHERE need = ?1", [&need])?;
+            self.parked = self.parked.map(|count| count.saturating_sub(gone as u64));
+        }
+        Ok(rows)
+    }
+
+    fn evict_parked(&mut self, max: u64) -> Result<u64, StoreError> {
+        // Counting reads the whole table, so it is done once and kept up from then on.
+        let count = match self.parked {
+            Some(count) => count,
+            None => self.database.number("SELECT count(*) FROM parked", [])?,
+        };
+        let excess = count.saturating_sub(max);
+        if excess > 0 {
+            self.database.execute(
+                "DELETE FROM parked WHERE id IN (SELECT id FROM parked ORDER BY id LIMIT ?1)",
+                [excess as i64],
+            )?;
+        }
+        self.parked = Some(count - excess);
+        Ok(excess)
+    }
+}
+
+impl SqliteStore {
+    fn begin_log(&self, entry: &NewEntry<'_>) -> Result<i64, StoreError> {
+        let author = self.database.author_or_insert(entry.public_key)?;
+        let schema = self.database.schema_row_or_insert(entry.schema_id)?;
+        self.database.execute(
+            "INSERT INTO logs (author, log_id, document, schema, tip, tip_hash, ended)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                author,
+                from_log_id(entry.log_id),
+                entry.document.hash().digest(),
+                schema,
+                from_seq_num(entry.seq_num),
+                entry.hash.digest(),
+                entry.end_of_log,
+            ],
+        )?;
+        Ok(self.database.connection().last_insert_rowid())
+    }
+
+    /// The number of the schema of a live document.
+    fn schema_of(&self, document: DocumentId) -> Result<Option<i64>, StoreError> {
+        self.database.first(
+            "SELECT schema FROM documents WHERE id = ?1 AND deleted = 0",
+            [document.hash().digest()],
+            |row| Ok(row.get(0)?),
+        )
+    }
+
+    /// Removes the view of a document, if it has one.
+    fn remove_view(&self, document: DocumentId) -> Result<(), StoreError> {
+        let Some(schema) = self.schema_of(document)? else {
+            return Ok(());
+        };
+        let view = self.database.view(schema)?;
+        view.ok_or(StoreError::Corrupt("schema"))?
+            .remove(&self.database, document)
+    }
+}
+
+const fn number(action: Action) -> i64 {
+    action.as_u64() as i64
+}
+
+fn expect_one(changed: usize, what: &'static str) -> Result<(), StoreError> {
+    match changed {
+        1 => Ok(()),
+        _ => Err(StoreError::Misfit(what)),
+    }
+}
