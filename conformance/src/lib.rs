@@ -1,5 +1,8 @@
 //! Judges p2panda libraries and nodes: vectors, the adapter protocol, live suites, reports.
 
+pub mod adapter;
+pub mod cli;
 pub mod forge;
 pub mod generate;
+pub mod runner;
 pub mod suite;

@@ -1,7 +1,7 @@
-fn main() {
-    let dir = std::path::Path::new(grove_conformance::suite::store::DEFAULT_DIR);
-    println!("{:?}", grove_conformance::generate::write(dir));
-    for line in grove_conformance::suite::lint::lint(dir).unwrap() {
-        println!("{line}");
-    }
+//! The command line: arguments in, exit code out; everything else is the library's.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    grove_conformance::cli::main()
 }

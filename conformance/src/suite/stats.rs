@@ -1,6 +1,7 @@
 //! Counts over a suite.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -44,5 +45,20 @@ impl Stats {
         }
         stats.requirements_covered = covered.len();
         stats
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<20} {:>6} {:>9}", "kind", "cases", "negative")?;
+        for (kind, (cases, negative)) in &self.kinds {
+            writeln!(f, "{kind:<20} {cases:>6} {negative:>9}")?;
+        }
+        writeln!(f, "{:<20} {:>6} {:>9}", "all", self.cases, self.negative)?;
+        writeln!(
+            f,
+            "{} files, {} contested cases, {} of {} requirements",
+            self.files, self.contested, self.requirements_covered, self.requirements
+        )
     }
 }
