@@ -1,0 +1,32 @@
+//! `grove key`: making a private key, and showing the public one.
+
+use clap::Subcommand;
+use grove_client::keys;
+
+use super::Common;
+use super::error::CliError;
+use super::output::Output;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Draw a new private key into a new file
+    New,
+    /// Show the public key
+    Show,
+}
+
+pub fn run(common: &Common, command: &Command) -> Result<Output, CliError> {
+    let path = common.key_path()?;
+    let key_pair = match command {
+        Command::New => {
+            let key_pair = keys::generate()?;
+            keys::save(&path, &key_pair)?;
+            key_pair
+        }
+        Command::Show => keys::load(&path)?,
+    };
+    Ok(Output::pairs(&[
+        ("publicKey", &key_pair.public_key()),
+        ("file", &path.display()),
+    ]))
+}
