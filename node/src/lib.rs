@@ -1,1 +1,18 @@
+//! A p2panda node: it validates and stores what clients and peers send, materialises documents, and
+//! answers queries.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`engine`] | everything that decides: synchronous, no clock, socket, thread or random source |
+//! | [`store`] | the trait the engine stores through, and SQLite behind it |
+//! | [`api`] | answers to clients, free of any syntax |
+//! | [`runtime`] | the threads around the engine, or none under simulation |
+//! | [`http`] | JSON-RPC, GraphQL and health over HTTP |
+//! | [`config`] | where a node keeps its data and listens |
 
+pub mod api;
+pub mod config;
+pub mod engine;
+pub mod http;
+pub mod runtime;
+pub mod store;

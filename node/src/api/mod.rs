@@ -1,0 +1,84 @@
+//! Answers to clients: next arguments, documents, collections, entries. Free of any syntax.
+//!
+//! Pure questions to a [`Read`]; GraphQL, JSON-RPC and whatever comes dress them up. Publishing goes
+//! through the engine's one door and is not here.
+
+mod documents;
+mod next_args;
+
+use grove_core::types::{Hash, SchemaId};
+use grove_core::{Reason, Refusal};
+
+use crate::engine::IngestError;
+use crate::store::{EntryRow, Read, StoreError};
+
+pub use documents::{Page, collection, document_at_view, document_by_id, view_rows};
+pub use next_args::next_args;
+
+/// The entries of all documents of a schema, in the order in which the node accepted them; none for
+/// a schema the node does not know.
+pub fn entries_of_schema(
+    store: &dyn Read,
+    schema_id: &SchemaId,
+) -> Result<Vec<EntryRow>, ApiError> {
+    Ok(store.schema_entries(schema_id)?)
+}
+
+/// Why a request was not answered. Carries a stable code; the text names cause and mend.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApiError {
+    /// The entry was not accepted.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    /// The key has used the highest log id and can begin no further log. (Caller)
+    #[error("the key has used the highest log id")]
+    LogIdMax,
+    /// An argument has the wrong form. (Caller)
+    #[error("argument {name}: {text}")]
+    Argument {
+        /// Name of the argument.
+        name: &'static str,
+        /// What is wrong with it.
+        text: String,
+        /// The stable code.
+        reason: Reason,
+    },
+    /// The node is stopping or has too much to do. (Local)
+    #[error("the node is busy or stopping, try again")]
+    Busy,
+    /// The database failed. (Local)
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ApiError {
+    /// An argument that does not parse.
+    pub fn argument(name: &'static str, error: &impl Refusal) -> Self {
+        Self::Argument {
+            name,
+            text: error.to_string(),
+            reason: error.reason(),
+        }
+    }
+
+    /// The two entries of a fork, so that their publisher can be told which they are.
+    pub fn fork(&self) -> Option<(Hash, Hash)> {
+        match self {
+            Self::Ingest(IngestError::LogForked { first, second }) => Some((*first, *second)),
+            _ => None,
+        }
+    }
+}
+
+impl Refusal for ApiError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Ingest(error) => error.reason(),
+            Self::LogIdMax => Reason::LogIdMax,
+            Self::Argument { reason, .. } => *reason,
+            Self::Busy => Reason::NodeBusy,
+            Self::Store(error) => error.reason(),
+        }
+    }
+}

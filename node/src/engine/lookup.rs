@@ -1,0 +1,172 @@
+//! Small questions to the store that several parts of the engine, and answers to clients, ask.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use grove_core::author::NextArgs;
+use grove_core::document::{Document, Graph};
+use grove_core::types::{
+    DocumentId, DocumentViewId, Hash, LogId, OperationId, PublicKey, SchemaId, SeqNum, Value,
+};
+use grove_core::validate::{LogError, validate_operation};
+use grove_core::wire::Operation;
+
+use super::IngestError;
+use crate::store::{DocumentRow, EntryRow, LogRow, OperationRow, Read, StoreError};
+
+/// The arguments of the entry after the stored one at `seq_num`.
+pub fn next_args_after(
+    store: &dyn Read,
+    public_key: PublicKey,
+    log_id: LogId,
+    seq_num: SeqNum,
+    hash: Hash,
+) -> Result<NextArgs, IngestError> {
+    let lipmaa = match seq_num.next().and_then(SeqNum::skiplink) {
+        Some(target) => store
+            .entry_at(public_key, log_id, target)?
+            .map(|row| row.hash),
+        None => None,
+    };
+    NextArgs::after(log_id, seq_num, hash, |_| lipmaa).ok_or(LogError::Full.into())
+}
+
+/// What is known of the document that a view belongs to.
+pub fn document_of(
+    store: &dyn Read,
+    view_id: &DocumentViewId,
+) -> Result<OperationRow, IngestError> {
+    let mut document: Option<OperationRow> = None;
+    for id in view_id.ids() {
+        let row = store
+            .operation(*id)?
+            .ok_or(IngestError::PreviousNotFound(*id))?;
+        if document
+            .as_ref()
+            .is_some_and(|other| other.document != row.document)
+        {
+            return Err(IngestError::PreviousMixed);
+        }
+        document = Some(row);
+    }
+    Ok(document.expect("a view id is not empty"))
+}
+
+/// The refusal that a forked log answers with, when it is forked.
+pub fn fork_of(store: &dyn Read, log: &LogRow) -> Result<Option<IngestError>, StoreError> {
+    if log.forked_at.is_none() {
+        return Ok(None);
+    }
+    let fork = store.fork(log.public_key, log.log_id)?;
+    let fork = fork.ok_or(StoreError::Corrupt("fork"))?;
+    let (first, second) = (Hash::of(&fork.first), Hash::of(&fork.second));
+    Ok(Some(IngestError::LogForked { first, second }))
+}
+
+/// A live document as it was at a view: the current one, or any whose operations are there.
+pub fn document_at_view(
+    store: &dyn Read,
+    view_id: &DocumentViewId,
+) -> Result<Option<DocumentRow>, StoreError> {
+    let Some(operation) = store.operation(view_id.ids()[0])? else {
+        return Ok(None);
+    };
+    let Some(current) = store.document(operation.document)? else {
+        return Ok(None);
+    };
+    if current.is_deleted() {
+        return Ok(None);
+    }
+    if current.view_id == *view_id {
+        return Ok(Some(current));
+    }
+    let operations = connected_operations(store, operation.document, &current.schema_id)?;
+    let graph = Graph::build(operations.iter().map(|(id, operation)| (*id, operation)))
+        .map_err(|_| StoreError::Corrupt("document"))?;
+    let Ok(graph) = graph.at_view(view_id) else {
+        return Ok(None);
+    };
+    let document = Document::from_graph(&graph).map_err(|_| StoreError::Corrupt("document"))?;
+    let row = row_from_document(document, current.owner);
+    Ok((!row.is_deleted()).then_some(row))
+}
+
+/// The operations of a document that count, whose bytes are there, and that lead back to its CREATE.
+pub(super) fn connected_operations(
+    store: &dyn Read,
+    document: DocumentId,
+    schema_id: &SchemaId,
+) -> Result<Vec<(OperationId, Operation<Value>)>, StoreError> {
+    let Some(schema) = store.schema(schema_id)? else {
+        return Ok(Vec::new());
+    };
+    let mut waiting = Vec::new();
+    let mut forks = BTreeMap::new();
+    for row in store.document_entries(document)? {
+        let Some(payload) = row.payload.as_ref().filter(|_| row.schema_id == *schema_id) else {
+            continue;
+        };
+        if !counts(store, &mut forks, &row)? {
+            continue;
+        }
+        let operation = Operation::decode(payload).map_err(|_| StoreError::Corrupt("operation"))?;
+        if let Ok(operation) = validate_operation(&operation, &schema) {
+            waiting.push((OperationId::from(row.hash), operation));
+        }
+    }
+
+    // Stored order nearly always leads from previous to next, so one round is the rule.
+    let mut connected = Vec::with_capacity(waiting.len());
+    let mut ids = BTreeSet::new();
+    loop {
+        let before = connected.len();
+        waiting.retain_mut(|(id, operation)| {
+            let previous = operation.previous().map_or(&[][..], DocumentViewId::ids);
+            let joins = previous.iter().all(|id| ids.contains(id))
+                && (!previous.is_empty() || DocumentId::from(*id) == document);
+            if joins {
+                ids.insert(*id);
+                connected.push((*id, operation.clone()));
+            }
+            !joins
+        });
+        if connected.len() == before {
+            return Ok(connected);
+        }
+    }
+}
+
+/// Whether an entry stands before the fork of its log, if that is forked.
+fn counts(
+    store: &dyn Read,
+    forks: &mut BTreeMap<(PublicKey, LogId), Option<SeqNum>>,
+    row: &EntryRow,
+) -> Result<bool, StoreError> {
+    let key = (row.public_key, row.log_id);
+    let forked_at = match forks.get(&key) {
+        Some(forked_at) => *forked_at,
+        None => {
+            let log = store.log(row.public_key, row.log_id)?;
+            let forked_at = log.and_then(|log| log.forked_at);
+            forks.insert(key, forked_at);
+            forked_at
+        }
+    };
+    Ok(forked_at.is_none_or(|forked_at| row.seq_num < forked_at))
+}
+
+/// Turns a reduced document into what is stored of it.
+pub(super) fn row_from_document(document: Document<Value>, owner: PublicKey) -> DocumentRow {
+    DocumentRow {
+        edited: document.is_edited(),
+        id: document.id,
+        schema_id: document.schema_id,
+        view_id: document.view_id,
+        owner,
+        fields: document.fields.map(|fields| {
+            let fields = fields.into_iter();
+            fields
+                .map(|(name, field)| (name, (field.value, field.operation_id)))
+                .collect()
+        }),
+    }
+}

@@ -1,0 +1,128 @@
+//! The state of a document after an operation.
+//!
+//! An operation on top of the current view costs its own fields; any other makes the document be
+//! reduced from its stored operations. Both give the same state.
+
+use std::collections::BTreeMap;
+
+use grove_core::document::{Document, Field};
+use grove_core::types::{DocumentId, OperationId, PublicKey, SchemaId, Value};
+use grove_core::wire::{Action, Operation};
+
+use super::lookup::{connected_operations, row_from_document};
+use super::{Engine, IngestError};
+use crate::store::{DocumentRow, Store, StoreError};
+
+impl<S: Store> Engine<S> {
+    /// Brings a document up to date after an operation was stored.
+    pub(super) fn materialise(
+        &mut self,
+        id: DocumentId,
+        operation_id: OperationId,
+        author: PublicKey,
+        operation: &Operation<Value>,
+    ) -> Result<(), IngestError> {
+        let Some(current) = self.store.document(id)? else {
+            return self.begin(id, operation_id, author, operation);
+        };
+        let owner = current.owner;
+        let mut document = document_from_row(current);
+        if document.apply(operation_id, operation) {
+            self.put(row_from_document(document, owner))
+        } else {
+            self.rematerialise(id)
+        }
+    }
+
+    /// Gives a document its first state.
+    fn begin(
+        &mut self,
+        id: DocumentId,
+        operation_id: OperationId,
+        author: PublicKey,
+        operation: &Operation<Value>,
+    ) -> Result<(), IngestError> {
+        match operation.action() {
+            Action::Create => {
+                let document = Document::reduce([(operation_id, operation)])
+                    .map_err(|_| StoreError::Corrupt("operation"))?;
+                self.put(row_from_document(document, author))
+            }
+            // The other operations came without their bytes, and here is the reason why: the
+            // document was deleted before this node heard of it.
+            Action::Delete => {
+                let owner = self
+                    .store
+                    .entry(id.hash())?
+                    .map_or(author, |create| create.public_key);
+                self.put(DocumentRow {
+                    id,
+                    schema_id: operation.schema_id().clone(),
+                    view_id: operation_id.into(),
+                    owner,
+                    edited: true,
+                    fields: None,
+                })
+            }
+            Action::Update => self.rematerialise(id),
+        }
+    }
+
+    /// Reduces a document from its stored operations. A deleted one stays deleted.
+    pub(super) fn rematerialise(&mut self, id: DocumentId) -> Result<(), IngestError> {
+        let current = self.store.document(id)?;
+        if current.as_ref().is_some_and(DocumentRow::is_deleted) {
+            return Ok(());
+        }
+        let create = self
+            .store
+            .operation(id.into())?
+            .zip(self.store.entry(id.hash())?);
+        let Some((operation, entry)) = create else {
+            return Ok(());
+        };
+        let operations = connected_operations(&self.store, id, &operation.schema_id)?;
+        if operations.is_empty() {
+            //= FK2: a document whose CREATE does not count is not shown
+            self.store.remove_document(id)?;
+            return Ok(());
+        }
+        let pairs = operations.iter().map(|(id, operation)| (*id, operation));
+        let document = Document::reduce(pairs).map_err(|_| StoreError::Corrupt("document"))?;
+        self.put(row_from_document(document, entry.public_key))
+    }
+
+    /// Stores a state and does what follows from it.
+    fn put(&mut self, row: DocumentRow) -> Result<(), IngestError> {
+        self.store.put_document(&row)?;
+        if row.is_deleted() {
+            //= R7: with the document go the bytes of its operations
+            self.store.drop_payloads(row.id)?;
+        } else if matches!(row.schema_id, SchemaId::System(_)) {
+            self.definition_changed(&row)?;
+        }
+        Ok(())
+    }
+}
+
+fn document_from_row(row: DocumentRow) -> Document<Value> {
+    Document {
+        id: row.id,
+        schema_id: row.schema_id,
+        view_id: row.view_id,
+        fields: row.fields.map(|fields| {
+            let fields = fields.into_iter();
+            fields
+                .map(|(name, (value, operation_id))| {
+                    (
+                        name,
+                        Field {
+                            value,
+                            operation_id,
+                        },
+                    )
+                })
+                .collect::<BTreeMap<_, _>>()
+        }),
+    }
+}

@@ -1,0 +1,246 @@
+//! Everything a node decides: what to accept, what state it leads to, what to tell peers.
+//!
+//! Synchronous and deterministic: inputs go in through [`Engine::handle`] with the time, outputs come
+//! out of [`Engine::poll`]. It reads no clock, socket, thread, file or random source; the store is
+//! handed to it. Checking signatures may happen outside, in parallel, because its proof is a type.
+//!
+//! Always true:
+//! - What is answered as published is committed; what is refused left no trace.
+//! - Accepting an entry and showing its effect are one transaction.
+//! - The state is a function of the set of accepted operations, in whatever order they came.
+//!
+//! | file | decides |
+//! | --- | --- |
+//! | `ingest` | whether an entry is accepted, parked, a repetition or a fork |
+//! | `materialise` | the state of a document after an operation |
+//! | `schemas` | which schemas are known |
+//! | `replicate` | sessions with peers |
+//! | `lookup` | small questions that several of them, and answers to clients, ask |
+
+mod error;
+mod ingest;
+mod lookup;
+mod materialise;
+mod replicate;
+mod schemas;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use grove_core::author::NextArgs;
+use grove_core::session::PeerId;
+use grove_core::time::Instant;
+use grove_core::types::{DocumentId, OperationId, SchemaId};
+use grove_core::validate::Submission;
+use grove_core::wire::Message;
+
+use crate::store::{Need, Store, StoreError};
+use replicate::{PeerState, Transfer};
+use schemas::Schemas;
+
+pub use error::IngestError;
+pub use lookup::{document_at_view, document_of, fork_of, next_args_after};
+
+/// Names a publishing request until it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// What a node is told.
+#[derive(Debug)]
+pub enum Input {
+    /// A client publishes.
+    Publish {
+        /// Named again in the answer.
+        request: RequestId,
+        /// The entry with its operation, signature checked.
+        submission: Box<Submission>,
+    },
+    /// A connection to a peer stands. Peers speak grove's dialect, in which deleted payloads have a
+    /// message of their own.
+    PeerConnected(PeerId),
+    /// The connection to a peer is gone.
+    PeerDisconnected(PeerId),
+    /// A peer sent a message.
+    Message {
+        /// Who.
+        peer: PeerId,
+        /// What.
+        message: Message,
+    },
+    /// Some time passed; sessions begin and expire on ticks.
+    Tick,
+}
+
+/// What a node says.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// The answer to a publishing request: the arguments of the entry after it.
+    Published {
+        /// The request.
+        request: RequestId,
+        /// The answer.
+        result: Result<NextArgs, IngestError>,
+    },
+    /// A message for a peer. Messages for one peer are sent in the order in which they come out.
+    Send {
+        /// To whom.
+        peer: PeerId,
+        /// What.
+        message: Message,
+    },
+    /// An operation was accepted, from whomever.
+    Accepted {
+        /// The operation.
+        operation_id: OperationId,
+        /// Its document.
+        document: DocumentId,
+    },
+    /// A schema is known from now on.
+    SchemaAdded(SchemaId),
+    /// What a peer sent was not accepted; for logs.
+    Refused {
+        /// Who sent it.
+        peer: PeerId,
+        /// The stable code.
+        reason: grove_core::Reason,
+    },
+}
+
+/// Bounds that an operator may set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineLimits {
+    /// Most entries that wait for something; the oldest are dropped first (R28).
+    pub parked_max: u64,
+}
+
+impl Default for EngineLimits {
+    fn default() -> Self {
+        Self { parked_max: 10_000 }
+    }
+}
+
+/// The deciding part of a node, over a store.
+#[derive(Debug)]
+pub struct Engine<S> {
+    store: S,
+    local: PeerId,
+    limits: EngineLimits,
+    schemas: Schemas,
+    /// How many entries are parked, so that looking for them can be left out when there are none.
+    parked: u64,
+    peers: BTreeMap<PeerId, PeerState>,
+    transfers: VecDeque<Transfer>,
+    /// Needs met in this transaction, for which parked entries may wait.
+    met: VecDeque<Need>,
+    outputs: VecDeque<Output>,
+}
+
+impl<S: Store> Engine<S> {
+    /// An engine that goes on with what `store` holds. `local` is the node's identity to its peers.
+    pub fn new(store: S, local: PeerId, limits: EngineLimits) -> Result<Self, StoreError> {
+        Ok(Self {
+            schemas: Schemas::load(&store)?,
+            parked: store.counts()?.parked,
+            store,
+            local,
+            limits,
+            peers: BTreeMap::new(),
+            transfers: VecDeque::new(),
+            met: VecDeque::new(),
+            outputs: VecDeque::new(),
+        })
+    }
+
+    /// The store, for questions.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Takes inputs, all in one transaction: that is what lets many publishers share one sync of the
+    /// disk. Outputs wait in [`Engine::poll`] until everything is durable.
+    ///
+    /// When the store fails, nothing of the inputs happened: publishers are told so, and peers start
+    /// their sessions anew.
+    pub fn handle(&mut self, now: Instant, inputs: Vec<Input>) -> Result<(), StoreError> {
+        let earlier = self.outputs.len();
+        let requests: Vec<RequestId> = inputs.iter().filter_map(Input::request).collect();
+        let done = self.store.begin().and_then(|()| {
+            inputs
+                .into_iter()
+                .try_for_each(|input| self.take(now, input))?;
+            self.store.commit()
+        });
+        if let Err(error) = &done {
+            self.outputs.truncate(earlier);
+            self.recover(error, &requests);
+        }
+        done
+    }
+
+    /// The next output; `None` when there is none for now.
+    pub fn poll(&mut self) -> Result<Option<Output>, StoreError> {
+        if self.outputs.is_empty() {
+            self.continue_transfer()?;
+        }
+        Ok(self.outputs.pop_front())
+    }
+
+    fn take(&mut self, now: Instant, input: Input) -> Result<(), StoreError> {
+        match input {
+            Input::Publish {
+                request,
+                submission,
+            } => {
+                let result = match self.publish(&submission) {
+                    Err(IngestError::Store(error)) => return Err(StoreError::Failed(error)),
+                    result => result,
+                };
+                self.outputs
+                    .push_back(Output::Published { request, result });
+                Ok(())
+            }
+            Input::PeerConnected(peer) => {
+                self.connect(now, peer);
+                Ok(())
+            }
+            Input::PeerDisconnected(peer) => {
+                self.disconnect(peer);
+                Ok(())
+            }
+            Input::Message { peer, message } => self.receive(now, peer, message),
+            Input::Tick => {
+                self.tick(now);
+                Ok(())
+            }
+        }
+    }
+
+    /// Goes back to what the store holds after a failed transaction.
+    fn recover(&mut self, error: &StoreError, requests: &[RequestId]) {
+        // A store that fails even here is asked again with the next input, which then fails too.
+        let _ = self.store.rollback();
+        if let Ok(schemas) = Schemas::load(&self.store) {
+            self.schemas = schemas;
+        }
+        if let Ok(counts) = self.store.counts() {
+            self.parked = counts.parked;
+        }
+        self.met.clear();
+        self.forget_sessions();
+        for request in requests {
+            let result = Err(IngestError::Store(error.to_string()));
+            self.outputs.push_back(Output::Published {
+                request: *request,
+                result,
+            });
+        }
+    }
+}
+
+impl Input {
+    fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Publish { request, .. } => Some(*request),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Which schemas are known: those whose definition and field definitions are all there.
+//!
+//! A schema id names a view of its definition, so an updated definition makes a new schema and the
+//! old one keeps working. A schema once known stays known.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use grove_core::types::{DocumentId, DocumentViewId, Schema, SchemaId, SystemSchema, Value};
+use grove_core::validate::build_schema;
+use grove_core::wire::{Fields, SchemaSet};
+
+use super::{Engine, IngestError, Output, document_at_view};
+use crate::store::{DocumentRow, ListQuery, Need, Read, Store, StoreError};
+
+/// How many definitions are read at once when a node starts.
+const DEFINITIONS_PER_READ: u32 = 500;
+
+/// The known schemas, and the definitions that wait for their fields.
+#[derive(Debug)]
+pub(super) struct Schemas {
+    known: BTreeMap<SchemaId, Arc<Schema>>,
+    incomplete: BTreeSet<DocumentId>,
+}
+
+/// What the views of a definition make up.
+enum Attempt {
+    Complete(Schema),
+    /// A field definition is not there yet.
+    Incomplete,
+    /// The parts are there but make no schema.
+    Broken,
+}
+
+impl Schemas {
+    /// Reads what a store knows.
+    pub(super) fn load(store: &impl Store) -> Result<Self, StoreError> {
+        let system = SystemSchema::ALL.into_iter().map(Schema::system);
+        let known = system.chain(store.schemas()?);
+        let known = known
+            .map(|schema| (schema.id().clone(), Arc::new(schema)))
+            .collect();
+        let mut schemas = Self {
+            known,
+            incomplete: BTreeSet::new(),
+        };
+
+        let mut query = ListQuery {
+            after: None,
+            limit: DEFINITIONS_PER_READ,
+        };
+        loop {
+            let page = store.list(&SchemaId::SCHEMA_DEFINITION, query)?;
+            for row in &page {
+                if matches!(attempt(store, row)?, Attempt::Incomplete) {
+                    schemas.incomplete.insert(row.id);
+                }
+            }
+            match page.last() {
+                Some(last) => query.after = Some(last.id),
+                None => return Ok(schemas),
+            }
+        }
+    }
+
+    /// The ids of all known schemas.
+    pub(super) fn ids(&self) -> SchemaSet {
+        self.known.keys().cloned().collect()
+    }
+}
+
+impl<S: Store> Engine<S> {
+    /// The schema of this id, made from its definition if it was not yet asked for.
+    pub(super) fn schema(&mut self, id: &SchemaId) -> Result<Option<Arc<Schema>>, IngestError> {
+        if let Some(schema) = self.schemas.known.get(id) {
+            return Ok(Some(Arc::clone(schema)));
+        }
+        // Another node may have seen a view of the definition that was never current here.
+        let SchemaId::Application { view_id, .. } = id else {
+            return Ok(None);
+        };
+        if let Some(row) = document_at_view(&self.store, view_id)? {
+            self.try_definition(&row)?;
+        }
+        Ok(self.schemas.known.get(id).map(Arc::clone))
+    }
+
+    /// Looks for schemas that became complete with a document of a system schema.
+    pub(super) fn definition_changed(&mut self, row: &DocumentRow) -> Result<(), IngestError> {
+        if row.schema_id == SchemaId::SCHEMA_DEFINITION {
+            return self.try_definition(row);
+        }
+        if row.schema_id == SchemaId::SCHEMA_FIELD_DEFINITION {
+            for id in self.schemas.incomplete.clone() {
+                match self.store.document(id)?.filter(|row| !row.is_deleted()) {
+                    Some(definition) => self.try_definition(&definition)?,
+                    None => {
+                        self.schemas.incomplete.remove(&id);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn try_definition(&mut self, row: &DocumentRow) -> Result<(), IngestError> {
+        if row.schema_id != SchemaId::SCHEMA_DEFINITION {
+            return Ok(());
+        }
+        match attempt(&self.store, row)? {
+            Attempt::Incomplete => {
+                self.schemas.incomplete.insert(row.id);
+            }
+            Attempt::Broken => {
+                self.schemas.incomplete.remove(&row.id);
+            }
+            Attempt::Complete(schema) => {
+                self.schemas.incomplete.remove(&row.id);
+                self.add_schema(schema)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_schema(&mut self, schema: Schema) -> Result<(), StoreError> {
+        let id = schema.id().clone();
+        if self.schemas.known.contains_key(&id) {
+            return Ok(());
+        }
+        self.store.insert_schema(&schema)?;
+        self.schemas.known.insert(id.clone(), Arc::new(schema));
+        self.met.push_back(Need::Schema(id.clone()));
+        self.outputs.push_back(Output::SchemaAdded(id));
+        self.mark_new_schemas();
+        Ok(())
+    }
+}
+
+/// Tries to make a schema from the view of a definition.
+fn attempt(store: &dyn Read, definition: &DocumentRow) -> Result<Attempt, StoreError> {
+    let values = definition
+        .values()
+        .ok_or(StoreError::Corrupt("schema definition"))?;
+    let Some(Value::PinnedRelationList(listed)) = values.get("fields") else {
+        return Ok(Attempt::Broken);
+    };
+    let mut views: BTreeMap<DocumentViewId, Fields<Value>> = BTreeMap::new();
+    for view_id in listed {
+        let row = document_at_view(store, view_id)?;
+        let Some(row) = row else {
+            return Ok(Attempt::Incomplete);
+        };
+        if row.schema_id != SchemaId::SCHEMA_FIELD_DEFINITION {
+            return Ok(Attempt::Broken);
+        }
+        views.extend(row.values().map(|values| (view_id.clone(), values)));
+    }
+    Ok(match build_schema(&definition.view_id, &values, &views) {
+        Ok(schema) => Attempt::Complete(schema),
+        Err(_) => Attempt::Broken,
+    })
+}

@@ -1,0 +1,66 @@
+//! What drives the engine: threads in a deployed node, nothing at all under simulation.
+//!
+//! Both give the same [`Node`] handle to the HTTP layer. Deployed, one writer thread commits all
+//! entries that arrived meanwhile in one transaction, and readers have connections of their own.
+//! Inline, every call runs to its end on the caller's thread, so a simulated network is deterministic.
+
+mod inline;
+mod threads;
+
+use std::sync::Arc;
+
+use grove_core::author::NextArgs;
+use grove_core::validate::Submission;
+use tokio::sync::watch;
+
+use crate::api::ApiError;
+use crate::engine::IngestError;
+use crate::store::Read;
+
+pub use inline::InlineNode;
+pub use threads::ThreadedNode;
+
+/// A running node, as the HTTP layer sees it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Node {
+    runtime: Runtime,
+    schemas: watch::Receiver<u64>,
+}
+
+#[derive(Clone, Debug)]
+enum Runtime {
+    Threads(Arc<ThreadedNode>),
+    Inline(InlineNode),
+}
+
+impl Node {
+    /// Publishes an entry with its operation; when this returns, the entry is durable, its effect
+    /// shows in every later answer, and no crash loses it. The answer holds the arguments of the
+    /// entry after it.
+    ///
+    /// Runs to its end even when the returned future is dropped half-way.
+    pub async fn publish(&self, entry: Vec<u8>, payload: Vec<u8>) -> Result<NextArgs, ApiError> {
+        // About 50 µs of signature check on whichever worker got the request, in parallel to the writer.
+        let submission = Submission::verify(&entry, payload).map_err(IngestError::from)?;
+        match &self.runtime {
+            Runtime::Threads(node) => node.publish(submission).await,
+            Runtime::Inline(node) => node.publish(submission),
+        }
+    }
+
+    /// Answers a question from a snapshot of the store, without waiting for the writer.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Read) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        match &self.runtime {
+            Runtime::Threads(node) => node.read(question).await,
+            Runtime::Inline(node) => node.read(question),
+        }
+    }
+
+    /// A counter that moves whenever a schema was added.
+    pub fn schemas_changed(&self) -> watch::Receiver<u64> {
+        self.schemas.clone()
+    }
+}

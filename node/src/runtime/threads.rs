@@ -1,0 +1,248 @@
+//! A deployed node: one writer thread around the engine, readers beside it.
+//!
+//! The writer takes all entries that arrived while the last transaction was made durable and commits
+//! them in one. That is what makes `synchronous=FULL` affordable: many publishers share one sync.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time;
+
+use grove_core::author::NextArgs;
+use grove_core::session::PeerId;
+use grove_core::time::Instant;
+use grove_core::validate::Submission;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use super::{Node, Runtime};
+use crate::api::ApiError;
+use crate::engine::{Engine, EngineLimits, IngestError, Input, Output, RequestId};
+use crate::store::{Read, SqliteReader, SqliteStore, StoreError};
+
+/// Most entries in one transaction.
+const BATCH_MAX: usize = 512;
+
+/// Most entries that wait for the writer; publishers beyond wait for a place.
+const QUEUE_MAX: usize = 4096;
+
+/// Most questions answered at once.
+const READERS_MAX: usize = 8;
+
+/// Handle to the threads of a node.
+#[derive(Debug)]
+pub struct ThreadedNode {
+    jobs: mpsc::Sender<Job>,
+    readers: Arc<Readers>,
+}
+
+#[derive(Debug)]
+enum Job {
+    Publish(
+        Box<Submission>,
+        oneshot::Sender<Result<NextArgs, IngestError>>,
+    ),
+    Stop,
+}
+
+/// Ends a node; dropping it leaves the node running until the process ends.
+#[derive(Debug)]
+pub struct Stop {
+    jobs: mpsc::Sender<Job>,
+    writer: JoinHandle<()>,
+}
+
+impl Stop {
+    /// Commits what is queued, then ends the writer. Publishing answers `node_busy` from then on.
+    pub async fn stop(self) {
+        // An error means that the writer has ended already.
+        let _ = self.jobs.send(Job::Stop).await;
+        let writer = self.writer;
+        let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+    }
+}
+
+impl ThreadedNode {
+    /// Starts a node over the database at `path`.
+    pub fn start(
+        path: &Path,
+        local: PeerId,
+        limits: EngineLimits,
+    ) -> Result<(Node, Stop), StoreError> {
+        let store = SqliteStore::open(path)?;
+        let idle = (0..READERS_MAX)
+            .map(|_| store.reader())
+            .collect::<Result<Vec<_>, _>>()?;
+        let readers = Arc::new(Readers {
+            idle: Mutex::new(idle),
+            places: Semaphore::new(READERS_MAX),
+        });
+        let engine = Engine::new(store, local, limits)?;
+        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        let (sender, schemas) = watch::channel(0);
+        let writer = Writer {
+            engine,
+            queue,
+            schemas: sender,
+            started: time::Instant::now(),
+        };
+        let writer = std::thread::Builder::new()
+            .name("grove-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| StoreError::Failed(format!("no thread for the writer: {error}")))?;
+
+        let node = Arc::new(Self {
+            jobs: jobs.clone(),
+            readers,
+        });
+        Ok((
+            Node {
+                runtime: Runtime::Threads(node),
+                schemas,
+            },
+            Stop { jobs, writer },
+        ))
+    }
+
+    pub(super) async fn publish(&self, submission: Submission) -> Result<NextArgs, ApiError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Publish(Box::new(submission), reply);
+        self.jobs.send(job).await.map_err(|_| ApiError::Busy)?;
+        Ok(answer.await.map_err(|_| ApiError::Busy)??)
+    }
+
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Read) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let readers = Arc::clone(&self.readers);
+        let _place = self
+            .readers
+            .places
+            .acquire()
+            .await
+            .map_err(|_| ApiError::Busy)?;
+        tokio::task::spawn_blocking(move || {
+            let reader = readers.take().ok_or(ApiError::Busy)?;
+            let answer = question(&reader);
+            readers.give_back(reader);
+            answer
+        })
+        .await
+        .map_err(|_| ApiError::Busy)?
+    }
+}
+
+/// Connections for questions. One that a panicking question took with it is not replaced.
+#[derive(Debug)]
+struct Readers {
+    idle: Mutex<Vec<SqliteReader>>,
+    places: Semaphore,
+}
+
+impl Readers {
+    fn take(&self) -> Option<SqliteReader> {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+    }
+
+    fn give_back(&self, reader: SqliteReader) {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(reader);
+    }
+}
+
+/// The thread that owns the engine.
+struct Writer {
+    engine: Engine<SqliteStore>,
+    queue: mpsc::Receiver<Job>,
+    schemas: watch::Sender<u64>,
+    started: time::Instant,
+}
+
+impl Writer {
+    fn run(mut self) {
+        let mut stopping = false;
+        while !stopping {
+            let Some(first) = self.queue.blocking_recv() else {
+                return;
+            };
+            let mut inputs = Vec::new();
+            let mut replies = Vec::new();
+            let mut next = Some(first);
+            while let Some(job) = next {
+                match job {
+                    Job::Publish(submission, reply) => {
+                        let request = RequestId(replies.len() as u64);
+                        inputs.push(Input::Publish {
+                            request,
+                            submission,
+                        });
+                        replies.push(Some(reply));
+                    }
+                    Job::Stop => {
+                        stopping = true;
+                        self.queue.close();
+                    }
+                }
+                next = if inputs.len() < BATCH_MAX {
+                    self.queue.try_recv().ok()
+                } else {
+                    None
+                };
+            }
+            self.commit(inputs, replies);
+        }
+        while let Ok(Job::Publish(submission, reply)) = self.queue.try_recv() {
+            let input = Input::Publish {
+                request: RequestId(0),
+                submission,
+            };
+            self.commit(vec![input], vec![Some(reply)]);
+        }
+    }
+
+    /// Hands a batch to the engine and answers those who wait for it.
+    fn commit(
+        &mut self,
+        inputs: Vec<Input>,
+        mut replies: Vec<Option<oneshot::Sender<Result<NextArgs, IngestError>>>>,
+    ) {
+        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        if let Err(error) = self.engine.handle(Instant(micros), inputs) {
+            tracing::error!(%error, "could not store a batch of entries");
+        }
+        loop {
+            match self.engine.poll() {
+                Ok(Some(Output::Published { request, result })) => {
+                    let reply = usize::try_from(request.0)
+                        .ok()
+                        .and_then(|at| replies.get_mut(at));
+                    if let Some(reply) = reply.and_then(Option::take) {
+                        // The publisher may have gone; its entry is stored all the same.
+                        let _ = reply.send(result);
+                    }
+                }
+                Ok(Some(Output::SchemaAdded(id))) => {
+                    tracing::info!(%id, "schema added");
+                    self.schemas.send_modify(|count| *count += 1);
+                }
+                Ok(Some(Output::Accepted {
+                    operation_id,
+                    document,
+                })) => {
+                    tracing::debug!(%operation_id, %document, "operation accepted");
+                }
+                Ok(Some(Output::Send { .. } | Output::Refused { .. })) => {}
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::error!(%error, "could not read for a peer");
+                    return;
+                }
+            }
+        }
+    }
+}
