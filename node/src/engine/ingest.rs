@@ -364,8 +364,9 @@ impl<S: Store> Engine<S> {
                 self.met.clear();
                 return Ok(());
             }
-            for row in self.store.unpark(&need)? {
-                self.parked = self.parked.saturating_sub(1);
+            let rows = self.store.unpark(&need)?;
+            self.parked = self.parked.saturating_sub(rows.len() as u64);
+            for row in rows {
                 // It was verified when it was parked; a refusal now is final and drops it.
                 if let Ok(submission) = Submission::verify(&row.entry, row.payload) {
                     tolerate(self.ingest(&submission))?;

@@ -1,0 +1,226 @@
+//! Two engines with a wire between them, without any network.
+
+use std::collections::VecDeque;
+
+use grove_core::session::PeerId;
+use grove_core::time::Instant;
+use grove_core::types::SchemaId;
+use grove_core::wire::{Message, SchemaSet};
+use grove_node::engine::{Input, Output};
+use grove_node::store::Read;
+
+use super::support::*;
+
+const ROUNDS_MAX: u64 = 20;
+
+/// What a new connection costs when nothing is new: both sides announce and ask for a session, one
+/// of the two requests is dropped, and the session is two `Have` and two `SyncDone`.
+const IDLE_MESSAGES: usize = 8;
+
+/// Lets two engines talk, with a tick between bursts, until a tick leaves them silent; returns how
+/// many messages were sent.
+fn converge(engines: &mut [TestEngine; 2]) -> usize {
+    let ids = [PeerId([1; 32]), PeerId([2; 32])];
+    let mut messages = 0;
+    for side in 0..2 {
+        engines[side]
+            .handle(Instant::ZERO, vec![Input::PeerConnected(ids[1 - side])])
+            .unwrap();
+    }
+    for round in 0..ROUNDS_MAX {
+        let now = Instant(round * 1_000_000);
+        let sent = exchange(engines, &ids, now);
+        messages += sent;
+        for engine in engines.iter_mut() {
+            engine.handle(now, vec![Input::Tick]).unwrap();
+        }
+        let after_tick = exchange(engines, &ids, now);
+        messages += after_tick;
+        if sent + after_tick == 0 {
+            return messages;
+        }
+    }
+    panic!("the engines never stopped talking");
+}
+
+fn exchange(engines: &mut [TestEngine; 2], ids: &[PeerId; 2], now: Instant) -> usize {
+    let mut wire: VecDeque<(usize, Message)> = VecDeque::new();
+    let mut sent = 0;
+    loop {
+        for (side, engine) in engines.iter_mut().enumerate() {
+            while let Some(output) = engine.poll().unwrap() {
+                if let Output::Send { peer, message } = output {
+                    assert_eq!(peer, ids[1 - side]);
+                    wire.push_back((1 - side, message));
+                    sent += 1;
+                }
+            }
+        }
+        let Some((to, message)) = wire.pop_front() else {
+            return sent;
+        };
+        let bytes = message.encode();
+        let message = Message::decode(&bytes).unwrap();
+        engines[to]
+            .handle(
+                now,
+                vec![Input::Message {
+                    peer: ids[1 - to],
+                    message,
+                }],
+            )
+            .unwrap();
+    }
+}
+
+fn hashes(engine: &TestEngine, schemas: &[SchemaId]) -> Vec<String> {
+    let rows = schemas
+        .iter()
+        .flat_map(|id| engine.store().schema_entries(id).unwrap());
+    let mut hashes: Vec<_> = rows.map(|row| row.hash.to_string()).collect();
+    hashes.sort();
+    hashes
+}
+
+#[test]
+fn a_fresh_node_learns_schema_and_documents_in_one_go() {
+    let (mut a, mut b) = (Author::new(1), Author::new(2));
+    let (mut left, note) = with_notes(1, &mut a);
+    let create = a.create(&note, fields(&[("text", text("one"))]));
+    let update = b.update(
+        &note,
+        document(&create),
+        &[id(&create)],
+        fields(&[("text", text("two"))]),
+    );
+    publish(&mut left, &create).unwrap();
+    publish(&mut left, &update).unwrap();
+    let mut engines = [left, engine(2)];
+
+    converge(&mut engines);
+
+    let documents = [document(&create)];
+    assert!(engines[1].store().schema(&note).unwrap().is_some());
+    assert_eq!(
+        visible(&engines[0], &documents),
+        visible(&engines[1], &documents)
+    );
+    assert_eq!(
+        converge(&mut engines),
+        IDLE_MESSAGES,
+        "quiet once nothing is new"
+    );
+}
+
+#[test]
+fn deletion_reaches_nodes_that_never_saw_the_document() {
+    let mut a = Author::new(1);
+    let (mut left, note) = with_notes(1, &mut a);
+    let create = a.create(&note, fields(&[("text", text("secret"))]));
+    let delete = a.delete(&note, document(&create), &[id(&create)]);
+    publish(&mut left, &create).unwrap();
+    publish(&mut left, &delete).unwrap();
+    let mut engines = [left, engine(2)];
+
+    converge(&mut engines);
+
+    let schemas = [SchemaId::SCHEMA_DEFINITION, note];
+    assert_eq!(hashes(&engines[0], &schemas), hashes(&engines[1], &schemas));
+    assert_eq!(engines[1].store().count(&schemas[1]).unwrap(), 0);
+    let tombstone = engines[1]
+        .store()
+        .document(document(&create))
+        .unwrap()
+        .unwrap();
+    assert!(tombstone.is_deleted());
+}
+
+#[test]
+fn an_update_and_a_deletion_that_cross_end_equal() {
+    let (mut a, mut b) = (Author::new(1), Author::new(2));
+    let (mut left, note) = with_notes(1, &mut a);
+    let create = a.create(&note, fields(&[("text", text("one"))]));
+    publish(&mut left, &create).unwrap();
+    let mut engines = [left, engine(2)];
+    converge(&mut engines);
+
+    let delete = a.delete(&note, document(&create), &[id(&create)]);
+    let update = b.update(
+        &note,
+        document(&create),
+        &[id(&create)],
+        fields(&[("text", text("two"))]),
+    );
+    let after = b.update(
+        &note,
+        document(&create),
+        &[id(&update)],
+        fields(&[("text", text("three"))]),
+    );
+    publish(&mut engines[0], &delete).unwrap();
+    publish(&mut engines[1], &update).unwrap();
+    publish(&mut engines[1], &after).unwrap();
+    converge(&mut engines);
+
+    let schemas = [note];
+    assert_eq!(hashes(&engines[0], &schemas), hashes(&engines[1], &schemas));
+    for engine in &engines {
+        assert!(
+            engine
+                .store()
+                .document(document(&create))
+                .unwrap()
+                .unwrap()
+                .is_deleted()
+        );
+        let rows = engine.store().document_entries(document(&create)).unwrap();
+        let kept: Vec<_> = rows
+            .iter()
+            .filter_map(|row| row.payload.as_deref())
+            .collect();
+        assert_eq!(
+            kept,
+            [delete.payload()],
+            "only the tombstone keeps its bytes"
+        );
+    }
+}
+
+#[test]
+fn an_entry_without_its_operation_is_refused_and_nothing_else() {
+    let mut a = Author::new(1);
+    let (mut engine, note) = with_notes(1, &mut a);
+    let peer = PeerId([2; 32]);
+    let schemas = SchemaSet::from([note.clone()]);
+    let request = Message::SyncRequest {
+        session: 0,
+        mode: 0,
+        schemas,
+    };
+    let create = a.create(&note, fields(&[("text", text("one"))]));
+    let entry = create.entry().bytes().to_vec();
+    let message = Message::Entry {
+        session: 0,
+        entry,
+        payload: None,
+    };
+    let inputs = vec![
+        Input::PeerConnected(peer),
+        Input::Message {
+            peer,
+            message: request,
+        },
+        Input::Message { peer, message },
+    ];
+
+    engine.handle(Instant::ZERO, inputs).unwrap();
+
+    let mut refused = Vec::new();
+    while let Some(output) = engine.poll().unwrap() {
+        if let Output::Refused { reason, .. } = output {
+            refused.push(reason);
+        }
+    }
+    assert_eq!(refused, [grove_core::Reason::PayloadMissing]);
+    assert_eq!(engine.store().count(&note).unwrap(), 0);
+}

@@ -1,0 +1,114 @@
+//! The state is a function of the set of operations: whatever order a peer sends entries in, what
+//! can't be judged yet waits, and every node ends up showing the same.
+
+use grove_core::session::PeerId;
+use grove_core::time::Instant;
+use grove_core::types::{DocumentId, SchemaId};
+use grove_core::validate::Submission;
+use grove_core::wire::{Message, SchemaSet};
+use grove_node::engine::Input;
+use grove_node::store::Read;
+use proptest::prelude::*;
+
+use super::support::*;
+
+/// A small history: a schema, two documents, branches by two authors, merges, one deletion.
+fn history(delete: bool) -> (Vec<Submission>, Vec<DocumentId>, SchemaId) {
+    let (mut a, mut b) = (Author::new(1), Author::new(2));
+    let (mut all, note) = note_schema(&mut a);
+    let one = a.create(&note, fields(&[("text", text("one"))]));
+    let two = b.create(&note, fields(&[("text", text("two"))]));
+    let documents = vec![document(&one), document(&two)];
+    let left = a.update(
+        &note,
+        documents[0],
+        &[id(&one)],
+        fields(&[("text", text("left"))]),
+    );
+    let right = b.update(
+        &note,
+        documents[0],
+        &[id(&one)],
+        fields(&[("text", text("right"))]),
+    );
+    let merge = a.update(&note, documents[0], &[id(&left), id(&right)], fields(&[]));
+    let beside = b.update(
+        &note,
+        documents[0],
+        &[id(&right)],
+        fields(&[("text", text("beside"))]),
+    );
+    let more = a.update(
+        &note,
+        documents[1],
+        &[id(&two)],
+        fields(&[("text", text("more"))]),
+    );
+    let end = b.delete(&note, documents[1], &[id(&two)]);
+    all.extend([one, two, left, right, merge, beside, more]);
+    if delete {
+        all.push(end);
+    }
+    (all, documents, note)
+}
+
+/// Feeds entries to a fresh engine as a peer would.
+fn receive(order: &[&Submission], note: &SchemaId) -> TestEngine {
+    let mut engine = engine(1);
+    let peer = PeerId([9; 32]);
+    let schemas = SchemaSet::from([
+        SchemaId::SCHEMA_DEFINITION,
+        SchemaId::SCHEMA_FIELD_DEFINITION,
+        note.clone(),
+    ]);
+    let request = Message::SyncRequest {
+        session: 0,
+        mode: 0,
+        schemas,
+    };
+    let mut inputs = vec![
+        Input::PeerConnected(peer),
+        Input::Message {
+            peer,
+            message: request,
+        },
+    ];
+    inputs.extend(order.iter().map(|submission| {
+        let entry = submission.entry().bytes().to_vec();
+        let payload = Some(submission.payload().to_vec());
+        Input::Message {
+            peer,
+            message: Message::Entry {
+                session: 0,
+                entry,
+                payload,
+            },
+        }
+    }));
+    for input in inputs {
+        engine.handle(Instant::ZERO, vec![input]).unwrap();
+    }
+    engine
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_order_of_arrival_gives_the_same_views(
+        delete: bool,
+        order in Just((0..10usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let (all, documents, note) = history(delete);
+        let in_order: Vec<_> = all.iter().collect();
+        let shuffled: Vec<_> = order.iter().filter_map(|index| all.get(*index)).collect();
+
+        let expected = receive(&in_order, &note);
+        let actual = receive(&shuffled, &note);
+
+        prop_assert_eq!(visible(&actual, &documents), visible(&expected, &documents));
+        prop_assert_eq!(actual.store().counts().unwrap(), expected.store().counts().unwrap());
+        prop_assert_eq!(actual.store().counts().unwrap().parked, 0);
+        prop_assert_eq!(actual.store().counts().unwrap().entries, all.len() as u64);
+    }
+}

@@ -1,0 +1,231 @@
+//! What one client sees of one node.
+
+use grove_core::types::{PlainValue, SchemaId, Value};
+use grove_core::validate::Submission;
+use grove_core::{Reason, Refusal};
+use grove_node::api::next_args;
+use grove_node::engine::document_at_view;
+use grove_node::store::Read;
+
+use super::support::*;
+
+fn shown(engine: &TestEngine, created: &Submission) -> Option<String> {
+    let row = engine.store().document(document(created)).unwrap()?;
+    match &row.fields?["text"].0 {
+        Value::Str(text) => Some(text.clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refusal(engine: &mut TestEngine, submission: &Submission) -> Reason {
+    let before = engine.store().counts().unwrap();
+    let reason = publish(engine, submission).unwrap_err().reason();
+    assert_eq!(
+        engine.store().counts().unwrap().entries,
+        before.entries,
+        "nothing is stored"
+    );
+    reason
+}
+
+#[test]
+fn a_document_lives_from_create_to_delete() {
+    let mut author = Author::new(1);
+    let (mut engine, note) = with_notes(1, &mut author);
+    let create = author.create(&note, fields(&[("text", text("one"))]));
+    let update = author.update(
+        &note,
+        document(&create),
+        &[id(&create)],
+        fields(&[("text", text("two"))]),
+    );
+    let delete = author.delete(&note, document(&create), &[id(&update)]);
+
+    publish(&mut engine, &create).unwrap();
+    assert_eq!(shown(&engine, &create).as_deref(), Some("one"));
+    publish(&mut engine, &update).unwrap();
+    assert_eq!(shown(&engine, &create).as_deref(), Some("two"));
+    assert_eq!(engine.store().count(&note).unwrap(), 1);
+    publish(&mut engine, &delete).unwrap();
+    assert_eq!(shown(&engine, &create), None);
+    assert_eq!(engine.store().count(&note).unwrap(), 0);
+}
+
+#[test]
+fn concurrent_updates_merge_and_old_views_stay_readable() {
+    let (mut a, mut b) = (Author::new(1), Author::new(2));
+    let (mut engine, note) = with_notes(1, &mut a);
+    let create = a.create(&note, fields(&[("text", text("base"))]));
+    let left = a.update(
+        &note,
+        document(&create),
+        &[id(&create)],
+        fields(&[("text", text("left"))]),
+    );
+    let right = b.update(
+        &note,
+        document(&create),
+        &[id(&create)],
+        fields(&[("text", text("right"))]),
+    );
+    for submission in [&create, &left, &right] {
+        publish(&mut engine, submission).unwrap();
+    }
+
+    let winner = if id(&left) > id(&right) {
+        "left"
+    } else {
+        "right"
+    };
+    let row = engine.store().document(document(&create)).unwrap().unwrap();
+    assert_eq!(row.view_id.ids().len(), 2);
+    assert_eq!(shown(&engine, &create).as_deref(), Some(winner));
+
+    let old = document_at_view(engine.store(), &id(&left).into())
+        .unwrap()
+        .unwrap();
+    assert_eq!(old.values().unwrap()["text"], Value::Str("left".to_owned()));
+    assert_eq!(old.view_id, id(&left).into());
+}
+
+#[test]
+fn a_retried_publish_gets_the_first_answer_again() {
+    let mut author = Author::new(1);
+    let (mut engine, note) = with_notes(1, &mut author);
+    let create = author.create(&note, fields(&[("text", text("one"))]));
+    let update = author.update(&note, document(&create), &[id(&create)], fields(&[]));
+
+    let first = publish(&mut engine, &create).unwrap();
+    publish(&mut engine, &update).unwrap();
+
+    assert_eq!(publish(&mut engine, &create).unwrap(), first);
+}
+
+#[test]
+fn a_fork_is_refused_kept_and_contained() {
+    let mut author = Author::new(1);
+    let (mut engine, note) = with_notes(1, &mut author);
+    let create = author.create(&note, fields(&[("text", text("one"))]));
+    let id_of = document(&create);
+    let two = author.update(
+        &note,
+        id_of,
+        &[id(&create)],
+        fields(&[("text", text("two"))]),
+    );
+    author.forget_latest(id_of);
+    let other = author.update(&note, id_of, &[id(&create)], fields(&[("text", text("2"))]));
+    let three = author.update(&note, id_of, &[id(&other)], fields(&[("text", text("3"))]));
+    publish(&mut engine, &create).unwrap();
+    publish(&mut engine, &two).unwrap();
+
+    assert_eq!(refusal(&mut engine, &other), Reason::LogForked);
+    assert_eq!(
+        shown(&engine, &create).as_deref(),
+        Some("one"),
+        "from the fork on nothing counts"
+    );
+    assert_eq!(refusal(&mut engine, &three), Reason::LogForked);
+    let next = next_args(
+        engine.store(),
+        author.key_pair.public_key(),
+        Some(&id(&create).into()),
+    );
+    assert_eq!(next.unwrap_err().reason(), Reason::LogForked);
+    let log = create.entry().entry().log_id;
+    let fork = engine
+        .store()
+        .fork(author.key_pair.public_key(), log)
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (fork.first.as_slice(), fork.second.as_slice()),
+        (two.entry().bytes(), other.entry().bytes())
+    );
+}
+
+#[test]
+fn deletion_drops_payloads_and_keeps_the_logs_whole() {
+    let mut author = Author::new(1);
+    let (mut engine, note) = with_notes(1, &mut author);
+    let create = author.create(&note, fields(&[("text", text("secret"))]));
+    let delete = author.delete(&note, document(&create), &[id(&create)]);
+    let late = author.update(&note, document(&create), &[id(&create)], fields(&[]));
+    publish(&mut engine, &create).unwrap();
+    publish(&mut engine, &delete).unwrap();
+
+    let rows = engine.store().document_entries(document(&create)).unwrap();
+    assert_eq!(rows[0].entry, create.entry().bytes());
+    assert_eq!(rows[0].payload, None);
+    assert_eq!(rows[1].payload.as_deref(), Some(delete.payload()));
+    assert_eq!(refusal(&mut engine, &late), Reason::DocumentDeleted);
+    let next = next_args(
+        engine.store(),
+        author.key_pair.public_key(),
+        Some(&id(&create).into()),
+    );
+    assert_eq!(next.unwrap_err().reason(), Reason::DocumentDeleted);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_its_code() {
+    let (mut a, mut b) = (Author::new(1), Author::new(2));
+    let (mut engine, note) = with_notes(1, &mut a);
+    let one = a.create(&note, fields(&[("text", text("one"))]));
+    let two = a.create(&note, fields(&[("text", text("two"))]));
+    publish(&mut engine, &one).unwrap();
+    publish(&mut engine, &two).unwrap();
+
+    let mixed = b.update(&note, document(&one), &[id(&one), id(&two)], fields(&[]));
+    assert_eq!(refusal(&mut engine, &mixed), Reason::PreviousMixed);
+
+    let mut c = Author::new(3);
+    let unknown = c.update(&note, document(&mixed), &[id(&mixed)], fields(&[]));
+    assert_eq!(refusal(&mut engine, &unknown), Reason::PreviousNotFound);
+
+    let mut d = Author::new(4);
+    let first = d.create(&note, fields(&[("text", text("x"))]));
+    let gap = d.update(&note, document(&first), &[id(&one)], fields(&[]));
+    assert_eq!(refusal(&mut engine, &gap), Reason::SeqNumMismatch);
+
+    let mut e = Author::new(5);
+    let wrong_type = e.create(&note, fields(&[("text", PlainValue::Int(1))]));
+    assert_eq!(refusal(&mut engine, &wrong_type), Reason::FieldTypeMismatch);
+
+    let mut f = Author::new(6);
+    let other_schema = f.update(&SchemaId::BLOB, document(&one), &[id(&one)], fields(&[]));
+    assert_eq!(
+        refusal(&mut engine, &other_schema),
+        Reason::DocumentSchemaMismatch
+    );
+
+    let mut g = Author::new(7);
+    let (_, unpublished) = note_schema(&mut Author::new(8));
+    let no_schema = g.create(&unpublished, fields(&[("text", text("x"))]));
+    assert_eq!(refusal(&mut engine, &no_schema), Reason::SchemaNotFound);
+}
+
+#[test]
+fn blobs_need_their_pieces_first() {
+    let mut author = Author::new(1);
+    let mut engine = engine(1);
+    let data = PlainValue::Bytes(b"hello".to_vec());
+    let piece = author.create(&SchemaId::BLOB_PIECE, fields(&[("data", data)]));
+    let blob = |author: &mut Author| {
+        author.create(
+            &SchemaId::BLOB,
+            fields(&[
+                ("length", PlainValue::Int(5)),
+                ("mime_type", text("text/plain")),
+                ("pieces", PlainValue::ViewIds(vec![id(&piece).into()])),
+            ]),
+        )
+    };
+
+    assert_eq!(
+        refusal(&mut engine, &blob(&mut Author::new(2))),
+        Reason::BlobPiecesMissing
+    );
+    publish(&mut engine, &piece).unwrap();
+    publish(&mut engine, &blob(&mut Author::new(2))).unwrap();
+}
