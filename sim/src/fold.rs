@@ -39,7 +39,8 @@ pub(crate) fn fold(published: &[Published]) -> BTreeMap<DocumentId, Folded> {
         })
         .collect();
     let is_create = |operation: &Operation| {
-        operation.previous().is_none() && matches!(operation.schema_id(), SchemaId::Application { .. })
+        operation.previous().is_none()
+            && matches!(operation.schema_id(), SchemaId::Application { .. })
     };
     operations
         .iter()
@@ -54,20 +55,29 @@ fn fold_document(create: OperationId, operations: &Operations) -> Folded {
     let deletes = |id: &OperationId| operations[id].0.fields().is_none();
     //= R5: one DELETE is enough
     let deleted = order.iter().any(deletes);
-    let content =
-        order.iter().filter(|id| !deletes(id)).map(|id| operations[id].1).collect();
+    let content = order
+        .iter()
+        .filter(|id| !deletes(id))
+        .map(|id| operations[id].1)
+        .collect();
     let shown = (!deleted).then(|| Shown {
         view_id: tips(&order, operations),
         fields: fields(&order, operations),
     });
-    Folded { shown, deleted, content }
+    Folded {
+        shown,
+        deleted,
+        content,
+    }
 }
 
 //= R4: emit, then visit in ascending order the children whose `previous` are all emitted
 fn visit(id: OperationId, operations: &Operations, order: &mut Vec<OperationId>) {
     order.push(id);
     let names = |operation: &Operation, previous| {
-        operation.previous().is_some_and(|view| view.ids().contains(previous))
+        operation
+            .previous()
+            .is_some_and(|view| view.ids().contains(previous))
     };
     let children: Vec<OperationId> = operations
         .iter()
@@ -75,7 +85,11 @@ fn visit(id: OperationId, operations: &Operations, order: &mut Vec<OperationId>)
         .map(|(child, _)| *child)
         .collect();
     for child in children {
-        let previous = operations[&child].0.previous().map(DocumentViewId::ids).unwrap_or_default();
+        let previous = operations[&child]
+            .0
+            .previous()
+            .map(DocumentViewId::ids)
+            .unwrap_or_default();
         if !order.contains(&child) && previous.iter().all(|id| order.contains(id)) {
             visit(child, operations, order);
         }
@@ -93,12 +107,13 @@ fn tips(order: &[OperationId], operations: &Operations) -> DocumentViewId {
     DocumentViewId::from_tips(tips).expect("an acyclic graph has tips")
 }
 
-fn fields(
-    order: &[OperationId],
-    operations: &Operations,
-) -> BTreeMap<String, serde_json::Value> {
+fn fields(order: &[OperationId], operations: &Operations) -> BTreeMap<String, serde_json::Value> {
     let mut fields = BTreeMap::new();
-    for (name, value) in order.iter().filter_map(|id| operations[id].0.fields()).flatten() {
+    for (name, value) in order
+        .iter()
+        .filter_map(|id| operations[id].0.fields())
+        .flatten()
+    {
         fields.insert(name.clone(), json(value));
     }
     fields
@@ -125,26 +140,48 @@ mod tests {
     fn history(shape: &[(usize, usize, u8)]) -> Vec<Published> {
         let schema = format!("note_{}", Hash::of(b"definition"));
         let schema_id: SchemaId = schema.parse().expect("a schema id");
-        let field = |nth: usize| Fields::from([(format!("f{}", nth % 3), PlainValue::Int(nth as i64))]);
+        let field =
+            |nth: usize| Fields::from([(format!("f{}", nth % 3), PlainValue::Int(nth as i64))]);
         let mut published: Vec<Published> = Vec::new();
         for (nth, (left, right, kind)) in shape.iter().enumerate() {
             let schema_id = schema_id.clone();
             let operation = if nth == 0 {
-                Operation::Create { schema_id, fields: field(nth) }
+                Operation::Create {
+                    schema_id,
+                    fields: field(nth),
+                }
             } else {
                 let ids = [left, right].map(|parent| published[parent % nth].operation_id);
                 let previous = DocumentViewId::from_tips(BTreeSet::from(ids)).expect("not empty");
                 match kind {
-                    0 => Operation::Delete { schema_id, previous },
-                    _ => Operation::Update { schema_id, previous, fields: field(nth) },
+                    0 => Operation::Delete {
+                        schema_id,
+                        previous,
+                    },
+                    _ => Operation::Update {
+                        schema_id,
+                        previous,
+                        fields: field(nth),
+                    },
                 }
             };
             let key = KeyPair::from_seed(&[1; 32]).public_key();
-            let position = (key, LogId::default(), SeqNum::new(nth as u64 + 1).expect("not zero"));
+            let position = (
+                key,
+                LogId::default(),
+                SeqNum::new(nth as u64 + 1).expect("not zero"),
+            );
             let operation = operation.encode();
             let entry = [&[u8::try_from(nth).expect("short")], &operation[..]].concat();
             let operation_id = Hash::of(&entry).into();
-            published.push(Published { client: 0, node: 0, operation_id, position, entry, operation });
+            published.push(Published {
+                client: 0,
+                node: 0,
+                operation_id,
+                position,
+                entry,
+                operation,
+            });
         }
         published
     }

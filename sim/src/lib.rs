@@ -11,11 +11,20 @@
 //! | [`trace`] | what happened, as a rolling hash and as JSON lines |
 //! | [`wire`] | HTTP over simulated TCP |
 
+pub mod batch;
+mod board;
+pub mod cli;
 pub mod determinism;
+mod door;
 pub mod draw;
 mod fold;
+mod host;
 pub mod invariants;
 pub mod plan;
 mod plant;
+mod replicate;
+pub mod report;
+pub mod run;
 pub mod trace;
-pub mod wire;
+mod wire;
+mod workload;

@@ -86,10 +86,22 @@ pub struct Cut {
     pub from_ms: u64,
     /// … until this one.
     pub until_ms: u64,
-    /// One end.
+    /// What becomes of the bytes.
+    pub kind: CutKind,
+    /// One end, the one whose name sorts first.
     pub a: String,
     /// The other end.
     pub b: String,
+}
+
+/// What becomes of bytes on a link that is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CutKind {
+    /// They arrive once the link is up again, as when TCP sends them again in time.
+    Stall,
+    /// They are lost, and with them the connections they belonged to.
+    Loss,
 }
 
 /// The name of a node's host.
@@ -232,9 +244,17 @@ fn cuts(draw: Draw, nodes: usize, clients: usize) -> Vec<Cut> {
 fn cut(draw: Draw, purpose: &str, nth: u64, a: String, b: String) -> Cut {
     let length_ms = within(draw, &CUT_MS, purpose, 0, nth);
     let from_ms = draw.below(WORKLOAD_MS - length_ms, purpose, 1, nth);
+    let stalls = draw.chance(50, purpose, 2, nth);
+    let kind = if stalls {
+        CutKind::Stall
+    } else {
+        CutKind::Loss
+    };
+    let (a, b) = if a < b { (a, b) } else { (b, a) };
     Cut {
         from_ms,
         until_ms: from_ms + length_ms,
+        kind,
         a,
         b,
     }
@@ -268,7 +288,7 @@ mod tests {
             prop_assert!(plan.steps.is_sorted_by_key(|step| step.at_ms));
             prop_assert!(plan.steps.iter().all(|step| step.at_ms < plan.workload_ms));
             prop_assert!(plan.steps.iter().all(|step| step.client < clients));
-            prop_assert!(plan.cuts.iter().all(|cut| cut.a != cut.b));
+            prop_assert!(plan.cuts.iter().all(|cut| cut.a < cut.b));
             prop_assert!(plan.cuts.iter().all(|cut| cut.from_ms < cut.until_ms));
             prop_assert!(plan.cuts.iter().all(|cut| cut.until_ms <= plan.workload_ms));
         }

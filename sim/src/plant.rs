@@ -41,7 +41,11 @@ impl Plant {
         match self {
             Self::DropEntries | Self::Noise => {}
             Self::ForgetAcknowledged => {
-                let lost = evidence.published.first().expect("something was published").position;
+                let lost = evidence
+                    .published
+                    .first()
+                    .expect("something was published")
+                    .position;
                 evidence.nodes.iter_mut().for_each(|node| {
                     node.entries.remove(&lost);
                 });
@@ -53,7 +57,10 @@ impl Plant {
                 falsify(&mut evidence.nodes[last].shown);
             }
             Self::FalsifyEveryView => {
-                evidence.nodes.iter_mut().for_each(|node| falsify(&mut node.shown));
+                evidence
+                    .nodes
+                    .iter_mut()
+                    .for_each(|node| falsify(&mut node.shown));
             }
         }
     }
@@ -61,7 +68,11 @@ impl Plant {
 
 fn falsify(shown: &mut BTreeMap<DocumentId, Shown>) {
     let shown = shown.values_mut().next().expect("a document is shown");
-    let value = shown.fields.values_mut().next().expect("a document has fields");
+    let value = shown
+        .fields
+        .values_mut()
+        .next()
+        .expect("a document has fields");
     *value = serde_json::json!("falsified");
 }
 
@@ -77,11 +88,17 @@ fn show_deleted(evidence: &mut Evidence) {
 
 fn keep_deleted(evidence: &mut Evidence) {
     let documents = fold::fold(&evidence.published);
-    let deleted = documents.values().find(|folded| folded.deleted).expect("a document was deleted");
+    let deleted = documents
+        .values()
+        .find(|folded| folded.deleted)
+        .expect("a document was deleted");
     let position = deleted.content.first().expect("a document has a CREATE");
     // On every node, or the entry sets would differ first.
     for node in &mut evidence.nodes {
-        let held = node.entries.get_mut(position).expect("nodes keep the skeleton of a log");
+        let held = node
+            .entries
+            .get_mut(position)
+            .expect("nodes keep the skeleton of a log");
         held.operation = Some(b"kept".to_vec());
     }
 }

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::CutKind;
+
 /// A checkpoint is taken after this many events.
 pub const CHECKPOINT_EVENTS: u64 = 1_024;
 
@@ -44,8 +46,14 @@ pub enum Event {
     Step { step: usize, outcome: String },
     /// A client did not learn what became of a request and asks again.
     Retry { step: usize, cause: String },
-    /// The link between two hosts was cut or healed.
-    Link { a: String, b: String, up: bool },
+    /// The link between two hosts is in another state now.
+    Link {
+        a: String,
+        b: String,
+        down: Option<CutKind>,
+    },
+    /// The engine refused what a peer sent.
+    Refused { peer: String, reason: String },
     /// The run moved to its next phase.
     Phase { name: String },
 }

@@ -1,20 +1,19 @@
-//! The simulated wire: TCP streams that write what passes into the trace, an HTTP server, an HTTP call.
+//! The simulated wire: TCP streams that write what passes into the trace, and HTTP calls over them.
 //!
-//! Leaves out what is said over HTTP: routers and requests come from node and client. No `Date` header is
-//! sent, no connection is kept between calls, and a call that stays unanswered ends at its deadline in
-//! simulated time: a cut link never closes a stream, so silence is all there is to see.
+//! Leaves out what is said, and serving: routers come from the node, requests from the client. No
+//! connection is kept between calls, and a call that stays unanswered ends at its deadline in simulated
+//! time: a cut link never closes a stream, so silence is all there is to see.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::Router;
 use bytes::Bytes;
+use grove_node::http::Listener;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use turmoil::net::{TcpListener, TcpStream};
 
@@ -22,9 +21,6 @@ use crate::trace::{Event, Trace};
 
 /// Longest answer a simulated client reads.
 const RESPONSE_SIZE_MAX: usize = 8 * 1024 * 1024;
-
-/// Connections that stay silent this long are dropped by the server, or cut links would leak them.
-const SERVER_IDLE: Duration = Duration::from_secs(30);
 
 /// An HTTP call that brought no answer. Whether the other side acted on it is unknown.
 #[derive(Debug, thiserror::Error)]
@@ -113,25 +109,35 @@ pub fn host_name(address: std::net::SocketAddr) -> String {
     turmoil::reverse_lookup(address.ip()).unwrap_or_else(|| address.ip().to_string())
 }
 
-/// Serves `router` on `port` for as long as the host lives.
-///
-/// # Errors
-///
-/// When the port is taken.
-pub async fn serve(host: String, port: u16, router: Router, trace: Trace) -> io::Result<()> {
-    let listener = TcpListener::bind(("0.0.0.0", port)).await?;
-    loop {
-        let (stream, address) = listener.accept().await?;
-        let stream = Tapped::new(stream, trace.clone(), &host, &host_name(address));
-        let service = TowerToHyperService::new(router.clone());
-        tokio::task::spawn_local(async move {
-            let connection = hyper::server::conn::http1::Builder::new()
-                .auto_date_header(false)
-                .serve_connection(TokioIo::new(stream), service)
-                .with_upgrades();
-            // How a connection ends is the client's concern; it is in the trace as far as it went.
-            let _ended = tokio::time::timeout(SERVER_IDLE, connection).await;
-        });
+/// Accepts HTTP connections on a simulated host.
+pub struct TappedListener {
+    listener: TcpListener,
+    trace: Trace,
+    host: String,
+}
+
+impl TappedListener {
+    /// Taps all connections that `listener`, on `host`, accepts.
+    pub fn new(listener: TcpListener, trace: Trace, host: &str) -> Self {
+        Self {
+            listener,
+            trace,
+            host: host.to_owned(),
+        }
+    }
+}
+
+impl Listener for TappedListener {
+    type Io = Tapped;
+
+    async fn accept(&mut self) -> io::Result<Tapped> {
+        let (stream, address) = self.listener.accept().await?;
+        Ok(Tapped::new(
+            stream,
+            self.trace.clone(),
+            &self.host,
+            &host_name(address),
+        ))
     }
 }
 

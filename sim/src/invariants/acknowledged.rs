@@ -14,7 +14,11 @@ pub(super) fn check(evidence: &Evidence) -> Result<(), Violation> {
             if found.is_some_and(|held| held.entry == published.entry) {
                 continue;
             }
-            let state = if found.is_some() { "holds another" } else { "does not hold the" };
+            let state = if found.is_some() {
+                "holds another"
+            } else {
+                "does not hold the"
+            };
             let difference = format!(
                 "{} {state} {}, which node-{} acknowledged to client-{}",
                 node.name,
@@ -22,7 +26,10 @@ pub(super) fn check(evidence: &Evidence) -> Result<(), Violation> {
                 published.node,
                 published.client
             );
-            return Err(Violation { invariant: NAME, difference });
+            return Err(Violation {
+                invariant: NAME,
+                difference,
+            });
         }
     }
     Ok(())

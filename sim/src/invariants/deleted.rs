@@ -12,14 +12,19 @@ pub(super) fn check(evidence: &Evidence) -> Result<(), Violation> {
     let documents = fold::fold(&evidence.published);
     for (document, folded) in documents.iter().filter(|(_, folded)| folded.deleted) {
         for node in &evidence.nodes {
-            let violation = |difference| Violation { invariant: NAME, difference };
+            let violation = |difference| Violation {
+                invariant: NAME,
+                difference,
+            };
             if node.shown.contains_key(document) {
                 let difference = format!("{} shows {document}, which was deleted", node.name);
                 return Err(violation(difference));
             }
             //= R7: the payloads of a deleted document go, those of its DELETE operations stay
             let kept = folded.content.iter().find(|position| {
-                node.entries.get(*position).is_some_and(|held| held.operation.is_some())
+                node.entries
+                    .get(*position)
+                    .is_some_and(|held| held.operation.is_some())
             });
             if let Some(position) = kept {
                 let difference = format!(

@@ -3,12 +3,16 @@
 //! Does not check: that the entries are valid, or that they are all that was published (see
 //! `acknowledged`); nodes that all miss the same entry agree.
 
-use super::{Evidence, NodeState, Violation, place};
+use grove_core::wire::Operation;
+
+use super::{Evidence, Held, NodeState, Violation, place};
 
 const NAME: &str = "entry_sets_equal";
 
 pub(super) fn check(evidence: &Evidence) -> Result<(), Violation> {
-    let Some((first, others)) = evidence.nodes.split_first() else { return Ok(()) };
+    let Some((first, others)) = evidence.nodes.split_first() else {
+        return Ok(());
+    };
     others.iter().try_for_each(|other| {
         // One direction finds what `other` lacks or has otherwise, the other what it has too much.
         compare(first, other).and_then(|()| compare(other, first))
@@ -16,27 +20,35 @@ pub(super) fn check(evidence: &Evidence) -> Result<(), Violation> {
 }
 
 fn compare(left: &NodeState, right: &NodeState) -> Result<(), Violation> {
+    let (one, two) = (&left.name, &right.name);
     for (position, held) in &left.entries {
+        let place = place(position);
         let difference = match right.entries.get(position) {
             Some(same) if same == held => continue,
-            None => format!("{} holds {}, {} does not", left.name, place(position), right.name),
+            None => format!("{one} holds {place}, {two} does not"),
             Some(other) if other.entry != held.entry => {
-                format!("{} and {} hold different bytes as {}", left.name, right.name, place(position))
+                format!("{one} and {two} hold different bytes as {place}")
             }
             Some(other) => {
-                let (with, without) = match (&held.operation, &other.operation) {
-                    (Some(_), None) => (left, right),
-                    _ => (right, left),
-                };
-                format!(
-                    "{} keeps another operation than {} with {}",
-                    with.name,
-                    without.name,
-                    place(position)
-                )
+                let (ours, theirs) = (operation(held), operation(other));
+                format!("{one} keeps {ours} with {place}, {two} keeps {theirs}")
             }
         };
-        return Err(Violation { invariant: NAME, difference });
+        return Err(Violation {
+            invariant: NAME,
+            difference,
+        });
     }
     Ok(())
+}
+
+/// What kind of operation is held, for people.
+fn operation(held: &Held) -> String {
+    let Some(bytes) = &held.operation else {
+        return "no operation".to_owned();
+    };
+    match Operation::decode(bytes) {
+        Ok(operation) => format!("an operation ({:?})", operation.action()),
+        Err(error) => format!("no operation but bytes: {error}"),
+    }
 }

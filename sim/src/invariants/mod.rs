@@ -100,7 +100,7 @@ impl Evidence {
 
 /// A position for people.
 fn place((key, log, seq): &Position) -> String {
-    format!("entry {seq:?} of log {log:?} by {key}")
+    format!("entry {seq} of log {log} by {key}")
 }
 
 #[cfg(test)]
@@ -118,8 +118,14 @@ mod tests {
         let operation_id = Hash::of(&entry).into();
         let key = KeyPair::from_seed(&[1; 32]).public_key();
         let position = (key, LogId::default(), SeqNum::new(seq).expect("not zero"));
-        let published =
-            Published { client: 0, node: 0, operation_id, position, entry, operation };
+        let published = Published {
+            client: 0,
+            node: 0,
+            operation_id,
+            position,
+            entry,
+            operation,
+        };
         evidence.published.push(published);
         operation_id
     }
@@ -132,8 +138,10 @@ mod tests {
     fn honest() -> Evidence {
         let schema = format!("note_{}", Hash::of(b"definition"));
         let schema_id: grove_core::types::SchemaId = schema.parse().expect("a schema id");
-        let create =
-            |text| Operation::Create { schema_id: schema_id.clone(), fields: title(text) };
+        let create = |text| Operation::Create {
+            schema_id: schema_id.clone(),
+            fields: title(text),
+        };
         let update = |id: OperationId, text| Operation::Update {
             schema_id: schema_id.clone(),
             previous: id.into(),
@@ -144,10 +152,14 @@ mod tests {
         publish(&mut evidence, 2, &update(edited, "left"));
         publish(&mut evidence, 3, &update(edited, "right"));
         let deleted = publish(&mut evidence, 4, &create("two"));
-        let delete =
-            Operation::Delete { schema_id: schema_id.clone(), previous: deleted.into() };
+        let delete = Operation::Delete {
+            schema_id: schema_id.clone(),
+            previous: deleted.into(),
+        };
         publish(&mut evidence, 5, &delete);
-        evidence.nodes = (0..3).map(|node| settled(node, &evidence.published)).collect();
+        evidence.nodes = (0..3)
+            .map(|node| settled(node, &evidence.published))
+            .collect();
         evidence
     }
 
@@ -164,14 +176,24 @@ mod tests {
             .map(|published| {
                 let kept = !gone.contains(&published.position);
                 let operation = kept.then(|| published.operation.clone());
-                (published.position, Held { entry: published.entry.clone(), operation })
+                (
+                    published.position,
+                    Held {
+                        entry: published.entry.clone(),
+                        operation,
+                    },
+                )
             })
             .collect();
         let shown = documents
             .into_iter()
             .filter_map(|(document, folded)| Some((document, folded.shown?)))
             .collect();
-        NodeState { name: crate::plan::node_name(node), entries, shown }
+        NodeState {
+            name: crate::plan::node_name(node),
+            entries,
+            shown,
+        }
     }
 
     #[test]
@@ -204,6 +226,10 @@ mod tests {
         let violation = check(&evidence).expect_err("they differ");
 
         assert_eq!(violation.invariant, "entry_sets_equal");
-        assert!(violation.difference.starts_with("node-2 holds"), "{}", violation.difference);
+        assert!(
+            violation.difference.starts_with("node-2 holds"),
+            "{}",
+            violation.difference
+        );
     }
 }

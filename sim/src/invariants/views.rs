@@ -18,16 +18,25 @@ pub(super) fn check(evidence: &Evidence) -> Result<(), Violation> {
         .filter_map(|(document, folded)| folded.shown.map(|shown| (document, shown)))
         .collect();
     for node in &evidence.nodes {
-        let unexpected = node.shown.keys().find(|document| !expected.contains_key(*document));
+        let unexpected = node
+            .shown
+            .keys()
+            .find(|document| !expected.contains_key(*document));
         if let Some(document) = unexpected {
             let difference = format!("{} shows {document}, the reference does not", node.name);
-            return Err(Violation { invariant: NAME, difference });
+            return Err(Violation {
+                invariant: NAME,
+                difference,
+            });
         }
         for (document, wanted) in &expected {
             let found = node.shown.get(document);
             if found != Some(wanted) {
                 let difference = describe(&node.name, document, wanted, found);
-                return Err(Violation { invariant: NAME, difference });
+                return Err(Violation {
+                    invariant: NAME,
+                    difference,
+                });
             }
         }
     }
@@ -51,7 +60,10 @@ fn describe(node: &str, document: &DocumentId, wanted: &Shown, found: Option<&Sh
         .find(|name| wanted.fields.get(*name) != found.fields.get(*name));
     let name = name.map_or("", String::as_str);
     let value = |shown: &Shown| {
-        shown.fields.get(name).map_or_else(|| "nothing".to_owned(), ToString::to_string)
+        shown
+            .fields
+            .get(name)
+            .map_or_else(|| "nothing".to_owned(), ToString::to_string)
     };
     format!(
         "{node} shows {} in field {name} of {document}, the reference {}",

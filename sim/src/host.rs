@@ -1,0 +1,174 @@
+//! A simulated node: the real engine, SQLite in memory and the real HTTP side, on one host's thread.
+//!
+//! Decides nothing of what a node decides. Leaves out the network between nodes, see `replicate`.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use grove_core::time::Instant;
+use grove_core::types::{DocumentId, KeyPair, PublicKey, Schema, SchemaId};
+use grove_node::api::ApiError;
+use grove_node::engine::{EngineLimits, Input, Output};
+use grove_node::http::{self, Http, Limits};
+use grove_node::runtime::InlineNode;
+use grove_node::store::{SqliteStore, StoreError};
+use tokio::sync::watch;
+use turmoil::net::TcpListener;
+
+use crate::board::Board;
+use crate::determinism::EPOCH;
+use crate::draw::Draw;
+use crate::invariants::{Held, NodeState, Shown};
+use crate::plan::{Plan, node_name};
+use crate::plant::Plant;
+use crate::replicate::{self, peer_id};
+use crate::trace::Trace;
+use crate::wire::TappedListener;
+
+/// Where nodes answer clients.
+pub(crate) const HTTP_PORT: u16 = 2020;
+
+/// A node and what the harness keeps beside it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Node(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    number: usize,
+    name: String,
+    nodes: usize,
+    inline: InlineNode,
+    http: Http,
+    trace: Trace,
+    board: Board,
+    /// Per node: connections to it break when this moves.
+    resets: Vec<watch::Sender<()>>,
+    deaf_to: Option<PublicKey>,
+}
+
+impl Node {
+    /// An empty node.
+    pub(crate) fn build(
+        number: usize,
+        plan: &Plan,
+        plant: Option<Plant>,
+        trace: &Trace,
+        board: &Board,
+    ) -> Result<Self, StoreError> {
+        let store = SqliteStore::in_memory()?;
+        let limits = EngineLimits::default();
+        let (inline, node) = InlineNode::new(store, peer_id(number), limits)?;
+        let mut limits = Limits::default();
+        limits.date_header = false;
+        let deaf = plant == Some(Plant::DropEntries) && number == plan.nodes - 1;
+        Ok(Self(Rc::new(Inner {
+            number,
+            name: node_name(number),
+            nodes: plan.nodes,
+            inline,
+            http: Http::new(node, limits),
+            trace: trace.clone(),
+            board: board.clone(),
+            resets: (0..plan.nodes).map(|_| watch::Sender::new(())).collect(),
+            deaf_to: deaf.then(|| client_key(plan, plan.clients - 1).public_key()),
+        })))
+    }
+
+    pub(crate) fn number(&self) -> usize {
+        self.0.number
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(crate) fn trace(&self) -> &Trace {
+        &self.0.trace
+    }
+
+    pub(crate) fn board(&self) -> &Board {
+        &self.0.board
+    }
+
+    /// Whose entries a planted bug keeps from this node.
+    pub(crate) fn deaf_to(&self) -> Option<PublicKey> {
+        self.0.deaf_to
+    }
+
+    /// Breaks the connections to node `other`.
+    pub(crate) fn reset(&self, other: usize) {
+        self.0.resets[other].send_replace(());
+    }
+
+    /// Moves when connections to node `other` break.
+    pub(crate) fn resets(&self, other: usize) -> watch::Receiver<()> {
+        self.0.resets[other].subscribe()
+    }
+
+    /// Hands the engine an input and returns all it has to say.
+    pub(crate) fn feed(&self, input: Input) -> Vec<Output> {
+        let since_epoch = EPOCH + turmoil::sim_elapsed().expect("called on the node's host");
+        let now = u64::try_from(since_epoch.as_micros()).expect("within the next millennia");
+        self.0
+            .inline
+            .handle(Instant(now), vec![input])
+            .unwrap_or_else(|error| {
+                self.0
+                    .board
+                    .violate("stores_work", format!("{}: {error}", self.0.name));
+                Vec::new()
+            })
+    }
+
+    /// What the node holds, next to what it was seen to show.
+    pub(crate) fn observe(
+        &self,
+        shown: BTreeMap<DocumentId, Shown>,
+    ) -> Result<NodeState, ApiError> {
+        let entries = self.0.inline.read(|store| {
+            let application = store.schemas()?;
+            let application = application.iter().map(Schema::id);
+            let system = [
+                SchemaId::SCHEMA_DEFINITION,
+                SchemaId::SCHEMA_FIELD_DEFINITION,
+            ];
+            let mut entries = BTreeMap::new();
+            for schema in system.iter().chain(application) {
+                for row in store.schema_entries(schema)? {
+                    let position = (row.public_key, row.log_id, row.seq_num);
+                    entries.insert(
+                        position,
+                        Held {
+                            entry: row.entry,
+                            operation: row.payload,
+                        },
+                    );
+                }
+            }
+            Ok(entries)
+        })?;
+        Ok(NodeState {
+            name: self.0.name.clone(),
+            entries,
+            shown,
+        })
+    }
+}
+
+/// The key of a simulated client.
+pub(crate) fn client_key(plan: &Plan, client: usize) -> KeyPair {
+    let mut seed = [0; 32];
+    Draw::new(plan.seed).fill("key", client as u64, 0, &mut seed);
+    KeyPair::from_seed(&seed)
+}
+
+/// Runs a node for as long as its host lives.
+pub(crate) async fn run(node: Node) -> turmoil::Result {
+    let listener = TcpListener::bind(("0.0.0.0", HTTP_PORT)).await?;
+    let listener = TappedListener::new(listener, node.trace().clone(), node.name());
+    let served = http::serve(listener, node.0.http.clone(), std::future::pending());
+    tokio::task::spawn_local(served);
+    let nodes = node.0.nodes;
+    replicate::run(node, nodes).await?;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! What a run hands back: counts, trace, verdict, and the command that repeats it.
+//!
+//! Data and its two written forms, JSON by serde and a few lines for people. Decides nothing.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::trace::Digest;
+
+/// The result of one seed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The seed of every choice.
+    pub seed: u64,
+    /// Number of nodes.
+    pub nodes: usize,
+    /// Number of clients.
+    pub clients: usize,
+    /// Whether every invariant held.
+    pub outcome: Outcome,
+    /// What was done.
+    pub counts: Counts,
+    /// Length of the run on the simulated clock.
+    pub simulated_ms: u64,
+    /// Length of the run on the wall clock; the one member that differs between equal runs.
+    pub wall_ms: u64,
+    /// Hash over all events.
+    pub trace: Digest,
+    /// The command that repeats this run.
+    pub repeat: String,
+}
+
+/// Whether the invariants held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum Outcome {
+    /// All of them.
+    Ok,
+    /// One did not.
+    Failed {
+        /// Its name.
+        invariant: String,
+        /// The first difference, for people.
+        difference: String,
+    },
+}
+
+/// How much happened in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Entries a node acknowledged to a client.
+    pub published: u64,
+    /// Steps a node refused with a code, such as an edit of a deleted document.
+    pub refused: u64,
+    /// Steps given up because the client's node never learnt of their document.
+    pub skipped: u64,
+    /// Requests repeated because their outcome was unknown.
+    pub retried: u64,
+    /// Cuts of a link.
+    pub cuts: u64,
+    /// Replication messages handed to connections.
+    pub messages: u64,
+    /// Entries the first node holds at the end; in a run that is ok, every node.
+    pub entries: u64,
+    /// Documents that were created and not deleted.
+    pub documents: u64,
+    /// Documents that were deleted.
+    pub deleted: u64,
+}
+
+/// The command that repeats a run.
+pub fn repeat_command(seed: u64, nodes: usize, clients: usize) -> String {
+    format!("grove-sim run --seed {seed} --nodes {nodes} --clients {clients}")
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts {
+            published,
+            refused,
+            skipped,
+            retried,
+            cuts,
+            messages,
+            entries,
+            documents,
+            deleted,
+        } = self.counts;
+        let (nodes, clients) = (self.nodes, self.clients);
+        writeln!(f, "seed {}: {nodes} nodes, {clients} clients", self.seed)?;
+        writeln!(
+            f,
+            "  clients   {published} entries published, {refused} steps refused, {skipped} skipped, \
+             {retried} requests retried"
+        )?;
+        writeln!(
+            f,
+            "  network   {cuts} cuts, {messages} replication messages"
+        )?;
+        writeln!(
+            f,
+            "  at rest   {entries} entries, {documents} documents shown, {deleted} deleted"
+        )?;
+        let [simulated, wall] =
+            [self.simulated_ms, self.wall_ms].map(|ms| Duration::from_millis(ms).as_secs_f64());
+        writeln!(f, "  time      {simulated:.1} s simulated in {wall:.2} s")?;
+        writeln!(
+            f,
+            "  trace     {} over {} events",
+            self.trace.hash, self.trace.events
+        )?;
+        match &self.outcome {
+            Outcome::Ok => write!(
+                f,
+                "  ok        all nodes hold the same entries and show the same views"
+            ),
+            Outcome::Failed {
+                invariant,
+                difference,
+            } => write!(
+                f,
+                "  FAILED    {invariant}: {difference}\n  repeat    {}",
+                self.repeat
+            ),
+        }
+    }
+}

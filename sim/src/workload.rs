@@ -1,0 +1,342 @@
+//! The clients of a simulation: each carries out its steps of the plan, one reads everything back.
+//!
+//! Decides when a client waits, asks again or gives up a step. Signing, retrying and remembering logs is
+//! the client library's work, as in any application. A client never gives up an entry it has signed: it
+//! asks again until it knows what became of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use grove_client::graphql::{DocumentView, Lookup};
+use grove_client::session::{Retry, Session, SessionError};
+use grove_client::{ApiError, DocumentRef, GraphqlClient};
+use grove_core::Reason;
+use grove_core::types::{OperationId, Schema, SchemaId, SystemSchema, Value};
+use grove_core::wire::Fields;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::board::Board;
+use crate::door::{Door, SimTransport};
+use crate::host::client_key;
+use crate::invariants::Shown;
+use crate::plan::{Action, Change, Plan, client_name, node_name};
+use crate::trace::{Event, Trace};
+
+/// How long a client waits for a document or schema to reach its node, before it drops the step.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often it looks meanwhile.
+const LOOK: Duration = Duration::from_millis(500);
+/// Documents asked for at once when everything is read back; small, so that paging is at work too.
+const PAGE_SIZE: u32 = 4;
+
+/// One simulated client.
+struct Client {
+    name: String,
+    session: Session<Door>,
+    reader: GraphqlClient<SimTransport>,
+    board: Board,
+    trace: Trace,
+}
+
+/// How a step ended.
+enum Ended {
+    Published,
+    /// The node said no for a reason the workload expects.
+    Refused(Reason),
+    /// Its document or schema never reached the client's node, or was deleted before.
+    Skipped,
+}
+
+/// Carries out the steps of client `number`.
+pub(crate) async fn work(number: usize, plan: Plan, board: Board, trace: Trace) -> turmoil::Result {
+    let started = Instant::now();
+    let mut client = Client::new(number, &plan, board.clone(), trace.clone());
+    for (step, planned) in plan
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| step.client == number)
+    {
+        sleep_until(started + Duration::from_millis(planned.at_ms)).await;
+        let outcome = match client.perform(step, &planned.action).await {
+            Ok(Ended::Published) => "published".to_owned(),
+            Ok(Ended::Refused(reason)) => {
+                board.count(|counts| counts.refused += 1);
+                format!("refused: {}", reason.code())
+            }
+            Ok(Ended::Skipped) => {
+                board.count(|counts| counts.skipped += 1);
+                "skipped".to_owned()
+            }
+            Err(error) => {
+                let difference = format!("{}, step {step}: {error}", client.name);
+                board.violate("clients_are_served", difference);
+                format!("failed: {error}")
+            }
+        };
+        trace.record(&client.name, Event::Step { step, outcome });
+    }
+    board.client_done();
+    Ok(())
+}
+
+impl Client {
+    fn new(number: usize, plan: &Plan, board: Board, trace: Trace) -> Self {
+        let (name, node) = (client_name(number), plan.home(number));
+        let transport = SimTransport::new(name.clone(), node_name(node), trace.clone());
+        let door = Door::new(number, node, transport.clone(), board.clone());
+        // One call at a time: this workload notes every retry in the trace.
+        let retry = Retry {
+            attempts_max: 1,
+            ..Retry::default()
+        };
+        let session = Session::new(client_key(plan, number), door).with_retry(retry);
+        let reader = GraphqlClient::new(transport);
+        Self {
+            name,
+            session,
+            reader,
+            board,
+            trace,
+        }
+    }
+
+    async fn perform(&mut self, step: usize, action: &Action) -> Result<Ended, SessionError> {
+        let (document, change) = match action {
+            Action::Schema => return self.publish_schema(step).await,
+            Action::Create { document } => return self.create(step, *document).await,
+            Action::Update { document, change } => (*document, Some(change)),
+            Action::Delete { document } => (*document, None),
+        };
+        let Some((schema, view)) = self.find(document).await else {
+            return Ok(Ended::Skipped);
+        };
+        let seen = view.to_ref();
+        let write = match change {
+            Some(change) => Write::Update {
+                schema,
+                seen,
+                fields: changed(change),
+            },
+            None => Write::Delete { schema, seen },
+        };
+        let written = self.write(step, &write).await;
+        if written.is_ok() && change.is_none() {
+            self.board.set_deleted(document);
+        }
+        ended(written)
+    }
+
+    /// Publishes the workload's schema and tells everybody.
+    async fn publish_schema(&mut self, step: usize) -> Result<Ended, SessionError> {
+        let mut views = Vec::new();
+        for (name, kind) in FIELDS {
+            let fields = text_fields([("name", name), ("type", kind)]);
+            let schema = Schema::system(SystemSchema::SchemaFieldDefinition);
+            views.push(
+                self.write(step, &Write::Create { schema, fields })
+                    .await?
+                    .into(),
+            );
+        }
+        let mut fields = text_fields([("name", "note"), ("description", "what clients edit")]);
+        fields.insert("fields".to_owned(), Value::PinnedRelationList(views));
+        let schema = Schema::system(SystemSchema::SchemaDefinition);
+        let definition = self.write(step, &Write::Create { schema, fields }).await?;
+        self.board.set_schema(note_schema(definition));
+        Ok(Ended::Published)
+    }
+
+    async fn create(&mut self, step: usize, document: usize) -> Result<Ended, SessionError> {
+        let Some(schema) = self.schema().await else {
+            return Ok(Ended::Skipped);
+        };
+        let mut fields = text_fields([("title", format!("document {document}").as_str())]);
+        fields.insert("count".to_owned(), Value::Int(0));
+        fields.insert("done".to_owned(), Value::Bool(false));
+        let write = Write::Create { schema, fields };
+        let created = self.write(step, &write).await;
+        if let Ok(id) = created {
+            self.board.set_document(document, id.into());
+        }
+        ended(created)
+    }
+
+    /// Publishes until the node says yes or no.
+    async fn write(&mut self, step: usize, write: &Write) -> Result<OperationId, SessionError> {
+        loop {
+            // An entry that was signed is sent again as it is; until then the whole write is tried.
+            let answer = match self.session.pending() {
+                Some(pending) => self.session.settle().await.map(|_| pending),
+                None => self.try_write(write).await,
+            };
+            let Err(SessionError::Unanswered(error)) = answer else {
+                return answer;
+            };
+            self.board.count(|counts| counts.retried += 1);
+            self.trace.record(
+                &self.name,
+                Event::Retry {
+                    step,
+                    cause: error.to_string(),
+                },
+            );
+            sleep(LOOK).await;
+        }
+    }
+
+    async fn try_write(&mut self, write: &Write) -> Result<OperationId, SessionError> {
+        let last_of = |document: DocumentRef| document.view_id.ids()[0];
+        match write.clone() {
+            Write::Create { schema, fields } => {
+                self.session.create(&schema, fields).await.map(last_of)
+            }
+            Write::Update {
+                schema,
+                seen,
+                fields,
+            } => self
+                .session
+                .update(&schema, &seen, fields)
+                .await
+                .map(last_of),
+            Write::Delete { schema, seen } => self.session.delete(&schema, &seen).await,
+        }
+    }
+
+    /// The schema, once the client's node serves it.
+    async fn schema(&self) -> Option<Schema> {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if let Some(schema) = self.board.schema()
+                && matches!(self.reader.serves(schema.id()).await, Ok(true))
+            {
+                return Some(schema);
+            }
+            sleep(LOOK).await;
+        }
+        None
+    }
+
+    /// A document as the client's node shows it, once it does; waits for none that was deleted.
+    async fn find(&self, document: usize) -> Option<(Schema, DocumentView)> {
+        let schema = self.schema().await?;
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if let Some(id) = self.board.document(document) {
+                match self.reader.document(&schema, &Lookup::Document(id)).await {
+                    Ok(Some(view)) => return Some((schema, view)),
+                    Ok(None) if self.board.is_deleted(document) => return None,
+                    Err(ApiError::Refused(refusal)) => {
+                        let difference = format!("{} may not read {id}: {refusal}", self.name);
+                        self.board.violate("clients_are_served", difference);
+                    }
+                    // Not there yet, or no answer.
+                    _ => {}
+                }
+            }
+            sleep(LOOK).await;
+        }
+        None
+    }
+}
+
+/// What is published, kept until its fate is known.
+#[derive(Clone)]
+enum Write {
+    Create {
+        schema: Schema,
+        fields: Fields<Value>,
+    },
+    Update {
+        schema: Schema,
+        seen: DocumentRef,
+        fields: Fields<Value>,
+    },
+    Delete {
+        schema: Schema,
+        seen: DocumentRef,
+    },
+}
+
+/// Sorts what may happen to a write in an honest network from what may not.
+fn ended(answer: Result<OperationId, SessionError>) -> Result<Ended, SessionError> {
+    match answer {
+        Ok(_) => Ok(Ended::Published),
+        // Somebody else deleted the document between our look and our write.
+        Err(SessionError::Refused(refusal))
+            if refusal.reason() == Some(Reason::DocumentDeleted) =>
+        {
+            Ok(Ended::Refused(Reason::DocumentDeleted))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The fields of the workload's schema and their types.
+const FIELDS: [(&str, &str); 3] = [("title", "str"), ("count", "int"), ("done", "bool")];
+
+fn note_schema(definition: OperationId) -> Schema {
+    let fields = FIELDS.map(|(name, kind)| {
+        (
+            name.parse().expect("a field name"),
+            kind.parse().expect("a field type"),
+        )
+    });
+    let id = SchemaId::Application {
+        name: "note".parse().expect("a schema name"),
+        view_id: definition.into(),
+    };
+    Schema::new(id, String::new(), fields).expect("three fields")
+}
+
+fn text_fields<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Fields<Value> {
+    let fields = fields.into_iter();
+    fields
+        .map(|(name, text)| (name.to_owned(), Value::Str(text.to_owned())))
+        .collect()
+}
+
+fn changed(change: &Change) -> Fields<Value> {
+    let (name, value) = match change.clone() {
+        Change::Title(title) => ("title", Value::Str(title)),
+        Change::Count(count) => ("count", Value::Int(count)),
+        Change::Done(done) => ("done", Value::Bool(done)),
+    };
+    Fields::from([(name.to_owned(), value)])
+}
+
+/// Reads every document of the workload's schema from every node.
+pub(crate) async fn judge(plan: Plan, board: Board, trace: Trace) -> turmoil::Result {
+    let Some(schema) = board.schema() else {
+        // Nothing could be published; then nothing is there to be shown.
+        (0..plan.nodes).for_each(|node| board.set_shown(node, BTreeMap::new()));
+        return Ok(());
+    };
+    for node in 0..plan.nodes {
+        let transport = SimTransport::new("judge".to_owned(), node_name(node), trace.clone());
+        let reader = GraphqlClient::new(transport);
+        let page = loop {
+            match reader.collection_from(&schema, PAGE_SIZE, None).await {
+                Ok(page) => break page,
+                Err(error) => {
+                    let cause = error.to_string();
+                    trace.record("judge", Event::Retry { step: node, cause });
+                    sleep(LOOK).await;
+                }
+            }
+        };
+        let shown = page.documents.into_iter().map(|document| {
+            let fields = document.fields.into_iter().collect();
+            (
+                document.document_id,
+                Shown {
+                    view_id: document.view_id,
+                    fields,
+                },
+            )
+        });
+        board.set_shown(node, shown.collect());
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The binary from outside: what it promises to people, scripts and the conformance check.
+
+use std::process::{Command, Output};
+
+use rstest::rstest;
+use serde_json::Value;
+
+fn grove_sim(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_grove-sim"))
+        .args(arguments)
+        .output()
+        .expect("the binary runs")
+}
+
+fn json(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&text).unwrap_or_else(|error| {
+        panic!(
+            "{error}\nstdout: {text}\nstderr: {}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+    })
+}
+
+fn run(seed: &str) -> Value {
+    let output = grove_sim(&["run", "--seed", seed, "--json"]);
+    let report = json(&output);
+    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    report
+}
+
+#[test]
+fn seed_decides_the_trace_in_every_process() {
+    let (mut first, mut second, other) = (run("1"), run("1"), run("2"));
+
+    first["wall_ms"].take();
+    second["wall_ms"].take();
+
+    assert_eq!(first, second);
+    assert_ne!(first["trace"]["hash"], other["trace"]["hash"]);
+}
+
+#[test]
+fn report_has_its_shape_and_something_happened() {
+    let report = run("3");
+
+    let count = |name: &str| report["counts"][name].as_u64().expect(name);
+    assert_eq!(report["seed"], 3);
+    assert_eq!(report["outcome"]["result"], "ok");
+    assert_eq!(
+        report["repeat"],
+        "grove-sim run --seed 3 --nodes 4 --clients 3"
+    );
+    assert_eq!(report["trace"]["hash"].as_str().map(str::len), Some(64));
+    assert_eq!(count("entries"), count("published"));
+    assert!(count("published") > 10 && count("messages") > 100 && count("documents") > 0);
+    assert!(report["simulated_ms"].as_u64() > Some(24_000));
+}
+
+#[test]
+fn written_trace_is_what_was_hashed() {
+    let path = std::env::temp_dir().join(format!("grove-sim-test-{}.jsonl", std::process::id()));
+    let name = path.to_str().expect("a plain path");
+
+    let output = grove_sim(&["run", "--seed", "4", "--json", "--trace", name]);
+    let lines = std::fs::read(&path).expect("was written");
+    std::fs::remove_file(&path).expect("was there");
+
+    let report = json(&output);
+    let count = lines.iter().filter(|byte| **byte == b'\n').count();
+    assert_eq!(
+        report["trace"]["hash"],
+        blake3::hash(&lines).to_hex().as_str()
+    );
+    assert_eq!(report["trace"]["events"], count);
+}
+
+#[test]
+fn batch_of_seeds_converges_and_repeats() {
+    let output = grove_sim(&[
+        "batch",
+        "--from",
+        "10",
+        "--count",
+        "8",
+        "--repeat-every",
+        "4",
+        "--json",
+    ]);
+
+    let reports = json(&output);
+    let reports = reports.as_array().expect("one per seed");
+    let repeated = reports
+        .iter()
+        .filter(|report| report["repeated"] == true)
+        .count();
+    assert_eq!(output.status.code(), Some(0), "{reports:#?}");
+    assert_eq!(reports.len(), 8);
+    assert_eq!(repeated, 2);
+}
+
+#[rstest]
+#[case("drop-entries", "acknowledged_entries_stay")]
+#[case("forget-acknowledged", "acknowledged_entries_stay")]
+#[case("show-deleted", "deleted_documents_gone")]
+#[case("keep-deleted", "deleted_documents_gone")]
+#[case("falsify-view", "views_equal")]
+#[case("falsify-every-view", "views_equal")]
+fn planted_bug_fails_its_invariant(#[case] plant: &str, #[case] invariant: &str) {
+    let output = grove_sim(&["run", "--seed", "5", "--plant", plant]);
+
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains(&format!("FAILED    {invariant}: ")), "{text}");
+    assert!(
+        text.contains("grove-sim run --seed 5 --nodes 4 --clients 3"),
+        "{text}"
+    );
+}
+
+#[test]
+fn noise_is_found_and_its_first_event_named() {
+    let output = grove_sim(&[
+        "batch",
+        "--from",
+        "6",
+        "--count",
+        "1",
+        "--repeat-every",
+        "1",
+        "--plant",
+        "noise",
+        "--json",
+    ]);
+
+    let report = &json(&output)[0];
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(report["verdict"]["verdict"], "diverged");
+    assert_eq!(report["verdict"]["event"], 0);
+    assert!(
+        report["verdict"]["first"]
+            .as_str()
+            .is_some_and(|event| event.contains("process"))
+    );
+}
+
+#[rstest]
+#[case(&["run"])]
+#[case(&["run", "--seed", "x"])]
+#[case(&["run", "--seed", "1", "--nodes", "1"])]
+#[case(&["run", "--seed", "1", "--clients", "17"])]
+#[case(&["batch", "--jobs", "0"])]
+#[case(&["dance"])]
+fn bad_usage_exits_with_two(#[case] arguments: &[&str]) {
+    assert_eq!(grove_sim(arguments).status.code(), Some(2));
+}
+
+#[test]
+fn plan_is_printed_as_data() {
+    let plan = json(&grove_sim(&["plan", "--seed", "1", "--nodes", "5"]));
+
+    assert_eq!(plan["nodes"], 5);
+    assert_eq!(plan["steps"][0]["action"]["action"], "schema");
+}
