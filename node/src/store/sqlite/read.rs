@@ -42,6 +42,19 @@ macro_rules! select_logs {
     };
 }
 
+pub const LIVE_COUNT: &str = "SELECT count(*) FROM documents WHERE schema = ?1 AND deleted = 0";
+
+/// The positions of a log's entries, from a number and a position on.
+pub const LOG_POSITIONS: &str = "SELECT e.id FROM logs l JOIN entries e ON e.log = l.id
+     WHERE l.author = ?1 AND l.log_id = ?2 AND e.seq_num >= ?3 AND e.id > ?4
+       AND (l.forked_at IS NULL OR e.seq_num < l.forked_at)
+     ORDER BY e.seq_num";
+
+/// All entries that count, from a position on.
+pub const ENTRIES_AFTER: &str = select_entries!(
+    "WHERE e.id > ?1 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at) ORDER BY e.id"
+);
+
 impl<T: AsRef<Database>> Read for T {
     fn log(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<LogRow>, StoreError> {
         let database = self.as_ref();
@@ -216,17 +229,10 @@ impl<T: AsRef<Database>> Read for T {
         let Some(view) = database.view(schema)? else {
             return Ok(Vec::new());
         };
-        let sql = format!(
-            "SELECT d.id, d.schema, d.owner, d.view_id, d.edited, {}
-             FROM {} v JOIN documents d ON d.id = v.document
-             WHERE v.document > ?1 ORDER BY v.document LIMIT ?2",
-            view.columns(),
-            view.table(),
-        );
         let after = query.after.map(|id| *id.hash().digest());
         // The empty blob comes before every id.
         let after = after.as_ref().map_or(&[][..], |digest| &digest[..]);
-        database.all(&sql, params![after, query.limit], |row| {
+        database.all(&view.list_sql(), params![after, query.limit], |row| {
             let mut document = database.document_row(hash(row, 0)?.into(), row, 1)?;
             document.fields = Some(view.read(row, 5)?);
             Ok(document)
@@ -238,10 +244,7 @@ impl<T: AsRef<Database>> Read for T {
         let Some(schema) = database.schema_row(schema_id)? else {
             return Ok(0);
         };
-        database.number(
-            "SELECT count(*) FROM documents WHERE schema = ?1 AND deleted = 0",
-            [schema],
-        )
+        database.number(LIVE_COUNT, [schema])
     }
 
     fn schemas(&self) -> Result<Vec<Schema>, StoreError> {
@@ -409,12 +412,7 @@ impl Database {
         after_position: i64,
         mut wanted: impl FnMut(i64) -> bool,
     ) -> Result<(), StoreError> {
-        let mut statement = self.statement(
-            "SELECT e.id FROM logs l JOIN entries e ON e.log = l.id
-             WHERE l.author = ?1 AND l.log_id = ?2 AND e.seq_num >= ?3 AND e.id > ?4
-               AND (l.forked_at IS NULL OR e.seq_num < l.forked_at)
-             ORDER BY e.seq_num",
-        )?;
+        let mut statement = self.statement(LOG_POSITIONS)?;
         let mut rows = statement.query(params![
             author,
             from_log_id(log_id),
@@ -436,9 +434,7 @@ impl Database {
         after_position: i64,
         limit: usize,
     ) -> Result<Vec<EntryRow>, StoreError> {
-        let mut statement = self.statement(select_entries!(
-            "WHERE e.id > ?1 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at) ORDER BY e.id"
-        ))?;
+        let mut statement = self.statement(ENTRIES_AFTER)?;
         let mut rows = statement.query([after_position])?;
         let mut entries = Vec::new();
         while entries.len() < limit {

@@ -39,14 +39,15 @@ impl View {
         }
     }
 
-    /// The name of the table.
-    pub fn table(&self) -> &str {
-        &self.table
-    }
-
-    /// The columns that [`read`](Self::read) reads, in its order.
-    pub fn columns(&self) -> &str {
-        &self.columns
+    /// Live documents from an id on: `id, schema, owner, view_id, edited` and the columns of
+    /// [`read`](Self::read).
+    pub fn list_sql(&self) -> String {
+        format!(
+            "SELECT d.id, d.schema, d.owner, d.view_id, d.edited, {}
+             FROM {} v JOIN documents d ON d.id = v.document
+             WHERE v.document > ?1 ORDER BY v.document LIMIT ?2",
+            self.columns, self.table,
+        )
     }
 
     /// Creates the table unless it exists.

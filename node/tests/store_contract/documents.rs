@@ -1,0 +1,257 @@
+//! Documents and schemas: what is put comes back, exactly and in order.
+
+use std::collections::BTreeMap;
+
+use grove_core::types::{DocumentViewId, FieldType, Schema, SchemaId, SystemSchema, Value};
+use grove_node::store::{DocumentRow, ListQuery, Read, Store, StoreError};
+use proptest::prelude::*;
+
+use crate::Backend;
+use crate::drafts::{
+    author, document, draft, everything, hash, list_ids, plain_values, put_wide, schema_id,
+    transact, wide_document, wide_schema,
+};
+
+pub fn documents_come_back_as_they_were<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let mut row = wide_document(document("doc"), plain_values());
+    put_wide(&mut store, &[row.id]);
+    assert_eq!(store.document(row.id).unwrap().as_ref(), Some(&row));
+
+    // Each field its own operation, two tips, edited.
+    row.view_id = DocumentViewId::from_tips([hash("tip 1").into(), hash("tip 2").into()]).unwrap();
+    row.edited = true;
+    for (name, (_, setter)) in row.fields.as_mut().unwrap() {
+        *setter = hash(name).into();
+    }
+    transact(&mut store, |store| store.put_document(&row).unwrap());
+    assert_eq!(store.document(row.id).unwrap().as_ref(), Some(&row));
+    assert_eq!(
+        store.list(&row.schema_id, everything()).unwrap(),
+        [row.clone()]
+    );
+    assert_eq!(store.count(&row.schema_id).unwrap(), 1);
+
+    row.fields = None;
+    transact(&mut store, |store| store.put_document(&row).unwrap());
+    assert_eq!(store.document(row.id).unwrap().as_ref(), Some(&row));
+    assert_eq!(store.list(&row.schema_id, everything()).unwrap(), []);
+    assert_eq!(store.count(&row.schema_id).unwrap(), 0);
+
+    transact(&mut store, |store| store.remove_document(row.id).unwrap());
+    assert_eq!(store.document(row.id).unwrap(), None);
+}
+
+/// The bits of floats, so that NaN equals itself and −0 differs from 0.
+fn exact(value: &Value) -> (Value, Option<u64>) {
+    match value {
+        Value::Float(float) => (Value::Bool(false), Some(float.to_bits())),
+        other => (other.clone(), None),
+    }
+}
+
+pub fn extreme_values_come_back_bit_for_bit<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    put_wide(&mut store, &[]);
+    let mut cases = Vec::new();
+    for int in [i64::MIN, i64::MAX, 0, -1, 1 << 53] {
+        cases.push((3, Value::Int(int)));
+    }
+    for float in [
+        0.0,
+        -0.0,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::MAX,
+        f64::MIN_POSITIVE,
+        5e-324,
+        0.1,
+        3.0,
+        -3.0,
+        9_007_199_254_740_993.0,
+        1e300,
+        -9.223_372_036_854_775e18,
+    ] {
+        cases.push((2, Value::Float(float)));
+    }
+    for text in [
+        "",
+        "\0",
+        "a\0b",
+        "\u{10ffff}",
+        "'; DROP TABLE logs; --",
+        "1",
+        "1e5",
+    ] {
+        cases.push((8, Value::Str(text.into())));
+        cases.push((1, Value::Bytes(text.into())));
+    }
+    cases.push((1, Value::Bytes(vec![0xff; 256_000])));
+    cases.push((0, Value::Bool(false)));
+    cases.push((7, Value::RelationList(Vec::new())));
+    cases.push((5, Value::PinnedRelationList(Vec::new())));
+
+    for (index, (field, value)) in cases.into_iter().enumerate() {
+        let mut values = plain_values();
+        values[field] = value;
+        let row = wide_document(document(&index.to_string()), values);
+        transact(&mut store, |store| store.put_document(&row).unwrap());
+
+        let stored = store.document(row.id).unwrap().unwrap();
+        let listed = store.list(&row.schema_id, everything()).unwrap();
+        let listed = listed
+            .into_iter()
+            .find(|listed| listed.id == row.id)
+            .unwrap();
+        for read in [stored, listed] {
+            for (name, (value, _)) in read.fields.unwrap() {
+                let (written, _) = &row.fields.as_ref().unwrap()[&name];
+                assert_eq!(exact(&value), exact(written), "{name}");
+            }
+        }
+    }
+}
+
+pub fn documents_that_do_not_fit_are_refused<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let unknown = wide_document(document("doc"), plain_values());
+    store.begin().unwrap();
+    assert!(matches!(
+        store.put_document(&unknown),
+        Err(StoreError::Misfit("schema"))
+    ));
+    store.rollback().unwrap();
+    put_wide(&mut store, &[]);
+
+    let mut values = plain_values();
+    values.swap(0, 3);
+    let swapped = wide_document(document("doc"), values);
+    let mut lacking = unknown.clone();
+    lacking.fields.as_mut().unwrap().remove("str");
+    for row in [swapped, lacking] {
+        store.begin().unwrap();
+        assert!(matches!(
+            store.put_document(&row),
+            Err(StoreError::Misfit("fields"))
+        ));
+        store.rollback().unwrap();
+    }
+    assert_eq!(store.document(document("doc")).unwrap(), None);
+}
+
+pub fn documents_of_system_schemas_need_no_introduction<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    for system in SystemSchema::ALL {
+        let schema = Schema::system(system);
+        assert_eq!(store.schema(schema.id()).unwrap(), Some(schema.clone()));
+        let fields = schema.fields().iter().map(|(name, field_type)| {
+            let value = match field_type {
+                FieldType::Str => Value::Str("text".into()),
+                FieldType::Int => Value::Int(1),
+                FieldType::Bytes => Value::Bytes(vec![0]),
+                FieldType::PinnedRelationList(_) => {
+                    Value::PinnedRelationList(vec![document("a").into()])
+                }
+                other => panic!("{other}"),
+            };
+            (name.as_str().to_owned(), (value, hash("doc").into()))
+        });
+        let id = document(schema.id().name());
+        let row = DocumentRow {
+            id,
+            schema_id: schema.id().clone(),
+            view_id: id.into(),
+            owner: author(1),
+            edited: false,
+            fields: Some(fields.collect()),
+        };
+        transact(&mut store, |store| {
+            store.insert_schema(&schema).unwrap();
+            store.put_document(&row).unwrap();
+        });
+        assert_eq!(store.document(id).unwrap(), Some(row));
+    }
+    assert_eq!(store.schemas().unwrap(), []);
+}
+
+pub fn a_document_may_change_its_schema<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let id = document("doc");
+    put_wide(&mut store, &[id]);
+    let row = DocumentRow {
+        id,
+        schema_id: SchemaId::BLOB_PIECE,
+        view_id: id.into(),
+        owner: author(2),
+        edited: false,
+        fields: Some(BTreeMap::from([(
+            "data".into(),
+            (Value::Bytes(vec![1]), id.into()),
+        )])),
+    };
+
+    transact(&mut store, |store| store.put_document(&row).unwrap());
+
+    assert_eq!(store.document(id).unwrap(), Some(row));
+    assert_eq!(list_ids(&store, everything()), []);
+    assert_eq!(store.count(&schema_id("wide")).unwrap(), 0);
+    assert_eq!(store.count(&SchemaId::BLOB_PIECE).unwrap(), 1);
+}
+
+pub fn schemas_come_back_sorted_by_id<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let field = || ("a".parse().unwrap(), FieldType::Float);
+    // `_` and the hash behind it must not decide before the whole name has.
+    let mut schemas: Vec<_> = ["cafe_2", "cafe", "cafe2", "Cafe"]
+        .map(|name| Schema::new(schema_id(name), name.to_owned(), [field()]).unwrap())
+        .into();
+    schemas.push(wide_schema());
+
+    transact(&mut store, |store| {
+        // Named by a log long before it is known, and made known twice.
+        draft(1, 0, 1).insert(store);
+        assert_eq!(store.schema(&schema_id("cafe")).unwrap(), None);
+        for schema in schemas.iter().chain(&schemas) {
+            store.insert_schema(schema).unwrap();
+        }
+    });
+
+    schemas.sort_by(|a, b| a.id().cmp(b.id()));
+    assert_eq!(store.schemas().unwrap(), schemas);
+    assert_eq!(
+        store.schema(&schema_id("wide")).unwrap(),
+        Some(wide_schema())
+    );
+    assert_eq!(store.schema(&schema_id("other")).unwrap(), None);
+    assert_eq!(store.counts().unwrap().schemas, 5);
+}
+
+pub fn pages_never_skip_or_repeat<B: Backend>() {
+    let runner = ProptestConfig::with_cases(12);
+    proptest!(runner, |(names in prop::collection::btree_set(any::<u16>(), 0..40), limit in 1u32..9)| {
+        let place = B::place();
+        let mut store = B::open(&place);
+        let mut ids: Vec<_> = names.iter().map(|name| document(&name.to_string())).collect();
+        put_wide(&mut store, &ids);
+        ids.sort();
+
+        let (mut read, mut after) = (Vec::new(), None);
+        loop {
+            let page = list_ids(&store, ListQuery { after, limit });
+            prop_assert!(page.len() <= limit as usize);
+            let Some(last) = page.last() else { break };
+            after = Some(*last);
+            read.extend(page);
+        }
+
+        prop_assert_eq!(store.count(&schema_id("wide")).unwrap(), ids.len() as u64);
+        prop_assert_eq!(read, ids);
+    });
+}

@@ -1,0 +1,316 @@
+//! Logs, entries, forks and parked entries.
+
+use std::collections::BTreeMap;
+
+use grove_core::types::{Hash, LogId, SchemaId, SeqNum};
+use grove_core::validate::LogTip;
+use grove_core::wire::{Action, Heights};
+use grove_node::store::{Need, OperationRow, ParkedRow, Read, Store, StoreError};
+use proptest::prelude::*;
+
+use crate::Backend;
+use crate::drafts::{author, document, draft, fork, hash, schema_id, seq, transact};
+
+pub fn entries_and_logs_are_found_again<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let log_ids = [0, 1, u64::MAX, 1 << 63, (1 << 63) - 1];
+    transact(&mut store, |store| {
+        for log_id in log_ids {
+            draft(1, log_id, 1).insert(store);
+            draft(1, log_id, 2).insert(store);
+        }
+    });
+
+    for log_id in log_ids {
+        let log = store.log(author(1), LogId::new(log_id)).unwrap().unwrap();
+        let tip = hash(&draft(1, log_id, 2).bytes);
+        assert_eq!(
+            log.tip,
+            LogTip {
+                seq_num: seq(2),
+                hash: tip,
+                ended: false
+            }
+        );
+        assert_eq!(log.log_id, LogId::new(log_id));
+        assert_eq!(log.document, draft(1, log_id, 1).document);
+        assert_eq!(
+            store.log_of_document(author(1), log.document).unwrap(),
+            Some(log.clone())
+        );
+
+        let entry = store.entry(tip).unwrap().unwrap();
+        assert_eq!(
+            store.entry_at(author(1), log.log_id, seq(2)).unwrap(),
+            Some(entry.clone())
+        );
+        assert_eq!(entry.entry, format!("1 {log_id} 2").into_bytes());
+        assert_eq!(entry.payload, Some(entry.entry.clone()));
+        assert_eq!((entry.log_id, entry.seq_num), (log.log_id, seq(2)));
+        assert_eq!((entry.hash, entry.public_key), (tip, author(1)));
+        assert_eq!(store.document_entries(log.document).unwrap()[1], entry);
+    }
+    assert_eq!(
+        store.highest_log_id(author(1)).unwrap(),
+        Some(LogId::new(u64::MAX))
+    );
+    assert_eq!(store.schema_entries(&schema_id("cafe")).unwrap().len(), 10);
+    let positions: Vec<_> = store.schema_entries(&schema_id("cafe")).unwrap();
+    assert!(positions.is_sorted_by(|a, b| a.position < b.position));
+
+    assert_eq!(store.log(author(2), LogId::new(0)).unwrap(), None);
+    assert_eq!(store.log(author(1), LogId::new(2)).unwrap(), None);
+    assert_eq!(store.highest_log_id(author(2)).unwrap(), None);
+    assert_eq!(store.entry(hash("nothing")).unwrap(), None);
+    assert_eq!(
+        store.entry_at(author(1), LogId::new(0), seq(3)).unwrap(),
+        None
+    );
+    assert_eq!(store.schema_entries(&SchemaId::BLOB).unwrap(), []);
+}
+
+pub fn logs_grow_at_their_tips_only<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    transact(&mut store, |store| draft(1, 0, 1).insert(store));
+
+    let mut taken = draft(1, 0, 1);
+    taken.bytes = "another".into();
+    for wrong in [draft(1, 0, 3), draft(1, 1, 2), draft(2, 0, 2), taken] {
+        store.begin().unwrap();
+        assert!(wrong.try_insert(&mut store).is_err(), "{}", wrong.bytes);
+        store.rollback().unwrap();
+    }
+    assert_eq!(store.counts().unwrap().entries, 1);
+}
+
+pub fn operations_tell_whether_they_count<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let mut skeleton = draft(1, 0, 3);
+    skeleton.action = None;
+    let hashes = transact(&mut store, |store| {
+        let hashes = [
+            draft(1, 0, 1).insert(store),
+            draft(1, 0, 2).insert(store),
+            skeleton.insert(store),
+        ];
+        store.insert_fork(&fork(1, 0, 2)).unwrap();
+        hashes
+    });
+
+    let expected = |counted, has_payload| OperationRow {
+        document: draft(1, 0, 1).document,
+        schema_id: schema_id("cafe"),
+        counted,
+        has_payload,
+    };
+    let operation = |hash: Hash| store.operation(hash.into()).unwrap();
+    assert_eq!(operation(hashes[0]), Some(expected(true, true)));
+    assert_eq!(operation(hashes[1]), Some(expected(false, true)));
+    assert_eq!(operation(hashes[2]), Some(expected(false, false)));
+    assert_eq!(operation(hash("nothing")), None);
+
+    transact(&mut store, |store| {
+        store
+            .restore_payload(hashes[2], b"late", Action::Update)
+            .unwrap();
+    });
+    assert_eq!(
+        store.operation(hashes[2].into()).unwrap(),
+        Some(expected(false, true))
+    );
+    assert_eq!(
+        store.entry(hashes[2]).unwrap().unwrap().payload.unwrap(),
+        b"late"
+    );
+    store.begin().unwrap();
+    let unknown = store.restore_payload(hash("nothing"), b"late", Action::Update);
+    assert!(matches!(unknown, Err(StoreError::Misfit("entry"))));
+    store.rollback().unwrap();
+}
+
+pub fn heights_end_before_forks<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let mut other = draft(2, 7, 1);
+    other.schema_id = SchemaId::BLOB;
+    transact(&mut store, |store| {
+        for log_id in 0..3 {
+            for seq_num in 1..=3 {
+                draft(1, log_id, seq_num).insert(store);
+            }
+        }
+        other.insert(store);
+        store.insert_fork(&fork(1, 1, 3)).unwrap();
+        store.insert_fork(&fork(1, 2, 1)).unwrap();
+    });
+
+    let cafe = [schema_id("cafe")].into();
+    let logs = BTreeMap::from([(LogId::new(0), seq(3)), (LogId::new(1), seq(2))]);
+    let mut expected = Heights::from([(author(1), logs)]);
+    assert_eq!(store.heights(&cafe).unwrap(), expected);
+
+    let both = [schema_id("cafe"), SchemaId::BLOB, SchemaId::BLOB_PIECE].into();
+    expected.insert(author(2), BTreeMap::from([(LogId::new(7), seq(1))]));
+    assert_eq!(store.heights(&both).unwrap(), expected);
+}
+
+pub fn the_lowest_fork_is_kept<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    transact(&mut store, |store| {
+        for seq_num in 1..=5 {
+            draft(1, 0, seq_num).insert(store);
+        }
+    });
+    let log = |store: &B::Store| store.log(author(1), LogId::new(0)).unwrap().unwrap();
+    assert_eq!(store.fork(author(1), LogId::new(0)).unwrap(), None);
+    assert_eq!(log(&store).forked_at, None);
+
+    for (claimed, kept) in [(4, 4), (5, 4), (2, 2), (3, 2)] {
+        transact(&mut store, |store| {
+            store.insert_fork(&fork(1, 0, claimed)).unwrap()
+        });
+
+        assert_eq!(
+            store.fork(author(1), LogId::new(0)).unwrap(),
+            Some(fork(1, 0, kept))
+        );
+        assert_eq!(log(&store).forked_at, Some(seq(kept)));
+    }
+    assert_eq!(store.counts().unwrap().forks, 1);
+}
+
+pub fn logs_move_to_other_documents<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    transact(&mut store, |store| {
+        draft(1, 0, 1).insert(store);
+        store
+            .reassign_log(author(1), LogId::new(0), document("new"), &SchemaId::BLOB)
+            .unwrap();
+    });
+
+    let log = store
+        .log_of_document(author(1), document("new"))
+        .unwrap()
+        .unwrap();
+    assert_eq!(log.schema_id, SchemaId::BLOB);
+    assert_eq!(
+        store
+            .log_of_document(author(1), draft(1, 0, 1).document)
+            .unwrap(),
+        None
+    );
+    assert_eq!(store.document_entries(document("new")).unwrap().len(), 1);
+    assert_eq!(store.schema_entries(&SchemaId::BLOB).unwrap().len(), 1);
+}
+
+pub fn parked_entries_wait_in_order<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let parked = |number: u8| ParkedRow {
+        hash: Hash::of(&[number]),
+        entry: vec![number],
+        payload: vec![number; 3],
+    };
+    let operation = Need::Operation(hash("missing").into());
+    let needs = [
+        Need::Entry(author(1), LogId::new(0), seq(1)),
+        Need::Entry(author(1), LogId::new(1), seq(1)),
+        Need::Schema(schema_id("cafe")),
+    ];
+    transact(&mut store, |store| {
+        for number in [9, 3, 5] {
+            store.park(&parked(number), &operation).unwrap();
+        }
+        for (number, need) in (20..).zip(&needs) {
+            store.park(&parked(number), need).unwrap();
+        }
+        // Known already: it waits for something else from now on, and stays as old as it is.
+        store.park(&parked(3), &needs[0]).unwrap();
+    });
+    assert_eq!(store.counts().unwrap().parked, 6);
+
+    transact(&mut store, |store| {
+        assert_eq!(store.unpark(&needs[0]).unwrap(), [parked(3), parked(20)]);
+        assert_eq!(store.unpark(&needs[0]).unwrap(), []);
+        assert_eq!(store.evict_parked(9).unwrap(), 0);
+        assert_eq!(store.evict_parked(3).unwrap(), 1);
+        assert_eq!(store.unpark(&operation).unwrap(), [parked(5)]);
+        assert_eq!(store.unpark(&needs[1]).unwrap(), [parked(21)]);
+        store.park(&parked(30), &operation).unwrap();
+        assert_eq!(store.evict_parked(1).unwrap(), 1);
+        assert_eq!(store.unpark(&needs[2]).unwrap(), []);
+        assert_eq!(store.evict_parked(0).unwrap(), 1);
+    });
+    assert_eq!(store.counts().unwrap().parked, 0);
+}
+
+pub fn dropped_payloads_leave_the_tombstone<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let mut end = draft(1, 0, 3);
+    end.action = Some(Action::Delete);
+    let mut foreign = draft(2, 0, 1);
+    foreign.document = end.document;
+    transact(&mut store, |store| {
+        for entry in [draft(1, 0, 1), draft(1, 0, 2), end, foreign, draft(1, 1, 1)] {
+            entry.insert(store);
+        }
+        store.drop_payloads(draft(1, 0, 1).document).unwrap();
+    });
+
+    let entries = store.document_entries(draft(1, 0, 1).document).unwrap();
+    let kept: Vec<_> = entries
+        .iter()
+        .map(|entry| entry.payload.is_some())
+        .collect();
+    assert_eq!(kept, [false, false, true, false]);
+    assert!(entries.iter().all(|entry| !entry.entry.is_empty()));
+    let other = store.document_entries(draft(1, 1, 1).document).unwrap();
+    assert!(other[0].payload.is_some());
+}
+
+/// Few logs and many are found in different ways; both must agree with the plainest way of all.
+pub fn entries_from_agrees_with_a_plain_filter<B: Backend>() {
+    const MANY: u64 = 300;
+    let place = B::place();
+    let mut store = B::open(&place);
+    transact(&mut store, |store| {
+        for seq_num in 1..=3 {
+            for log_id in 0..MANY {
+                draft(1, log_id * 7 % MANY, seq_num).insert(store);
+            }
+        }
+        for log_id in 0..20 {
+            store.insert_fork(&fork(1, log_id, 1 + log_id % 3)).unwrap();
+        }
+    });
+    let all = store.schema_entries(&schema_id("cafe")).unwrap();
+
+    let runner = ProptestConfig::with_cases(24);
+    let logs = prop::collection::btree_map(0..MANY + 9, 1u64..5, 0..30);
+    proptest!(runner, |(logs in logs, pad: bool, after in -1i64..950, limit in 0u32..60)| {
+        let mut starts: BTreeMap<_, _> = logs.into_iter().map(|(log, from)| (LogId::new(log), seq(from))).collect();
+        if pad {
+            // Logs that nobody has, to make them many.
+            starts.extend((0..MANY).map(|log| (LogId::new(u64::MAX - log), seq(1))));
+        }
+        let wanted = |log: LogId, seq_num: SeqNum| {
+            let fork = (log.as_u64() < 20).then(|| seq(1 + log.as_u64() % 3));
+            starts.get(&log).is_some_and(|from| *from <= seq_num) && fork.is_none_or(|fork| seq_num < fork)
+        };
+        let expected: Vec<_> = all
+            .iter()
+            .filter(|entry| entry.position > after && wanted(entry.log_id, entry.seq_num))
+            .take(limit as usize)
+            .cloned()
+            .collect();
+
+        let starts = Heights::from([(author(1), starts.clone()), (author(2), starts)]);
+        prop_assert_eq!(store.entries_from(&starts, after, limit).unwrap(), expected);
+    });
+}

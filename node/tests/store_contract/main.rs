@@ -1,0 +1,106 @@
+//! What every store promises, told to each implementation alike.
+//!
+//! An implementation joins by a [`Backend`] and a module like the last one.
+
+#![allow(clippy::unwrap_used)]
+
+mod documents;
+mod drafts;
+mod logs;
+mod transactions;
+
+use grove_node::store::{Read, Store};
+
+/// A kind of store, emptied for every test.
+trait Backend {
+    type Store: Store;
+    type Reader: Read;
+    /// What keeps the data while no store is open.
+    type Place: Drop;
+
+    fn place() -> Self::Place;
+    fn open(place: &Self::Place) -> Self::Store;
+    fn reader(store: &Self::Store) -> Self::Reader;
+}
+
+macro_rules! contract {
+    ($backend:ty, $topic:ident { $($claim:ident)+ }) => {
+        $(
+            #[test]
+            fn $claim() {
+                crate::$topic::$claim::<$backend>();
+            }
+        )+
+    };
+}
+
+mod sqlite {
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use grove_node::store::{SqliteReader, SqliteStore};
+
+    use super::Backend;
+
+    /// A folder of its own, removed at the end.
+    struct Folder(PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    struct Sqlite;
+
+    impl Backend for Sqlite {
+        type Store = SqliteStore;
+        type Reader = SqliteReader;
+        type Place = Folder;
+
+        fn place() -> Folder {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("grove-store-{}-{number}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            std::fs::create_dir(&path).unwrap();
+            Folder(path)
+        }
+
+        fn open(place: &Folder) -> SqliteStore {
+            SqliteStore::open(&place.0.join("node.sqlite")).unwrap()
+        }
+
+        fn reader(store: &SqliteStore) -> SqliteReader {
+            store.reader().unwrap()
+        }
+    }
+
+    contract!(Sqlite, documents {
+        documents_come_back_as_they_were
+        extreme_values_come_back_bit_for_bit
+        documents_that_do_not_fit_are_refused
+        documents_of_system_schemas_need_no_introduction
+        a_document_may_change_its_schema
+        schemas_come_back_sorted_by_id
+        pages_never_skip_or_repeat
+    });
+
+    contract!(Sqlite, logs {
+        entries_and_logs_are_found_again
+        logs_grow_at_their_tips_only
+        operations_tell_whether_they_count
+        heights_end_before_forks
+        the_lowest_fork_is_kept
+        logs_move_to_other_documents
+        parked_entries_wait_in_order
+        dropped_payloads_leave_the_tombstone
+        entries_from_agrees_with_a_plain_filter
+    });
+
+    contract!(Sqlite, transactions {
+        a_rolled_back_transaction_leaves_nothing
+        readers_see_committed_state_only
+        everything_outlives_a_restart
+    });
+}
