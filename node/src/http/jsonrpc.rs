@@ -3,24 +3,26 @@
 //! Method names, parameter names and the order of result members are those of node 0.2.0; log ids
 //! start at 0 and operations are CBOR arrays, as everywhere today.
 
-use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use grove_core::author::NextArgs;
 use grove_core::types::{DocumentId, DocumentViewId, PublicKey, SchemaId};
 use grove_core::wire::Entry;
 use jsonrpsee::server::{
     BatchRequestConfig, NoopIdProvider, RpcModule, Server, ServerConfig, ServerHandle,
-    TowerService, stop_channel,
+    TowerService, http, stop_channel,
 };
-use jsonrpsee::types::Params;
-use jsonrpsee::types::error::{ErrorObjectOwned, INVALID_PARAMS_CODE, INVALID_PARAMS_MSG};
-use serde::de::DeserializeOwned;
+use jsonrpsee::types::error::{
+    ErrorCode, ErrorObjectOwned, INVALID_PARAMS_CODE, INVALID_PARAMS_MSG,
+};
+use jsonrpsee::types::{Notification, Params, Request as Call};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use tower::Service;
 use tower::layer::util::Identity;
 
@@ -36,44 +38,87 @@ const REFUSED: i32 = -32000;
 const GREETING: &str = "This is a p2panda node. POST JSON-RPC 2.0 here, or open a WebSocket; \
                         GraphQL is at /graphql.\n";
 
-type Rpc = TowerService<Identity, Identity>;
+#[derive(Clone)]
+struct Rpc {
+    service: TowerService<Identity, Identity>,
+    body_size_max: u32,
+}
 
 /// The route, and the handle that closes its WebSockets.
 pub(super) fn routes(node: Node, limits: &Limits) -> (Router, ServerHandle) {
     let saturated = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+    let body_size_max = saturated(limits.body_size_max);
     let config = ServerConfig::builder()
-        .max_request_body_size(saturated(limits.body_size_max))
+        .max_request_body_size(body_size_max)
         .max_response_body_size(saturated(limits.answer_size_max))
         .max_connections(saturated(limits.connections_max))
         .set_batch_request_config(BatchRequestConfig::Limit(limits.batch_len_max))
         .set_id_provider(NoopIdProvider)
         .build();
     let (stopped, handle) = stop_channel();
-    let builder = Server::builder().set_config(config).to_service_builder();
-    let rpc: Rpc = builder.build(methods(node), stopped);
-    (
-        Router::new()
-            .route("/", get(answer).post(answer))
-            .with_state(rpc),
-        handle,
-    )
+    let service = Server::builder()
+        .set_config(config)
+        .to_service_builder()
+        .build(methods(node), stopped);
+    let routes = get(greet_or_upgrade).post(answer);
+    let rpc = Rpc {
+        service,
+        body_size_max,
+    };
+    (Router::new().route("/", routes).with_state(rpc), handle)
 }
 
-async fn answer(State(mut rpc): State<Rpc>, mut request: Request) -> Response {
-    let upgrade = request.headers().contains_key(header::UPGRADE);
-    if request.method() != Method::POST && !upgrade {
-        return GREETING.into_response();
+async fn greet_or_upgrade(State(rpc): State<Rpc>, request: Request) -> Response {
+    if request.headers().contains_key(header::UPGRADE) {
+        rpc.call(request).await
+    } else {
+        GREETING.into_response()
+    }
+}
+
+async fn answer(State(rpc): State<Rpc>, request: Request) -> Response {
+    let (mut head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, rpc.body_size_max as usize).await else {
+        return http::response::too_large(rpc.body_size_max).map(Body::new);
+    };
+    if let Some(id) = id_of_invalid_request(&body) {
+        let error = ErrorObjectOwned::from(ErrorCode::InvalidRequest);
+        return Json(json!({ "jsonrpc": "2.0", "error": error, "id": id })).into_response();
     }
     // Early nodes did not look at the content type, and clients send all kinds.
     let json = HeaderValue::from_static("application/json");
-    request.headers_mut().insert(header::CONTENT_TYPE, json);
-    match rpc.call(request).await {
-        Ok(response) => response.map(Body::new),
-        Err(error) => {
-            tracing::debug!(%error, "JSON-RPC request not answered");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    head.headers.insert(header::CONTENT_TYPE, json);
+    rpc.call(Request::from_parts(head, Body::from(body))).await
+}
+
+impl Rpc {
+    async fn call(mut self, request: Request) -> Response {
+        match self.service.call(request).await {
+            Ok(response) => response.map(Body::new),
+            Err(error) => {
+                tracing::debug!(%error, "JSON-RPC request not answered");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
         }
     }
+}
+
+/// The id of what is JSON but no request, null without one; `None` for everything else. The library
+/// would call it a parse error, which the specification keeps for what is not JSON.
+fn id_of_invalid_request(body: &[u8]) -> Option<Value> {
+    let is_batch = body.trim_ascii_start().starts_with(b"[");
+    if is_batch
+        || serde_json::from_slice::<Call<'_>>(body).is_ok()
+        || serde_json::from_slice::<Notification<'_, Option<IgnoredAny>>>(body).is_ok()
+    {
+        return None;
+    }
+    let mut request: Value = serde_json::from_slice(body).ok()?;
+    let id = request.get_mut("id").map(Value::take);
+    Some(
+        id.filter(|id| id.is_string() || id.is_u64())
+            .unwrap_or_default(),
+    )
 }
 
 fn methods(node: Node) -> RpcModule<Node> {

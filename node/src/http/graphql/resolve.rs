@@ -246,9 +246,14 @@ fn list_tag(parent: &Shown, name: &str) -> String {
     hex::encode(&hash.digest()[..8])
 }
 
-/// Where a list goes on after `cursor`: at its start when the cursor comes from another list.
+/// Where a list goes on after `cursor`: at its start when the cursor comes from another collection.
 fn list_start(cursor: &str, list: &str) -> Result<usize, ApiError> {
-    let (index, tag) = cursor.split_once('-').ok_or_else(foreign_cursor)?;
+    let Some((index, tag)) = cursor.split_once('-') else {
+        return cursor
+            .parse::<DocumentId>()
+            .map(|_| 0)
+            .map_err(|_| foreign_cursor());
+    };
     let index: u32 = index.parse().map_err(|_| foreign_cursor())?;
     Ok(if tag == list { index as usize + 1 } else { 0 })
 }

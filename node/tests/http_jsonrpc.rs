@@ -1,0 +1,299 @@
+//! JSON-RPC over POST and over WebSocket, as early clients speak it.
+
+mod http_support;
+
+use grove_core::author::forge;
+use grove_core::types::{DocumentViewId, SchemaId};
+use grove_core::wire::Operation;
+use http_support::socket::{PING, PONG, Socket, TEXT};
+use http_support::{Author, TestNode, build, encoded, piece};
+use hyper::Method;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+async fn publish(node: &TestNode, author: &Author, operation: &Operation) -> (String, Value) {
+    let submission = author.forge(node, operation).await;
+    let encoded = encoded(&submission);
+    let params = json!({
+        "entryEncoded": encoded["entry"], "operationEncoded": encoded["operation"],
+    });
+    let answer = node.rpc("panda_publishEntry", params).await;
+    (submission.entry().hash().to_string(), answer)
+}
+
+#[tokio::test]
+async fn arguments_of_a_new_author_start_at_log_zero() {
+    let node = TestNode::start().await;
+    let key = Author::new(1).public_key();
+
+    let absent = node
+        .rpc("panda_getEntryArguments", json!({ "author": key }))
+        .await;
+    let null = json!({ "author": key, "document": null, "unknown": [1] });
+    let null = node.rpc("panda_getEntryArguments", null).await;
+    let by_position = node
+        .rpc("panda_getEntryArguments", json!([key.to_uppercase()]))
+        .await;
+
+    let first = r#"{"entryHashBacklink":null,"entryHashSkiplink":null,"seqNum":"1","logId":"0"}"#;
+    assert_eq!(absent["result"].to_string(), first);
+    assert_eq!(null["result"].to_string(), first);
+    assert_eq!(by_position["result"].to_string(), first);
+}
+
+#[tokio::test]
+async fn publishing_returns_the_arguments_of_the_next_entry() {
+    let node = TestNode::start().await;
+    let author = Author::new(1);
+
+    let (hash, answer) = publish(&node, &author, &piece(b"one")).await;
+
+    assert_eq!(
+        answer["result"],
+        json!({
+            "entryHashBacklink": hash, "entryHashSkiplink": null, "seqNum": "2", "logId": "0",
+        })
+    );
+    let params = json!({ "author": author.public_key(), "document": hash });
+    let asked = node.rpc("panda_getEntryArguments", params).await;
+    assert_eq!(asked["result"], answer["result"]);
+    let new = node
+        .rpc(
+            "panda_getEntryArguments",
+            json!([author.public_key(), null]),
+        )
+        .await;
+    assert_eq!(new["result"]["logId"], "1");
+}
+
+#[tokio::test]
+async fn entries_of_a_schema_come_back_as_published() {
+    let node = TestNode::start().await;
+    let author = Author::new(1);
+    let submission = author.forge(&node, &piece(b"one")).await;
+    publish(&node, &author, &piece(b"one")).await;
+
+    let answer = node
+        .rpc("panda_queryEntries", json!({ "schema": "blob_piece_v1" }))
+        .await;
+    let unknown = format!("nothing_{}", submission.entry().hash());
+    let unknown = node
+        .rpc("panda_queryEntries", json!({ "schema": unknown }))
+        .await;
+
+    let entry = json!({
+        "author": author.public_key(),
+        "entryBytes": hex::encode(submission.entry().bytes()),
+        "entryHash": submission.entry().hash().to_string(),
+        "logId": "0",
+        "payloadBytes": hex::encode(submission.payload()),
+        "payloadHash": submission.entry().entry().payload_hash.to_string(),
+        "seqNum": "1",
+    });
+    assert_eq!(
+        answer["result"].to_string(),
+        json!({ "entries": [entry] }).to_string()
+    );
+    assert_eq!(unknown["result"], json!({ "entries": [] }));
+}
+
+#[tokio::test]
+async fn a_deleted_document_keeps_its_entry_without_payload() {
+    let node = TestNode::start().await;
+    let author = Author::new(1);
+    let created = author.publish(&node, &piece(b"one")).await;
+    author.delete(&node, &SchemaId::BLOB_PIECE, created).await;
+
+    let answer = node
+        .rpc("panda_queryEntries", json!(["blob_piece_v1"]))
+        .await;
+
+    let entries = answer["result"]["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 2);
+    assert_eq!(entries[0]["payloadBytes"], Value::Null);
+    assert!(entries[0]["payloadHash"].is_string() && entries[1]["payloadBytes"].is_string());
+}
+
+#[rstest]
+#[case::method("panda_nothing", json!([]), -32601)]
+#[case::no_author("panda_getEntryArguments", json!({}), -32602)]
+#[case::not_a_string("panda_getEntryArguments", json!({ "author": 7 }), -32602)]
+#[case::old_name("panda_publishEntry", json!({ "entryEncoded": "", "messageEncoded": "" }), -32602)]
+#[case::snake_case("panda_publishEntry", json!({ "entry_encoded": "", "operation_encoded": "" }), -32602)]
+#[tokio::test]
+async fn malformed_calls_get_the_codes_of_the_protocol(
+    #[case] method: &str,
+    #[case] params: Value,
+    #[case] code: i64,
+) {
+    let node = TestNode::start().await;
+    assert_eq!(node.rpc(method, params).await["error"]["code"], code);
+}
+
+#[rstest]
+#[case("panda_getEntryArguments", json!({ "author": "abcd" }), "key_length")]
+#[case("panda_getEntryArguments", json!({ "author": "xy" }), "invalid_hex")]
+#[case("panda_getEntryArguments", json!({ "author": KEY, "document": "00" }), "hash_length")]
+#[case("panda_getEntryArguments", json!({ "author": KEY, "document": NOBODY }), "previous_not_found")]
+#[case("panda_publishEntry", json!({ "entryEncoded": "0", "operationEncoded": "" }), "invalid_hex")]
+#[case("panda_publishEntry", json!({ "entryEncoded": "", "operationEncoded": "" }), "entry_truncated")]
+#[case("panda_publishEntry", json!({ "entryEncoded": "05", "operationEncoded": "80" }), "entry_tag")]
+#[case("panda_queryEntries", json!({ "schema": "nope" }), "schema_id_malformed")]
+#[tokio::test]
+async fn refusals_carry_their_stable_code(
+    #[case] method: &str,
+    #[case] params: Value,
+    #[case] code: &str,
+) {
+    let node = TestNode::start().await;
+
+    let error = node.rpc(method, params).await["error"].clone();
+
+    assert_eq!(error["code"], -32000);
+    assert_eq!(error["data"]["code"], code);
+    assert!(error["data"]["phase"].is_string());
+    assert!(node.is_empty().await);
+}
+
+/// The key of the seed of ones.
+const KEY: &str = "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c";
+
+/// Id of a document that does not exist.
+const NOBODY: &str = "0020aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+#[tokio::test]
+async fn a_fork_is_told_with_both_entries() {
+    let node = TestNode::start().await;
+    let author = Author::new(1);
+    let args = author.next_args(&node, None).await;
+    let first = forge(&author.0, &args, &piece(b"one")).unwrap();
+    let second = forge(&author.0, &args, &piece(b"two")).unwrap();
+    let call = async |submission| {
+        let encoded = encoded(submission);
+        node.rpc(
+            "panda_publishEntry",
+            json!([encoded["entry"], encoded["operation"]]),
+        )
+        .await
+    };
+
+    let accepted = call(&first).await;
+    let again = call(&first).await;
+    let forked = call(&second).await;
+
+    assert_eq!(accepted["result"], again["result"]);
+    let data = &forked["error"]["data"];
+    assert_eq!(data["code"], "log_forked");
+    let hashes = [
+        first.entry().hash().to_string(),
+        second.entry().hash().to_string(),
+    ];
+    assert_eq!(data["entries"], json!(hashes));
+}
+
+#[tokio::test]
+async fn envelopes_follow_the_specification() {
+    let node = TestNode::start().await;
+    let post = async |body: &str| {
+        let body = node.post("/", body).await.into_body();
+        serde_json::from_str::<Value>(&body).unwrap_or(Value::Null)
+    };
+    let call = |id: Value| json!({ "jsonrpc": "2.0", "id": id, "method": "panda_getEntryArguments", "params": [KEY] });
+
+    assert_eq!(post("{").await["error"]["code"], -32700);
+    assert_eq!(post("").await["error"]["code"], -32700);
+    assert_eq!(post("{}").await["error"]["code"], -32600);
+    assert_eq!(post("[]").await["error"]["code"], -32600);
+    assert_eq!(post(&call(json!("a")).to_string()).await["id"], "a");
+    assert_eq!(
+        post(&call(Value::Null).to_string()).await["id"],
+        Value::Null
+    );
+    let wrong = call(json!(1)).to_string().replace("2.0", "1.0");
+    assert_eq!(post(&wrong).await["error"]["code"], -32600);
+    let batch = post(&json!([call(json!(1)), 7, call(json!(2))]).to_string()).await;
+    let ids: Vec<_> = batch
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|answer| &answer["id"])
+        .collect();
+    assert_eq!(ids, [&json!(1), &Value::Null, &json!(2)]);
+    assert_eq!(batch[1]["error"]["code"], -32600);
+}
+
+#[tokio::test]
+async fn content_type_does_not_matter() {
+    let node = TestNode::start().await;
+    let call =
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "panda_getEntryArguments", "params": [KEY] });
+
+    for content_type in [
+        "text/plain",
+        "application/json; charset=utf-8",
+        "application/cbor",
+    ] {
+        let mut request = build(Method::POST, "/", call.to_string());
+        request
+            .headers_mut()
+            .insert("content-type", content_type.parse().unwrap());
+        let response = node.request(request).await;
+        assert!(
+            response.body().contains("seqNum"),
+            "{content_type}: {}",
+            response.body()
+        );
+    }
+}
+
+#[tokio::test]
+async fn web_sockets_answer_calls_and_pings() {
+    let node = TestNode::start().await;
+    let mut socket = Socket::open(node.address).await;
+    let call =
+        json!({ "jsonrpc": "2.0", "id": 5, "method": "panda_getEntryArguments", "params": [KEY] });
+
+    socket.send(TEXT, call.to_string().as_bytes()).await;
+    assert_eq!(socket.json().await["result"]["logId"], "0");
+    socket.send(TEXT, b"{").await;
+    assert_eq!(socket.json().await["error"]["code"], -32700);
+    socket.send(PING, b"still there?").await;
+    assert_eq!(
+        socket.receive().await,
+        Some((PONG, b"still there?".to_vec()))
+    );
+    socket
+        .send(TEXT, json!([call]).to_string().as_bytes())
+        .await;
+    assert_eq!(socket.json().await[0]["id"], 5);
+}
+
+#[tokio::test]
+async fn stopping_closes_web_sockets() {
+    let node = TestNode::start().await;
+    let mut socket = Socket::open(node.address).await;
+
+    node.stop().await;
+
+    while let Some((kind, _)) = socket.receive().await {
+        assert_eq!(kind, http_support::socket::CLOSE);
+    }
+}
+
+#[tokio::test]
+async fn another_author_writes_the_document_in_a_log_of_its_own() {
+    let node = TestNode::start().await;
+    let (owner, guest) = (Author::new(1), Author::new(2));
+    let created = owner.publish(&node, &piece(b"one")).await;
+
+    let previous = DocumentViewId::from(created);
+    let args = guest.next_args(&node, Some(&previous)).await;
+    let deletion = Operation::Delete {
+        schema_id: SchemaId::BLOB_PIECE,
+        previous,
+    };
+    let (_, answer) = publish(&node, &guest, &deletion).await;
+
+    assert_eq!((args.log_id.as_u64(), args.seq_num.as_u64()), (0, 1));
+    assert_eq!(answer["result"]["seqNum"], "2");
+}

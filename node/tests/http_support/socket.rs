@@ -1,0 +1,70 @@
+//! The client's end of a WebSocket, as little of it as tests need.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+pub const TEXT: u8 = 1;
+pub const CLOSE: u8 = 8;
+pub const PING: u8 = 9;
+pub const PONG: u8 = 10;
+
+pub struct Socket(TcpStream);
+
+impl Socket {
+    /// Opens a WebSocket on `/`.
+    pub async fn open(address: SocketAddr) -> Self {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        assert!(
+            head.starts_with(b"HTTP/1.1 101 "),
+            "{}",
+            String::from_utf8_lossy(&head)
+        );
+        Self(stream)
+    }
+
+    /// Sends one frame. The mask that clients must apply is all zeros, which changes nothing.
+    pub async fn send(&mut self, kind: u8, payload: &[u8]) {
+        let length = u16::try_from(payload.len()).unwrap();
+        let mut frame = vec![0x80 | kind];
+        if length < 126 {
+            frame.push(0x80 | length as u8);
+        } else {
+            frame.push(0x80 | 126);
+            frame.extend(length.to_be_bytes());
+        }
+        frame.extend([0; 4]);
+        frame.extend(payload);
+        self.0.write_all(&frame).await.unwrap();
+    }
+
+    /// The next frame's kind and payload; `None` when the connection ended.
+    pub async fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
+        let first = self.0.read_u8().await.ok()?;
+        let length = match self.0.read_u8().await.ok()? {
+            126 => usize::from(self.0.read_u16().await.ok()?),
+            127 => usize::try_from(self.0.read_u64().await.ok()?).ok()?,
+            short => usize::from(short),
+        };
+        let mut payload = vec![0; length];
+        self.0.read_exact(&mut payload).await.ok()?;
+        Some((first & 0x0f, payload))
+    }
+
+    /// The next frame, which is a text of JSON.
+    pub async fn json(&mut self) -> serde_json::Value {
+        let (kind, payload) = self.receive().await.unwrap();
+        assert_eq!(kind, TEXT);
+        serde_json::from_slice(&payload).unwrap()
+    }
+}
