@@ -32,6 +32,14 @@ const APPLICATION_ID: i64 = 0x6772_6f76;
 /// How long a connection waits for another one's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Memory for pages of the writer. Hashes spread over all of an index, so that a small cache would
+/// read most pages again.
+const CACHE_SIZE_KIB: i64 = 32 * 1024;
+
+/// At how many pages the write-ahead log is moved into the database: 32 MiB of them. Each move costs
+/// two syncs and a write per page changed, however often it was changed.
+const LOG_PAGES_MAX: i64 = 8 * 1024;
+
 /// Every statement with fixed text, and those of the views in use.
 const STATEMENTS_MAX: usize = 256;
 
@@ -88,6 +96,8 @@ impl SqliteStore {
         let version = check_version(&connection)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "cache_size", -CACHE_SIZE_KIB)?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
         //= OP9: what is deleted is gone, not just out of sight
         connection.pragma_update(None, "secure_delete", "ON")?;
         let database = Database::new(connection);
