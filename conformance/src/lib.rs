@@ -4,5 +4,6 @@ pub mod adapter;
 pub mod cli;
 pub mod forge;
 pub mod generate;
+pub mod live;
 pub mod runner;
 pub mod suite;

@@ -29,6 +29,9 @@ enum Act {
 /// An operation: its number, whose id is that byte 32 times, what it does, and its previous.
 type Node = (u8, Act, &'static [u8]);
 
+/// A whole document.
+type Nodes = &'static [Node];
+
 pub fn sets() -> Vec<Set> {
     let mut set = Set::new("document.reduce", "graphs", ORDER);
     set.schema("cafe", cafe_schema());
@@ -374,7 +377,7 @@ fn deletions(set: &mut Set) {
 
 fn broken(set: &mut Set) {
     use Act::{Create, Delete, Hour, Title};
-    let cases: [(&str, &str, &str, &[Node], &str, &str); 11] = [
+    let cases: [(&str, &str, &str, Nodes, &str, &str); 11] = [
         (
             "empty",
             "create",

@@ -319,7 +319,8 @@ fn links(set: &mut Set) {
 
 fn hashes(set: &mut Set) {
     let fourth = at(4);
-    let places: [(&str, fn(&mut Draft) -> &mut Hash); 3] = [
+    type Place = fn(&mut Draft) -> &mut Hash;
+    let places: [(&str, Place); 3] = [
         ("payload-hash", |draft| &mut draft.payload_hash),
         ("backlink", |draft| {
             draft.backlink.as_mut().expect("the fourth entry has one")

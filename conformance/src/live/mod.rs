@@ -1,0 +1,139 @@
+//! Judges a running node by its address alone, over JSON-RPC and GraphQL.
+//!
+//! Every run has keys and schema names of its own, so a shared, dirty node will do. Around each hostile
+//! request stand two honest ones: silence is some nodes' only error, and a dead node is silent too.
+//! Times are budgets, never expectations; where several answers are legal, all of them pass.
+
+mod api;
+mod author;
+mod checks;
+mod http;
+mod refusals;
+mod world;
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+pub use http::Exchange;
+use world::World;
+
+/// How long a document may take to show.
+const SHOW_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// What is wrong with a node's answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Wrong {
+    /// The node did what the rules forbid, or not what they ask.
+    #[error("{0}")]
+    Behaviour(String),
+    /// An honest request around the hostile one failed.
+    #[error("control {when} failed: {what}")]
+    Control {
+        /// `before` or `after`.
+        when: &'static str,
+        /// What came instead of an answer.
+        what: String,
+    },
+}
+
+/// How one check ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "is", content = "detail", rename_all = "snake_case")]
+pub enum LiveOutcome {
+    /// The node did right.
+    Passed,
+    /// It refused, as it should, but for another reason or without telling one.
+    Weak(String),
+    /// It did wrong.
+    Failed(String),
+}
+
+/// One check with its evidence.
+#[derive(Clone, Debug, Serialize)]
+pub struct LiveRecord {
+    /// Slug.
+    pub id: String,
+    /// What was checked, in one line.
+    pub title: String,
+    /// How it ended.
+    pub outcome: LiveOutcome,
+    /// What went over the wire, when it did not end well.
+    pub transcript: Vec<Exchange>,
+    /// Duration.
+    pub millis: u64,
+}
+
+/// All checks against one node.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct LiveRun {
+    pub url: String,
+    pub seed: u64,
+    pub records: Vec<LiveRecord>,
+}
+
+/// Why nothing could be checked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetUpError {
+    /// The address is none.
+    #[error("{0:?} is no http address")]
+    Address(String),
+    /// The client cannot run.
+    #[error("the HTTP client does not start: {0}")]
+    Client(#[from] std::io::Error),
+    /// The schema the checks work with cannot be published.
+    #[error("publishing the test schema failed: {0}")]
+    Schema(Wrong),
+}
+
+/// Runs every check against the node at `url`.
+pub fn run(url: &str, seed: u64, progress: &dyn Fn(usize, usize)) -> Result<LiveRun, SetUpError> {
+    let mut world = World::set_up(url, seed)?;
+    let total = checks::ALL.len() + refusals::ALL.len();
+    let mut records = Vec::with_capacity(total);
+    for index in 0..total {
+        let started = Instant::now();
+        world.begin(index);
+        let (id, title, result) = match checks::ALL.get(index) {
+            Some(check) => (
+                check.id,
+                check.title,
+                (check.run)(&mut world).map(|()| None),
+            ),
+            None => {
+                let refusal = &refusals::ALL[index - checks::ALL.len()];
+                (
+                    refusal.id,
+                    refusal.title,
+                    refusals::run(&mut world, refusal),
+                )
+            }
+        };
+        let outcome = match result {
+            Ok(None) => LiveOutcome::Passed,
+            Ok(Some(weakness)) => LiveOutcome::Weak(weakness),
+            Err(wrong) => LiveOutcome::Failed(wrong.to_string()),
+        };
+        let transcript = world.end();
+        records.push(LiveRecord {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            transcript: if outcome == LiveOutcome::Passed {
+                Vec::new()
+            } else {
+                transcript
+            },
+            outcome,
+            millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        });
+        progress(index + 1, total);
+    }
+    Ok(LiveRun {
+        url: url.to_owned(),
+        seed,
+        records,
+    })
+}

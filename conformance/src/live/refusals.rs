@@ -1,0 +1,581 @@
+//! Entries and operations a node must refuse, each one fault away from an honest one.
+//!
+//! Every refusal goes through both doors. Before and after it a stranger publishes honestly, and the
+//! attacked log must stand where it stood. A refusal without a code, or with another one, is weak.
+
+use super::Wrong;
+use super::api::{self, Answer, Door};
+use super::author::Author;
+use super::checks::create_with;
+use super::world::{Document, World};
+use crate::forge::entry::seal;
+use crate::forge::{Draft, Hash, Item, hex, operation, varu64};
+
+/// One fault.
+pub struct Refusal {
+    pub id: &'static str,
+    pub title: &'static str,
+    /// Codes that name the cause.
+    reasons: &'static [&'static str],
+    forge: fn(&World, &mut Scene) -> Result<Forged, Wrong>,
+    /// Whether the attacked log is the same afterwards; a fork shuts it.
+    leaves_log: bool,
+}
+
+/// An author with a document of three operations, whose next entry has both links.
+struct Scene {
+    author: Author,
+    document: Document,
+    tip: Hash,
+}
+
+/// What is sent.
+struct Forged {
+    entry: String,
+    operation: String,
+}
+
+impl Forged {
+    fn new(entry: &[u8], operation: &[u8]) -> Self {
+        Self {
+            entry: hex(entry),
+            operation: hex(operation),
+        }
+    }
+}
+
+impl Scene {
+    fn set_up(world: &World, door: Door) -> Result<Self, Wrong> {
+        let mut author = world.author(&format!("{door:?}"));
+        let document = world.create(&mut author, 1, "attacked", door)?;
+        let mut tip = document.id;
+        for hour in 2..4 {
+            let operation = world.update_operation(&[tip], hour);
+            tip = world.publish(&mut author, document.log, operation, door)?;
+        }
+        Ok(Self {
+            author,
+            document,
+            tip,
+        })
+    }
+
+    /// The honest next operation.
+    fn operation(&self, world: &World) -> Vec<u8> {
+        world.update_operation(&[self.tip], 4)
+    }
+
+    /// The next entry with one field changed, signed by its author.
+    fn altered(&self, world: &World, alter: impl Fn(&mut Draft)) -> Forged {
+        let operation = self.operation(world);
+        let mut draft = self.author.draft(self.document.log, &operation);
+        alter(&mut draft);
+        Forged::new(&draft.sign(self.author.key()), &operation)
+    }
+
+    /// The next entry with another operation.
+    fn carrying(&self, operation: &[u8]) -> Forged {
+        let draft = self.author.draft(self.document.log, operation);
+        Forged::new(&draft.sign(self.author.key()), operation)
+    }
+
+    /// The first entry of a new log with an operation.
+    fn opening(&mut self, operation: &[u8]) -> Forged {
+        let log = self.author.open_log();
+        Forged::new(
+            &self.author.draft(log, operation).sign(self.author.key()),
+            operation,
+        )
+    }
+
+    /// The honest next entry, to be damaged as bytes.
+    fn honest(&self, world: &World) -> (Vec<u8>, Vec<u8>) {
+        let operation = self.operation(world);
+        let draft = self.author.draft(self.document.log, &operation);
+        (draft.sign(self.author.key()), operation)
+    }
+}
+
+/// Tries one refusal through both doors; `Some` tells in what way it was weak.
+pub fn run(world: &mut World, refusal: &Refusal) -> Result<Option<String>, Wrong> {
+    let mut weakness = None;
+    for door in [Door::GraphQl, Door::JsonRpc] {
+        let mut scene = Scene::set_up(world, door)?;
+        let forged = (refusal.forge)(world, &mut scene)?;
+        world.control(if door == Door::GraphQl {
+            "before"
+        } else {
+            "between"
+        })?;
+        let answer = api::publish_text(&world.client, door, &forged.entry, &forged.operation)?;
+        match answer {
+            Answer::Result(_) => {
+                return Err(Wrong::Behaviour(format!("{door:?} took it")));
+            }
+            Answer::Refused {
+                code: Some(code), ..
+            } if refusal.reasons.contains(&&*code) => {}
+            Answer::Refused { code, message } => {
+                let code = code.unwrap_or_else(|| "no code".to_owned());
+                let expected = refusal.reasons.join(" or ");
+                weakness = Some(format!(
+                    "{door:?} refused with {code}, expected {expected}: {message}"
+                ));
+            }
+        }
+        if refusal.leaves_log {
+            unchanged(world, &scene, door)?;
+        }
+    }
+    world.control("after")?;
+    Ok(weakness)
+}
+
+fn unchanged(world: &World, scene: &Scene, door: Door) -> Result<(), Wrong> {
+    let (key, view) = (scene.author.public_key(), scene.document.id.hex());
+    let answer = api::next_args(&world.client, door, &key, Some(&view))?;
+    let args = api::read_args(door, &answer.expect("nextArgs after the refusal")?)?;
+    let expected = scene.author.next_args(scene.document.log);
+    if args == expected {
+        Ok(())
+    } else {
+        Err(Wrong::Behaviour(format!(
+            "the refused entry moved the log: {args:?}, was {expected:?}"
+        )))
+    }
+}
+
+const fn entry(
+    id: &'static str,
+    title: &'static str,
+    reasons: &'static [&'static str],
+    forge: fn(&World, &mut Scene) -> Result<Forged, Wrong>,
+) -> Refusal {
+    Refusal {
+        id,
+        title,
+        reasons,
+        forge,
+        leaves_log: true,
+    }
+}
+
+/// As [`entry`], for attacks after which the log cannot be asked for as before.
+const fn shutting(
+    id: &'static str,
+    title: &'static str,
+    reasons: &'static [&'static str],
+    forge: fn(&World, &mut Scene) -> Result<Forged, Wrong>,
+) -> Refusal {
+    Refusal {
+        id,
+        title,
+        reasons,
+        forge,
+        leaves_log: false,
+    }
+}
+
+/// All of them.
+pub const ALL: &[Refusal] = &[
+    entry(
+        "refuse-entry-not-hex",
+        "an entry that is not hex",
+        &["invalid_hex"],
+        |world, scene| {
+            let (_, operation) = scene.honest(world);
+            Ok(Forged {
+                entry: "zz".to_owned(),
+                operation: hex(operation),
+            })
+        },
+    ),
+    entry(
+        "refuse-operation-not-hex",
+        "an operation that is not hex",
+        &["invalid_hex"],
+        |world, scene| {
+            let (entry, _) = scene.honest(world);
+            Ok(Forged {
+                entry: hex(entry),
+                operation: "0".to_owned(),
+            })
+        },
+    ),
+    entry(
+        "refuse-entry-empty",
+        "an empty entry",
+        &["entry_truncated"],
+        |world, scene| {
+            let (_, operation) = scene.honest(world);
+            Ok(Forged::new(&[], &operation))
+        },
+    ),
+    entry(
+        "refuse-entry-cut",
+        "an entry without its last byte",
+        &["entry_truncated"],
+        |world, scene| {
+            let (entry, operation) = scene.honest(world);
+            Ok(Forged::new(&entry[..entry.len() - 1], &operation))
+        },
+    ),
+    entry(
+        "refuse-entry-trailing",
+        "a byte after the signature",
+        &["entry_trailing_bytes"],
+        |world, scene| {
+            let (mut entry, operation) = scene.honest(world);
+            entry.push(0);
+            Ok(Forged::new(&entry, &operation))
+        },
+    ),
+    entry(
+        "refuse-trailing-crafted",
+        "a byte after the signature that passes for signed",
+        &["entry_trailing_bytes"],
+        |world, scene| {
+            let operation = scene.operation(world);
+            let unsigned = scene
+                .author
+                .draft(scene.document.log, &operation)
+                .unsigned();
+            let (signature, tail) = scene.author.key().sign_with_tail(&unsigned, 1);
+            Ok(Forged::new(
+                &[&unsigned[..], &signature, &tail].concat(),
+                &operation,
+            ))
+        },
+    ),
+    entry(
+        "refuse-tag",
+        "a tag byte that means nothing",
+        &["entry_tag"],
+        |world, scene| Ok(scene.altered(world, |draft| draft.tag = 2)),
+    ),
+    entry(
+        "refuse-varint",
+        "a payload size in a longer form than needed",
+        &["varint_not_minimal"],
+        |world, scene| {
+            let operation = scene.operation(world);
+            let draft = scene.author.draft(scene.document.log, &operation);
+            let mut unsigned = draft.unsigned();
+            let size = varu64::encode(draft.payload_size).len();
+            let at = unsigned.len() - 34 - size;
+            unsigned.splice(at..at + size, varu64::encode_wide(draft.payload_size, 8));
+            Ok(Forged::new(&seal(unsigned, scene.author.key()), &operation))
+        },
+    ),
+    entry(
+        "refuse-signature",
+        "a flipped bit in the signature",
+        &["signature_invalid", "signature_malformed"],
+        |world, scene| {
+            let (mut entry, operation) = scene.honest(world);
+            let at = entry.len() - 40;
+            entry[at] ^= 1;
+            Ok(Forged::new(&entry, &operation))
+        },
+    ),
+    entry(
+        "refuse-signature-high-bit",
+        "S with its highest bit set",
+        &["signature_malformed", "signature_invalid"],
+        |world, scene| {
+            let (mut entry, operation) = scene.honest(world);
+            let at = entry.len() - 1;
+            entry[at] |= 0x80;
+            Ok(Forged::new(&entry, &operation))
+        },
+    ),
+    entry(
+        "refuse-signed-by-other",
+        "an entry signed with another key",
+        &["signature_invalid"],
+        |world, scene| {
+            let operation = scene.operation(world);
+            let draft = scene.author.draft(scene.document.log, &operation);
+            Ok(Forged::new(
+                &draft.sign(world.author("forger").key()),
+                &operation,
+            ))
+        },
+    ),
+    entry(
+        "refuse-seq-gap",
+        "a sequence number is left out",
+        &["seq_num_mismatch"],
+        |world, scene| {
+            Ok(scene.altered(world, |draft| {
+                draft.seq_num = 6;
+                draft.skiplink = None;
+            }))
+        },
+    ),
+    entry(
+        "refuse-backlink",
+        "a backlink that names no entry",
+        &["backlink_mismatch"],
+        |world, scene| Ok(scene.altered(world, |draft| draft.backlink = Some(Hash::repeating(7)))),
+    ),
+    entry(
+        "refuse-skiplink",
+        "a skiplink that names no entry",
+        &["skiplink_mismatch", "skiplink_not_found"],
+        |world, scene| Ok(scene.altered(world, |draft| draft.skiplink = Some(Hash::repeating(7)))),
+    ),
+    entry(
+        "refuse-payload-hash",
+        "another operation than the entry was signed for",
+        &["payload_hash_mismatch"],
+        |world, scene| {
+            let (entry, _) = scene.honest(world);
+            Ok(Forged::new(
+                &entry,
+                &world.update_operation(&[scene.tip], 5),
+            ))
+        },
+    ),
+    entry(
+        "refuse-payload-size",
+        "another size than the operation has",
+        &["payload_size_mismatch"],
+        |world, scene| Ok(scene.altered(world, |draft| draft.payload_size += 1)),
+    ),
+    entry(
+        "refuse-cbor-trailing",
+        "a byte after the operation",
+        &["cbor_trailing_bytes"],
+        |world, scene| {
+            let operation = [scene.operation(world), vec![0]].concat();
+            Ok(scene.carrying(&operation))
+        },
+    ),
+    entry(
+        "refuse-cbor-indefinite",
+        "an operation of indefinite length",
+        &["cbor_indefinite", "operation_shape"],
+        |world, scene| {
+            let fields = [("hour", Item::Int(4))];
+            Ok(scene.carrying(
+                &operation::update(&world.schema_id, &[scene.tip], fields)
+                    .indefinite()
+                    .encode(),
+            ))
+        },
+    ),
+    entry(
+        "refuse-cbor-not-minimal",
+        "a number in a longer form than needed",
+        &["cbor_not_minimal"],
+        |world, scene| {
+            let fields = [("hour", Item::Int(4).wide(8))];
+            Ok(scene.carrying(&operation::update(&world.schema_id, &[scene.tip], fields).encode()))
+        },
+    ),
+    entry(
+        "refuse-field-twice",
+        "a field given twice",
+        &["fields_duplicate"],
+        |world, scene| {
+            let fields = [("hour", Item::Int(4)), ("hour", Item::Int(5))];
+            Ok(scene.carrying(&operation::update(&world.schema_id, &[scene.tip], fields).encode()))
+        },
+    ),
+    entry(
+        "refuse-fields-unsorted",
+        "fields out of order",
+        &["fields_unsorted"],
+        |world, scene| {
+            let fields = [("title", Item::text("x")), ("hour", Item::Int(5))];
+            Ok(scene.carrying(&operation::update(&world.schema_id, &[scene.tip], fields).encode()))
+        },
+    ),
+    entry(
+        "refuse-previous-unsorted",
+        "previous operations out of order",
+        &["view_id_unsorted"],
+        |world, scene| {
+            let mut previous = [scene.document.id, scene.tip];
+            previous.sort_unstable_by(|a, b| b.cmp(a));
+            Ok(scene.carrying(&world.update_operation(&previous, 4)))
+        },
+    ),
+    entry(
+        "refuse-empty-operation",
+        "an operation of no bytes",
+        &["cbor_truncated", "payload_missing"],
+        |_, scene| Ok(scene.carrying(&[])),
+    ),
+    entry(
+        "refuse-unknown-schema",
+        "a schema nobody has published",
+        &["schema_not_found"],
+        |_, scene| {
+            let schema_id = format!("nowhere_{}", Hash::repeating(9).hex());
+            Ok(scene.opening(&operation::create(&schema_id, [("hour", Item::Int(1))]).encode()))
+        },
+    ),
+    entry(
+        "refuse-field-missing",
+        "a CREATE that leaves a field out",
+        &["field_missing"],
+        |world, scene| {
+            let mut fields = world.fields(1, "refused");
+            fields.pop();
+            Ok(scene.opening(&operation::create(&world.schema_id, fields).encode()))
+        },
+    ),
+    entry(
+        "refuse-field-unexpected",
+        "a field the schema does not have",
+        &["field_unexpected"],
+        |world, scene| {
+            let fields = [("zoo", Item::Int(1))];
+            Ok(scene.carrying(&operation::update(&world.schema_id, &[scene.tip], fields).encode()))
+        },
+    ),
+    entry(
+        "refuse-field-type",
+        "a text where a number is wanted",
+        &["field_type_mismatch"],
+        |world, scene| Ok(scene.opening(&create_with(world, "hour", Item::text("eight")))),
+    ),
+    entry(
+        "refuse-whole-number-for-float",
+        "a whole number where a float is wanted",
+        &["field_type_mismatch"],
+        |world, scene| Ok(scene.opening(&create_with(world, "rating", Item::Int(4)))),
+    ),
+    entry(
+        "refuse-schema-name",
+        "a schema definition with a bad name",
+        &["schema_name"],
+        |_, scene| {
+            let fields = [
+                ("description", Item::text("")),
+                ("fields", Item::Array(vec![])),
+                ("name", Item::text("1_")),
+            ];
+            Ok(scene.opening(&operation::create("schema_definition_v1", fields).encode()))
+        },
+    ),
+    entry(
+        "refuse-field-definition",
+        "a field definition with junk around its type",
+        &["field_type"],
+        |_, scene| {
+            let fields = [
+                ("name", Item::text("about")),
+                ("type", Item::text("xx relation(blob_v1)")),
+            ];
+            Ok(scene.opening(&operation::create("schema_field_definition_v1", fields).encode()))
+        },
+    ),
+    entry(
+        "refuse-piece-too-large",
+        "a blob piece of 256001 bytes",
+        &["blob_piece_size", "payload_too_large", "request_too_large"],
+        |_, scene| {
+            let fields = [("data", Item::bytes(vec![7; 256_001]))];
+            Ok(scene.opening(&operation::create("blob_piece_v1", fields).encode()))
+        },
+    ),
+    entry(
+        "refuse-unknown-previous",
+        "an UPDATE on an operation nobody has",
+        &["previous_not_found"],
+        |world, scene| Ok(scene.carrying(&world.update_operation(&[Hash::repeating(9)], 4))),
+    ),
+    entry(
+        "refuse-mixed-previous",
+        "an UPDATE on operations of two documents",
+        &["previous_mixed"],
+        |world, scene| {
+            let mut other = world.author("other document");
+            let second = world.create(&mut other, 1, "second", Door::GraphQl)?;
+            let mut previous = [scene.tip, second.id];
+            previous.sort_unstable();
+            Ok(scene.carrying(&world.update_operation(&previous, 4)))
+        },
+    ),
+    entry(
+        "refuse-second-create-in-log",
+        "a second CREATE in the log of a document",
+        &["log_id_in_use", "log_id_mismatch"],
+        |world, scene| Ok(scene.carrying(&world.create_operation(1, "second"))),
+    ),
+    entry(
+        "refuse-other-log-for-document",
+        "an UPDATE in another log than the document's",
+        &["log_id_mismatch"],
+        |world, scene| Ok(scene.opening(&world.update_operation(&[scene.tip], 4))),
+    ),
+    shutting(
+        "refuse-update-after-delete",
+        "an UPDATE of a deleted document",
+        &["document_deleted"],
+        |world, scene| {
+            let operation = world.delete_operation(&[scene.tip]);
+            let deleted = world.publish(
+                &mut scene.author,
+                scene.document.log,
+                operation,
+                Door::GraphQl,
+            )?;
+            Ok(scene.carrying(&world.update_operation(&[deleted], 4)))
+        },
+    ),
+    shutting(
+        "refuse-delete-twice",
+        "a second DELETE of a document",
+        &["document_deleted"],
+        |world, scene| {
+            let operation = world.delete_operation(&[scene.tip]);
+            let deleted = world.publish(
+                &mut scene.author,
+                scene.document.log,
+                operation,
+                Door::GraphQl,
+            )?;
+            Ok(scene.carrying(&world.delete_operation(&[deleted])))
+        },
+    ),
+    shutting(
+        "refuse-after-end-of-log",
+        "an entry after the one that ended its log",
+        &["log_ended"],
+        |world, scene| {
+            let operation = scene.operation(world);
+            let draft = Draft {
+                tag: 1,
+                ..scene.author.draft(scene.document.log, &operation)
+            };
+            let last = draft.sign(scene.author.key());
+            let answer = api::publish(&world.client, Door::GraphQl, &last, &operation)?;
+            // Some nodes have nothing to tell about what follows, and say so.
+            if let Answer::Refused { code, .. } = &answer
+                && code.as_deref() != Some("log_ended")
+            {
+                answer.expect("an end-of-log entry")?;
+            }
+            let tip = scene.author.keep(scene.document.log, last, operation);
+            Ok(scene.carrying(&world.update_operation(&[tip], 5)))
+        },
+    ),
+    shutting(
+        "refuse-fork",
+        "a different entry for a taken position",
+        &["log_forked", "seq_num_mismatch"],
+        |world, scene| {
+            let log = scene.author.log(scene.document.log);
+            let mut shorter = log.clone();
+            shorter.entries.truncate(2);
+            shorter.payloads.truncate(2);
+            let operation = world.update_operation(&[Hash::of(&log.entries[1])], 77);
+            let draft = shorter.draft(&operation);
+            Ok(Forged::new(&draft.sign(scene.author.key()), &operation))
+        },
+    ),
+];
