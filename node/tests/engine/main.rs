@@ -1,5 +1,7 @@
 //! The engine through its own door: publishing, peers, forks, deletion, any order of arrival.
 
+#![allow(clippy::unwrap_used)]
+
 mod network;
 mod ordering;
 mod publishing;

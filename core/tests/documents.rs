@@ -1,0 +1,207 @@
+//! Documents as functions of sets: random graphs, an independent naive reference, and the laws that
+//! hold for all of them.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use grove_core::document::{Document, Graph};
+use grove_core::types::{DocumentViewId, Hash, OperationId, PlainValue, SchemaId};
+use grove_core::wire::{Fields, Operation};
+use proptest::prelude::*;
+
+type Node = (OperationId, Operation);
+
+/// A random document: each operation refers to some of those before it.
+fn any_document(deletes: bool) -> impl Strategy<Value = Vec<Node>> {
+    let node = (
+        any::<[u8; 32]>(),
+        prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        0..4u8,
+    );
+    prop::collection::vec(node, 1..14).prop_map(move |nodes| {
+        let mut document: Vec<Node> = Vec::new();
+        for (digest, parents, field) in nodes {
+            let id: OperationId = Hash::from_digest(digest).into();
+            let fields = Fields::from([(
+                format!("f{}", field % 3),
+                PlainValue::Int(document.len() as i64),
+            )]);
+            let schema_id = SchemaId::BLOB;
+            let parents = parents.iter().filter(|_| !document.is_empty());
+            let parents = parents.map(|index| document[index.index(document.len())].0);
+            let operation = match DocumentViewId::from_tips(parents) {
+                None => Operation::Create { schema_id, fields },
+                Some(previous) if deletes && field == 3 => Operation::Delete {
+                    schema_id,
+                    previous,
+                },
+                Some(previous) => Operation::Update {
+                    schema_id,
+                    previous,
+                    fields,
+                },
+            };
+            if document.iter().all(|(other, _)| *other != id) {
+                document.push((id, operation));
+            }
+        }
+        document
+    })
+}
+
+fn refs(nodes: &[Node]) -> impl Iterator<Item = (OperationId, &Operation)> {
+    nodes.iter().map(|(id, operation)| (*id, operation))
+}
+
+/// The handbook's words, recursively: emit; then each child, lowest id first, if it is not emitted
+/// and all its previous are, is visited.
+fn visit(
+    id: OperationId,
+    nodes: &BTreeMap<OperationId, Vec<OperationId>>,
+    out: &mut Vec<OperationId>,
+) {
+    out.push(id);
+    for (child, previous) in nodes {
+        let ready = previous.iter().all(|id| out.contains(id));
+        if previous.contains(&id) && !out.contains(child) && ready {
+            visit(*child, nodes, out);
+        }
+    }
+}
+
+fn reference_walk(nodes: &[Node]) -> Vec<OperationId> {
+    let previous = nodes
+        .iter()
+        .map(|(id, op)| {
+            (
+                *id,
+                op.previous().map_or(Vec::new(), |view| view.ids().to_vec()),
+            )
+        })
+        .collect();
+    let mut out = Vec::new();
+    visit(nodes[0].0, &previous, &mut out);
+    out
+}
+
+fn ancestors(nodes: &[Node], of: OperationId) -> BTreeSet<OperationId> {
+    let mut seen = BTreeSet::from([of]);
+    for (id, operation) in nodes.iter().rev() {
+        if seen.contains(id) {
+            seen.extend(operation.previous().into_iter().flat_map(|view| view.ids()));
+        }
+    }
+    seen
+}
+
+proptest! {
+    #[test]
+    fn the_walk_is_the_handbooks_in_any_order_of_arrival(
+        nodes in any_document(true),
+        seed in any::<prop::sample::Selector>(),
+    ) {
+        let mut shuffled: Vec<Node> = Vec::new();
+        let mut rest = nodes.clone();
+        while !rest.is_empty() {
+            let at = seed.select(0..rest.len());
+            shuffled.push(rest.swap_remove(at));
+        }
+
+        let walk = |nodes: &[Node]| -> Vec<OperationId> {
+            Graph::build(refs(nodes)).unwrap().walk().unwrap().into_iter().map(|(id, _)| id).collect()
+        };
+        prop_assert_eq!(walk(&nodes), reference_walk(&nodes));
+        prop_assert_eq!(walk(&shuffled), walk(&nodes));
+    }
+
+    #[test]
+    fn reduction_keeps_the_last_value_of_the_walk_and_ends_at_a_delete(nodes in any_document(true)) {
+        let document = Document::reduce(refs(&nodes)).unwrap();
+        let operations: BTreeMap<_, _> = refs(&nodes).collect();
+        let walk = reference_walk(&nodes);
+
+        match walk.iter().find(|id| operations[id].fields().is_none()) {
+            Some(delete) => {
+                prop_assert!(document.is_deleted());
+                prop_assert_eq!(document.view_id, DocumentViewId::from(*delete));
+            }
+            None => {
+                let mut fields = BTreeMap::new();
+                for id in walk {
+                    for (name, value) in operations[&id].fields().unwrap() {
+                        fields.insert(name.clone(), (value.clone(), id));
+                    }
+                }
+                let reduced: BTreeMap<_, _> = document
+                    .fields
+                    .unwrap()
+                    .into_iter()
+                    .map(|(name, field)| (name, (field.value, field.operation_id)))
+                    .collect();
+                prop_assert_eq!(reduced, fields);
+            }
+        }
+    }
+
+    #[test]
+    fn applying_on_top_equals_reducing_from_scratch(nodes in any_document(true)) {
+        let mut document = Document::reduce(refs(&nodes)).unwrap();
+        prop_assume!(!document.is_deleted());
+        let id: OperationId = Hash::of(b"on top").into();
+        let operation = Operation::Update {
+            schema_id: SchemaId::BLOB,
+            previous: document.view_id.clone(),
+            fields: Fields::from([("f1".to_owned(), PlainValue::Int(-1))]),
+        };
+        let mut longer = nodes;
+        longer.push((id, operation.clone()));
+
+        prop_assert!(document.apply(id, &operation));
+        prop_assert_eq!(document, Document::reduce(refs(&longer)).unwrap());
+    }
+
+    #[test]
+    fn an_earlier_view_is_the_reduction_of_its_ancestors(
+        nodes in any_document(false),
+        at: prop::sample::Index,
+    ) {
+        let id = nodes[at.index(nodes.len())].0;
+        let kept = ancestors(&nodes, id);
+        let kept: Vec<Node> = nodes.iter().filter(|(id, _)| kept.contains(id)).cloned().collect();
+
+        let graph = Graph::build(refs(&nodes)).unwrap();
+        let view = Document::from_graph(&graph.at_view(&id.into()).unwrap()).unwrap();
+
+        prop_assert_eq!(&view, &Document::reduce(refs(&kept)).unwrap());
+        prop_assert_eq!(view.view_id, DocumentViewId::from(id));
+    }
+}
+
+#[test]
+fn stacked_diamonds_cost_no_more_than_their_operations() {
+    let id = |n: usize| OperationId::from(Hash::of(&n.to_be_bytes()));
+    let update = |previous: &[OperationId]| Operation::Update {
+        schema_id: SchemaId::BLOB,
+        previous: DocumentViewId::from_tips(previous.iter().copied()).unwrap(),
+        fields: Fields::new(),
+    };
+    let mut nodes = vec![(
+        id(0),
+        Operation::Create {
+            schema_id: SchemaId::BLOB,
+            fields: Fields::new(),
+        },
+    )];
+    for n in 0..2_000 {
+        let (base, left, right, join) = (id(3 * n), id(3 * n + 1), id(3 * n + 2), id(3 * n + 3));
+        nodes.push((left, update(&[base])));
+        nodes.push((right, update(&[base])));
+        nodes.push((join, update(&[left, right])));
+    }
+
+    let graph = Graph::build(refs(&nodes)).unwrap();
+    let whole = graph.at_view(&id(6_000).into()).unwrap();
+
+    assert_eq!(whole.walk().unwrap().len(), nodes.len());
+}
