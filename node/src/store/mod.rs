@@ -9,7 +9,8 @@ mod sqlite;
 use std::collections::BTreeMap;
 
 use grove_core::types::{
-    DocumentId, DocumentViewId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum, Value,
+    DocumentId, DocumentViewId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
+    Value,
 };
 use grove_core::validate::LogTip;
 use grove_core::wire::{Action, Fields, Heights, SchemaSet};
@@ -121,7 +122,12 @@ impl DocumentRow {
     /// The values of the fields; `None` when the document is deleted.
     pub fn values(&self) -> Option<Fields<Value>> {
         let fields = self.fields.as_ref()?;
-        Some(fields.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect())
+        Some(
+            fields
+                .iter()
+                .map(|(name, (value, _))| (name.clone(), value.clone()))
+                .collect(),
+        )
     }
 }
 
