@@ -18,8 +18,8 @@ pub const CLIENTS: std::ops::RangeInclusive<usize> = 1..=16;
 const WORKLOAD_MS: u64 = 24_000;
 /// The schema is published at 0; documents follow from here.
 const FIRST_STEP_MS: u64 = 500;
-const DOCUMENTS_PER_CLIENT: usize = 2;
-const STEPS_PER_CLIENT: std::ops::RangeInclusive<u64> = 8..=16;
+const DOCUMENTS_PER_CLIENT: usize = 3;
+const STEPS_PER_CLIENT: std::ops::RangeInclusive<u64> = 10..=18;
 const CUTS_MAX: u64 = 4;
 const CUT_MS: std::ops::RangeInclusive<u64> = 500..=9_000;
 
@@ -170,7 +170,7 @@ fn client_steps(draw: Draw, client: usize, clients: usize, documents: usize) -> 
         let document = draw.below(documents as u64, "document", entity, nth);
         let document = usize::try_from(document).expect("documents are counted in a usize");
         // Deletions are rare, or little would be left to edit.
-        let action = if draw.chance(12, "delete", entity, nth) {
+        let action = if draw.chance(10, "delete", entity, nth) {
             Action::Delete { document }
         } else {
             Action::Update {

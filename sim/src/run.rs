@@ -1,8 +1,8 @@
 //! Carries out one plan: builds the simulated world, steps it, cuts and heals links, and judges the end.
 //!
 //! A run has four phases: *busy* while the clients work and links are cut, *settling* until all nodes hold
-//! the same entries, *quiet* to see that it stays so, *judged* when a client reads everything back from
-//! every node. Leaves out what hosts do (`host`, `workload`) and what is right (`invariants`).
+//! the same entries, *quiet* to see that nobody has more to say, *judged* when a client reads everything
+//! back from every node. Leaves out what hosts do (`host`, `workload`) and what is right (`invariants`).
 //!
 //! Always true: nothing here depends on the wall clock except the reported duration.
 
@@ -37,7 +37,9 @@ const TICK: Duration = Duration::from_millis(5);
 const CLIENTS_LIMIT: Duration = Duration::from_secs(120);
 /// How long the healed nodes may take until they hold the same entries.
 const SETTLE_LIMIT: Duration = Duration::from_secs(120);
-/// How long they must then stay as they are: longer than two replication beats.
+/// How long the last sessions may go on once that is so.
+const EBB: Duration = Duration::from_secs(5);
+/// How long nodes must then have nothing to say: longer than two replication beats.
 const QUIET: Duration = Duration::from_secs(12);
 /// How long reading everything back may take.
 const JUDGE_LIMIT: Duration = Duration::from_secs(60);
@@ -248,22 +250,15 @@ impl World {
     /// Plays all phases and judges.
     fn play(&mut self) -> Result<(), Violation> {
         self.phase("busy");
-        let busy = Duration::from_millis(self.plan.workload_ms);
-        while self.sim.elapsed() < busy {
-            self.step()?;
-        }
+        self.pass(Duration::from_millis(self.plan.workload_ms))?;
         self.wait("clients_finish", CLIENTS_LIMIT, |world| {
             world.board.clients_done()
         })?;
         self.phase("settling");
         // Not settling is no violation of its own: the invariants name what differs.
-        let settled = self.wait("settling", SETTLE_LIMIT, Self::settled);
-        if settled.is_ok() {
-            self.phase("quiet");
-            let until = self.sim.elapsed() + QUIET;
-            while self.sim.elapsed() < until {
-                self.step()?;
-            }
+        if self.wait("settling", SETTLE_LIMIT, Self::settled).is_ok() {
+            self.pass(EBB)?;
+            self.stay_quiet()?;
         }
         self.phase("judged");
         let judge = workload::judge(self.plan.clone(), self.board.clone(), self.trace.clone());
@@ -306,6 +301,32 @@ impl World {
         }
     }
 
+    /// Steps for a while.
+    fn pass(&mut self, span: Duration) -> Result<(), Violation> {
+        let until = self.sim.elapsed() + span;
+        while self.sim.elapsed() < until {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// Nodes that agree and are left alone have nothing to say to each other.
+    fn stay_quiet(&mut self) -> Result<(), Violation> {
+        self.phase("quiet");
+        let before = self.board.counts().messages;
+        self.pass(QUIET)?;
+        let sent = self.board.counts().messages - before;
+        if sent == 0 {
+            return Ok(());
+        }
+        let seconds = QUIET.as_secs();
+        let difference = format!("{sent} replication messages in {seconds} s without any news");
+        Err(Violation {
+            invariant: "quiet_nodes_are_silent",
+            difference,
+        })
+    }
+
     /// Steps until `done`, looking once a simulated second.
     fn wait(
         &mut self,
@@ -322,10 +343,7 @@ impl World {
                     difference,
                 });
             }
-            let look = self.sim.elapsed() + LOOK;
-            while self.sim.elapsed() < look {
-                self.step()?;
-            }
+            self.pass(LOOK)?;
         }
         Ok(())
     }
