@@ -1,17 +1,18 @@
 //! Commands, their arguments, and the exit codes they end with.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::adapter::{self, impostor::Impostor};
-use crate::generate;
+use crate::report::{Report, Section};
 use crate::runner::{self, Command, Options};
 use crate::suite::stats::Stats;
 use crate::suite::{Ruleset, Suite, lint, store};
+use crate::{generate, live, progress};
 
 /// How a command ended, as its exit code tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,9 @@ enum Commands {
     /// Run, make and examine the vectors.
     #[command(subcommand)]
     Vectors(Vectors),
+    /// Judge running nodes.
+    #[command(subcommand)]
+    Node(NodeCommands),
     /// Speak the adapter protocol on stdin and stdout.
     #[command(subcommand)]
     Adapter(Adapters),
@@ -69,6 +73,28 @@ enum Vectors {
         #[command(flatten)]
         dir: Dir,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum NodeCommands {
+    /// Run the live suite against the node at an address.
+    Check {
+        /// Address of its HTTP server.
+        #[arg(long, value_name = "URL")]
+        http: String,
+        /// Seed of keys and names; a new one each time when absent.
+        #[arg(long)]
+        seed: Option<u64>,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Output {
+    /// Also write report.json and report.html into this folder.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -115,12 +141,15 @@ struct RunArgs {
     timeout: u64,
     #[command(flatten)]
     dir: Dir,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Runs the command the arguments name.
 pub fn main() -> ExitCode {
     let exit = match Cli::parse().command {
         Commands::Vectors(command) => vectors(command),
+        Commands::Node(command) => check_node(command),
         Commands::Adapter(command) => answer(&command),
     };
     ExitCode::from(exit.unwrap_or_else(|error| {
@@ -167,8 +196,8 @@ fn problems(found: &[String], otherwise: &str) -> Exit {
 
 fn run(args: RunArgs) -> Ended {
     let suite = Suite::load(&args.dir.path)?;
-    let command = match args.adapter {
-        Some(line) => Command::Shell(line),
+    let command = match &args.adapter {
+        Some(line) => Command::Shell(line.clone()),
         None => own_adapter()?,
     };
     let options = Options {
@@ -179,24 +208,83 @@ fn run(args: RunArgs) -> Ended {
         seed: args.seed,
         timeout: Duration::from_secs(args.timeout),
     };
-    let run = runner::run(&suite, &options, &|_, _| {})?;
-    for record in run
-        .records
-        .iter()
-        .filter(|r| r.outcome != runner::Outcome::Strong)
-    {
-        println!("{}: {}", record.id, record.outcome.headline());
+    let again = again(&args.adapter, args.ruleset);
+    let started = Instant::now();
+    let mut report = Report::new("Vectors", describe(&suite));
+    let bar = progress::bar("vectors");
+    let run = runner::run(&suite, &options, &|done, total| {
+        progress::advance(&bar, done, total)
+    });
+    bar.finish_and_clear();
+    report.sections.push(match run {
+        Ok(run) => {
+            let seconds = started.elapsed().as_secs_f64();
+            Section::of_vectors(&suite, &run, args.strict, seconds, &again)
+        }
+        Err(error) => Section::set_up_failed("Vectors", &error, &again),
+    });
+    finish(report, started, args.output.report.as_deref())
+}
+
+/// The command that runs the vectors in the same way.
+fn again(adapter: &Option<String>, ruleset: Ruleset) -> String {
+    let adapter = adapter
+        .as_ref()
+        .map(|line| format!(" --adapter '{line}'"))
+        .unwrap_or_default();
+    format!("grove-conformance vectors run{adapter} --ruleset {ruleset}")
+}
+
+/// Version and digest of a suite.
+fn describe(suite: &Suite) -> String {
+    format!(
+        "{}, sha256 {}",
+        suite.manifest.version, suite.manifest.digest
+    )
+}
+
+fn check_node(NodeCommands::Check { http, seed, output }: NodeCommands) -> Ended {
+    let started = Instant::now();
+    let suite = format!("live, {}", env!("CARGO_PKG_VERSION"));
+    let mut report = Report::new(format!("Node at {http}"), suite);
+    report
+        .sections
+        .push(live_section(&http, seed.unwrap_or_else(fresh_seed)));
+    finish(report, started, output.report.as_deref())
+}
+
+/// Runs the live suite against the node at `http`.
+pub fn live_section(http: &str, seed: u64) -> Section {
+    let started = Instant::now();
+    let again = format!("grove-conformance node check --http {http}");
+    let bar = progress::bar("live node");
+    let run = live::run(http, seed, &|done, total| {
+        progress::advance(&bar, done, total)
+    });
+    bar.finish_and_clear();
+    match run {
+        Ok(run) => Section::of_live(&run, started.elapsed().as_secs_f64(), &again),
+        Err(error) => Section::set_up_failed("Live node", &error, &again),
     }
-    println!(
-        "{} strong of {}",
-        run.count(|o| *o == runner::Outcome::Strong),
-        run.records.len()
-    );
-    Ok(if run.conforms() {
-        Exit::Conforms
-    } else {
-        Exit::Failures
-    })
+}
+
+/// A seed no other run has had: the node may be a shared one that keeps what it is told.
+fn fresh_seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// Prints the report, writes its files, and tells the exit code.
+fn finish(mut report: Report, started: Instant, dir: Option<&Path>) -> Ended {
+    report.seconds = started.elapsed().as_secs_f64();
+    print!("{}", report.to_text(progress::colour()));
+    if let Some(dir) = dir {
+        store::write(&dir.join("report.json"), report.to_json().as_bytes())?;
+        let page = dir.join("report.html");
+        store::write(&page, report.to_html().as_bytes())?;
+        println!("report in {}", page.display());
+    }
+    Ok(report.exit())
 }
 
 /// The adapter over our own library: this very program.

@@ -5,5 +5,7 @@ pub mod cli;
 pub mod forge;
 pub mod generate;
 pub mod live;
+mod progress;
+pub mod report;
 pub mod runner;
 pub mod suite;
