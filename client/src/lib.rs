@@ -11,6 +11,8 @@
 //! | [`definition`] | schemas written as TOML, and their publication |
 //! | [`keys`] | private keys in files |
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod api;
 pub mod definition;
 pub mod graphql;

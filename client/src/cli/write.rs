@@ -49,7 +49,7 @@ struct FieldArguments {
     pairs: Vec<(String, String)>,
     /// All fields as one JSON object
     #[arg(long = "fields", value_name = "JSON")]
-    json: Option<String>,
+    object: Option<String>,
 }
 
 pub async fn create(common: &Common, arguments: &Create) -> Result<Output, CliError> {
@@ -88,7 +88,7 @@ pub async fn delete(common: &Common, arguments: &Delete) -> Result<Output, CliEr
 
 impl FieldArguments {
     fn read(&self, schema: &Schema) -> Result<Fields<Value>, CliError> {
-        let fields = match &self.json {
+        let fields = match &self.object {
             Some(text) => {
                 let object = serde_json::from_str(text)
                     .map_err(|error| CliError::usage("fields_json", error.to_string()))?;
