@@ -1,5 +1,24 @@
 //! A p2panda client: keys, signing, publishing and queries.
 //!
+//! ```no_run
+//! use grove_client::{Definition, GraphqlClient, HttpTransport, Session, keys, values};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let node = GraphqlClient::new(HttpTransport::connect("http://127.0.0.1:2020")?);
+//! let mut session = Session::new(keys::generate()?, node);
+//!
+//! let definition = Definition::parse("name = 'venue'\n[fields]\nname = 'str'\nseats = 'int'")?;
+//! let schema = definition.publish(&mut session).await?.schema;
+//!
+//! let fields = values::fields_from_text([("name", "Chapel"), ("seats", "120")], &schema)?;
+//! let venue = session.create(&schema, fields).await?;
+//! let fields = values::fields_from_text([("seats", "80")], &schema)?;
+//! let venue = session.update(&schema, &venue, fields).await?;
+//! session.delete(&schema, &venue).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! | module | holds |
 //! | --- | --- |
 //! | [`transport`] | bytes to a node and back, over any stream |

@@ -216,11 +216,12 @@ impl<A: Api> Session<A> {
         let args = loop {
             match self.api.next_args(&author, document).await {
                 Ok(args) => break args,
+                Err(error) if error.is_uncertain() => {
+                    let pause = pauses.next().ok_or(SessionError::Unanswered(error))?;
+                    tokio::time::sleep(pause).await;
+                }
                 Err(ApiError::Refused(refusal)) => return Err(SessionError::Refused(refusal)),
-                Err(error) => match pauses.next() {
-                    Some(pause) if error.is_uncertain() => tokio::time::sleep(pause).await,
-                    _ => return Err(SessionError::Unanswered(error)),
-                },
+                Err(error) => return Err(SessionError::Unanswered(error)),
             }
         };
         match self.filled.get(&args.log_id) {

@@ -69,6 +69,19 @@ async fn lost_messages_lead_to_the_same_bytes_again(
 }
 
 #[tokio::test]
+async fn a_busy_node_is_asked_again_but_not_for_ever() {
+    let (memory, mut session) = start(Protocol::JsonRpc, []).await;
+
+    memory.lock().unwrap().busy = 2;
+    session.create(&schema(), piece(b"0")).await.unwrap();
+    memory.lock().unwrap().busy = 3;
+    let error = session.create(&schema(), piece(b"1")).await.unwrap_err();
+
+    assert!(matches!(error, SessionError::Unanswered(_)), "{error}");
+    assert_eq!(memory.lock().unwrap().stored().len(), 1);
+}
+
+#[tokio::test]
 async fn a_node_that_refuses_known_entries_is_asked_what_it_has() {
     let (memory, mut session) = start(Protocol::GraphQl, [Fault::LoseAnswer]).await;
     memory.lock().unwrap().refuses_known = true;

@@ -28,11 +28,18 @@ use output::Output;
 /// How long the node may take for one answer. Shorter than the library's, because somebody waits.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the node refused, or has no such document
+  2  the request itself is wrong
+  3  the node cannot be reached, or a file cannot be used";
+
 type Client = GraphqlClient<HttpTransport<HttpsConnector<HttpConnector>>>;
 
 /// A p2panda client: publishes and reads documents through a node.
 #[derive(Debug, Parser)]
-#[command(name = "grove", version)]
+#[command(name = "grove", version, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(flatten)]
     common: Common,
@@ -56,10 +63,11 @@ struct Common {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make or show the private key's public half
+    /// Make a private key, or show its public key
     #[command(subcommand)]
     Key(key::Command),
     /// Publish a schema from a TOML file
+    #[command(after_help = schema::FORMAT)]
     Schema(schema::Arguments),
     /// Create a document
     Create(write::Create),

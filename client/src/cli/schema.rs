@@ -21,19 +21,21 @@ const FILE_SIZE_MAX: u64 = 1024 * 1024;
 const WAIT_MAX: Duration = Duration::from_secs(30);
 const WAIT_PAUSE: Duration = Duration::from_millis(250);
 
-/// The file names the schema and the type of each field:
-///
-///     name = "venue"
-///     description = "Places to meet"
-///     [fields]
-///     name = "str"
-///     seats = "int"
-///     owner = "relation(person_0020…)"
-///
-/// Types are bool, int, float, str, bytes, and relation, relation_list, pinned_relation or
-/// pinned_relation_list with the id of another schema.
+/// What the file looks like.
+pub const FORMAT: &str = "\
+The file names the schema, and its fields with their types in the order in which they are published:
+
+  name = \"venue\"
+  description = \"Places to meet\"
+  [fields]
+  name = \"str\"
+  seats = \"int\"
+  owner = \"relation(person_0020…)\"
+
+Types are bool, int, float, str, bytes, and with the id of another schema relation, relation_list,
+pinned_relation, pinned_relation_list.";
+
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
 pub struct Arguments {
     /// The schema as TOML
     #[arg(value_name = "FILE")]

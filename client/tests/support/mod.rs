@@ -89,6 +89,8 @@ pub struct Memory {
     pub faults: VecDeque<Fault>,
     /// Whether publishing an entry again is an error, as with old nodes.
     pub refuses_known: bool,
+    /// How many of the coming questions for next args are turned away.
+    pub busy: usize,
     /// How often next args were asked for.
     pub asked: usize,
     /// Hash of the entry of each publish call.
@@ -123,6 +125,18 @@ impl Memory {
                 NextArgs::first(free.unwrap_or_default())
             }
         }
+    }
+
+    fn next_args_unless_busy(
+        &mut self,
+        author: PublicKey,
+        document: Option<DocumentId>,
+    ) -> Result<NextArgs, Refusal> {
+        if self.busy > 0 {
+            self.busy -= 1;
+            return Err(Some(Reason::NodeBusy));
+        }
+        Ok(self.next_args(author, document))
     }
 
     fn args_of(&self, author: PublicKey, log_id: LogId) -> NextArgs {
@@ -207,7 +221,7 @@ pub fn answer(memory: &Mutex<Memory>, path: &str, body: &Json) -> Option<Reply> 
             }
             (None, None) => None,
         };
-        Some(Ok(memory.next_args(author, document)))
+        Some(memory.next_args_unless_busy(author, document))
     } else if query.contains("publish(") || body["method"] == "panda_publishEntry" {
         let bytes = |a, b| hex::decode(text(a).or(text(b)).unwrap()).unwrap();
         let (entry, payload) = (
