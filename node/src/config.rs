@@ -1,1 +1,257 @@
-//! Where a node keeps its data and where it listens.
+//! What an operator can set, and the directory a node keeps its data in.
+//!
+//! A node needs no arguments. One directory holds everything, readable by its owner alone, and one
+//! node at a time holds the directory.
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use directories::ProjectDirs;
+
+use crate::store::StoreError;
+
+/// Port on which clients look for a node.
+const HTTP_PORT: u16 = 2020;
+
+/// How many names for a temporary directory are tried.
+const ATTEMPTS_MAX: u32 = 1000;
+
+/// Keeps and serves p2panda data: clients publish and query over GraphQL and JSON-RPC.
+#[derive(Debug, Parser)]
+#[command(name = "grove-node", version, after_help = EXIT_CODES)]
+pub struct Config {
+    /// Directory for everything the node keeps [default: that of the platform for application data]
+    #[arg(long, env = "GROVE_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Keep nothing: work in a temporary directory that is removed at the end
+    #[arg(long, env = "GROVE_EPHEMERAL", conflicts_with = "data_dir")]
+    pub ephemeral: bool,
+
+    /// Port for GraphQL and JSON-RPC; 0 picks a free one
+    #[arg(long, env = "GROVE_HTTP_PORT", value_name = "PORT", default_value_t = HTTP_PORT)]
+    pub http_port: u16,
+
+    /// Address to listen on; 0.0.0.0 lets other machines in
+    #[arg(long, env = "GROVE_HTTP_HOST", value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
+    pub http_host: IpAddr,
+
+    /// How much is written to the standard error stream
+    #[arg(
+        long,
+        env = "GROVE_LOG_LEVEL",
+        value_name = "LEVEL",
+        default_value = "warn"
+    )]
+    pub log_level: LogLevel,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  stopped by a signal, all data safe
+  1  failed while running
+  2  wrong arguments
+  3  could not listen on the address
+  4  could not use the data directory";
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl From<LogLevel> for tracing_subscriber::filter::LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Off => Self::OFF,
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
+    }
+}
+
+impl Config {
+    /// Where to listen.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.http_host, self.http_port)
+    }
+}
+
+/// The directory of a node, held by this process.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    ephemeral: bool,
+    /// The lock ends with the file.
+    _lock: File,
+}
+
+impl DataDir {
+    /// Creates the directory if need be and takes hold of it.
+    pub fn open(config: &Config) -> Result<Self, StartError> {
+        let path = match &config.data_dir {
+            Some(path) => path.clone(),
+            None if config.ephemeral => temporary()?,
+            None => {
+                let directories = ProjectDirs::from("", "", "grove").ok_or(StartError::NoHome)?;
+                directories.data_dir().to_owned()
+            }
+        };
+        let failed = |source| StartError::DataDir {
+            path: path.clone(),
+            source,
+        };
+        private().recursive(true).create(&path).map_err(failed)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join("lock"))
+            .map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                path,
+                ephemeral: config.ephemeral,
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(StartError::InUse { path }),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the database is.
+    pub fn database(&self) -> PathBuf {
+        self.path.join("grove.sqlite3")
+    }
+
+    /// Whether the data goes when the node ends.
+    pub fn is_ephemeral(&self) -> bool {
+        self.ephemeral
+    }
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        if self.ephemeral {
+            // What cannot be removed is left to the system, which clears its temporary files.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Creates directories that only their owner can look into.
+fn private() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+/// Makes a temporary directory. One that exists may be somebody else's trap and is never taken.
+fn temporary() -> Result<PathBuf, StartError> {
+    let mut attempt = 0;
+    loop {
+        let name = format!("grove-node-{}-{attempt}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        match private().create(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS_MAX => {
+                attempt += 1;
+            }
+            Err(source) => return Err(StartError::DataDir { path, source }),
+        }
+    }
+}
+
+/// Why a node did not start, or did not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Something else listens there.
+    #[error("port {} on {} is taken", .0.port(), .0.ip())]
+    PortTaken(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The platform does not say where data belongs.
+    #[error("there is no home directory to keep data in")]
+    NoHome,
+    /// Another process holds the directory.
+    #[error("another node is using {}", .path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory cannot be created or written to.
+    #[error("cannot use {}: {source}", .path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The database cannot be opened.
+    #[error("cannot open the database in {}: {source}", .path.display())]
+    Database {
+        /// The directory.
+        path: PathBuf,
+        /// What the store said.
+        source: StoreError,
+    },
+    /// The system did not give what any program needs.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+impl StartError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::PortTaken(_) => {
+                "perhaps another node is running; choose another port with --http-port, \
+                 or 0 for any free one"
+            }
+            Self::Listen { .. } => "check --http-host and --http-port",
+            Self::NoHome => "say where with --data-dir, or keep nothing with --ephemeral",
+            Self::InUse { .. } => "stop the other node, or choose another place with --data-dir",
+            Self::DataDir { .. } => "check its permissions, or choose another with --data-dir",
+            Self::Database { .. } => {
+                "make sure the disk is not full and the file is not damaged, \
+                 or choose another place with --data-dir"
+            }
+            Self::System(_) => "check how many threads and open files this user may have",
+        }
+    }
+
+    /// The exit code that tells a script what kind of failure it was.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::System(_) => 1,
+            Self::PortTaken(_) | Self::Listen { .. } => 3,
+            Self::NoHome | Self::InUse { .. } | Self::DataDir { .. } | Self::Database { .. } => 4,
+        })
+    }
+}

@@ -1,5 +1,7 @@
 //! JSON-RPC over POST and over WebSocket, as early clients speak it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod http_support;
 
 use grove_core::author::forge;

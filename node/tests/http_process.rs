@@ -1,0 +1,258 @@
+//! The daemon as an operator meets it: banner, exit codes, signals, and data that outlives it.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod http_support;
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use http_support::{Author, build, encoded, piece, send};
+use hyper::Method;
+use serde_json::{Value, json};
+
+/// A running daemon; killed when a test fails before it stopped it.
+struct Daemon {
+    child: Child,
+    address: SocketAddr,
+    banner: Vec<String>,
+}
+
+impl Daemon {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+        let banner: Vec<String> = lines.take(4).map(Result::unwrap).collect();
+        let url = banner[2].split_once("http://").unwrap().1;
+        let address = url.strip_suffix("/graphql").unwrap().parse().unwrap();
+        Self {
+            child,
+            address,
+            banner,
+        }
+    }
+
+    async fn graphql(&self, query: &str, variables: Value) -> Value {
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let response = send(self.address, build(Method::POST, "/graphql", body)).await;
+        serde_json::from_str(response.body()).unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([name, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_grove-node"));
+    command
+        .args(arguments)
+        .env_remove("GROVE_DATA_DIR")
+        .env_remove("GROVE_HTTP_PORT");
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+/// A directory of this test's own, removed at its end.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+
+    fn arguments(&self) -> [&str; 4] {
+        ["--http-port", "0", "--data-dir", self.0.to_str().unwrap()]
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn data_outlives_a_clean_stop() {
+    let directory = Directory::new("outlives");
+    let author = Author::new(1);
+    let args = grove_core::author::NextArgs::first(Default::default());
+    let submission = grove_core::author::forge(&author.0, &args, &piece(b"one")).unwrap();
+    let publish = "mutation P($entry: String!, $operation: String!) {
+        publish(entry: $entry, operation: $operation) { seqNum } }";
+
+    let mut daemon = Daemon::start(&directory.arguments());
+    let published = daemon.graphql(publish, encoded(&submission)).await;
+    daemon.signal("-TERM");
+    assert_eq!(daemon.exit_code(), Some(0));
+    let mode = std::fs::metadata(&directory.0)
+        .unwrap()
+        .permissions()
+        .mode();
+    let mut daemon = Daemon::start(&directory.arguments());
+    let query = "{ all_blob_piece_v1 { documents { fields { data } } } }";
+    let found = daemon.graphql(query, Value::Null).await;
+    daemon.signal("-INT");
+
+    assert_eq!(daemon.exit_code(), Some(0));
+    assert_eq!(published["data"]["publish"]["seqNum"], "2");
+    assert_eq!(
+        found["data"]["all_blob_piece_v1"]["documents"],
+        json!([{ "fields": { "data": "6f6e65" } }])
+    );
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
+fn a_taken_port_is_named_with_a_remedy() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let directory = Directory::new("taken");
+    let path = directory.0.to_str().unwrap();
+
+    let output = run(&["--http-port", &port, "--data-dir", path]);
+
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(
+        text.contains(&format!("port {port} on 127.0.0.1 is taken")),
+        "{text}"
+    );
+    assert!(text.contains("--http-port"), "{text}");
+    assert!(output.stdout.is_empty() && !directory.0.exists());
+}
+
+#[test]
+fn two_nodes_do_not_share_a_directory() {
+    let directory = Directory::new("shared");
+    let _first = Daemon::start(&directory.arguments());
+
+    let second = run(&directory.arguments());
+
+    assert_eq!(second.status.code(), Some(4));
+    assert!(
+        String::from_utf8(second.stderr)
+            .unwrap()
+            .contains("another node is using")
+    );
+}
+
+#[test]
+fn a_directory_that_is_a_file_is_refused() {
+    let directory = Directory::new("file");
+    std::fs::write(&directory.0, "not a directory").unwrap();
+
+    let output = run(&directory.arguments());
+    std::fs::remove_file(&directory.0).unwrap();
+
+    assert_eq!(output.status.code(), Some(4));
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_kept() {
+    let directory = Directory::new("foreign");
+    std::fs::create_dir_all(&directory.0).unwrap();
+    let database = directory.0.join("grove.sqlite3");
+    std::fs::write(&database, "something else, long enough to be looked at").unwrap();
+
+    let output = run(&directory.arguments());
+
+    assert_eq!(output.status.code(), Some(4));
+    assert!(
+        std::fs::read_to_string(&database)
+            .unwrap()
+            .starts_with("something else")
+    );
+}
+
+#[test]
+fn an_ephemeral_node_leaves_nothing_behind() {
+    let mut daemon = Daemon::start(&["--http-port", "0", "--ephemeral"]);
+    let line = daemon.banner[1]
+        .trim()
+        .strip_prefix("data")
+        .unwrap()
+        .trim()
+        .to_owned();
+    let path = line.split(' ').next().unwrap();
+    assert!(Path::new(path).is_dir());
+
+    daemon.signal("-TERM");
+
+    assert_eq!(daemon.exit_code(), Some(0));
+    assert!(!Path::new(path).exists());
+}
+
+#[test]
+fn wrong_arguments_and_help_tell_what_is_right() {
+    let wrong = run(&["--http-port", "70000"]);
+    let help = run(&["--help"]);
+    let version = run(&["--version"]);
+
+    assert_eq!(wrong.status.code(), Some(2));
+    let help = String::from_utf8(help.stdout).unwrap();
+    for word in [
+        "--data-dir",
+        "--ephemeral",
+        "GROVE_HTTP_PORT",
+        "2020",
+        "Exit codes",
+    ] {
+        assert!(help.contains(word), "{word} is not in:\n{help}");
+    }
+    let expected = format!("grove-node {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(String::from_utf8(version.stdout).unwrap(), expected);
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let mut daemon = Daemon::start(&["--http-port", "0", "--ephemeral"]);
+    // A request that does not come to its end keeps the node from stopping for a while.
+    let mut stream = std::net::TcpStream::connect(daemon.address).unwrap();
+    std::io::Write::write_all(
+        &mut stream,
+        b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
+    )
+    .unwrap();
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).unwrap();
+
+    daemon.signal("-TERM");
+    wait_until_closed(daemon.address);
+    daemon.signal("-INT");
+
+    assert_eq!(daemon.exit_code(), Some(130));
+}
+
+/// Returns once nobody listens there any more.
+fn wait_until_closed(address: SocketAddr) {
+    while std::net::TcpStream::connect(address).is_ok() {
+        std::thread::yield_now();
+    }
+}
