@@ -64,6 +64,8 @@ pub struct Session<A> {
 struct Pending {
     submission: Submission,
     document_id: DocumentId,
+    /// Whether the node may have it already.
+    sent: bool,
 }
 
 impl<A: Api> Session<A> {
@@ -156,11 +158,12 @@ impl<A: Api> Session<A> {
     ///
     /// After a definite answer, yes or no, nothing is pending any more.
     pub async fn settle(&mut self) -> Result<Option<OperationId>, SessionError> {
-        let Some(pending) = &self.pending else {
+        let Some(pending) = &mut self.pending else {
             return Ok(None);
         };
         let id = pending.submission.entry().operation_id();
-        let answer = self.send(pending).await?;
+        let sent_before = std::mem::replace(&mut pending.sent, true);
+        let answer = self.send(sent_before).await?;
         let pending = self.pending.take().expect("present above");
         let next = answer.map_err(SessionError::Refused)?;
         self.remember(&pending, next);
@@ -189,6 +192,7 @@ impl<A: Api> Session<A> {
             self.pending = Some(Pending {
                 document_id: document.map_or(id.into(), |document| document.document_id),
                 submission,
+                sent: false,
             });
             match self.settle().await {
                 Ok(_) => return Ok(id),
@@ -233,10 +237,14 @@ impl<A: Api> Session<A> {
         }
     }
 
-    /// Sends an entry until there is a definite answer: the next args, or the node's refusal.
-    async fn send(&self, pending: &Pending) -> Result<Result<NextArgs, NodeRefusal>, SessionError> {
+    /// Sends the pending entry until there is a definite answer: the next args, or the node's
+    /// refusal.
+    async fn send(
+        &self,
+        mut sent_before: bool,
+    ) -> Result<Result<NextArgs, NodeRefusal>, SessionError> {
+        let pending = self.pending.as_ref().expect("checked by settle");
         let mut pauses = self.pauses();
-        let mut sent_before = false;
         loop {
             let error = match self.api.publish(&pending.submission).await {
                 Ok(next) => return Ok(Ok(next)),
@@ -293,7 +301,8 @@ impl<A: Api> Session<A> {
     /// The pauses between the allowed calls.
     fn pauses(&self) -> impl Iterator<Item = Duration> + use<A> {
         let pause = self.retry.pause;
-        (1..self.retry.attempts_max).map(move |attempt| pause * 2u32.saturating_pow(attempt - 1))
+        (1..self.retry.attempts_max)
+            .map(move |attempt| pause.saturating_mul(2u32.saturating_pow(attempt - 1)))
     }
 }
 

@@ -96,6 +96,20 @@ async fn a_node_that_refuses_known_entries_is_asked_what_it_has() {
 }
 
 #[tokio::test]
+async fn what_was_stored_in_an_earlier_call_is_found_later() {
+    let (memory, mut session) = start(Protocol::GraphQl, [Fault::LoseAnswer; 3]).await;
+    memory.lock().unwrap().refuses_known = true;
+    session.create(&schema(), piece(b"0")).await.unwrap_err();
+    let open = session.pending();
+
+    let settled = session.settle().await.unwrap();
+
+    assert_eq!(settled, open);
+    assert_eq!(session.pending(), None);
+    assert_eq!(memory.lock().unwrap().stored().len(), 1);
+}
+
+#[tokio::test]
 async fn an_open_fate_is_settled_before_anything_else_is_signed() {
     let (memory, mut session) = start(Protocol::JsonRpc, [Fault::LoseRequest; 3]).await;
 
