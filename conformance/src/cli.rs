@@ -12,7 +12,10 @@ use crate::report::{Report, Section};
 use crate::runner::{self, Command, Options};
 use crate::suite::stats::Stats;
 use crate::suite::{Ruleset, Suite, lint, store};
-use crate::{generate, live, progress};
+use crate::{check, generate, live, progress};
+
+/// How long our own library may take for an answer.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// How a command ended, as its exit code tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Commands {
+    /// Do the whole job: vectors, a live node of ours, simulated networks, one report.
+    Check(CheckArgs),
     /// Run, make and examine the vectors.
     #[command(subcommand)]
     Vectors(Vectors),
@@ -88,6 +93,18 @@ enum NodeCommands {
         #[command(flatten)]
         output: Output,
     },
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// Networks to simulate.
+    #[arg(long, default_value_t = 50)]
+    seeds: u64,
+    /// Folder for report.json and report.html.
+    #[arg(long, value_name = "DIR", default_value = "target/grove-report")]
+    report: PathBuf,
+    #[command(flatten)]
+    dir: Dir,
 }
 
 #[derive(Debug, Args)]
@@ -148,6 +165,7 @@ struct RunArgs {
 /// Runs the command the arguments name.
 pub fn main() -> ExitCode {
     let exit = match Cli::parse().command {
+        Commands::Check(args) => check(&args),
         Commands::Vectors(command) => vectors(command),
         Commands::Node(command) => check_node(command),
         Commands::Adapter(command) => answer(&command),
@@ -211,19 +229,44 @@ fn run(args: RunArgs) -> Ended {
     let again = again(&args.adapter, args.ruleset);
     let started = Instant::now();
     let mut report = Report::new("Vectors", describe(&suite));
+    report
+        .sections
+        .push(vectors_section(&suite, &options, args.strict, &again));
+    finish(report, started, args.output.report.as_deref())
+}
+
+fn vectors_section(suite: &Suite, options: &Options, strict: bool, again: &str) -> Section {
+    let started = Instant::now();
     let bar = progress::bar("vectors");
-    let run = runner::run(&suite, &options, &|done, total| {
+    let run = runner::run(suite, options, &|done, total| {
         progress::advance(&bar, done, total)
     });
     bar.finish_and_clear();
-    report.sections.push(match run {
-        Ok(run) => {
-            let seconds = started.elapsed().as_secs_f64();
-            Section::of_vectors(&suite, &run, args.strict, seconds, &again)
-        }
-        Err(error) => Section::set_up_failed("Vectors", &error, &again),
-    });
-    finish(report, started, args.output.report.as_deref())
+    match run {
+        Ok(run) => Section::of_vectors(suite, &run, strict, started.elapsed().as_secs_f64(), again),
+        Err(error) => Section::set_up_failed("Vectors", &error, again),
+    }
+}
+
+fn check(args: &CheckArgs) -> Ended {
+    let started = Instant::now();
+    let suite = Suite::load(&args.dir.path)?;
+    let options = Options {
+        command: own_adapter()?,
+        ruleset: Ruleset::Spec,
+        only: None,
+        jobs: 2,
+        seed: 1,
+        timeout: ANSWER_TIME_MAX,
+    };
+    let mut report = Report::new("grove", describe(&suite));
+    report.sections = vec![
+        // Of ourselves we ask the right reason, not only the right verdict.
+        vectors_section(&suite, &options, true, &again(&None, Ruleset::Spec)),
+        check::live_section(fresh_seed()),
+        check::simulation_section(args.seeds),
+    ];
+    finish(report, started, Some(&args.report))
 }
 
 /// The command that runs the vectors in the same way.

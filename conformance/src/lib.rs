@@ -1,6 +1,7 @@
 //! Judges p2panda libraries and nodes: vectors, the adapter protocol, live suites, reports.
 
 pub mod adapter;
+pub mod check;
 pub mod cli;
 pub mod forge;
 pub mod generate;

@@ -450,7 +450,7 @@ fn collection_paging(world: &mut World) -> Result<(), Wrong> {
 }
 
 fn optional_null(world: &mut World) -> Result<(), Wrong> {
-    page(world, "first: null, after: null, filter: null, meta: null").map(drop)?;
+    page(world, "first: null, after: null").map(drop)?;
     let nowhere = Hash::of("nowhere").hex();
     let query = format!(
         "{{ it: {}(id: \"{nowhere}\", viewId: null) {{ meta {{ viewId }} }} }}",

@@ -7,6 +7,9 @@ use super::{Report, Row, Section, State};
 /// Findings shown in full; the rest is counted.
 const FINDINGS_MAX: usize = 12;
 
+/// Rows up to which a table is shown whole.
+const ROWS_MAX: usize = 24;
+
 /// Lines of evidence shown per finding; the other forms have all of them.
 const EVIDENCE_MAX: usize = 4;
 
@@ -70,7 +73,13 @@ fn render_section(out: &mut String, section: &Section, paint: Paint) {
 }
 
 fn render_table(out: &mut String, section: &Section, paint: Paint) {
-    if section.rows.is_empty() {
+    // A long table of what is well would push what is not off the screen.
+    let brief = section.rows.len() > ROWS_MAX;
+    if section
+        .rows
+        .iter()
+        .all(|row| brief && row.state == State::Passed)
+    {
         return;
     }
     let width = |column: usize| {
@@ -104,6 +113,9 @@ fn render_table(out: &mut String, section: &Section, paint: Paint) {
     };
     let _ = writeln!(out, "    {}", paint.dim(&line(&section.columns)));
     for Row { state, cells } in &section.rows {
+        if brief && *state == State::Passed {
+            continue;
+        }
         let line = line(cells);
         let line = if *state == State::Passed {
             line

@@ -1,0 +1,204 @@
+//! The whole job on a fresh machine: vectors, our own node, simulated networks, one report.
+//!
+//! The only place that starts anything of ours. The suites themselves know a node by its address and a
+//! library by its adapter, so what they say of ours they would say of anybody's.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Instant;
+
+use grove_core::session::PeerId;
+use grove_node::config::{Config, DataDir, LogLevel, StartError};
+use grove_node::engine::EngineLimits;
+use grove_node::http::{Http, Limits, serve};
+use grove_node::runtime::ThreadedNode;
+use grove_sim::batch::{BatchOptions, SeedReport, Verdict, batch};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::progress;
+use crate::report::{Finding, Row, Section, State};
+
+/// A node of ours in this process, on a port of its own and with nothing kept.
+#[derive(Debug)]
+pub struct OwnNode {
+    runtime: tokio::runtime::Runtime,
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+impl OwnNode {
+    /// Starts the node; it serves until it is stopped.
+    pub fn start() -> Result<Self, StartError> {
+        let config = Config {
+            data_dir: None,
+            ephemeral: true,
+            http_port: 0,
+            http_host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            log_level: LogLevel::Off,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        let (stop, stopped) = oneshot::channel();
+        let (served, address) = runtime.block_on(async {
+            let listener = TcpListener::bind(config.address()).await?;
+            let address = listener.local_addr()?;
+            let data = DataDir::open(&config)?;
+            let database = data.database();
+            let (node, node_stop) =
+                ThreadedNode::start(&database, PeerId([0; 32]), EngineLimits::default()).map_err(
+                    |source| StartError::Database {
+                        path: database,
+                        source,
+                    },
+                )?;
+            let serving = tokio::spawn(async move {
+                let http = Http::new(node, Limits::default());
+                // Stopped on purpose or because whoever could stop it is gone: either way it ends.
+                serve(listener, http, async { drop(stopped.await) }).await;
+                node_stop.stop().await;
+                drop(data);
+            });
+            Ok::<_, StartError>((serving, address))
+        })?;
+        Ok(Self {
+            runtime,
+            address,
+            stop,
+            served,
+        })
+    }
+
+    /// Where it answers.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops the node and removes what it kept.
+    pub fn stop(self) {
+        let Self {
+            runtime,
+            stop,
+            served,
+            ..
+        } = self;
+        // A node that has ended by itself needs no telling.
+        let _ = stop.send(());
+        let _ = runtime.block_on(served);
+    }
+}
+
+/// Runs the live suite against a node of ours.
+pub fn live_section(seed: u64) -> Section {
+    match OwnNode::start() {
+        Ok(node) => {
+            let section = crate::cli::live_section(&node.url(), seed);
+            node.stop();
+            section
+        }
+        Err(error) => Section::set_up_failed("Live node", &error, "grove-conformance check"),
+    }
+}
+
+/// Simulates `seeds` networks, each in a process of its own.
+pub fn simulation_section(seeds: u64) -> Section {
+    let started = Instant::now();
+    let options = BatchOptions::default();
+    let total = usize::try_from(seeds).unwrap_or(usize::MAX);
+    let bar = progress::bar("simulation");
+    let mut done = 0;
+    let reports = batch(1..seeds + 1, &options, &mut |_| {
+        done += 1;
+        progress::advance(&bar, done, total);
+    });
+    bar.finish_and_clear();
+    let failed = reports.iter().filter(|report| !report.passed()).count();
+    let state = match failed {
+        0 if reports.is_empty() => State::SetUpFailed,
+        0 => State::Passed,
+        _ => State::Failed,
+    };
+    Section {
+        title: "Simulated networks".to_owned(),
+        state,
+        summary: format!(
+            "{} of {} seeds converge, {} nodes and {} clients each; {} seeds ran twice",
+            reports.len() - failed,
+            reports.len(),
+            options.nodes,
+            options.clients,
+            reports.iter().filter(|report| report.repeated).count(),
+        ),
+        seconds: started.elapsed().as_secs_f64(),
+        columns: ["seeds", "all", "per seed"].map(str::to_owned).into(),
+        rows: totals(&reports),
+        findings: reports.iter().filter_map(finding).collect(),
+    }
+}
+
+/// Sums over all seeds, so that a reader sees that something happened.
+fn totals(reports: &[SeedReport]) -> Vec<Row> {
+    let done: Vec<_> = reports
+        .iter()
+        .filter_map(|report| report.report.as_ref())
+        .collect();
+    let row = |name: &str, count: &dyn Fn(&grove_sim::report::Report) -> u64| {
+        let sum: u64 = done.iter().map(|report| count(report)).sum();
+        let each = sum / (done.len() as u64).max(1);
+        Row {
+            state: if sum > 0 {
+                State::Passed
+            } else {
+                State::Skipped
+            },
+            cells: vec![name.to_owned(), sum.to_string(), each.to_string()],
+        }
+    };
+    vec![
+        row("entries published", &|report| report.counts.published),
+        row("steps refused", &|report| report.counts.refused),
+        row("publications retried", &|report| report.counts.retried),
+        row("links cut", &|report| report.counts.cuts),
+        row("messages replicated", &|report| report.counts.messages),
+        row("documents at the end", &|report| report.counts.documents),
+        row("documents deleted", &|report| report.counts.deleted),
+        row("simulated milliseconds", &|report| report.simulated_ms),
+    ]
+}
+
+fn finding(report: &SeedReport) -> Option<Finding> {
+    let (state, what, evidence) = match &report.verdict {
+        Verdict::Passed => return None,
+        Verdict::Failed {
+            invariant,
+            difference,
+        } => (
+            State::Failed,
+            format!("{invariant} does not hold"),
+            vec![difference.clone()],
+        ),
+        Verdict::Diverged {
+            event,
+            first,
+            second,
+        } => (
+            State::Failed,
+            format!("two runs differ from event {event} on"),
+            vec![format!("first  {first}"), format!("second {second}")],
+        ),
+        Verdict::Broken { cause } => (
+            State::SetUpFailed,
+            "the simulation broke".to_owned(),
+            vec![cause.clone()],
+        ),
+    };
+    let id = format!("seed {}", report.seed);
+    Some(Finding {
+        id,
+        state,
+        what,
+        evidence,
+        repeat: report.repeat.clone(),
+    })
+}

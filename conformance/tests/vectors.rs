@@ -1,0 +1,168 @@
+//! Holds the committed vectors to the generator, the linter and the library's table of reasons, and the
+//! linter to faults put in on purpose.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use grove_conformance::generate;
+use grove_conformance::suite::{Suite, lint, stats::Stats, store};
+use grove_core::Reason;
+use rstest::rstest;
+
+#[test]
+fn committed_vectors_are_what_the_generator_makes() {
+    assert_eq!(
+        generate::differences(vectors()).unwrap(),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn committed_vectors_have_nothing_to_complain_about() {
+    assert_eq!(lint::lint(vectors()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn reasons_are_those_of_the_library() {
+    let suite = Suite::load(vectors()).unwrap();
+
+    assert_eq!(suite.reasons.len(), Reason::ALL.len());
+    for reason in Reason::ALL {
+        let info = &suite.reasons[reason.code()];
+        assert_eq!(info.phase, reason.phase().name());
+        assert_eq!(info.description, reason.description());
+    }
+}
+
+#[test]
+fn at_least_half_of_the_cases_are_negative() {
+    let stats = Stats::of(&Suite::load(vectors()).unwrap());
+
+    assert!(stats.cases >= 700, "{stats}");
+    assert!(stats.negative * 2 >= stats.cases, "{stats}");
+}
+
+#[test]
+fn a_changed_byte_is_a_difference() {
+    let copy = Copy::of_vectors("changed-byte");
+    copy.replace(
+        "lipmaa/lipmaa__links.json",
+        "\"lipmaa\": \"4\"",
+        "\"lipmaa\": \"5\"",
+    );
+
+    let wrong = generate::differences(&copy.0).unwrap();
+
+    assert_eq!(wrong, ["lipmaa/lipmaa__links.json"]);
+}
+
+#[rstest]
+#[case::edit_that_leads_elsewhere(
+    "varu64/varu64.decode__boundaries.json",
+    "\"insert\": \"f8\"",
+    "\"insert\": \"f9\"",
+    "the edit leads to another input"
+)]
+#[case::unknown_requirement(
+    "lipmaa/lipmaa__links.json",
+    "\"BA1\"",
+    "\"ZZ9\"",
+    "unknown requirement ZZ9"
+)]
+#[case::unknown_reason(
+    "hash/hash.parse__text.json",
+    "\"hash_length\"",
+    "\"hash_lenght\"",
+    "unknown reason hash_lenght"
+)]
+#[case::reason_of_another_phase(
+    "hash/hash.parse__text.json",
+    "\"phase\": \"hash\"",
+    "\"phase\": \"cbor\"",
+    "belongs to phase hash"
+)]
+#[case::unnamed_ruling(
+    "hash/hash.parse__text.json",
+    "\"ruling\": \"R10\",",
+    "",
+    "no ruling is named"
+)]
+#[case::unknown_flag(
+    "hash/hash.parse__text.json",
+    "\"Uppercase\"\n",
+    "\"Lowercase\"\n",
+    "unknown flag Lowercase"
+)]
+#[case::member_nobody_knows(
+    "lipmaa/lipmaa__links.json",
+    "\"encoded\": true",
+    "\"endocded\": true",
+    "endocded"
+)]
+#[case::id_used_twice(
+    "lipmaa/lipmaa__links.json",
+    "\"id\": \"lipmaa-2\"",
+    "\"id\": \"lipmaa-3\"",
+    "the id stands twice"
+)]
+#[case::retired_id(
+    "retired-ids.json",
+    "[]",
+    "[\"lipmaa-2\"]",
+    "a retired id is used again"
+)]
+#[case::digest("flags.json", "about", "about ", "digest differs from the manifest")]
+fn the_linter_finds_what_is_broken(
+    #[case] file: &str,
+    #[case] from: &str,
+    #[case] to: &str,
+    #[case] complaint: &str,
+) {
+    let copy = Copy::of_vectors(&complaint.replace(' ', "-"));
+    copy.replace(file, from, to);
+
+    let found = lint::lint(&copy.0).unwrap();
+
+    assert!(
+        found.iter().any(|line| line.contains(complaint)),
+        "{found:#?}"
+    );
+}
+
+fn vectors() -> &'static Path {
+    Path::new(store::DEFAULT_DIR)
+}
+
+/// A copy of the vectors that may be broken; removed in the end.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn of_vectors(name: &str) -> Self {
+        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&dir);
+        for path in store::list(vectors())
+            .unwrap()
+            .iter()
+            .map(String::as_str)
+            .chain(["manifest.json"])
+        {
+            store::write(&dir.join(path), &fs::read(vectors().join(path)).unwrap()).unwrap();
+        }
+        Self(dir)
+    }
+
+    fn replace(&self, file: &str, from: &str, to: &str) {
+        let path = self.0.join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} does not hold {from:?}");
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
