@@ -691,3 +691,21 @@ async fn publishing_again_gives_the_same_answer() {
         submission.entry().hash().to_string()
     );
 }
+
+#[tokio::test]
+async fn a_failing_field_is_null_beside_its_siblings() {
+    let node = TestNode::start().await;
+
+    let answer = node.graphql(
+        "{ bad: nextArgs(publicKey: \"ab\") { logId } good: all_blob_v1 { totalCount } }",
+        Value::Null,
+    );
+    let answer = answer.await;
+
+    assert_eq!(
+        answer["data"].to_string(),
+        r#"{"bad":null,"good":{"totalCount":0}}"#
+    );
+    assert_eq!(answer["errors"].as_array().unwrap().len(), 1);
+    assert_eq!(answer["errors"][0]["path"], json!(["bad"]));
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_graphql::dynamic::{FieldFuture, FieldValue, ObjectAccessor, ResolverContext};
-use async_graphql::{Error, ErrorExtensions, Number, Value};
+use async_graphql::{Context, Error, ErrorExtensions, Number, Value};
 use grove_core::author::NextArgs;
 use grove_core::types::{
     DocumentId, DocumentViewId, Hash, PublicKey, SchemaId, Value as DocumentValue,
@@ -85,7 +85,7 @@ impl Target {
 
 /// `nextArgs`
 pub(super) fn next_args(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
-    answer(async move {
+    nullable(ctx.ctx, async move {
         let public_key = required(&ctx.args, "publicKey")?;
         let public_key: PublicKey = parse("publicKey", &public_key)?;
         let view_id = view_id_argument(&ctx.args)?;
@@ -98,18 +98,17 @@ pub(super) fn next_args(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
 
 /// `publish`
 pub(super) fn publish(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
-    answer(async move {
+    non_null(async move {
         let entry = bytes_argument("entry", &required(&ctx.args, "entry")?)?;
         let operation = bytes_argument("operation", &required(&ctx.args, "operation")?)?;
-        Ok(Some(FieldValue::owned_any(
-            node(&ctx).publish(entry, operation).await?,
-        )))
+        let args = node(&ctx).publish(entry, operation).await?;
+        Ok(FieldValue::owned_any(args))
     })
 }
 
 /// `<schema_id>`
 pub(super) fn document(schema_id: SchemaId, ctx: ResolverContext<'_>) -> FieldFuture<'_> {
-    answer(async move {
+    nullable(ctx.ctx, async move {
         let target = match (text(&ctx.args, "id")?, view_id_argument(&ctx.args)?) {
             (Some(id), None) => Target::Document(parse("id", &id)?),
             (None, Some(view_id)) => Target::View(view_id),
@@ -131,7 +130,7 @@ pub(super) fn document(schema_id: SchemaId, ctx: ResolverContext<'_>) -> FieldFu
 
 /// `all_<schema_id>`
 pub(super) fn collection(schema_id: SchemaId, ctx: ResolverContext<'_>) -> FieldFuture<'_> {
-    answer(async move {
+    non_null(async move {
         let first = first(&ctx.args)?;
         let after: Option<DocumentId> = match text(&ctx.args, "after")? {
             Some(cursor) => Some(cursor.parse().map_err(|_| foreign_cursor())?),
@@ -148,11 +147,11 @@ pub(super) fn collection(schema_id: SchemaId, ctx: ResolverContext<'_>) -> Field
             cursor: Some(row.id.to_string()),
             row,
         };
-        Ok(Some(FieldValue::owned_any(Page {
+        Ok(FieldValue::owned_any(Page {
             total_count: page.total_count,
             has_next_page: page.has_next_page,
             documents: page.documents.into_iter().map(show).collect(),
-        })))
+        }))
     })
 }
 
@@ -167,7 +166,10 @@ pub(super) fn relation<'a>(
         Some(DocumentValue::PinnedRelation(view_id)) => Target::View(view_id.clone()),
         _ => return FieldFuture::from_value(None),
     };
-    answer(async move { follow(&ctx, schema_id, target).await })
+    nullable(
+        ctx.ctx,
+        async move { follow(&ctx, schema_id, target).await },
+    )
 }
 
 /// A field that leads to a list of documents: in list order, with repetitions, without those that
@@ -189,7 +191,7 @@ pub(super) fn relation_list<'a>(
     let list = shown_parent(&ctx)
         .map(|parent| list_tag(parent, name))
         .unwrap_or_default();
-    answer(async move {
+    nullable(ctx.ctx, async move {
         let first = first(&ctx.args)?;
         let from = match text(&ctx.args, "after")? {
             Some(cursor) => list_start(&cursor, &list)?,
@@ -354,11 +356,25 @@ fn budget(ctx: &ResolverContext<'_>) -> Budget {
     ctx.ctx.data_unchecked::<Budget>().clone()
 }
 
-/// A resolver's future, with errors as the protocol shows them.
-fn answer<'a>(
+/// The future of a field that may be null, and is when it failed.
+fn nullable<'a>(
+    ctx: &'a Context<'a>,
     future: impl Future<Output = Result<Option<FieldValue<'a>>, ApiError>> + Send + 'a,
 ) -> FieldFuture<'a> {
-    FieldFuture::new(async move { future.await.map_err(|error| report(&error)) })
+    FieldFuture::new(async move {
+        Ok(future.await.unwrap_or_else(|error| {
+            let error = report(&error).into_server_error(ctx.item.pos);
+            ctx.add_error(ctx.set_error_path(error));
+            None
+        }))
+    })
+}
+
+/// The future of a field that is never null, and missing from the answer when it failed.
+fn non_null<'a>(
+    future: impl Future<Output = Result<FieldValue<'a>, ApiError>> + Send + 'a,
+) -> FieldFuture<'a> {
+    FieldFuture::new(async move { future.await.map(Some).map_err(|error| report(&error)) })
 }
 
 fn report(error: &ApiError) -> Error {
