@@ -107,9 +107,9 @@ fn render_table(out: &mut String, section: &Section) {
 }
 
 fn render_finding(out: &mut String, finding: &Finding) {
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<details class=\"{}\"><summary><b>{}</b> {}</summary>\n",
+        "<details class=\"{}\"><summary><b>{}</b> {}</summary>",
         class(finding.state),
         escape(&finding.id),
         escape(&finding.what)
