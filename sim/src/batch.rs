@@ -7,7 +7,7 @@
 
 use std::io::{self, Read};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Plan;
 use crate::plant::Plant;
 use crate::report::{Outcome, Report, repeat_command};
-use crate::run::{self, Options};
+use crate::run::{self, Options, Run};
 use crate::trace::first_difference;
 
 /// First argument of a child process; no user would type it.
@@ -136,20 +137,13 @@ fn run_child(request: &Request) -> ExitCode {
         ref trace,
     } = *request;
     let options = Options {
-        seed,
-        nodes,
-        clients,
         plant,
         keep_trace: trace.is_some(),
     };
-    let written = run::run(&options)
+    let written = Plan::derive(seed, nodes, clients)
         .map_err(|error| error.to_string())
-        .and_then(|run| {
-            if let (Some(path), Some(lines)) = (trace, &run.lines) {
-                std::fs::write(path, lines).map_err(|error| error.to_string())?;
-            }
-            serde_json::to_writer(io::stdout(), &run.report).map_err(|error| error.to_string())
-        });
+        .and_then(|plan| run::run(plan, options).map_err(|error| error.to_string()))
+        .and_then(|run| write_results(&run, trace.as_deref()).map_err(|error| error.to_string()));
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(cause) => {
@@ -157,6 +151,13 @@ fn run_child(request: &Request) -> ExitCode {
             ExitCode::from(3)
         }
     }
+}
+
+fn write_results(run: &Run, trace: Option<&Path>) -> io::Result<()> {
+    if let (Some(path), Some(lines)) = (trace, &run.lines) {
+        std::fs::write(path, lines)?;
+    }
+    Ok(serde_json::to_writer(io::stdout(), &run.report)?)
 }
 
 /// Runs `seeds`, `jobs` at a time, and reports each as it ends; the result is in the order of the seeds.

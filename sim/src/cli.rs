@@ -9,12 +9,13 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::batch::{BatchOptions, SeedReport, Verdict, batch};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, PlanError};
 use crate::plant::Plant;
 use crate::report::Outcome;
 use crate::run::{self, Options};
 
 const FAILED: u8 = 1;
+const USAGE: u8 = 2;
 const SET_UP_FAILED: u8 = 3;
 
 /// Runs real p2panda nodes and clients through a simulated network, deterministically from a seed.
@@ -56,8 +57,14 @@ struct Hosts {
 
 #[derive(Debug, Args)]
 struct RunArguments {
+    /// Seed of every choice.
+    #[arg(long, required_unless_present = "plan")]
+    seed: Option<u64>,
     #[command(flatten)]
-    size: Size,
+    hosts: Hosts,
+    /// Run the plan in this file, as `plan` prints it, instead of the plan of a seed.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "nodes", "clients"])]
+    plan: Option<PathBuf>,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -101,25 +108,33 @@ pub fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         eprintln!("grove-sim: {error}");
-        ExitCode::from(SET_UP_FAILED)
+        ExitCode::from(if error.is::<PlanError>() {
+            USAGE
+        } else {
+            SET_UP_FAILED
+        })
     })
 }
 
 type CommandResult = Result<ExitCode, Box<dyn std::error::Error>>;
 
 fn run_one(arguments: &RunArguments) -> CommandResult {
-    let Size {
-        seed,
-        hosts: Hosts { nodes, clients },
-    } = arguments.size;
+    let Hosts { nodes, clients } = arguments.hosts;
+    let plan = match (&arguments.plan, arguments.seed) {
+        (Some(path), _) => Plan::parse(&std::fs::read(path)?)?,
+        (None, seed) => Plan::derive(seed.expect("required by the parser"), nodes, clients)?,
+    };
     let keep_trace = arguments.trace.is_some();
-    let run = run::run(&Options {
-        seed,
-        nodes,
-        clients,
-        plant: arguments.plant,
-        keep_trace,
-    })?;
+    let mut run = run::run(
+        plan,
+        Options {
+            plant: arguments.plant,
+            keep_trace,
+        },
+    )?;
+    if let Some(path) = &arguments.plan {
+        run.report.repeat = format!("grove-sim run --plan {}", path.display());
+    }
     if let (Some(path), Some(lines)) = (&arguments.trace, &run.lines) {
         std::fs::write(path, lines)?;
     }
@@ -166,7 +181,7 @@ fn run_many(arguments: &BatchArguments) -> CommandResult {
 }
 
 fn print_plan(seed: u64, Hosts { nodes, clients }: Hosts) -> CommandResult {
-    print_json(&Plan::derive(seed, nodes, clients))?;
+    print_json(&Plan::derive(seed, nodes, clients)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

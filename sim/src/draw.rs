@@ -15,11 +15,6 @@ impl Draw {
         Self { seed }
     }
 
-    /// The seed itself.
-    pub const fn seed(self) -> u64 {
-        self.seed
-    }
-
     /// A uniform number.
     pub fn number(self, purpose: &str, entity: u64, counter: u64) -> u64 {
         let mut bytes = [0; 8];

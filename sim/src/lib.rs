@@ -5,21 +5,24 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`determinism`] | control over clocks and randomness of one thread |
-//! | [`draw`] | every choice as a hash of the seed and its purpose |
-//! | [`plan`] | what one simulation will do, as data |
-//! | [`trace`] | what happened, as a rolling hash and as JSON lines |
-//! | [`wire`] | HTTP over simulated TCP |
+//! | [`plan`] | what one simulation will do, as data; every choice in it a hash of seed and purpose |
+//! | [`run`] | one plan to its verdict |
+//! | [`batch`] | many seeds, each in a process of its own, some of them twice |
+//! | [`report`], [`trace`] | what a run hands back, and the hash over all that happened |
+//! | [`cli`] | the command line |
+//! | `world`, `host`, `replicate`, `workload`, `door`, `board`, `wire` | the simulated world and what runs in it |
+//! | `invariants`, `fold`, `plant` | what must hold at the end, a second opinion, and bugs that must be seen |
+//! | `determinism`, `draw` | control over clocks and randomness |
 
 pub mod batch;
 mod board;
 pub mod cli;
-pub mod determinism;
+mod determinism;
 mod door;
-pub mod draw;
+mod draw;
 mod fold;
 mod host;
-pub mod invariants;
+mod invariants;
 pub mod plan;
 mod plant;
 mod replicate;
@@ -28,3 +31,7 @@ pub mod run;
 pub mod trace;
 mod wire;
 mod workload;
+mod world;
+
+pub use determinism::ControlError;
+pub use plant::Plant;

@@ -22,6 +22,42 @@ const DOCUMENTS_PER_CLIENT: usize = 3;
 const STEPS_PER_CLIENT: std::ops::RangeInclusive<u64> = 10..=18;
 const CUTS_MAX: u64 = 4;
 const CUT_MS: std::ops::RangeInclusive<u64> = 500..=9_000;
+/// An edit may come this much after the deletion it races with.
+const RACE_MS: u64 = 1_000;
+/// Counters of racing edits start here, so that their choices are not those of other steps.
+const RACES: u64 = 1_000;
+/// About as long as the requests of one step take.
+const STEP_MS: u64 = 700;
+
+/// Longest workload, latency and lists of a plan from outside.
+const WORKLOAD_MS_MAX: u64 = 600_000;
+const LATENCY_MS_MAX: u64 = 10_000;
+const ITEMS_MAX: usize = 10_000;
+
+/// Why a plan cannot be carried out. (Caller)
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// Too few or too many hosts.
+    #[error("{what} must be within {min} and {max}")]
+    Size {
+        what: &'static str,
+        min: usize,
+        max: usize,
+    },
+    /// Not the JSON of a plan.
+    #[error("the text is no plan: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The workload is too long, the latency none or too long, or there are too many items.
+    #[error("workload, latency or the number of items is out of bounds")]
+    Bounds,
+    /// The step of this number belongs to no client.
+    #[error("step {0} belongs to no client of the plan")]
+    Step(usize),
+    /// The cut of this number is of no link, or ends before it begins or after the workload.
+    #[error("cut {0} names no link of the plan, or its times are wrong")]
+    Cut(usize),
+}
 
 /// What a simulation does, in full.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,14 +153,11 @@ pub fn client_name(client: usize) -> String {
 impl Plan {
     /// The plan of `seed` at this size.
     ///
-    /// # Panics
+    /// # Errors
     ///
     /// When the counts lie outside [`NODES`] or [`CLIENTS`].
-    pub fn derive(seed: u64, nodes: usize, clients: usize) -> Self {
-        assert!(
-            NODES.contains(&nodes) && CLIENTS.contains(&clients),
-            "checked with the arguments"
-        );
+    pub fn derive(seed: u64, nodes: usize, clients: usize) -> Result<Self, PlanError> {
+        check_size(nodes, clients)?;
         let draw = Draw::new(seed);
         let documents = clients * DOCUMENTS_PER_CLIENT;
         let mut steps = vec![Step {
@@ -135,16 +168,52 @@ impl Plan {
         for client in 0..clients {
             steps.extend(client_steps(draw, client, clients, documents));
         }
+        steps.extend(races(draw, clients, &steps));
         // Stable: what one client does stays in that client's order.
         steps.sort_by_key(|step| (step.at_ms, step.client));
-        Self {
+        Ok(Self {
             seed,
             nodes,
             clients,
             workload_ms: WORKLOAD_MS,
             latency_max_ms: 5 + draw.below(120, "latency bound", 0, 0),
+            cuts: cuts(draw, nodes, clients, &steps),
             steps,
-            cuts: cuts(draw, nodes, clients),
+        })
+    }
+
+    /// Reads a plan that was written as JSON, by whomever.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no plan, or one that cannot be carried out in bounded time.
+    pub fn parse(text: &[u8]) -> Result<Self, PlanError> {
+        let plan: Self = serde_json::from_slice(text)?;
+        check_size(plan.nodes, plan.clients)?;
+        let host = |name: &str| {
+            (0..plan.nodes).any(|node| node_name(node) == name)
+                || (0..plan.clients).any(|client| client_name(client) == name)
+        };
+        let in_bounds = plan.workload_ms <= WORKLOAD_MS_MAX
+            && (1..=LATENCY_MS_MAX).contains(&plan.latency_max_ms)
+            && plan.steps.len().max(plan.cuts.len()) <= ITEMS_MAX;
+        if !in_bounds {
+            return Err(PlanError::Bounds);
+        }
+        if let Some(nth) = plan
+            .steps
+            .iter()
+            .position(|step| step.client >= plan.clients)
+        {
+            return Err(PlanError::Step(nth));
+        }
+        let fits = |cut: &Cut| {
+            let times = cut.from_ms < cut.until_ms && cut.until_ms <= plan.workload_ms;
+            times && host(&cut.a) && host(&cut.b) && cut.a < cut.b
+        };
+        match plan.cuts.iter().position(|cut| !fits(cut)) {
+            Some(nth) => Err(PlanError::Cut(nth)),
+            None => Ok(plan),
         }
     }
 
@@ -152,6 +221,16 @@ impl Plan {
     pub fn home(&self, client: usize) -> usize {
         client % self.nodes
     }
+}
+
+fn check_size(nodes: usize, clients: usize) -> Result<(), PlanError> {
+    for (what, count, range) in [("nodes", nodes, NODES), ("clients", clients, CLIENTS)] {
+        if !range.contains(&count) {
+            let (min, max) = (*range.start(), *range.end());
+            return Err(PlanError::Size { what, min, max });
+        }
+    }
+    Ok(())
 }
 
 /// Creates first, then a mix of updates and deletions of anybody's documents.
@@ -189,6 +268,27 @@ fn client_steps(draw: Draw, client: usize, clients: usize, documents: usize) -> 
     steps
 }
 
+/// Edits by others of documents that are about to be deleted.
+fn races(draw: Draw, clients: usize, steps: &[Step]) -> Vec<Step> {
+    let race = |(nth, step): (usize, &Step)| {
+        let Action::Delete { document } = step.action else {
+            return None;
+        };
+        let nth = nth as u64;
+        let client = (step.client + 1 + pick(draw, clients, "racer", 0, nth)) % clients;
+        let change = change(draw, client as u64, RACES + nth);
+        // Around the moment at which the deletion reaches the other client's node.
+        let at_ms = step.at_ms + draw.below(RACE_MS, "race", 0, nth);
+        let action = Action::Update { document, change };
+        Some(Step {
+            at_ms: at_ms.min(WORKLOAD_MS - 1),
+            client,
+            action,
+        })
+    };
+    steps.iter().enumerate().filter_map(race).collect()
+}
+
 fn change(draw: Draw, client: u64, nth: u64) -> Change {
     match draw.below(3, "field", client, nth) {
         0 => Change::Title(format!("title {nth} by client {client}")),
@@ -206,7 +306,7 @@ fn change(draw: Draw, client: u64, nth: u64) -> Change {
 }
 
 /// Link cuts; each class of them is on or off for a whole seed.
-fn cuts(draw: Draw, nodes: usize, clients: usize) -> Vec<Cut> {
+fn cuts(draw: Draw, nodes: usize, clients: usize, steps: &[Step]) -> Vec<Cut> {
     let mut cuts = Vec::new();
     if draw.chance(75, "cuts between nodes", 0, 0) {
         for nth in 0..1 + draw.below(CUTS_MAX, "node cuts", 0, 0) {
@@ -220,6 +320,12 @@ fn cuts(draw: Draw, nodes: usize, clients: usize) -> Vec<Cut> {
             let client = pick(draw, clients, "cut client", 0, nth);
             let (a, b) = (client_name(client), node_name(client % nodes));
             cuts.push(cut(draw, "client cut", nth, a, b));
+        }
+    }
+    if draw.chance(60, "unknown outcomes", 0, 0) {
+        for nth in 0..1 + draw.below(CUTS_MAX, "unknown outcomes", 1, 0) {
+            let step = &steps[pick(draw, steps.len(), "unknown outcome", 0, nth)];
+            cuts.push(cut_at(draw, nth, step, step.client % nodes));
         }
     }
     if draw.chance(30, "isolation", 0, 0) {
@@ -239,6 +345,20 @@ fn cuts(draw: Draw, nodes: usize, clients: usize) -> Vec<Cut> {
         (left.from_ms, &left.a, &left.b).cmp(&(right.from_ms, &right.a, &right.b))
     });
     cuts
+}
+
+/// A cut in the middle of a client's step, so that its request or the answer to it is on the way.
+fn cut_at(draw: Draw, nth: u64, step: &Step, node: usize) -> Cut {
+    let mut cut = cut(
+        draw,
+        "step cut",
+        nth,
+        client_name(step.client),
+        node_name(node),
+    );
+    cut.from_ms = step.at_ms + draw.below(STEP_MS, "step cut", 3, nth);
+    cut.until_ms = WORKLOAD_MS.min(cut.from_ms + within(draw, &CUT_MS, "step cut", 0, nth));
+    cut
 }
 
 fn cut(draw: Draw, purpose: &str, nth: u64, a: String, b: String) -> Cut {
@@ -283,7 +403,7 @@ mod tests {
     proptest! {
         #[test]
         fn plans_hold_their_bounds(seed: u64, nodes in NODES, clients in CLIENTS) {
-            let plan = Plan::derive(seed, nodes, clients);
+            let plan = Plan::derive(seed, nodes, clients).expect("within bounds");
 
             prop_assert!(plan.steps.is_sorted_by_key(|step| step.at_ms));
             prop_assert!(plan.steps.iter().all(|step| step.at_ms < plan.workload_ms));
@@ -296,20 +416,19 @@ mod tests {
 
     #[test]
     fn plan_survives_its_json() {
-        let plan = Plan::derive(42, 4, 3);
+        let plan = Plan::derive(42, 4, 3).expect("within bounds");
 
         let text = serde_json::to_string(&plan).expect("serialises");
 
-        assert_eq!(
-            serde_json::from_str::<Plan>(&text).expect("reads back"),
-            plan
-        );
+        assert_eq!(Plan::parse(text.as_bytes()).expect("reads back"), plan);
         assert!(text.len() < 8_000, "{} bytes do not paste well", text.len());
     }
 
     #[test]
     fn seeds_differ_and_fault_classes_switch() {
-        let plans: Vec<Plan> = (0..100).map(|seed| Plan::derive(seed, 4, 3)).collect();
+        let plans: Vec<Plan> = (0..100)
+            .filter_map(|seed| Plan::derive(seed, 4, 3).ok())
+            .collect();
         let without_cuts = plans.iter().filter(|plan| plan.cuts.is_empty()).count();
         let with_deletes = plans
             .iter()
@@ -323,5 +442,29 @@ mod tests {
         assert_ne!(plans[0].steps, plans[1].steps);
         assert!((2..40).contains(&without_cuts), "{without_cuts}");
         assert!(with_deletes > 80, "{with_deletes}");
+    }
+
+    #[test]
+    fn plans_that_cannot_be_carried_out_are_refused() {
+        let refused = |spoil: &dyn Fn(&mut Plan)| {
+            let mut plan = Plan::derive(1, 4, 3).expect("within bounds");
+            spoil(&mut plan);
+            Plan::parse(&serde_json::to_vec(&plan).expect("serialises")).is_err()
+        };
+
+        assert!(!refused(&|_| {}));
+        assert!(refused(&|plan| plan.nodes = 1));
+        assert!(refused(&|plan| plan.clients = 17));
+        assert!(refused(&|plan| plan.workload_ms = WORKLOAD_MS_MAX + 1));
+        assert!(refused(&|plan| plan.latency_max_ms = 0));
+        assert!(refused(&|plan| plan.steps[3].client = 3));
+        assert!(refused(&|plan| plan.cuts.push(Cut {
+            from_ms: 0,
+            until_ms: 1,
+            kind: CutKind::Stall,
+            a: node_name(0),
+            b: node_name(4),
+        })));
+        assert!(Plan::parse(b"{}").is_err());
     }
 }

@@ -218,7 +218,10 @@ impl Replication {
         let bytes = message.encode();
         let (peer, kind, size) = (node_name(other), kind(message).to_owned(), bytes.len());
         self.record(Event::Message { peer, kind, size });
-        self.node.board().count(|counts| counts.messages += 1);
+        self.node.board().count(|counts| {
+            counts.messages += 1;
+            counts.skeletons += u64::from(matches!(message, Message::Skeleton { .. }));
+        });
         // The writer ends with the connection, which is then on its way out itself.
         let _sent = connection.queue.send(bytes);
     }

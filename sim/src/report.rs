@@ -60,8 +60,12 @@ pub struct Counts {
     pub retried: u64,
     /// Cuts of a link.
     pub cuts: u64,
+    /// Published operations that joined two or more branches of a document.
+    pub merges: u64,
     /// Replication messages handed to connections.
     pub messages: u64,
+    /// Those of them that stood for an entry whose operation was deleted.
+    pub skeletons: u64,
     /// Entries the first node holds at the end; in a run that is ok, every node.
     pub entries: u64,
     /// Documents that were created and not deleted.
@@ -79,32 +83,40 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts {
             published,
+            merges,
             refused,
             skipped,
             retried,
             cuts,
             messages,
+            skeletons,
             entries,
             documents,
             deleted,
         } = self.counts;
-        let (nodes, clients) = (self.nodes, self.clients);
-        writeln!(f, "seed {}: {nodes} nodes, {clients} clients", self.seed)?;
+        let [simulated, wall] =
+            [self.simulated_ms, self.wall_ms].map(|ms| Duration::from_millis(ms).as_secs_f64());
         writeln!(
             f,
-            "  clients   {published} entries published, {refused} steps refused, {skipped} skipped, \
-             {retried} requests retried"
+            "seed {}: {} nodes, {} clients",
+            self.seed, self.nodes, self.clients
         )?;
         writeln!(
             f,
-            "  network   {cuts} cuts, {messages} replication messages"
+            "  clients   {published} entries published, {merges} of them merges"
+        )?;
+        writeln!(
+            f,
+            "            {retried} requests retried, {refused} steps refused, {skipped} skipped"
+        )?;
+        writeln!(
+            f,
+            "  network   {cuts} cuts, {messages} replication messages, {skeletons} without payload"
         )?;
         writeln!(
             f,
             "  at rest   {entries} entries, {documents} documents shown, {deleted} deleted"
         )?;
-        let [simulated, wall] =
-            [self.simulated_ms, self.wall_ms].map(|ms| Duration::from_millis(ms).as_secs_f64());
         writeln!(f, "  time      {simulated:.1} s simulated in {wall:.2} s")?;
         writeln!(
             f,
@@ -112,18 +124,19 @@ impl fmt::Display for Report {
             self.trace.hash, self.trace.events
         )?;
         match &self.outcome {
-            Outcome::Ok => write!(
-                f,
-                "  ok        all nodes hold the same entries and show the same views"
-            ),
+            Outcome::Ok => {
+                write!(
+                    f,
+                    "  ok        all nodes hold the same entries and show the same views"
+                )
+            }
             Outcome::Failed {
                 invariant,
                 difference,
-            } => write!(
-                f,
-                "  FAILED    {invariant}: {difference}\n  repeat    {}",
-                self.repeat
-            ),
+            } => {
+                writeln!(f, "  FAILED    {invariant}: {difference}")?;
+                write!(f, "  repeat    {}", self.repeat)
+            }
         }
     }
 }

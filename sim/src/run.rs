@@ -1,66 +1,27 @@
-//! Carries out one plan: builds the simulated world, steps it, cuts and heals links, and judges the end.
+//! Runs one plan to its verdict, on a thread whose clock and randomness are under control.
 //!
-//! A run has four phases: *busy* while the clients work and links are cut, *settling* until all nodes hold
-//! the same entries, *quiet* to see that nobody has more to say, *judged* when a client reads everything
-//! back from every node. Leaves out what hosts do (`host`, `workload`) and what is right (`invariants`).
+//! Leaves out what happens in the simulated world, see `world`.
 //!
-//! Always true: nothing here depends on the wall clock except the reported duration.
+//! Always true: nothing in a report depends on the wall clock except the reported duration.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::panic;
-use std::sync::Once;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use turmoil::Sim;
-
-use crate::board::Board;
-use crate::determinism::{Control, ControlError, EPOCH, Surfaces};
-use crate::draw::Draw;
-use crate::fold;
-use crate::host::{self, Node};
-use crate::invariants::{self, Evidence, Violation};
-use crate::plan::{CLIENTS, CutKind, NODES, Plan, client_name, node_name};
+use crate::determinism::{Control, ControlError, Surfaces};
+use crate::invariants::Violation;
+use crate::plan::Plan;
 use crate::plant::Plant;
-use crate::report::{Counts, Outcome, Report, repeat_command};
-use crate::trace::{Event, Trace};
-use crate::workload;
+use crate::report::{Outcome, Report, repeat_command};
+use crate::trace::Trace;
+use crate::world::World;
 
 /// Nodes of a run that says nothing else.
 pub const NODES_DEFAULT: usize = 4;
 /// Clients of a run that says nothing else.
 pub const CLIENTS_DEFAULT: usize = 3;
 
-/// Step of the simulated clock; bytes travel in multiples of it.
-const TICK: Duration = Duration::from_millis(5);
-/// How long after the workload clients may still wait for their last answers.
-const CLIENTS_LIMIT: Duration = Duration::from_secs(120);
-/// How long the healed nodes may take until they hold the same entries.
-const SETTLE_LIMIT: Duration = Duration::from_secs(120);
-/// How long the last sessions may go on once that is so.
-const EBB: Duration = Duration::from_secs(5);
-/// How long nodes must then have nothing to say: longer than two replication beats.
-const QUIET: Duration = Duration::from_secs(12);
-/// How long reading everything back may take.
-const JUDGE_LIMIT: Duration = Duration::from_secs(60);
-/// How often waiting looks whether it is over.
-const LOOK: Duration = Duration::from_secs(1);
-/// Beyond the sum of all limits.
-const SIMULATION_LIMIT: Duration = Duration::from_secs(3_600);
-/// Segments in flight per connection; a writer waits beyond.
-const TCP_CAPACITY: usize = 256;
-/// Latency of links that draw none, such as the judge's.
-const LATENCY: Duration = Duration::from_millis(5);
-
-/// What to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What to do besides running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Seed of every choice.
-    pub seed: u64,
-    /// Number of nodes, within [`NODES`].
-    pub nodes: usize,
-    /// Number of clients, within [`CLIENTS`].
-    pub clients: usize,
     /// A bug to put in; `None` outside tests.
     pub plant: Option<Plant>,
     /// Whether to keep every event, not only their hash.
@@ -80,424 +41,78 @@ pub struct Run {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// A count lies outside its bounds. (Caller)
-    #[error("{what} must be within {min} and {max}")]
-    Size {
-        what: &'static str,
-        min: usize,
-        max: usize,
-    },
     /// Clocks and randomness are not under control. (Local)
     #[error(transparent)]
     Control(#[from] ControlError),
     /// The operating system gave no thread. (Local)
     #[error("the simulation's thread did not start")]
     Thread(#[source] std::io::Error),
-    /// A host could not be built. (Local)
-    #[error("a simulated host did not start: {0}")]
-    Host(String),
-    /// The harness itself failed. (Local)
-    #[error("the simulator panicked: {0}")]
-    Panicked(String),
+    /// A node's store could not be set up. (Local)
+    #[error("a simulated node did not start: {0}")]
+    Node(#[from] grove_node::store::StoreError),
+    /// The simulator itself failed, and said why on the standard error output. (Local)
+    #[error("the simulator panicked")]
+    Panicked,
 }
 
-/// Runs one seed to its verdict.
+/// Runs `plan` to its verdict.
 ///
 /// # Errors
 ///
 /// When the simulation could not be set up. An invariant that does not hold is no error but an outcome.
-pub fn run(options: &Options) -> Result<Run, RunError> {
-    let Options {
-        seed,
-        nodes,
-        clients,
-        plant,
-        keep_trace,
-    } = *options;
-    for (what, count, range) in [("nodes", nodes, NODES), ("clients", clients, CLIENTS)] {
-        if !range.contains(&count) {
-            return Err(RunError::Size {
-                what,
-                min: *range.start(),
-                max: *range.end(),
-            });
-        }
-    }
-    install_panic_hook();
+pub fn run(plan: Plan, options: Options) -> Result<Run, RunError> {
     let started = Instant::now();
     // A fresh thread: its hash maps draw their keys under control.
     let simulation = std::thread::Builder::new()
         .name("simulation".to_owned())
-        .spawn(move || simulate(Plan::derive(seed, nodes, clients), plant, keep_trace))
+        .spawn(move || simulate(plan, options))
         .map_err(RunError::Thread)?;
-    let Ok(result) = simulation.join() else {
-        return Err(RunError::Panicked(
-            "see the standard error output".to_owned(),
-        ));
-    };
-    let mut run = result?;
-    run.report.wall_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let mut run = simulation.join().map_err(|_| RunError::Panicked)??;
+    run.report.wall_ms = millis(started.elapsed());
     Ok(run)
 }
 
-fn simulate(plan: Plan, plant: Option<Plant>, keep_trace: bool) -> Result<Run, RunError> {
+fn simulate(plan: Plan, options: Options) -> Result<Run, RunError> {
     let control = Control::take(plan.seed, Surfaces::ALL)?;
-    let trace = Trace::new(keep_trace);
-    let mut world = World::build(plan, plant, trace, control)?;
-    let outcome = match world.play() {
-        Ok(()) => Outcome::Ok,
-        Err(Violation {
-            invariant,
-            difference,
-        }) => Outcome::Failed {
-            invariant: invariant.to_owned(),
-            difference,
-        },
-    };
+    let trace = Trace::new(options.keep_trace);
     let Plan {
         seed,
         nodes,
         clients,
         ..
-    } = world.plan;
+    } = plan;
+    let mut world = World::build(plan, options.plant, trace.clone(), control)?;
+    let outcome = match world.play() {
+        Ok(()) => Outcome::Ok,
+        Err(Violation {
+            invariant,
+            difference,
+        }) => {
+            let invariant = invariant.to_owned();
+            Outcome::Failed {
+                invariant,
+                difference,
+            }
+        }
+    };
     let report = Report {
         seed,
         nodes,
         clients,
         outcome,
         counts: world.counts(),
-        simulated_ms: millis(world.sim.elapsed()),
+        simulated_ms: millis(world.elapsed()),
         wall_ms: 0,
-        trace: world.trace.digest(),
+        trace: trace.digest(),
         repeat: repeat_command(seed, nodes, clients),
     };
     Ok(Run {
         report,
-        lines: world.trace.take_lines(),
+        lines: trace.take_lines(),
     })
 }
 
-/// The simulated world and everything that belongs to it.
-struct World {
-    plan: Plan,
-    plant: Option<Plant>,
-    sim: Sim<'static>,
-    control: Control,
-    trace: Trace,
-    nodes: Vec<Node>,
-    board: Board,
-    /// Links that are down now.
-    down: Links,
-    /// Links that lost bytes since they went down.
-    lossy: BTreeSet<Link>,
-    /// The second for which latencies are set.
-    latencies_at: Option<u64>,
-}
-
-/// The two ends of a link, in the order of a [`Cut`](crate::plan::Cut).
-type Link = (String, String);
-type Links = BTreeMap<Link, CutKind>;
-
-impl World {
-    fn build(
-        plan: Plan,
-        plant: Option<Plant>,
-        trace: Trace,
-        control: Control,
-    ) -> Result<Self, RunError> {
-        let mut sim = turmoil::Builder::new()
-            .rng_seed(plan.seed)
-            .epoch(UNIX_EPOCH + EPOCH)
-            .tick_duration(TICK)
-            .simulation_duration(SIMULATION_LIMIT)
-            .tcp_capacity(TCP_CAPACITY)
-            .min_message_latency(LATENCY)
-            .max_message_latency(LATENCY)
-            .build();
-        let board = Board::new(&plan);
-        let nodes = (0..plan.nodes)
-            .map(|number| Node::build(number, &plan, plant, &trace, &board))
-            .collect::<Result<Vec<Node>, _>>()
-            .map_err(|error| RunError::Host(error.to_string()))?;
-        for node in &nodes {
-            let software = node.clone();
-            sim.host(node_name(node.number()), move || {
-                host::run(software.clone())
-            });
-        }
-        for client in 0..plan.clients {
-            let work = workload::work(client, plan.clone(), board.clone(), trace.clone());
-            sim.client(client_name(client), work);
-        }
-        if plant == Some(Plant::Noise) {
-            let name = format!("process {}", std::process::id());
-            trace.record("network", Event::Phase { name });
-        }
-        Ok(Self {
-            plan,
-            plant,
-            sim,
-            control,
-            trace,
-            nodes,
-            board,
-            down: Links::new(),
-            lossy: BTreeSet::new(),
-            latencies_at: None,
-        })
-    }
-
-    /// Plays all phases and judges.
-    fn play(&mut self) -> Result<(), Violation> {
-        self.phase("busy");
-        self.pass(Duration::from_millis(self.plan.workload_ms))?;
-        self.wait("clients_finish", CLIENTS_LIMIT, |world| {
-            world.board.clients_done()
-        })?;
-        self.phase("settling");
-        // Not settling is no violation of its own: the invariants name what differs.
-        if self.wait("settling", SETTLE_LIMIT, Self::settled).is_ok() {
-            self.pass(EBB)?;
-            self.stay_quiet()?;
-        }
-        self.phase("judged");
-        let judge = workload::judge(self.plan.clone(), self.board.clone(), self.trace.clone());
-        self.sim.client("judge", judge);
-        self.wait("reads_are_answered", JUDGE_LIMIT, |world| {
-            world.board.judged()
-        })?;
-        let mut evidence = self.evidence()?;
-        if let Some(plant) = self.plant {
-            plant.spoil(&mut evidence);
-        }
-        invariants::check(&evidence)
-    }
-
-    /// One tick of the world; a host that fails or panics ends the run.
-    fn step(&mut self) -> Result<(), Violation> {
-        self.set_links();
-        self.set_latencies();
-        let stepped = self.sim.step();
-        self.control.set_clock(self.sim.elapsed());
-        self.trace.set_clock(self.sim.elapsed());
-        if let Some(panic) = PANICS.with_borrow(|panics| panics.first().cloned()) {
-            return Err(Violation {
-                invariant: "nothing_panics",
-                difference: panic,
-            });
-        }
-        if let Some(violation) = self.board.violation() {
-            return Err(violation);
-        }
-        match stepped {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let difference = error.to_string();
-                Err(Violation {
-                    invariant: "hosts_keep_running",
-                    difference,
-                })
-            }
-        }
-    }
-
-    /// Steps for a while.
-    fn pass(&mut self, span: Duration) -> Result<(), Violation> {
-        let until = self.sim.elapsed() + span;
-        while self.sim.elapsed() < until {
-            self.step()?;
-        }
-        Ok(())
-    }
-
-    /// Nodes that agree and are left alone have nothing to say to each other.
-    fn stay_quiet(&mut self) -> Result<(), Violation> {
-        self.phase("quiet");
-        let before = self.board.counts().messages;
-        self.pass(QUIET)?;
-        let sent = self.board.counts().messages - before;
-        if sent == 0 {
-            return Ok(());
-        }
-        let seconds = QUIET.as_secs();
-        let difference = format!("{sent} replication messages in {seconds} s without any news");
-        Err(Violation {
-            invariant: "quiet_nodes_are_silent",
-            difference,
-        })
-    }
-
-    /// Steps until `done`, looking once a simulated second.
-    fn wait(
-        &mut self,
-        invariant: &'static str,
-        limit: Duration,
-        done: impl Fn(&mut Self) -> bool,
-    ) -> Result<(), Violation> {
-        let until = self.sim.elapsed() + limit;
-        while !done(self) {
-            if self.sim.elapsed() >= until {
-                let difference = format!("not within {} simulated seconds", limit.as_secs());
-                return Err(Violation {
-                    invariant,
-                    difference,
-                });
-            }
-            self.pass(LOOK)?;
-        }
-        Ok(())
-    }
-
-    /// Brings every link into the state its cuts ask for now; of overlapping ones the worse counts.
-    fn set_links(&mut self) {
-        let now_ms = millis(self.sim.elapsed());
-        let mut down = Links::new();
-        for cut in self
-            .plan
-            .cuts
-            .iter()
-            .filter(|cut| (cut.from_ms..cut.until_ms).contains(&now_ms))
-        {
-            let kind = down
-                .entry((cut.a.clone(), cut.b.clone()))
-                .or_insert(cut.kind);
-            *kind = cut.kind.max(*kind);
-        }
-        if down == self.down {
-            return;
-        }
-        let links: BTreeSet<_> = down.keys().chain(self.down.keys()).cloned().collect();
-        for link in links {
-            let (before, after) = (self.down.get(&link).copied(), down.get(&link).copied());
-            if before != after {
-                self.set_link(&link, before, after);
-            }
-        }
-        self.down = down;
-    }
-
-    fn set_link(&mut self, link: &Link, before: Option<CutKind>, after: Option<CutKind>) {
-        let (a, b) = link;
-        match after {
-            Some(CutKind::Stall) => self.sim.hold(a.as_str(), b.as_str()),
-            Some(CutKind::Loss) => {
-                self.sim.partition(a.as_str(), b.as_str());
-                self.lossy.insert(link.clone());
-            }
-            None => self.sim.release(a.as_str(), b.as_str()),
-        }
-        if before.is_none() {
-            self.board.count(|counts| counts.cuts += 1);
-        }
-        self.trace.record(
-            "network",
-            Event::Link {
-                a: a.clone(),
-                b: b.clone(),
-                down: after,
-            },
-        );
-        if after.is_none() && self.lossy.remove(link) {
-            self.reset_connections(link);
-        }
-    }
-
-    /// Breaks the connections that lost bytes, as TCP would: the simulated one waits for them for ever.
-    fn reset_connections(&self, (a, b): &Link) {
-        let node = |name: &str| self.nodes.iter().find(|node| node.name() == name);
-        if let (Some(a), Some(b)) = (node(a), node(b)) {
-            a.reset(b.number());
-            b.reset(a.number());
-        }
-    }
-
-    /// Draws the latency of every link anew each second.
-    fn set_latencies(&mut self) {
-        let second = self.sim.elapsed().as_secs();
-        if self.latencies_at == Some(second) {
-            return;
-        }
-        self.latencies_at = Some(second);
-        let mut hosts: Vec<String> = (0..self.plan.nodes).map(node_name).collect();
-        hosts.extend((0..self.plan.clients).map(client_name));
-        let draw = Draw::new(self.plan.seed);
-        for (nth, a) in hosts.iter().enumerate() {
-            for (mth, b) in hosts.iter().enumerate().skip(nth + 1) {
-                let link = (nth * hosts.len() + mth) as u64;
-                let latency_ms = 1 + draw.below(self.plan.latency_max_ms, "latency", link, second);
-                let latency = Duration::from_millis(latency_ms);
-                self.sim.set_link_latency(a.as_str(), b.as_str(), latency);
-            }
-        }
-    }
-
-    fn settled(&mut self) -> bool {
-        self.evidence()
-            .is_ok_and(|evidence| evidence.entries_agree())
-    }
-
-    /// What the nodes hold, and show if they were asked already.
-    fn evidence(&self) -> Result<Evidence, Violation> {
-        let nodes = self.nodes.iter().map(|node| {
-            node.observe(self.board.shown(node.number()))
-                .map_err(|error| {
-                    let difference = format!("{}: {error}", node_name(node.number()));
-                    Violation {
-                        invariant: "stores_are_readable",
-                        difference,
-                    }
-                })
-        });
-        Ok(Evidence {
-            nodes: nodes.collect::<Result<_, _>>()?,
-            published: self.board.published(),
-        })
-    }
-
-    /// The board's counts, completed by what is there at the end.
-    fn counts(&self) -> Counts {
-        let mut counts = self.board.counts();
-        let documents = fold::fold(&self.board.published());
-        counts.deleted = documents
-            .values()
-            .filter(|document| document.deleted)
-            .count() as u64;
-        counts.documents = documents.len() as u64 - counts.deleted;
-        if let Ok(Evidence { nodes, .. }) = self.evidence() {
-            counts.entries = nodes.first().map_or(0, |node| node.entries.len() as u64);
-        }
-        counts
-    }
-
-    fn phase(&self, name: &str) {
-        self.trace.record(
-            "network",
-            Event::Phase {
-                name: name.to_owned(),
-            },
-        );
-    }
-}
-
-thread_local! {
-    /// Panics of this thread's hosts: the runtime swallows those of spawned tasks.
-    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-fn install_panic_hook() {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let previous = panic::take_hook();
-        panic::set_hook(Box::new(move |panic| {
-            if turmoil::in_simulation() {
-                PANICS.with_borrow_mut(|panics| panics.push(panic.to_string()));
-            } else {
-                previous(panic);
-            }
-        }));
-    });
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).expect("runs last minutes, not millennia")
+/// Whole milliseconds; runs last minutes, not millennia.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -76,8 +76,8 @@ fn written_trace_is_what_was_hashed() {
 }
 
 #[test]
-fn batch_of_seeds_converges_and_repeats() {
-    let output = grove_sim(&[
+fn batch_converges_repeats_and_meets_rare_states() {
+    let batch = [
         "batch",
         "--from",
         "10",
@@ -86,7 +86,8 @@ fn batch_of_seeds_converges_and_repeats() {
         "--repeat-every",
         "4",
         "--json",
-    ]);
+    ];
+    let output = grove_sim(&batch);
 
     let reports = json(&output);
     let reports = reports.as_array().expect("one per seed");
@@ -94,9 +95,50 @@ fn batch_of_seeds_converges_and_repeats() {
         .iter()
         .filter(|report| report["repeated"] == true)
         .count();
+    let total = |name: &str| -> u64 {
+        let counts = reports
+            .iter()
+            .map(|report| &report["report"]["counts"][name]);
+        counts.map(|count| count.as_u64().expect(name)).sum()
+    };
     assert_eq!(output.status.code(), Some(0), "{reports:#?}");
     assert_eq!(reports.len(), 8);
     assert_eq!(repeated, 2);
+    for rare in [
+        "merges",
+        "refused",
+        "skipped",
+        "retried",
+        "cuts",
+        "skeletons",
+        "deleted",
+    ] {
+        assert!(
+            total(rare) > 0,
+            "no {rare} in eight seeds: the workload has become too tame"
+        );
+    }
+}
+
+/// Plans on which something failed once, each under the name of what it was.
+#[test]
+fn stored_plans_pass_and_repeat() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/seeds");
+    let plans: Vec<_> = std::fs::read_dir(folder)
+        .expect("there are stored plans")
+        .map(|file| file.expect("readable").path())
+        .collect();
+    assert!(!plans.is_empty());
+    for plan in plans {
+        let run = || {
+            let plan = plan.to_str().expect("a plain path");
+            let output = grove_sim(&["run", "--plan", plan, "--json"]);
+            let report = json(&output);
+            assert_eq!(output.status.code(), Some(0), "{plan}: {report:#}");
+            report["trace"].clone()
+        };
+        assert_eq!(run(), run());
+    }
 }
 
 #[rstest]
@@ -149,6 +191,8 @@ fn noise_is_found_and_its_first_event_named() {
 #[case(&["run", "--seed", "x"])]
 #[case(&["run", "--seed", "1", "--nodes", "1"])]
 #[case(&["run", "--seed", "1", "--clients", "17"])]
+#[case(&["run", "--seed", "1", "--plan", "x.json"])]
+#[case(&["run", "--plan", "Cargo.toml"])]
 #[case(&["batch", "--jobs", "0"])]
 #[case(&["dance"])]
 fn bad_usage_exits_with_two(#[case] arguments: &[&str]) {

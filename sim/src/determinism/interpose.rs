@@ -14,6 +14,8 @@ type GetRandom = unsafe extern "C" fn(*mut c_void, usize, c_uint) -> isize;
 type GetEntropy = unsafe extern "C" fn(*mut c_void, usize) -> c_int;
 type ClockGetTime = unsafe extern "C" fn(libc::clockid_t, *mut libc::timespec) -> c_int;
 type Syscall = unsafe extern "C" fn(c_long, ...) -> c_long;
+type FixedSyscall =
+    unsafe extern "C" fn(c_long, c_long, c_long, c_long, c_long, c_long, c_long) -> c_long;
 
 /// One function of the C library, looked up at the first call.
 struct Next {
@@ -45,6 +47,27 @@ impl Next {
         self.address.store(found, Ordering::Relaxed);
         found
     }
+}
+
+/// The first of the four functions that a look-up by name does not find here.
+///
+/// Crates look functions up by name, which only finds those that the linker exported from the program.
+pub(super) fn unreached() -> Option<&'static str> {
+    let overrides: [(&std::ffi::CStr, *const c_void); 4] = [
+        (c"getrandom", getrandom as GetRandom as *const c_void),
+        (c"getentropy", getentropy as GetEntropy as *const c_void),
+        (
+            c"clock_gettime",
+            clock_gettime as ClockGetTime as *const c_void,
+        ),
+        (c"syscall", syscall as FixedSyscall as *const c_void),
+    ];
+    overrides.into_iter().find_map(|(name, ours)| {
+        // SAFETY: `name` is a terminated string that lives for ever.
+        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        let known = name.to_str().expect("plain ASCII");
+        (found.cast_const() != ours).then_some(known)
+    })
 }
 
 static GETRANDOM: Next = Next::new(c"getrandom");

@@ -11,6 +11,7 @@ mod views;
 use std::collections::BTreeMap;
 
 use grove_core::types::{DocumentId, DocumentViewId, LogId, OperationId, PublicKey, SeqNum};
+use grove_core::wire::Operation;
 
 /// Everything the invariants look at.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +71,17 @@ pub struct Published {
     pub operation: Vec<u8>,
 }
 
+impl Published {
+    /// Whether the operation joined branches of its document.
+    pub fn is_merge(&self) -> bool {
+        Operation::decode(&self.operation).is_ok_and(|operation| {
+            operation
+                .previous()
+                .is_some_and(|view| view.ids().len() > 1)
+        })
+    }
+}
+
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -109,7 +121,7 @@ mod tests {
     use crate::fold::fold;
     use crate::plant::Plant;
     use grove_core::types::{Hash, KeyPair, PlainValue};
-    use grove_core::wire::{Fields, Operation};
+    use grove_core::wire::Fields;
     use rstest::rstest;
 
     fn publish(evidence: &mut Evidence, seq: u64, operation: &Operation) -> OperationId {
