@@ -132,7 +132,7 @@ fn small() -> Limits {
     let mut limits = Limits::default();
     limits.body_size_max = 4096;
     limits.query_fields_max = 50;
-    limits.query_documents_max = 3;
+    limits.answer_size_max = 4096;
     limits.batch_len_max = 2;
     limits
 }
@@ -164,7 +164,7 @@ async fn queries_beyond_the_limits_are_refused() {
     let node = TestNode::with(small()).await;
     let author = Author::new(1);
     for number in 0..4 {
-        author.publish(&node, &piece(&[number])).await;
+        author.publish(&node, &piece(&[number; 500])).await;
     }
     let double = (1..20).fold(String::new(), |text, n| {
         format!(
@@ -174,10 +174,16 @@ async fn queries_beyond_the_limits_are_refused() {
         )
     });
 
+    let aliases: String = (0..4).map(|n| format!("a{n}: data ")).collect();
+
     for query in [
         format!("{{ {} }}", "__typename ".repeat(51)),
         format!("{{ ...f1 }} {double} fragment f20 on Query {{ __typename }}"),
         "{ all_blob_piece_v1 { documents { cursor } } }".to_owned(),
+        format!(
+            "{{ all_blob_piece_v1(first: 1) {{ documents {{ fields {{ {} }} }} }} }}",
+            aliases
+        ),
         format!("{{ a(b: {}{}) }}", "[".repeat(200), "]".repeat(200)),
         "{ __schema { types { fields { type { fields { name } } } } } }".to_owned(),
         "{ a ".repeat(40) + "b" + &"} ".repeat(40),

@@ -13,7 +13,7 @@ use grove_core::author::NextArgs;
 use grove_core::types::{DocumentId, DocumentViewId, PublicKey, SchemaId};
 use grove_core::wire::Entry;
 use jsonrpsee::server::{
-    BatchRequestConfig, NoopIdProvider, RpcModule, Server, ServerConfig, ServerHandle,
+    BatchRequestConfig, NoopIdProvider, PingConfig, RpcModule, Server, ServerConfig, ServerHandle,
     TowerService, http, stop_channel,
 };
 use jsonrpsee::types::error::{
@@ -48,16 +48,22 @@ struct Rpc {
 pub(super) fn routes(node: Node, limits: &Limits) -> (Router, ServerHandle) {
     let saturated = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
     let body_size_max = saturated(limits.body_size_max);
-    let config = ServerConfig::builder()
+    let mut config = ServerConfig::builder()
         .max_request_body_size(body_size_max)
         .max_response_body_size(saturated(limits.answer_size_max))
         .max_connections(saturated(limits.connections_max))
         .set_batch_request_config(BatchRequestConfig::Limit(limits.batch_len_max))
-        .set_id_provider(NoopIdProvider)
-        .build();
+        .set_id_provider(NoopIdProvider);
+    if let Some(interval) = limits.ping_interval {
+        let inactive = interval + limits.head_timeout;
+        let ping = PingConfig::new()
+            .ping_interval(interval)
+            .inactive_limit(inactive);
+        config = config.enable_ws_ping(ping);
+    }
     let (stopped, handle) = stop_channel();
     let service = Server::builder()
-        .set_config(config)
+        .set_config(config.build())
         .to_service_builder()
         .build(methods(node), stopped);
     let routes = get(greet_or_upgrade).post(answer);

@@ -45,7 +45,7 @@ pub struct Limits {
     pub connections_max: usize,
     /// Size of a request body in bytes.
     pub body_size_max: usize,
-    /// Size of a JSON-RPC answer in bytes.
+    /// Size of an answer in bytes; that of GraphQL is estimated before it is made.
     pub answer_size_max: usize,
     /// Requests in one JSON-RPC batch.
     pub batch_len_max: u32,
@@ -59,8 +59,8 @@ pub struct Limits {
     pub query_depth_max: usize,
     /// Fields of a GraphQL query, those of fragments counted wherever they are used.
     pub query_fields_max: usize,
-    /// Documents read to answer one GraphQL request.
-    pub query_documents_max: usize,
+    /// How often WebSockets are asked for a sign of life; never when `None`.
+    pub ping_interval: Option<Duration>,
     /// Whether answers carry the time of day.
     pub date_header: bool,
 }
@@ -77,7 +77,7 @@ impl Default for Limits {
             drain_timeout: Duration::from_secs(5),
             query_depth_max: 32,
             query_fields_max: 10_000,
-            query_documents_max: 50_000,
+            ping_interval: Some(Duration::from_secs(30)),
             date_header: true,
         }
     }

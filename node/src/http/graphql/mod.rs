@@ -10,7 +10,7 @@ mod schema;
 
 use std::sync::Arc;
 
-use async_graphql::{ErrorExtensionValues, Request as Query, Response as Answer, ServerError};
+use async_graphql::{ErrorExtensionValues, Response as Answer, ServerError};
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -23,7 +23,6 @@ use serde_json::Value;
 use tokio::sync::{RwLock, watch};
 
 use self::prepare::prepare;
-use self::resolve::Budget;
 use self::schema::Graph;
 use super::Limits;
 use crate::api::ApiError;
@@ -108,10 +107,7 @@ impl Service {
             Err(error) => return Answer::from_errors(vec![refusal(error.reason(), error)]),
         };
         let mut answer = match prepare(posted, &graph.input_types, &self.limits) {
-            Ok(query) => {
-                let query: Query = query.data(Budget::new(self.limits.query_documents_max));
-                graph.schema.execute(query).await
-            }
+            Ok(query) => graph.schema.execute(query).await,
             Err(error) => Answer::from_errors(vec![error]),
         };
         for error in &mut answer.errors {

@@ -20,6 +20,7 @@ use async_graphql_value::Value as QueryValue;
 use grove_core::Reason;
 use serde_json::Map;
 
+use super::resolve::Budget;
 use super::{Posted, refusal};
 use crate::http::Limits;
 
@@ -29,7 +30,8 @@ const BRACKETS_MAX: usize = 100;
 /// How often one query may ask for the schema's description.
 const INTROSPECTIONS_MAX: usize = 4;
 
-/// Parses a request, puts values in the place of variables, and applies the bounds.
+/// Parses a request, puts values in the place of variables, and applies the bounds; those on the answer
+/// go with it.
 pub(super) fn prepare(
     posted: Posted,
     input_types: &BTreeSet<&str>,
@@ -78,7 +80,7 @@ pub(super) fn prepare(
         operations,
         fragments,
     });
-    Ok(request)
+    Ok(request.data(Budget::new(limits.answer_size_max, bounds.fields)))
 }
 
 /// How deeply brackets of any kind are nested, outside strings and comments.

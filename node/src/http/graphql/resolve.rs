@@ -23,29 +23,70 @@ use crate::store::{DocumentRow, Read};
 /// Documents on a page when the query does not say.
 pub(super) const FIRST_DEFAULT: u64 = 25;
 
-/// How many documents may still be read for a request.
+/// What a value takes in an answer, its text aside.
+const VALUE_SIZE: usize = 64;
+
+/// Documents read at once.
+const PORTION: u64 = 100;
+
+/// How large the answer to a request may still grow, in bytes.
+///
+/// Reckoned when documents are read, so that too much is never held: each may show every field of
+/// the query, and holds its values. Texts, which aliases can repeat, count once more when shown.
 #[derive(Clone)]
-pub(super) struct Budget(Arc<AtomicUsize>);
+pub(super) struct Budget {
+    left: Arc<AtomicUsize>,
+    document_size: usize,
+}
 
 impl Budget {
-    pub(super) fn new(documents: usize) -> Self {
-        Self(Arc::new(AtomicUsize::new(documents)))
+    pub(super) fn new(answer_size_max: usize, query_fields: usize) -> Self {
+        let document_size = VALUE_SIZE.saturating_mul(query_fields);
+        Self {
+            left: Arc::new(AtomicUsize::new(answer_size_max)),
+            document_size,
+        }
     }
 
-    fn spend(&self, documents: usize) -> Result<(), ApiError> {
-        let spend = |left: usize| left.checked_sub(documents);
+    fn spend(&self, size: usize) -> Result<(), ApiError> {
+        let spend = |left: usize| left.checked_sub(size);
         match self
-            .0
+            .left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend)
         {
             Ok(_) => Ok(()),
             Err(_) => Err(invalid(
                 "first",
                 Reason::RequestTooLarge,
-                "the answer needs too many documents; ask for smaller pages",
+                "the answer is too large; ask for fewer documents or fields",
             )),
         }
     }
+
+    fn spend_on(&self, row: &DocumentRow) -> Result<(), ApiError> {
+        let values = row
+            .fields
+            .iter()
+            .flatten()
+            .map(|(_, (value, _))| value_size(value));
+        self.spend(self.document_size + values.sum::<usize>())
+    }
+}
+
+/// About what a value takes in memory, or in an answer.
+fn value_size(value: &DocumentValue) -> usize {
+    VALUE_SIZE
+        + match value {
+            DocumentValue::Str(text) => text.len(),
+            DocumentValue::Bytes(bytes) => 2 * bytes.len(),
+            DocumentValue::RelationList(ids) => Hash::SIZE * ids.len(),
+            DocumentValue::PinnedRelation(view_id) => Hash::SIZE * view_id.ids().len(),
+            DocumentValue::PinnedRelationList(view_ids) => view_ids
+                .iter()
+                .map(|view_id| VALUE_SIZE + Hash::SIZE * view_id.ids().len())
+                .sum(),
+            _ => 0,
+        }
 }
 
 /// A document as a query sees it.
@@ -137,22 +178,42 @@ pub(super) fn collection(schema_id: SchemaId, ctx: ResolverContext<'_>) -> Field
             None => None,
         };
         let budget = budget(&ctx);
-        let question = move |store: &dyn Read| {
-            let page = api::collection(store, &schema_id, first, after)?;
-            budget.spend(1 + page.documents.len())?;
-            Ok(page)
-        };
-        let page = node(&ctx).read(question).await?;
-        let show = |row: DocumentRow| Shown {
-            cursor: Some(row.id.to_string()),
-            row,
-        };
-        Ok(FieldValue::owned_any(Page {
-            total_count: page.total_count,
-            has_next_page: page.has_next_page,
-            documents: page.documents.into_iter().map(show).collect(),
-        }))
+        let question =
+            move |store: &dyn Read| collection_page(store, &schema_id, first, after, &budget);
+        Ok(FieldValue::owned_any(node(&ctx).read(question).await?))
     })
+}
+
+/// Reads a page in portions, so that one too large is given up before it fills the memory.
+fn collection_page(
+    store: &dyn Read,
+    schema_id: &SchemaId,
+    first: u64,
+    mut after: Option<DocumentId>,
+    budget: &Budget,
+) -> Result<Page, ApiError> {
+    budget.spend(budget.document_size)?;
+    let mut documents: Vec<Shown> = Vec::new();
+    loop {
+        let missing = first - documents.len() as u64;
+        let portion = api::collection(store, schema_id, missing.min(PORTION), after)?;
+        for row in portion.documents {
+            budget.spend_on(&row)?;
+            after = Some(row.id);
+            documents.push(Shown {
+                cursor: Some(row.id.to_string()),
+                row,
+            });
+        }
+        if !portion.has_next_page || documents.len() as u64 == first {
+            let (total_count, has_next_page) = (portion.total_count, portion.has_next_page);
+            return Ok(Page {
+                total_count,
+                has_next_page,
+                documents,
+            });
+        }
+    }
 }
 
 /// A field that leads to one document.
@@ -199,8 +260,8 @@ pub(super) fn relation_list<'a>(
         };
         let budget = budget(&ctx);
         let question = move |store: &dyn Read| {
-            budget.spend(1 + targets.len())?;
-            list_page(store, &schema_id, &targets, &list, from, first)
+            budget.spend(budget.document_size)?;
+            list_page(store, &schema_id, &targets, &list, from, first, &budget)
         };
         Ok(Some(FieldValue::owned_any(
             node(&ctx).read(question).await?,
@@ -216,6 +277,7 @@ fn list_page(
     list: &str,
     from: usize,
     first: u64,
+    budget: &Budget,
 ) -> Result<Page, ApiError> {
     let mut page = Page {
         total_count: 0,
@@ -224,8 +286,10 @@ fn list_page(
     };
     for (index, target) in targets.iter().enumerate() {
         let Some(row) = target.find(store, schema_id)? else {
+            budget.spend(VALUE_SIZE)?;
             continue;
         };
+        budget.spend_on(&row)?;
         page.total_count += 1;
         if index < from {
             continue;
@@ -265,16 +329,25 @@ async fn follow<'a>(
     schema_id: SchemaId,
     target: Target,
 ) -> Result<Option<FieldValue<'a>>, ApiError> {
-    budget(ctx).spend(1)?;
-    let row = node(ctx)
-        .read(move |store| target.find(store, &schema_id))
-        .await?;
+    let budget = budget(ctx);
+    let question = move |store: &dyn Read| {
+        let row = target.find(store, &schema_id)?;
+        row.as_ref().map_or(Ok(()), |row| budget.spend_on(row))?;
+        Ok(row)
+    };
+    let row = node(ctx).read(question).await?;
     Ok(row.map(|row| FieldValue::owned_any(Shown { row, cursor: None })))
 }
 
 /// A field with a value of its own.
 pub(super) fn scalar<'a>(name: &str, ctx: ResolverContext<'a>) -> FieldFuture<'a> {
-    FieldFuture::from_value(stored(&ctx, name).map(|value| match value {
+    let Some(value) = stored(&ctx, name) else {
+        return FieldFuture::from_value(None);
+    };
+    if let Err(error) = budget(&ctx).spend(value_size(value)) {
+        return nullable(ctx.ctx, async { Err(error) });
+    }
+    FieldFuture::from_value(Some(match value {
         DocumentValue::Bool(bool) => Value::from(*bool),
         DocumentValue::Int(int) => Value::from(*int),
         //= R20: JSON has no NaN and no infinities, they are shown as null
