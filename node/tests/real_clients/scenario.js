@@ -43,7 +43,7 @@ const event = await publishSchema(alice, 'event', {
 });
 
 const steps = [
-  schemasAreListed,
+  schemasAreDocuments,
   everyTypeReadsBack,
   numbersAreExact,
   concurrentUpdatesMerge,
@@ -58,24 +58,22 @@ for (const step of steps) {
   await step();
 }
 
-async function schemasAreListed() {
-  const { definitions } = await query(
+async function schemasAreDocuments() {
+  const id = event.replace('event_', '');
+
+  const { definition } = await query(
     endpoint,
-    `{ definitions: all_schema_definition_v1 { totalCount documents {
-      meta { documentId }
-      fields { name fields { totalCount documents { fields { name type } } } }
-    } } }`,
+    `{ definition: schema_definition_v1(id: "${id}") {
+      meta { viewId }
+      fields { name description fields { totalCount documents { fields { name type } } } }
+    } }`,
   );
 
-  assert.equal(definitions.totalCount, 2);
-  const isEvent = ({ meta }) => event === `event_${meta.documentId}`;
-  const { fields } = definitions.documents.find(isEvent);
-  assert.equal(fields.name, 'event');
-  assert.equal(fields.fields.totalCount, 9);
-  assert.deepEqual(fields.fields.documents[5].fields, {
-    name: 'place',
-    type: `relation(${place})`,
-  });
+  const { fields, ...rest } = definition.fields;
+  assert.deepEqual(definition.meta, { viewId: id });
+  assert.deepEqual(rest, { name: 'event', description: 'Documents named event' });
+  assert.equal(fields.totalCount, 9);
+  assert.deepEqual(fields.documents[5].fields, { name: 'place', type: `relation(${place})` });
 }
 
 async function everyTypeReadsBack() {
