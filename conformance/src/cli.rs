@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use clap::{Args, Parser, Subcommand};
 
 use crate::adapter::{self, impostor::Impostor};
+use crate::report::waivers::{self, Waiver};
 use crate::report::{Report, Section};
 use crate::runner::{self, Command, Options};
 use crate::suite::stats::Stats;
@@ -112,6 +113,10 @@ struct Output {
     /// Also write report.json and report.html into this folder.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
+    /// Failures that are known and let go for a time: a JSON list of
+    /// {case, reason, link, expires, fails}.
+    #[arg(long, value_name = "FILE")]
+    waivers: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -128,9 +133,17 @@ enum Adapters {
 
 #[derive(Debug, Args)]
 struct Dir {
-    /// Folder of the vectors.
-    #[arg(long = "vectors", value_name = "DIR", default_value = store::DEFAULT_DIR)]
-    path: PathBuf,
+    /// Folder of the vectors [default: those of the source tree]
+    #[arg(long = "vectors", value_name = "DIR")]
+    path: Option<PathBuf>,
+}
+
+impl Dir {
+    fn path(&self) -> &Path {
+        self.path
+            .as_deref()
+            .unwrap_or(Path::new(store::DEFAULT_DIR))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -182,21 +195,21 @@ fn vectors(command: Vectors) -> Ended {
     match command {
         Vectors::Run(args) => run(args),
         Vectors::Generate { check: true, dir } => Ok(problems(
-            &generate::differences(&dir.path)?,
+            &generate::differences(dir.path())?,
             "the vectors are as generated",
         )),
         Vectors::Generate { check: false, dir } => {
-            let written = generate::write(&dir.path)?;
+            let written = generate::write(dir.path())?;
             written.iter().for_each(|path| println!("{path}"));
             println!("{} files written", written.len());
             Ok(Exit::Conforms)
         }
         Vectors::Lint { dir } => Ok(problems(
-            &lint::lint(&dir.path)?,
+            &lint::lint(dir.path())?,
             "nothing to complain about",
         )),
         Vectors::Stats { dir } => {
-            print!("{}", Stats::of(&Suite::load(&dir.path)?));
+            print!("{}", Stats::of(&Suite::load(dir.path())?));
             Ok(Exit::Conforms)
         }
     }
@@ -213,7 +226,7 @@ fn problems(found: &[String], otherwise: &str) -> Exit {
 }
 
 fn run(args: RunArgs) -> Ended {
-    let suite = Suite::load(&args.dir.path)?;
+    let suite = Suite::load(args.dir.path())?;
     let command = match &args.adapter {
         Some(line) => Command::Shell(line.clone()),
         None => own_adapter()?,
@@ -232,6 +245,7 @@ fn run(args: RunArgs) -> Ended {
     report
         .sections
         .push(vectors_section(&suite, &options, args.strict, &again));
+    waive(&mut report, args.output.waivers.as_deref())?;
     finish(report, started, args.output.report.as_deref())
 }
 
@@ -250,7 +264,7 @@ fn vectors_section(suite: &Suite, options: &Options, strict: bool, again: &str) 
 
 fn check(args: &CheckArgs) -> Ended {
     let started = Instant::now();
-    let suite = Suite::load(&args.dir.path)?;
+    let suite = Suite::load(args.dir.path())?;
     let options = Options {
         command: own_adapter()?,
         ruleset: Ruleset::Spec,
@@ -293,6 +307,7 @@ fn check_node(NodeCommands::Check { http, seed, output }: NodeCommands) -> Ended
     report
         .sections
         .push(live_section(&http, seed.unwrap_or_else(fresh_seed)));
+    waive(&mut report, output.waivers.as_deref())?;
     finish(report, started, output.report.as_deref())
 }
 
@@ -315,6 +330,16 @@ pub fn live_section(http: &str, seed: u64) -> Section {
 fn fresh_seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// Lets go what the waiver file names.
+fn waive(report: &mut Report, file: Option<&Path>) -> Result<(), Box<dyn std::error::Error>> {
+    let Some(path) = file else { return Ok(()) };
+    let list: Vec<Waiver> = serde_json::from_slice(&store::read_bytes(path)?)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let days = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 86_400;
+    report.waive(&list, &waivers::date(days));
+    Ok(())
 }
 
 /// Prints the report, writes its files, and tells the exit code.

@@ -1,6 +1,7 @@
 //! Holds the three forms of a report to their look, and the page to its safety.
 
 use grove_conformance::cli::Exit;
+use grove_conformance::report::waivers::Waiver;
 use grove_conformance::report::{Finding, Report, Row, Section, State};
 
 #[test]
@@ -45,6 +46,47 @@ fn the_exit_code_is_that_of_the_worst_section() {
     assert_eq!(with(&[State::SetUpFailed, State::Failed]), Exit::Failures);
     assert_eq!(with(&[]), Exit::SetUpFailed);
     assert_eq!(with(&[State::Skipped]), Exit::SetUpFailed);
+}
+
+#[test]
+fn a_waived_failure_does_not_count_until_it_runs_out() {
+    let waiver = Waiver {
+        case: "hash-parse-uppercase".to_owned(),
+        reason: "kept for old data".to_owned(),
+        link: "https://example.org/i/4".to_owned(),
+        expires: "2027-01-31".to_owned(),
+        fails: "let in".to_owned(),
+    };
+    let on = |waiver: &Waiver, day: &str| {
+        let mut report = report();
+        report.waive(std::slice::from_ref(waiver), day);
+        (report.exit(), report.stale_waivers.len())
+    };
+
+    assert_eq!(on(&waiver, "2027-01-31"), (Exit::Conforms, 0));
+    assert_eq!(on(&waiver, "2027-02-01"), (Exit::Failures, 1));
+    let other = Waiver {
+        fails: "crashed".to_owned(),
+        ..waiver
+    };
+    assert_eq!(on(&other, "2027-01-31"), (Exit::Failures, 1));
+}
+
+#[test]
+fn a_waiver_nobody_needs_is_stale() {
+    let mut report = Report::new("test", "none");
+    report.sections = vec![section(State::Passed)];
+    let waiver = Waiver {
+        case: "lipmaa-4".to_owned(),
+        reason: "was broken".to_owned(),
+        link: "https://example.org/i/5".to_owned(),
+        expires: "2027-01-31".to_owned(),
+        fails: "wrong result".to_owned(),
+    };
+
+    report.waive(&[waiver], "2026-11-21");
+
+    assert_eq!(report.exit(), Exit::WaiversStale);
 }
 
 fn section(state: State) -> Section {

@@ -26,6 +26,13 @@ pub fn render(report: &Report) -> String {
     for section in &report.sections {
         render_section(&mut out, section);
     }
+    for line in &report.stale_waivers {
+        let _ = writeln!(
+            out,
+            "<p class=\"set_up_failed badge\">stale waiver {}</p>",
+            escape(line)
+        );
+    }
     let _ = write!(
         out,
         "<footer>{} · vectors {}</footer>\n</main>\n</body>\n</html>\n",

@@ -5,6 +5,7 @@
 mod html;
 mod sections;
 mod terminal;
+pub mod waivers;
 
 use serde::Serialize;
 
@@ -113,6 +114,8 @@ pub struct Report {
     pub suite: String,
     /// The parts.
     pub sections: Vec<Section>,
+    /// Waivers that no longer hold.
+    pub stale_waivers: Vec<String>,
     /// Seconds it all took.
     pub seconds: f64,
 }
@@ -125,6 +128,7 @@ impl Report {
             tool: concat!("grove-conformance ", env!("CARGO_PKG_VERSION")).to_owned(),
             suite: suite.into(),
             sections: Vec::new(),
+            stale_waivers: Vec::new(),
             seconds: 0.0,
         }
     }
@@ -141,6 +145,7 @@ impl Report {
     /// The exit code that goes with the state.
     pub fn exit(&self) -> Exit {
         match self.state() {
+            State::Passed | State::Weak if !self.stale_waivers.is_empty() => Exit::WaiversStale,
             State::Passed | State::Weak => Exit::Conforms,
             State::Failed => Exit::Failures,
             State::SetUpFailed | State::Skipped => Exit::SetUpFailed,

@@ -20,6 +20,13 @@ pub fn render(report: &Report, colour: bool) -> String {
         render_section(&mut out, section, paint);
     }
     let state = report.state();
+    for line in &report.stale_waivers {
+        let _ = writeln!(
+            out,
+            "{} stale waiver {line}",
+            paint.mark(State::SetUpFailed)
+        );
+    }
     // Writing to a string cannot fail.
     let _ = writeln!(
         out,
