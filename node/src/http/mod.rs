@@ -65,6 +65,18 @@ pub struct Limits {
     pub date_header: bool,
 }
 
+impl Limits {
+    /// Those of a simulated node: nothing in its answers, nor in when it sends them, comes from a real
+    /// clock.
+    pub fn simulated() -> Self {
+        Self {
+            ping_interval: None,
+            date_header: false,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -48,8 +48,17 @@ impl Socket {
         self.0.write_all(&frame).await.unwrap();
     }
 
-    /// The next frame's kind and payload; `None` when the connection ended.
+    /// The next frame's kind and payload, pings of the node left out; `None` when the connection ended.
     pub async fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
+        loop {
+            let frame = self.frame().await?;
+            if frame.0 != PING {
+                return Some(frame);
+            }
+        }
+    }
+
+    async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
         let first = self.0.read_u8().await.ok()?;
         let length = match self.0.read_u8().await.ok()? {
             126 => usize::from(self.0.read_u16().await.ok()?),

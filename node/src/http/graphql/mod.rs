@@ -2,8 +2,10 @@
 //!
 //! Holds one schema built from the p2panda schemas the node knows, and builds it anew when the node
 //! has learnt another: the first request after that sees it. What is asked is checked in
-//! [`prepare`], answered in [`resolve`]; [`schema`] says what can be asked.
+//! `prepare`, answered in `resolve`; `schema` says what can be asked.
 
+mod arguments;
+mod budget;
 mod prepare;
 mod resolve;
 mod schema;

@@ -20,7 +20,7 @@ use async_graphql_value::Value as QueryValue;
 use grove_core::Reason;
 use serde_json::Map;
 
-use super::resolve::Budget;
+use super::budget::Budget;
 use super::{Posted, refusal};
 use crate::http::Limits;
 

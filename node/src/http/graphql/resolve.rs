@@ -1,93 +1,26 @@
 //! Answers to the fields of a query.
 //!
-//! Arguments are read here and not by the scalars, since only here a wrong one gets its own code. A
-//! document is read once with all its fields; relations are followed where the query asks for them.
+//! A document is read once with all its fields; relations are followed where the query asks for them.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use async_graphql::dynamic::{FieldFuture, FieldValue, ObjectAccessor, ResolverContext};
+use async_graphql::dynamic::{FieldFuture, FieldValue, ResolverContext};
 use async_graphql::{Context, Error, ErrorExtensions, Number, Value};
+use grove_core::Reason;
 use grove_core::author::NextArgs;
 use grove_core::types::{
     DocumentId, DocumentViewId, Hash, PublicKey, SchemaId, Value as DocumentValue,
 };
-use grove_core::{Reason, Refusal};
 
+use super::arguments::{first, foreign_cursor, invalid, parse, required, text, view_id_argument};
+use super::budget::{Budget, VALUE_SIZE, value_size};
 use crate::api::{self, ApiError};
 use crate::http::{bytes_argument, details};
 use crate::runtime::Node;
 use crate::store::{DocumentRow, Read};
 
-/// Documents on a page when the query does not say.
-pub(super) const FIRST_DEFAULT: u64 = 25;
-
-/// What a value takes in an answer, its text aside.
-const VALUE_SIZE: usize = 64;
-
 /// Documents read at once.
 const PORTION: u64 = 100;
-
-/// How large the answer to a request may still grow, in bytes.
-///
-/// Reckoned when documents are read, so that too much is never held: each may show every field of
-/// the query, and holds its values. Texts, which aliases can repeat, count once more when shown.
-#[derive(Clone)]
-pub(super) struct Budget {
-    left: Arc<AtomicUsize>,
-    document_size: usize,
-}
-
-impl Budget {
-    pub(super) fn new(answer_size_max: usize, query_fields: usize) -> Self {
-        let document_size = VALUE_SIZE.saturating_mul(query_fields);
-        Self {
-            left: Arc::new(AtomicUsize::new(answer_size_max)),
-            document_size,
-        }
-    }
-
-    fn spend(&self, size: usize) -> Result<(), ApiError> {
-        let spend = |left: usize| left.checked_sub(size);
-        match self
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend)
-        {
-            Ok(_) => Ok(()),
-            Err(_) => Err(invalid(
-                "first",
-                Reason::RequestTooLarge,
-                "the answer is too large; ask for fewer documents or fields",
-            )),
-        }
-    }
-
-    fn spend_on(&self, row: &DocumentRow) -> Result<(), ApiError> {
-        let values = row
-            .fields
-            .iter()
-            .flatten()
-            .map(|(_, (value, _))| value_size(value));
-        self.spend(self.document_size + values.sum::<usize>())
-    }
-}
-
-/// About what a value takes in memory, or in an answer.
-fn value_size(value: &DocumentValue) -> usize {
-    VALUE_SIZE
-        + match value {
-            DocumentValue::Str(text) => text.len(),
-            DocumentValue::Bytes(bytes) => 2 * bytes.len(),
-            DocumentValue::RelationList(ids) => Hash::SIZE * ids.len(),
-            DocumentValue::PinnedRelation(view_id) => Hash::SIZE * view_id.ids().len(),
-            DocumentValue::PinnedRelationList(view_ids) => view_ids
-                .iter()
-                .map(|view_id| VALUE_SIZE + Hash::SIZE * view_id.ids().len())
-                .sum(),
-            _ => 0,
-        }
-}
 
 /// A document as a query sees it.
 struct Shown {
@@ -458,78 +391,4 @@ fn report(error: &ApiError) -> Error {
             }
         }
     })
-}
-
-fn invalid(name: &'static str, reason: Reason, text: &str) -> ApiError {
-    ApiError::Argument {
-        name,
-        text: text.to_owned(),
-        reason,
-    }
-}
-
-fn foreign_cursor() -> ApiError {
-    invalid(
-        "after",
-        Reason::CursorInvalid,
-        Reason::CursorInvalid.description(),
-    )
-}
-
-/// A text argument; null is as good as absent. Of a list, which clients give for view ids, the
-/// parts are joined as in the text form.
-fn text(args: &ObjectAccessor<'_>, name: &'static str) -> Result<Option<String>, ApiError> {
-    let Some(value) = args.get(name) else {
-        return Ok(None);
-    };
-    let text = match value.as_value() {
-        Value::Null => return Ok(None),
-        Value::String(text) => Some(text.clone()),
-        Value::List(parts) if name == "viewId" => {
-            let part = |part: &Value| match part {
-                Value::String(text) => Some(text.clone()),
-                _ => None,
-            };
-            parts
-                .iter()
-                .map(part)
-                .collect::<Option<Vec<_>>>()
-                .map(|parts| parts.join("_"))
-        }
-        _ => None,
-    };
-    text.map(Some)
-        .ok_or_else(|| invalid(name, Reason::ArgumentInvalid, "expected a string"))
-}
-
-fn required(args: &ObjectAccessor<'_>, name: &'static str) -> Result<String, ApiError> {
-    text(args, name)?.ok_or_else(|| invalid(name, Reason::ArgumentMissing, "is required"))
-}
-
-fn parse<T: std::str::FromStr<Err: Refusal>>(
-    name: &'static str,
-    text: &str,
-) -> Result<T, ApiError> {
-    text.parse()
-        .map_err(|error| ApiError::argument(name, &error))
-}
-
-fn view_id_argument(args: &ObjectAccessor<'_>) -> Result<Option<DocumentViewId>, ApiError> {
-    text(args, "viewId")?
-        .map(|text| parse("viewId", &text))
-        .transpose()
-}
-
-fn first(args: &ObjectAccessor<'_>) -> Result<u64, ApiError> {
-    match args.get("first").map(|value| value.as_value().clone()) {
-        None | Some(Value::Null) => Ok(FIRST_DEFAULT),
-        Some(Value::Number(number)) if number.as_u64().is_some_and(|first| first > 0) => {
-            Ok(number.as_u64().unwrap_or(FIRST_DEFAULT))
-        }
-        Some(_) => Err(invalid(
-            "first",
-            Reason::ArgumentInvalid,
-            "expected a number above 0",
-        )),
-    }
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use async_graphql::dynamic::{self, Field, InputValue, Object, Scalar, SchemaBuilder, TypeRef};
 use grove_core::types::{FieldType, Schema, SchemaId, SystemSchema};
 
-use super::resolve::{self, FIRST_DEFAULT};
+use super::arguments::FIRST_DEFAULT;
+use super::resolve;
 use crate::runtime::Node;
 
 /// Scalars of p2panda, with what they hold.

@@ -1,0 +1,82 @@
+//! How much may be read and shown for one request.
+//!
+//! Knows sizes only; what is read, and when, is decided by the resolvers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use grove_core::Reason;
+use grove_core::types::{Hash, Value as DocumentValue};
+
+use super::arguments::invalid;
+use crate::api::ApiError;
+use crate::store::DocumentRow;
+
+/// What a value takes in an answer, its text aside.
+pub(super) const VALUE_SIZE: usize = 64;
+
+/// How large the answer to a request may still grow, in bytes.
+///
+/// Reckoned when documents are read, so that too much is never held: each may show every field of
+/// the query, and holds its values. Texts, which aliases can repeat, count once more when shown.
+#[derive(Clone)]
+pub(super) struct Budget {
+    left: Arc<AtomicUsize>,
+    /// What a document takes, its values aside.
+    pub(super) document_size: usize,
+}
+
+impl Budget {
+    /// A budget for an answer of this size, to a query of this many fields.
+    pub(super) fn new(answer_size_max: usize, query_fields: usize) -> Self {
+        let document_size = VALUE_SIZE.saturating_mul(query_fields);
+        Self {
+            left: Arc::new(AtomicUsize::new(answer_size_max)),
+            document_size,
+        }
+    }
+
+    /// Takes from what is left.
+    ///
+    /// Nothing is taken when it does not suffice; what is smaller may still be answered.
+    pub(super) fn spend(&self, size: usize) -> Result<(), ApiError> {
+        let spend = |left: usize| left.checked_sub(size);
+        match self
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend)
+        {
+            Ok(_) => Ok(()),
+            Err(_) => Err(invalid(
+                "first",
+                Reason::RequestTooLarge,
+                "the answer is too large; ask for fewer documents or fields",
+            )),
+        }
+    }
+
+    /// Pays for reading a document.
+    pub(super) fn spend_on(&self, row: &DocumentRow) -> Result<(), ApiError> {
+        let values = row
+            .fields
+            .iter()
+            .flatten()
+            .map(|(_, (value, _))| value_size(value));
+        self.spend(self.document_size + values.sum::<usize>())
+    }
+}
+
+/// About what a value takes in memory, or in an answer.
+pub(super) fn value_size(value: &DocumentValue) -> usize {
+    VALUE_SIZE
+        + match value {
+            DocumentValue::Str(text) => text.len(),
+            DocumentValue::Bytes(bytes) => 2 * bytes.len(),
+            DocumentValue::RelationList(ids) => Hash::SIZE * ids.len(),
+            DocumentValue::PinnedRelation(view_id) => Hash::SIZE * view_id.ids().len(),
+            DocumentValue::PinnedRelationList(view_ids) => view_ids
+                .iter()
+                .map(|view_id| VALUE_SIZE + Hash::SIZE * view_id.ids().len())
+                .sum(),
+            _ => 0,
+        }
+}
