@@ -479,10 +479,6 @@ pub fn rulings() -> BTreeMap<String, String> {
             "R21",
             "previous may name an ancestor beside its descendant; each operation counts once; deployed software applies it twice",
         ),
-        (
-            "R23",
-            "an entry published twice is a success; deployed software refuses",
-        ),
         ("R24", "a different entry at a taken position is a fork"),
     ];
     RULINGS

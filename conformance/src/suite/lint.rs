@@ -35,6 +35,7 @@ pub fn lint(dir: &Path) -> Result<Vec<String>, SuiteError> {
         }
     }
     check_coverage(&suite, &mut problems);
+    check_use(&suite, &mut problems);
     Ok(problems)
 }
 
@@ -255,5 +256,19 @@ fn check_coverage(suite: &Suite, problems: &mut Vec<String>) {
         if seen == (true, true) && requirement.gap.is_some() {
             problems.push(format!("{id}: is covered, yet names a gap"));
         }
+    }
+}
+
+/// What is explained is also used.
+fn check_use(suite: &Suite, problems: &mut Vec<String>) {
+    let flags: BTreeSet<_> = suite.cases().flat_map(|(_, case)| &case.flags).collect();
+    let rulings: BTreeSet<_> = suite
+        .cases()
+        .filter_map(|(_, case)| case.ruling.as_ref())
+        .collect();
+    let unused_flags = suite.flags.keys().filter(|flag| !flags.contains(flag));
+    let unused_rulings = suite.rulings.keys().filter(|id| !rulings.contains(id));
+    for name in unused_flags.chain(unused_rulings) {
+        problems.push(format!("{name}: is explained and never used"));
     }
 }
