@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{Finding, Row, Section, State};
 use crate::live::{LiveOutcome, LiveRun};
-use crate::runner::{Outcome, Run};
+use crate::runner::{Outcome, Record, Run};
 use crate::suite::Suite;
+
+/// Lines of an adapter's stderr shown with a breakdown.
+const STDERR_LINES_MAX: usize = 20;
 
 impl Section {
     /// What an adapter made of the vectors. `strict` counts weak passes as failures; `again` is the
@@ -30,7 +33,7 @@ impl Section {
                 id: record.id.clone(),
                 state: state_of(&record.outcome),
                 what: record.outcome.headline(),
-                evidence: evidence(suite, record),
+                evidence: evidence(suite, run, record),
                 repeat: format!("{again} --only {}", record.id),
             })
             .collect();
@@ -160,7 +163,7 @@ fn rows_by_kind(run: &Run, state_of: impl Fn(&Outcome) -> State) -> Vec<Row> {
     kinds.into_iter().map(row).collect()
 }
 
-fn evidence(suite: &Suite, record: &crate::runner::Record) -> Vec<String> {
+fn evidence(suite: &Suite, run: &Run, record: &Record) -> Vec<String> {
     let case = suite
         .cases()
         .map(|(_, case)| case)
@@ -175,6 +178,14 @@ fn evidence(suite: &Suite, record: &crate::runner::Record) -> Vec<String> {
     }
     if let Some(answer) = &record.answer {
         evidence.push(format!("answer {answer}"));
+    }
+    let broke_down = matches!(
+        record.outcome,
+        Outcome::Crashed | Outcome::TimedOut | Outcome::AdapterError(_)
+    );
+    if broke_down && !run.stderr.is_empty() {
+        let last = &run.stderr[run.stderr.len().saturating_sub(STDERR_LINES_MAX)..];
+        evidence.push(format!("stderr of the adapters\n{}", last.join("\n")));
     }
     evidence
 }

@@ -5,12 +5,19 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 /// Longest line taken from an adapter.
 const LINE_SIZE_MAX: u64 = 16 * 1024 * 1024;
+
+/// Lines read ahead; an adapter that floods its output has to wait.
+const LINES_WAITING_MAX: usize = 256;
+
+/// How long to wait for the last words of a process that was killed. Its own children may live on and
+/// hold the stream open for ever.
+const LAST_WORDS_TIME_MAX: Duration = Duration::from_millis(200);
 
 /// Lines of stderr kept as evidence.
 const STDERR_LINES_MAX: usize = 40;
@@ -99,10 +106,18 @@ impl Adapter {
     /// Ends the process and returns what it last wrote to stderr.
     pub fn end(mut self) -> Vec<String> {
         self.kill();
-        self.stderr
-            .take()
-            .and_then(|thread| thread.join().ok())
-            .unwrap_or_default()
+        let Some(stderr) = self.stderr.take() else {
+            return Vec::new();
+        };
+        let killed = Instant::now();
+        while !stderr.is_finished() && killed.elapsed() < LAST_WORDS_TIME_MAX {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if stderr.is_finished() {
+            stderr.join().unwrap_or_default()
+        } else {
+            Vec::new()
+        }
     }
 
     fn kill(&mut self) {
@@ -136,7 +151,7 @@ fn writer(mut stdin: ChildStdin) -> Sender<String> {
 }
 
 fn reader(stdout: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, lines) = mpsc::channel();
+    let (sender, lines) = mpsc::sync_channel(LINES_WAITING_MAX);
     thread::spawn(move || {
         let mut stdout = BufReader::new(stdout);
         loop {

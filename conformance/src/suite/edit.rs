@@ -159,14 +159,14 @@ fn splice(
         .ok_or_else(|| EditError::Path(path.to_owned()))?;
     match (target, remove, insert) {
         (Value::String(text), Value::String(remove), Value::String(insert)) => {
-            let end = at + remove.len();
+            let end = at.saturating_add(remove.len());
             if text.get(at..end) != Some(remove) {
                 return Err(wrong());
             }
             text.replace_range(at..end, insert);
         }
         (Value::Array(items), Value::Array(remove), Value::Array(insert)) => {
-            let end = at + remove.len();
+            let end = at.saturating_add(remove.len());
             if items.get(at..end) != Some(remove) {
                 return Err(wrong());
             }
