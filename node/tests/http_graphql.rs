@@ -430,7 +430,8 @@ async fn a_relation_to_an_unknown_schema_is_null() {
     let later = author.schema(&node, "later", &[("name", "str")]).await;
 
     let data = node.query(format!(
-        "{{ d: {schema}(id: \"{id}\") {{ fields {{ one {{ meta {{ viewId }} }} many {{ __typename }} }} }}
+        "{{ d: {schema}(id: \"{id}\") {{ fields {{ one {{ meta {{ viewId }} }}
+                many(first: 10, after: null) {{ totalCount documents {{ meta {{ viewId }} }} }} }} }}
             c: all_{later} {{ totalCount }} }}"
     ));
 

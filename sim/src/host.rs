@@ -58,15 +58,13 @@ impl Node {
         let store = SqliteStore::in_memory()?;
         let limits = EngineLimits::default();
         let (inline, node) = InlineNode::new(store, peer_id(number), limits)?;
-        let mut limits = Limits::default();
-        limits.date_header = false;
         let deaf = plant == Some(Plant::DropEntries) && number == plan.nodes - 1;
         Ok(Self(Rc::new(Inner {
             number,
             name: node_name(number),
             nodes: plan.nodes,
             inline,
-            http: Http::new(node, limits),
+            http: Http::new(node, Limits::simulated()),
             trace: trace.clone(),
             board: board.clone(),
             resets: (0..plan.nodes).map(|_| watch::Sender::new(())).collect(),

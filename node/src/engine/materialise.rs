@@ -29,9 +29,18 @@ impl<S: Store> Engine<S> {
         let mut document = document_from_row(current);
         if document.apply(operation_id, operation) {
             self.put(row_from_document(document, owner))
+        } else if operation.action() == Action::Delete && self.lacks_payloads(id)? {
+            self.put(tombstone(id, operation_id, owner, operation.schema_id()))
         } else {
             self.rematerialise(id)
         }
+    }
+
+    /// Whether operations of a document came without their bytes, as from a peer that has deleted it.
+    /// What they led to can't be told any more, but a DELETE on top of them still ends the document.
+    fn lacks_payloads(&self, id: DocumentId) -> Result<bool, StoreError> {
+        let entries = self.store.document_entries(id)?;
+        Ok(entries.iter().any(|row| row.payload.is_none()))
     }
 
     /// Gives a document its first state.
@@ -51,18 +60,9 @@ impl<S: Store> Engine<S> {
             // The other operations came without their bytes, and here is the reason why: the
             // document was deleted before this node heard of it.
             Action::Delete => {
-                let owner = self
-                    .store
-                    .entry(id.hash())?
-                    .map_or(author, |create| create.public_key);
-                self.put(DocumentRow {
-                    id,
-                    schema_id: operation.schema_id().clone(),
-                    view_id: operation_id.into(),
-                    owner,
-                    edited: true,
-                    fields: None,
-                })
+                let create = self.store.entry(id.hash())?;
+                let owner = create.map_or(author, |create| create.public_key);
+                self.put(tombstone(id, operation_id, owner, operation.schema_id()))
             }
             Action::Update => self.rematerialise(id),
         }
@@ -102,6 +102,23 @@ impl<S: Store> Engine<S> {
             self.definition_changed(&row)?;
         }
         Ok(())
+    }
+}
+
+/// The state of a document that this DELETE ended.
+fn tombstone(
+    id: DocumentId,
+    delete: OperationId,
+    owner: PublicKey,
+    schema_id: &SchemaId,
+) -> DocumentRow {
+    DocumentRow {
+        id,
+        schema_id: schema_id.clone(),
+        view_id: delete.into(),
+        owner,
+        edited: true,
+        fields: None,
     }
 }
 

@@ -203,6 +203,10 @@ impl Writer {
             };
             self.commit(vec![input], vec![Some(reply)]);
         }
+        // With the write-ahead log go the last copies of what was deleted.
+        if let Err(error) = self.engine.store().checkpoint() {
+            tracing::warn!(%error, "could not empty the write-ahead log");
+        }
     }
 
     /// Hands a batch to the engine and answers those who wait for it.

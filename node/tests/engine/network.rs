@@ -186,6 +186,41 @@ fn an_update_and_a_deletion_that_cross_end_equal() {
     }
 }
 
+/// Found by the simulator: the peer that deleted the document no longer has the bytes of an update
+/// the other side never saw, and sends the DELETE made on top of it.
+#[test]
+fn a_deletion_on_top_of_operations_never_seen_still_counts() {
+    let (mut a, mut b) = (Author::new(1), Author::new(2));
+    let (mut left, note) = with_notes(1, &mut a);
+    let create = a.create(&note, fields(&[("text", text("secret"))]));
+    publish(&mut left, &create).unwrap();
+    let mut engines = [left, engine(2)];
+    converge(&mut engines);
+
+    let change = fields(&[("text", text("more secret"))]);
+    let update = b.update(&note, document(&create), &[id(&create)], change);
+    let delete = b.delete(&note, document(&create), &[id(&update)]);
+    publish(&mut engines[0], &update).unwrap();
+    publish(&mut engines[0], &delete).unwrap();
+    converge(&mut engines);
+
+    let schemas = [note];
+    assert_eq!(hashes(&engines[0], &schemas), hashes(&engines[1], &schemas));
+    for engine in &engines {
+        assert_eq!(engine.store().count(&schemas[0]).unwrap(), 0);
+        let rows = engine.store().document_entries(document(&create)).unwrap();
+        let kept: Vec<_> = rows
+            .iter()
+            .filter_map(|row| row.payload.as_deref())
+            .collect();
+        assert_eq!(
+            kept,
+            [delete.payload()],
+            "only the tombstone keeps its bytes"
+        );
+    }
+}
+
 #[test]
 fn an_entry_without_its_operation_is_refused_and_nothing_else() {
     let mut a = Author::new(1);

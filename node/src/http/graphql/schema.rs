@@ -50,6 +50,9 @@ const SCALARS: [(&str, &str); 10] = [
 /// Type of relations to unknown schemas, of which no value exists.
 const UNKNOWN: &str = "UnknownSchema";
 
+/// Type of relation lists to unknown schemas, of which no value exists either.
+const UNKNOWN_COLLECTION: &str = "UnknownSchemaCollection";
+
 /// A schema to execute queries on, with the types a variable may be declared with.
 #[derive(Clone)]
 pub(super) struct Graph {
@@ -177,7 +180,22 @@ fn register(
     for (field_name, field_type) in schema.fields() {
         fields = fields.field(value(field_name.as_str(), field_type, known));
     }
-    let collection = Object::new(format!("{name}Collection"))
+    let collection = collection_type(&format!("{name}Collection"), &item_type);
+    let item = document(&item_type).field(Field::new(
+        "cursor",
+        TypeRef::named(TypeRef::STRING),
+        resolve::cursor,
+    ));
+    builder
+        .register(document(&name).description(schema.description()))
+        .register(fields)
+        .register(collection)
+        .register(item)
+}
+
+/// The type of a page whose documents are of `item_type`.
+fn collection_type(name: &str, item_type: &str) -> Object {
+    Object::new(name)
         .field(Field::new(
             "totalCount",
             TypeRef::named_nn(TypeRef::INT),
@@ -195,19 +213,9 @@ fn register(
         ))
         .field(Field::new(
             "documents",
-            TypeRef::named_nn_list_nn(&item_type),
+            TypeRef::named_nn_list_nn(item_type),
             resolve::documents,
-        ));
-    let item = document(&item_type).field(Field::new(
-        "cursor",
-        TypeRef::named(TypeRef::STRING),
-        resolve::cursor,
-    ));
-    builder
-        .register(document(&name).description(schema.description()))
-        .register(fields)
-        .register(collection)
-        .register(item)
+        ))
 }
 
 /// A field of documents, by its type.
@@ -216,7 +224,7 @@ fn value(name: &str, field_type: &FieldType, known: &BTreeMap<SchemaId, Schema>)
     match field_type {
         FieldType::Relation(target) | FieldType::PinnedRelation(target) => {
             if !known.contains_key(target) {
-                return unknown(name);
+                return unknown(name, UNKNOWN);
             }
             let (type_name, target) = (target.to_string(), target.clone());
             Field::new(name, TypeRef::named(type_name), move |ctx| {
@@ -225,7 +233,7 @@ fn value(name: &str, field_type: &FieldType, known: &BTreeMap<SchemaId, Schema>)
         }
         FieldType::RelationList(target) | FieldType::PinnedRelationList(target) => {
             if !known.contains_key(target) {
-                return unknown(name);
+                return paged(unknown(name, UNKNOWN_COLLECTION));
             }
             let (type_name, target) = (format!("{target}Collection"), target.clone());
             paged(Field::new(name, TypeRef::named(type_name), move |ctx| {
@@ -246,9 +254,9 @@ fn scalar(name: String, type_name: &str) -> Field {
     })
 }
 
-/// A relation to a schema that is not known: there, and null.
-fn unknown(name: &str) -> Field {
-    Field::new(name, TypeRef::named(UNKNOWN), resolve::null)
+/// A relation to a schema that is not known: there, with the arguments it will have, and null.
+fn unknown(name: &str, type_name: &str) -> Field {
+    Field::new(name, TypeRef::named(type_name), resolve::null)
 }
 
 /// Registers the types that do not depend on schemas.
@@ -301,4 +309,5 @@ fn fixed(builder: SchemaBuilder) -> SchemaBuilder {
         .register(next_arguments)
         .register(meta)
         .register(unknown)
+        .register(collection_type(UNKNOWN_COLLECTION, UNKNOWN))
 }

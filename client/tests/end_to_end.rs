@@ -1,0 +1,187 @@
+//! The README's story with the real command line and a real node: every command, each answer read
+//! back, and two people editing one document at the same time.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use grove_core::session::PeerId;
+use grove_node::engine::EngineLimits;
+use grove_node::http::{Http, Limits, serve};
+use grove_node::runtime::ThreadedNode;
+use serde_json::{Value as Json, json};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+/// A node with threads and a database file, stopped at the end of the test.
+struct RealNode {
+    url: String,
+    folder: PathBuf,
+    stop: Option<oneshot::Sender<()>>,
+    runtime: Runtime,
+}
+
+impl RealNode {
+    fn start(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("grove-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        let runtime = Runtime::new().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let database = folder.join("node.sqlite");
+        let url = runtime.block_on(async {
+            let limits = EngineLimits::default();
+            let (node, _) = ThreadedNode::start(&database, PeerId([0; 32]), limits).unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            let http = Http::new(node, Limits::default());
+            tokio::spawn(serve(listener, http, async {
+                let _ = stopped.await;
+            }));
+            url
+        });
+        Self {
+            url,
+            folder,
+            stop: Some(stop),
+            runtime,
+        }
+    }
+
+    /// Someone with a key of their own.
+    fn person(&self, name: &str) -> Person {
+        let key = self.folder.join(name);
+        let person = Person {
+            url: self.url.clone(),
+            key,
+        };
+        person.json(&["key", "new"]);
+        person
+    }
+}
+
+impl Drop for RealNode {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        self.runtime.block_on(tokio::task::yield_now());
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+struct Person {
+    url: String,
+    key: PathBuf,
+}
+
+impl Person {
+    fn grove(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_grove"))
+            .args(arguments)
+            .args(["--node", &self.url, "--json", "--key"])
+            .arg(&self.key)
+            .output()
+            .unwrap()
+    }
+
+    /// Runs a command that must succeed.
+    fn json(&self, arguments: &[&str]) -> Json {
+        let output = self.grove(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Runs a command that the node must refuse, and returns the code.
+    fn refusal(&self, arguments: &[&str]) -> String {
+        let output = self.grove(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+        let error: Json = serde_json::from_slice(&output.stderr).unwrap();
+        error["error"]["code"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{error}"))
+            .to_owned()
+    }
+}
+
+fn text<'a>(json: &'a Json, key: &str) -> &'a str {
+    json[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("{key} in {json}"))
+}
+
+fn publish_venues(node: &RealNode, person: &Person) -> String {
+    let file = node.folder.join("venue.toml");
+    let toml =
+        "name = \"venue\"\ndescription = \"Places\"\n[fields]\nname = \"str\"\nseats = \"int\"\n";
+    fs::write(&file, toml).unwrap();
+    let published = person.json(&["schema", file.to_str().unwrap(), "--wait"]);
+    text(&published, "schemaId").to_owned()
+}
+
+#[test]
+fn the_readme_story_from_key_to_delete() {
+    let node = RealNode::start("story");
+    let ada = node.person("ada");
+    let venue = publish_venues(&node, &ada);
+
+    let fields = ["--field", "name=Kiosk", "--field", "seats=12"];
+    let created = ada.json(&[&["create", "--schema", &venue], &fields[..]].concat());
+    let listed = ada.json(&["list", "--schema", &venue]);
+    assert_eq!(
+        listed["documents"][0]["fields"],
+        json!({ "name": "Kiosk", "seats": 12 })
+    );
+    assert_eq!(
+        text(&listed["documents"][0], "documentId"),
+        text(&created, "documentId")
+    );
+
+    let view = text(&created, "viewId");
+    let updated = ada.json(&["update", view, "--schema", &venue, "--field", "seats=14"]);
+    assert_eq!(text(&updated, "documentId"), text(&created, "documentId"));
+    let by_id = [
+        "get",
+        "--schema",
+        &venue,
+        "--id",
+        text(&created, "documentId"),
+    ];
+    assert_eq!(
+        ada.json(&by_id)["fields"],
+        json!({ "name": "Kiosk", "seats": 14 })
+    );
+
+    ada.json(&["delete", text(&updated, "viewId"), "--schema", &venue]);
+    assert_eq!(ada.refusal(&by_id), "document_not_found");
+    assert_eq!(
+        ada.json(&["list", "--schema", &venue])["documents"],
+        json!([])
+    );
+}
+
+#[test]
+fn two_people_edit_at_once_and_both_see_the_merge() {
+    let node = RealNode::start("merge");
+    let (ada, bob) = (node.person("ada"), node.person("bob"));
+    let venue = publish_venues(&node, &ada);
+    let fields = ["--field", "name=Kiosk", "--field", "seats=12"];
+    let created = ada.json(&[&["create", "--schema", &venue], &fields[..]].concat());
+
+    let view = text(&created, "viewId");
+    ada.json(&["update", view, "--schema", &venue, "--field", "name=Bar"]);
+    bob.json(&["update", view, "--schema", &venue, "--field", "seats=99"]);
+
+    let by_id = [
+        "get",
+        "--schema",
+        &venue,
+        "--id",
+        text(&created, "documentId"),
+    ];
+    let seen = ada.json(&by_id);
+    assert_eq!(seen["fields"], json!({ "name": "Bar", "seats": 99 }));
+    assert_eq!(text(&seen, "viewId").split('_').count(), 2);
+    assert_eq!(bob.json(&by_id), seen);
+}
