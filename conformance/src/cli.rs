@@ -287,7 +287,7 @@ fn check(args: &CheckArgs) -> Ended {
 fn again(adapter: &Option<String>, ruleset: Ruleset) -> String {
     let adapter = adapter
         .as_ref()
-        .map(|line| format!(" --adapter '{line}'"))
+        .map(|line| format!(" --adapter '{}'", line.replace('\'', r"'\''")))
         .unwrap_or_default();
     format!("grove-conformance vectors run{adapter} --ruleset {ruleset}")
 }

@@ -192,6 +192,9 @@ fn check_verdicts(case: &Case, report: &mut impl FnMut(String)) {
     if verdicts.contains(&Verdict::Valid) != case.expected.is_some() {
         report("a result goes with a valid verdict, and only with one".to_owned());
     }
+    if case.expected_wire.is_some() && case.verdict != super::Verdicts::both(Verdict::Valid) {
+        report("a second result goes with two valid verdicts".to_owned());
+    }
     if verdicts.contains(&Verdict::Invalid) != case.fails_at.is_some() {
         report("fails_at goes with an invalid verdict, and only with one".to_owned());
     }
