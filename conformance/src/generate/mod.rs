@@ -23,10 +23,7 @@ use set::Set;
 
 /// Every generated file: relative path → bytes. The manifest covers the hand-kept files in `dir` too.
 pub fn generate(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>, SuiteError> {
-    let files: BTreeMap<_, _> = all_files()
-        .into_iter()
-        .map(|file| (path_of(&file), file))
-        .collect();
+    let files: BTreeMap<_, _> = all_sets().map(|set| (set.path(), set.finish())).collect();
     let mut out: BTreeMap<String, Vec<u8>> = files
         .iter()
         .map(|(path, file)| (path.clone(), store::to_bytes(file)))
@@ -96,8 +93,8 @@ pub fn write(dir: &Path) -> Result<Vec<String>, SuiteError> {
     Ok(written)
 }
 
-fn all_files() -> Vec<File> {
-    let sets: Vec<Set> = [
+fn all_sets() -> impl Iterator<Item = Set> {
+    [
         numbers::sets(),
         text::sets(),
         entry::sets(),
@@ -108,13 +105,6 @@ fn all_files() -> Vec<File> {
     ]
     .into_iter()
     .flatten()
-    .collect();
-    sets.into_iter().map(Set::finish).collect()
-}
-
-fn path_of(file: &File) -> String {
-    let folder = file.kind.split('.').next().unwrap_or(&file.kind);
-    format!("{folder}/{}__{}.json", file.kind, set::topic_of(file))
 }
 
 fn is_kept_by_hand(path: &str) -> bool {

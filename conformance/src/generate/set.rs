@@ -121,6 +121,12 @@ impl Set {
         case
     }
 
+    /// Where the file belongs.
+    pub fn path(&self) -> String {
+        let folder = self.kind.split('.').next().unwrap_or(self.kind);
+        format!("{folder}/{}__{}.json", self.kind, self.topic)
+    }
+
     /// The finished file.
     pub fn finish(mut self) -> File {
         self.fill_in_wire_results();
@@ -134,7 +140,7 @@ impl Set {
             kind: self.kind.to_owned(),
             source: Source {
                 generator: concat!("grove-conformance ", env!("CARGO_PKG_VERSION")).to_owned(),
-                seed: format!("{}: fixed keys 01×32, 02×32, 03×32", self.topic),
+                seed: "keys of the bytes 01, 02 and 03, 32 times each; nothing random".to_owned(),
             },
             spec: SpecReference {
                 name: "p2panda".to_owned(),
@@ -225,11 +231,6 @@ impl Set {
             self.cases[index].expected = sibling.and_then(|sibling| sibling.expected.clone());
         }
     }
-}
-
-/// The topic is kept in the seed line, which is the only place the file itself needs it.
-pub fn topic_of(file: &File) -> &str {
-    file.source.seed.split(':').next().unwrap_or_default()
 }
 
 /// A failure with the phase its reason belongs to.
