@@ -155,7 +155,10 @@ fn deciding_code_touches_nothing_outside() {
 #[test]
 fn the_search_finds_what_it_looks_for() {
     for (word, _) in FORBIDDEN {
-        assert!(!violations(&format!("let x = {word};")).is_empty(), "{word}");
+        assert!(
+            !violations(&format!("let x = {word};")).is_empty(),
+            "{word}"
+        );
         assert!(violations(&format!("// {word}")).is_empty());
     }
 }
