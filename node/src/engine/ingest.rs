@@ -1,10 +1,10 @@
 //! The one door for entries, whether clients publish or peers send them.
 //!
-//! [`Engine::judge`] only looks; [`Engine::accept`] only writes. What can't be judged yet is an error
-//! to a client, who can mend it, and is parked when it came from a peer (R28).
+//! [`Engine::judge`] only looks; [`Engine::accept`] only writes. What refers to something unknown is an
+//! error to a client, who can mend it, and is parked when it came from a peer (R28).
 
 use grove_core::author::NextArgs;
-use grove_core::types::{DocumentId, DocumentViewId, OperationId, SchemaId, Value};
+use grove_core::types::{DocumentId, OperationId, SchemaId, Value};
 use grove_core::validate::{LogError, Submission, check_position, validate_operation};
 use grove_core::wire::{Action, Entry, Operation};
 use grove_core::{Reason, Refusal};
@@ -26,8 +26,6 @@ pub(super) enum Judgement {
     Known(EntryRow),
     /// Another entry is stored at its position.
     Fork(EntryRow),
-    /// It can't be judged before this is there.
-    Waits(Need),
     /// It is good.
     Accept(Acceptance),
 }
@@ -50,7 +48,6 @@ impl<S: Store> Engine<S> {
                 self.restore(submission, &row)?;
             }
             Judgement::Fork(row) => return Err(self.record_fork(submission, &row)?),
-            Judgement::Waits(need) => return Err(unmet(need)),
             Judgement::Accept(acceptance) => self.accept(submission, acceptance)?,
         }
         self.release()?;
@@ -67,11 +64,15 @@ impl<S: Store> Engine<S> {
 
     /// Takes an entry from a peer.
     pub(super) fn ingest(&mut self, submission: &Submission) -> Result<(), IngestError> {
-        match self.judge(submission, Source::Peer)? {
-            Judgement::Known(row) => self.restore(submission, &row),
-            Judgement::Fork(row) => Err(self.record_fork(submission, &row)?),
-            Judgement::Waits(need) => self.park(submission, &need),
-            Judgement::Accept(acceptance) => self.accept(submission, acceptance),
+        match self.judge(submission, Source::Peer) {
+            Ok(Judgement::Known(row)) => self.restore(submission, &row),
+            Ok(Judgement::Fork(row)) => Err(self.record_fork(submission, &row)?),
+            Ok(Judgement::Accept(acceptance)) => self.accept(submission, acceptance),
+            //= R28: what a peer sends too early is parked until its inputs arrive
+            Err(error) => match need_behind(&error, submission.entry().entry()) {
+                Some(need) => self.park(submission, &need),
+                None => Err(error),
+            },
         }
     }
 
@@ -92,32 +93,18 @@ impl<S: Store> Engine<S> {
                 Judgement::Fork(stored)
             });
         }
-        if let Some(forked) = log
-            .as_ref()
-            .map(|log| fork_of(&self.store, log))
-            .transpose()?
-        {
-            forked.map_or(Ok(()), Err)?;
+        if let Some(log) = &log {
+            fork_of(&self.store, log)?.map_or(Ok(()), Err)?;
         }
-        if let Some(need) = self.check_position(entry, log.as_ref(), source)? {
-            return Ok(Judgement::Waits(need));
-        }
+        self.check_position(entry, log.as_ref())?;
 
         let operation = submission.operation()?;
-        let Some(schema) = self.schema(operation.schema_id())? else {
-            return Ok(Judgement::Waits(Need::Schema(
-                operation.schema_id().clone(),
-            )));
-        };
+        let schema = self.schema(operation.schema_id())?;
+        let schema =
+            schema.ok_or_else(|| IngestError::SchemaNotFound(operation.schema_id().clone()))?;
         let operation = validate_operation(operation, &schema)?;
 
-        let document = match operation.previous() {
-            None => signed.operation_id().into(),
-            Some(previous) => match self.find_document(previous, operation.schema_id())? {
-                Ok(document) => document,
-                Err(need) => return Ok(Judgement::Waits(need)),
-            },
-        };
+        let document = self.document_of_operation(signed.operation_id(), &operation)?;
         self.check_log_id(entry, log.as_ref(), document)?;
         let deleted = self
             .store
@@ -136,13 +123,12 @@ impl<S: Store> Engine<S> {
         }))
     }
 
-    /// Checks links and sequence number; a gap in what a peer sends is something to wait for.
-    fn check_position(
+    /// Checks links and sequence number against the tip of the log.
+    pub(super) fn check_position(
         &self,
         entry: &Entry,
         log: Option<&LogRow>,
-        source: Source,
-    ) -> Result<Option<Need>, IngestError> {
+    ) -> Result<(), IngestError> {
         let lipmaa = match entry.seq_num.skiplink() {
             Some(target) => self
                 .store
@@ -150,35 +136,26 @@ impl<S: Store> Engine<S> {
             None => None,
         };
         let tip = log.map(|log| &log.tip);
-        match check_position(entry, tip, lipmaa.map(|row| row.hash)) {
-            Err(LogError::SeqNum { .. }) if source == Source::Peer => {
-                let before = entry
-                    .seq_num
-                    .backlink()
-                    .expect("the first entry leaves no gap");
-                Ok(Some(Need::Entry(entry.public_key, entry.log_id, before)))
-            }
-            result => Ok(result.map(|()| None)?),
-        }
+        Ok(check_position(entry, tip, lipmaa.map(|row| row.hash))?)
     }
 
-    /// Finds the document that all of `previous` belong to, or the first of them that is missing.
-    /// An operation of a forked log is as good as missing.
-    fn find_document(
+    /// Finds the document that all of an operation's `previous` belong to. An operation of a forked
+    /// log is as good as missing.
+    fn document_of_operation(
         &self,
-        previous: &DocumentViewId,
-        schema_id: &SchemaId,
-    ) -> Result<Result<DocumentId, Need>, IngestError> {
+        id: OperationId,
+        operation: &Operation<Value>,
+    ) -> Result<DocumentId, IngestError> {
+        let Some(previous) = operation.previous() else {
+            return Ok(id.into());
+        };
         let mut document = None;
         for id in previous.ids() {
-            let row = match self.store.operation(*id)? {
-                Some(row) if row.counted => row,
-                _ => return Ok(Err(Need::Operation(*id))),
-            };
-            if row.schema_id != *schema_id {
-                let claimed = schema_id.clone();
+            let row = self.store.operation(*id)?.filter(|row| row.counted);
+            let row = row.ok_or(IngestError::PreviousNotFound(*id))?;
+            if row.schema_id != *operation.schema_id() {
                 return Err(IngestError::DocumentSchemaMismatch {
-                    claimed,
+                    claimed: operation.schema_id().clone(),
                     actual: row.schema_id,
                 });
             }
@@ -187,7 +164,7 @@ impl<S: Store> Engine<S> {
             }
             document = Some(row.document);
         }
-        Ok(Ok(document.expect("a view id is not empty")))
+        Ok(document.expect("a view id is not empty"))
     }
 
     /// Checks that the author writes this document in this log, and no other in it (DO5, R22).
@@ -296,14 +273,9 @@ impl<S: Store> Engine<S> {
             return Ok(());
         };
         let operation = validate_operation(operation, &schema)?;
-        let document = match operation.previous() {
-            None => submission.entry().operation_id().into(),
-            Some(previous) => match self.find_document(previous, operation.schema_id())? {
-                Ok(document) => document,
-                Err(_) => return Ok(()),
-            },
-        };
+        let document = self.document_of_operation(submission.entry().operation_id(), &operation)?;
         if document != row.document {
+            self.check_log_id(submission.entry().entry(), None, document)?;
             let schema_id = operation.schema_id();
             self.store
                 .reassign_log(row.public_key, row.log_id, document, schema_id)?;
@@ -377,15 +349,17 @@ impl<S: Store> Engine<S> {
     }
 }
 
-/// What a client is told whose entry refers to something unknown.
-fn unmet(need: Need) -> IngestError {
-    match need {
-        Need::Operation(id) => IngestError::PreviousNotFound(id),
-        Need::Schema(id) => IngestError::SchemaNotFound(id),
-        Need::Entry(_, _, claimed) => {
-            let expected = grove_core::types::SeqNum::FIRST;
-            IngestError::Log(LogError::SeqNum { claimed, expected })
+/// What has to arrive before an entry refused with this error can be judged anew, if anything can
+/// help it.
+fn need_behind(error: &IngestError, entry: &Entry) -> Option<Need> {
+    match error {
+        IngestError::Log(LogError::SeqNum { .. }) => {
+            let before = entry.seq_num.backlink()?;
+            Some(Need::Entry(entry.public_key, entry.log_id, before))
         }
+        IngestError::PreviousNotFound(id) => Some(Need::Operation(*id)),
+        IngestError::SchemaNotFound(id) => Some(Need::Schema(id.clone())),
+        _ => None,
     }
 }
 

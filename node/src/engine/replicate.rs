@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use grove_core::session::{Action, HandleError, Peer, PeerId};
 use grove_core::time::Instant;
 use grove_core::types::{DocumentId, SchemaId};
-use grove_core::validate::{SignedEntry, Submission, check_position};
+use grove_core::validate::{SignedEntry, Submission};
 use grove_core::wire::{Heights, Message};
 use grove_core::{Reason, Refusal};
 
@@ -205,17 +205,7 @@ impl<S: Store> Engine<S> {
         if let Some(log) = log.as_ref().filter(|log| log.document != document) {
             return Err(IngestError::LogIdInUse(log.log_id));
         }
-        let lipmaa = match entry.seq_num.skiplink() {
-            Some(target) => self
-                .store
-                .entry_at(entry.public_key, entry.log_id, target)?,
-            None => None,
-        };
-        check_position(
-            entry,
-            log.as_ref().map(|log| &log.tip),
-            lipmaa.map(|row| row.hash),
-        )?;
+        self.check_position(entry, log.as_ref())?;
         self.store.insert_entry(NewEntry {
             public_key: entry.public_key,
             log_id: entry.log_id,
