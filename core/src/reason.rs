@@ -128,6 +128,7 @@ reasons! {
         BacklinkMismatch "backlink_mismatch" "the backlink is not the hash of the entry before",
         SkiplinkMismatch "skiplink_mismatch" "the skiplink is not the hash of the lipmaa entry",
         SkiplinkNotFound "skiplink_not_found" "the lipmaa entry is not known",
+        CertificateIncomplete "certificate_incomplete" "an entry on the way back to the first is not there",
     }
     Log {
         SeqNumMismatch "seq_num_mismatch" "the sequence number is not the next one of the log",

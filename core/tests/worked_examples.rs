@@ -10,7 +10,10 @@ use grove_core::types::{
     DocumentViewId, Hash, KeyPair, LogId, OperationId, Schema, SchemaId, SeqNum, SystemSchema,
     Value,
 };
-use grove_core::validate::{LogTip, Submission, build_schema, check_position, validate_operation};
+use grove_core::validate::{
+    LogTip, Submission, build_schema, check_position, path_from_block_end, path_to_first,
+    validate_operation,
+};
 use grove_core::wire::{Operation, varint};
 use serde_json::Value as Json;
 
@@ -89,6 +92,32 @@ fn varints_and_hashes_are_those_of_the_examples() {
     for case in list(&examples, "document_view_ids") {
         let view_id: DocumentViewId = text(case, "view_id").parse().unwrap();
         assert_eq!(view_id.hash().to_string(), text(case, "view_hash"));
+    }
+}
+
+#[test]
+fn links_and_certificate_pools_are_those_of_the_examples() {
+    for case in list(&examples(), "lipmaa") {
+        let seq_num = SeqNum::new(case["seq_num"].as_u64().unwrap()).unwrap();
+        let target = seq_num.lipmaa().map_or(0, SeqNum::as_u64);
+        assert_eq!(target, case["lipmaa"].as_u64().unwrap());
+        assert_eq!(
+            seq_num.skiplink().is_some(),
+            case["skiplink_encoded"].as_bool().unwrap()
+        );
+        let path = |key: &str| -> Vec<u64> {
+            list(case, key)
+                .iter()
+                .map(|number| number.as_u64().unwrap())
+                .collect()
+        };
+        let back: Vec<_> = path_to_first(seq_num).map(SeqNum::as_u64).collect();
+        assert_eq!(back, path("path_to_1"));
+        let later = path_from_block_end(seq_num).unwrap();
+        assert_eq!(
+            later.map(SeqNum::as_u64).collect::<Vec<_>>(),
+            path("path_from_z")
+        );
     }
 }
 

@@ -93,6 +93,12 @@ pub fn lipmaa(n: u64) -> u64 {
     u64::try_from(target).expect("a link points backwards")
 }
 
+/// Number of the entry that closes the smallest block around entry `n`; `None` beyond 2^64−1.
+pub(crate) fn lipmaa_block_end(n: u64) -> Option<u64> {
+    let (_, end) = enclosing_block(u128::from(n));
+    u64::try_from(end).ok()
+}
+
 /// T(k), the number of the last entry of block `k`.
 fn block_end(block: u32) -> u128 {
     (3u128.pow(block) - 1) / 2

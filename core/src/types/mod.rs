@@ -13,6 +13,7 @@ mod value;
 pub use hash::{Hash, HashError};
 pub use ids::{DocumentId, DocumentViewId, OperationId, ViewIdError};
 pub use key::{KeyError, KeyPair, PublicKey, Signature, SignatureError};
+pub(crate) use log::lipmaa_block_end;
 pub use log::{LogId, NumberError, SeqNum};
 pub(crate) use schema::check_description;
 pub use schema::{FieldType, FieldTypeError, Schema, SchemaError};

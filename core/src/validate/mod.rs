@@ -6,12 +6,16 @@
 //!
 //! What a check needs from a store is handed in; looking it up is the engine's work.
 
+mod certificate;
 mod entry;
 mod log;
 mod operation;
 mod schema;
 mod system;
 
+pub use certificate::{
+    CertificateError, certificate_pool, path_from_block_end, path_to_first, verify_partial_log,
+};
 pub use entry::{PayloadError, SignedEntry, Submission, VerifyError};
 pub use log::{LogError, LogTip, check_position};
 pub use operation::{ValidationError, validate_operation};
