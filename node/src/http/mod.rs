@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `/` | JSON-RPC 2.0 by POST and over WebSocket |
 //! | `/graphql` | GraphQL by POST; by GET a page to try it out |
-//! | `/healthz` | 200 while the store answers |
+//! | `/healthz` | 200 while the store answers and entries are taken |
 //!
 //! Dresses up the answers of [`crate::api`] and decides nothing about entries or documents. Reads no
 //! clock of its own and draws nothing at random, so the same router runs deployed and simulated.
@@ -151,8 +151,10 @@ async fn give_up(State(timeout): State<Duration>, request: Request, next: Next) 
 /// Whether the store answers. Asks for a document, since that goes through an index of the database.
 async fn health(State(node): State<Node>) -> Response {
     let nothing = DocumentId::from(Hash::from_digest([0; 32]));
-    match node.read(move |store| Ok(store.document(nothing)?)).await {
-        Ok(_) => {
+    let answer = node.read(move |store| Ok(store.document(nothing)?)).await;
+    let answer = answer.and_then(|_| node.is_accepting().then_some(()).ok_or(ApiError::Busy));
+    match answer {
+        Ok(()) => {
             Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })).into_response()
         }
         Err(error) => {

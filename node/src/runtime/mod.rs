@@ -18,7 +18,7 @@ use crate::engine::IngestError;
 use crate::store::Read;
 
 pub use inline::InlineNode;
-pub use threads::ThreadedNode;
+pub use threads::{Stop, ThreadedNode};
 
 /// A running node, as the HTTP layer sees it. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -56,6 +56,14 @@ impl Node {
         match &self.runtime {
             Runtime::Threads(node) => node.read(question).await,
             Runtime::Inline(node) => node.read(question),
+        }
+    }
+
+    /// Whether entries are taken: not while the node stops, nor after its writer failed.
+    pub fn is_accepting(&self) -> bool {
+        match &self.runtime {
+            Runtime::Threads(node) => node.is_accepting(),
+            Runtime::Inline(_) => true,
         }
     }
 

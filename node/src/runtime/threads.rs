@@ -12,7 +12,7 @@ use grove_core::author::NextArgs;
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
 use grove_core::validate::Submission;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::{Node, Runtime};
 use crate::api::ApiError;
@@ -74,7 +74,7 @@ impl ThreadedNode {
             .collect::<Result<Vec<_>, _>>()?;
         let readers = Arc::new(Readers {
             idle: Mutex::new(idle),
-            places: Semaphore::new(READERS_MAX),
+            places: Arc::new(Semaphore::new(READERS_MAX)),
         });
         let engine = Engine::new(store, local, limits)?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
@@ -110,48 +110,67 @@ impl ThreadedNode {
         Ok(answer.await.map_err(|_| ApiError::Busy)??)
     }
 
+    pub(super) fn is_accepting(&self) -> bool {
+        !self.jobs.is_closed()
+    }
+
     pub(super) async fn read<T: Send + 'static>(
         &self,
         question: impl FnOnce(&dyn Read) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let readers = Arc::clone(&self.readers);
-        let _place = self
-            .readers
-            .places
-            .acquire()
+        let loan = Readers::lend(&self.readers).await.ok_or(ApiError::Busy)?;
+        tokio::task::spawn_blocking(move || question(loan.reader()))
             .await
-            .map_err(|_| ApiError::Busy)?;
-        tokio::task::spawn_blocking(move || {
-            let reader = readers.take().ok_or(ApiError::Busy)?;
-            let answer = question(&reader);
-            readers.give_back(reader);
-            answer
-        })
-        .await
-        .map_err(|_| ApiError::Busy)?
+            .map_err(|_| ApiError::Busy)?
     }
 }
 
-/// Connections for questions. One that a panicking question took with it is not replaced.
+/// Connections for questions.
 #[derive(Debug)]
 struct Readers {
     idle: Mutex<Vec<SqliteReader>>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
+}
+
+/// A connection for one question. It goes back however the question ends, even if nobody waits for
+/// the answer any more.
+struct Loan {
+    readers: Arc<Readers>,
+    reader: Option<SqliteReader>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Readers {
-    fn take(&self) -> Option<SqliteReader> {
-        self.idle
+    /// Waits for a connection; `None` when the node is stopping.
+    async fn lend(self: &Arc<Self>) -> Option<Loan> {
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        let reader = self
+            .idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .pop()
+            .pop()?;
+        Some(Loan {
+            readers: Arc::clone(self),
+            reader: Some(reader),
+            _place: place,
+        })
     }
+}
 
-    fn give_back(&self, reader: SqliteReader) {
-        self.idle
+impl Loan {
+    fn reader(&self) -> &SqliteReader {
+        self.reader.as_ref().expect("taken only on drop")
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        let mut idle = self
+            .readers
+            .idle
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(reader);
+            .unwrap_or_else(PoisonError::into_inner);
+        idle.extend(self.reader.take());
     }
 }
 
