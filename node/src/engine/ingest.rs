@@ -5,7 +5,7 @@
 
 use grove_core::author::NextArgs;
 use grove_core::types::{DocumentId, OperationId, SchemaId, Value};
-use grove_core::validate::{LogError, Submission, check_position, validate_operation};
+use grove_core::validate::{LogError, SignedEntry, Submission, check_position, validate_operation};
 use grove_core::wire::{Action, Entry, Operation};
 use grove_core::{Reason, Refusal};
 
@@ -168,7 +168,7 @@ impl<S: Store> Engine<S> {
     }
 
     /// Checks that the author writes this document in this log, and no other in it (DO5, R22).
-    fn check_log_id(
+    pub(super) fn check_log_id(
         &self,
         entry: &Entry,
         log: Option<&LogRow>,
@@ -219,9 +219,28 @@ impl<S: Store> Engine<S> {
             effective,
         } = acceptance;
         let signed = submission.entry();
-        let entry = signed.entry();
+        let action = operation.action();
         //= R6: an operation on a deleted document is not kept, but its entry keeps the log whole
-        let keep = effective || operation.action() == Action::Delete;
+        let keep = effective || action == Action::Delete;
+        let payload = keep.then_some((submission.payload(), action));
+        self.store_entry(signed, payload, document, operation.schema_id())?;
+        if effective {
+            let author = signed.entry().public_key;
+            self.materialise(document, signed.operation_id(), author, &operation)?;
+        }
+        Ok(())
+    }
+
+    /// Stores an entry at the tip of its log, with its operation unless that is gone, and tells those
+    /// who may wait for it and those who listen.
+    pub(super) fn store_entry(
+        &mut self,
+        signed: &SignedEntry,
+        payload: Option<(&[u8], Action)>,
+        document: DocumentId,
+        schema_id: &SchemaId,
+    ) -> Result<(), StoreError> {
+        let entry = signed.entry();
         self.store.insert_entry(NewEntry {
             public_key: entry.public_key,
             log_id: entry.log_id,
@@ -229,26 +248,12 @@ impl<S: Store> Engine<S> {
             hash: signed.hash(),
             end_of_log: entry.end_of_log,
             entry: signed.bytes(),
-            payload: keep.then_some(submission.payload()),
-            action: Some(operation.action()),
+            payload: payload.map(|(bytes, _)| bytes),
+            action: payload.map(|(_, action)| action),
             document,
-            schema_id: operation.schema_id(),
+            schema_id,
         })?;
         let operation_id = signed.operation_id();
-        if effective {
-            self.materialise(document, operation_id, entry.public_key, &operation)?;
-        }
-        self.note_arrival(entry, operation_id, document);
-        Ok(())
-    }
-
-    /// Tells those who may wait for this entry, and those who listen.
-    pub(super) fn note_arrival(
-        &mut self,
-        entry: &Entry,
-        operation_id: OperationId,
-        document: DocumentId,
-    ) {
         self.met
             .push_back(Need::Entry(entry.public_key, entry.log_id, entry.seq_num));
         self.met.push_back(Need::Operation(operation_id));
@@ -257,6 +262,7 @@ impl<S: Store> Engine<S> {
             document,
         });
         self.mark_news();
+        Ok(())
     }
 
     /// Gives a stored entry its operation back, when it came without and its document lives.

@@ -14,7 +14,7 @@ use grove_core::{Reason, Refusal};
 
 use super::ingest::tolerate;
 use super::{Engine, IngestError, Output};
-use crate::store::{EntryRow, NewEntry, Store, StoreError};
+use crate::store::{EntryRow, Store, StoreError};
 
 /// How many entries are read at once while sending; bounds memory, not the transfer.
 const ENTRIES_PER_READ: u32 = 64;
@@ -202,23 +202,9 @@ impl<S: Store> Engine<S> {
         {
             return Ok(());
         }
-        if let Some(log) = log.as_ref().filter(|log| log.document != document) {
-            return Err(IngestError::LogIdInUse(log.log_id));
-        }
+        self.check_log_id(entry, log.as_ref(), document)?;
         self.check_position(entry, log.as_ref())?;
-        self.store.insert_entry(NewEntry {
-            public_key: entry.public_key,
-            log_id: entry.log_id,
-            seq_num: entry.seq_num,
-            hash: signed.hash(),
-            end_of_log: entry.end_of_log,
-            entry: signed.bytes(),
-            payload: None,
-            action: None,
-            document,
-            schema_id,
-        })?;
-        self.note_arrival(entry, signed.operation_id(), document);
+        self.store_entry(signed, None, document, schema_id)?;
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
 use grove_core::types::SchemaId;
+use grove_core::validate::Submission;
 use grove_core::wire::{Message, SchemaSet};
 use grove_node::engine::{Input, Output};
 use grove_node::store::Read;
@@ -80,6 +81,28 @@ fn hashes(engine: &TestEngine, schemas: &[SchemaId]) -> Vec<String> {
     let mut hashes: Vec<_> = rows.map(|row| row.hash.to_string()).collect();
     hashes.sort();
     hashes
+}
+
+/// Both sides hold the same entries of a deleted document and no operation but the DELETE.
+fn assert_only_the_tombstone_is_left(
+    engines: &[TestEngine; 2],
+    create: &Submission,
+    delete: &Submission,
+) {
+    let kept = engines.each_ref().map(|engine| {
+        let row = engine.store().document(document(create)).unwrap();
+        assert!(row.unwrap().is_deleted());
+        let rows = engine.store().document_entries(document(create)).unwrap();
+        let payloads: Vec<_> = rows
+            .iter()
+            .filter_map(|row| row.payload.as_deref())
+            .collect();
+        assert_eq!(payloads, [delete.payload()]);
+        let mut hashes: Vec<_> = rows.iter().map(|row| row.hash).collect();
+        hashes.sort();
+        hashes
+    });
+    assert_eq!(kept[0], kept[1]);
 }
 
 #[test]
@@ -162,28 +185,7 @@ fn an_update_and_a_deletion_that_cross_end_equal() {
     publish(&mut engines[1], &after).unwrap();
     converge(&mut engines);
 
-    let schemas = [note];
-    assert_eq!(hashes(&engines[0], &schemas), hashes(&engines[1], &schemas));
-    for engine in &engines {
-        assert!(
-            engine
-                .store()
-                .document(document(&create))
-                .unwrap()
-                .unwrap()
-                .is_deleted()
-        );
-        let rows = engine.store().document_entries(document(&create)).unwrap();
-        let kept: Vec<_> = rows
-            .iter()
-            .filter_map(|row| row.payload.as_deref())
-            .collect();
-        assert_eq!(
-            kept,
-            [delete.payload()],
-            "only the tombstone keeps its bytes"
-        );
-    }
+    assert_only_the_tombstone_is_left(&engines, &create, &delete);
 }
 
 /// Found by the simulator: the peer that deleted the document no longer has the bytes of an update
@@ -204,21 +206,54 @@ fn a_deletion_on_top_of_operations_never_seen_still_counts() {
     publish(&mut engines[0], &delete).unwrap();
     converge(&mut engines);
 
-    let schemas = [note];
-    assert_eq!(hashes(&engines[0], &schemas), hashes(&engines[1], &schemas));
-    for engine in &engines {
-        assert_eq!(engine.store().count(&schemas[0]).unwrap(), 0);
-        let rows = engine.store().document_entries(document(&create)).unwrap();
-        let kept: Vec<_> = rows
-            .iter()
-            .filter_map(|row| row.payload.as_deref())
-            .collect();
-        assert_eq!(
-            kept,
-            [delete.payload()],
-            "only the tombstone keeps its bytes"
-        );
-    }
+    assert_only_the_tombstone_is_left(&engines, &create, &delete);
+}
+
+/// A peer that claims an author's entry for a document which that author writes in another log is
+/// refused; nobody else in the same transaction suffers from it.
+#[test]
+fn a_false_claim_about_a_deleted_entry_harms_only_itself() {
+    let mut a = Author::new(1);
+    let (mut engine, note) = with_notes(1, &mut a);
+    let create = a.create(&note, fields(&[("text", text("one"))]));
+    publish(&mut engine, &create).unwrap();
+    let other = a.create(&note, fields(&[("text", text("two"))]));
+    let peer = PeerId([2; 32]);
+    let schemas = SchemaSet::from([note.clone()]);
+    let claim = Message::Skeleton {
+        session: 0,
+        entry: other.entry().bytes().to_vec(),
+        schema: note.clone(),
+        document: document(&create),
+    };
+    let inputs = vec![
+        Input::PeerConnected(peer),
+        Input::Message {
+            peer,
+            message: Message::SyncRequest {
+                session: 0,
+                mode: 0,
+                schemas,
+            },
+        },
+        Input::Message {
+            peer,
+            message: claim,
+        },
+    ];
+
+    engine.handle(Instant::ZERO, inputs).unwrap();
+
+    let outputs = std::iter::from_fn(|| engine.poll().unwrap());
+    let refused: Vec<_> = outputs
+        .filter_map(|output| match output {
+            Output::Refused { reason, .. } => Some(reason),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(refused, [grove_core::Reason::LogIdMismatch]);
+    publish(&mut engine, &other).unwrap();
+    assert_eq!(engine.store().count(&note).unwrap(), 2);
 }
 
 #[test]
