@@ -1,0 +1,86 @@
+"""Documents: the graph of operations, the order of the walk (R4), and the state it leads to (R5).
+
+The whole graph is walked even where a DELETE ends the document, since an operation no walk reaches is an error of the graph.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from .operation import Operation
+from .refusal import Refused
+
+
+@dataclass
+class Document:
+    view_id: list[bytes]
+    deleted: bool
+    order: list[bytes]
+    fields: dict[str, tuple] | None
+    """name → (value, id of the operation that set it); `None` once deleted"""
+
+
+def reduce(given: list[tuple[bytes, Operation]], schema_id: str) -> Document:
+    operations = dict(given)
+    if len(operations) != len(given):
+        raise Refused("operation_duplicate", "an operation is given twice")
+    root = _find_create(operations)
+    for key, operation in operations.items():
+        if operation.schema_id != schema_id:
+            raise Refused("document_schema_mismatch", f"{key.hex()} is of another schema")
+    children = _children(operations)
+    walked = _walk(root, operations, children)
+    if len(walked) != len(operations):
+        raise Refused("graph_cycle", "operations refer to each other in a circle")
+
+    fields = {}
+    for at, key in enumerate(walked):
+        if operations[key].action == "delete":
+            return Document([key], True, walked[: at + 1], None)
+        for name, value in operations[key].fields.items():
+            fields[name] = (value, key)
+    tips = sorted(key for key in operations if not children[key])
+    return Document(tips, False, walked, fields)
+
+
+def _find_create(operations: dict) -> bytes:
+    creates = [key for key, operation in operations.items() if operation.action == "create"]
+    if not creates:
+        raise Refused("create_missing", "a document starts with a CREATE")
+    if len(creates) > 1:
+        raise Refused("create_duplicate", "a document has one CREATE")
+    return creates[0]
+
+
+def _children(operations: dict) -> dict:
+    """The operations that name a key in `previous`, ascending."""
+    children = defaultdict(list)
+    for key in sorted(operations):
+        for previous in operations[key].previous or ():
+            if previous not in operations:
+                raise Refused("previous_not_found", f"{previous.hex()} is not there")
+            children[previous].append(key)
+    return children
+
+
+def _walk(root: bytes, operations: dict, children: dict) -> list[bytes]:
+    """Depth first, the lowest id first, and never before all of `previous`. A stack of its own, as graphs may be deep."""
+    missing = {key: len(operation.previous or ()) for key, operation in operations.items()}
+    emitted = []
+    branches = []
+
+    def emit(key: bytes) -> None:
+        emitted.append(key)
+        for child in children[key]:
+            missing[child] -= 1
+        branches.append(iter(children[key]))
+
+    seen = {root}
+    emit(root)
+    while branches:
+        child = next(branches[-1], None)
+        if child is None:
+            branches.pop()
+        elif child not in seen and missing[child] == 0:
+            seen.add(child)
+            emit(child)
+    return emitted
