@@ -1,0 +1,85 @@
+// Speaks `p2c/1`: one JSON question a line on standard input, one answer a line on standard output.
+//
+// Decides nothing about the protocol itself; each kind is a function from the input to the result, which
+// throws a Refusal where the answer is no. Any other error is a bug and ends the adapter.
+
+import { createInterface } from "node:readline";
+import { reduceDocument } from "./document.mjs";
+import { publicKeyPoint } from "./ed25519.mjs";
+import { appendToLog, decodeEntry, encodeEntry, hasSkiplink, lipmaa, showEntry } from "./entry.mjs";
+import { bytesFromHex, hashOf, hexFromBytes, parseHash, parseViewId, viewHash } from "./ids.mjs";
+import { decodeOperation, encodeOperation, showOperation } from "./operation.mjs";
+import { Refusal, refuse } from "./refusal.mjs";
+import { parseSchemaId, validateOperation } from "./schema.mjs";
+import { decodeVaru64, encodeVaru64, parseU64 } from "./varu64.mjs";
+
+const PROTOCOL = 1;
+const RULESET = "spec";
+
+const KINDS = {
+  "varu64.decode": (input) => ({ value: String(wholeVaru64(bytesFromHex(input))) }),
+  "varu64.encode": (input) => ({ bytes: hexFromBytes(Uint8Array.from(encodeVaru64(parseU64(input)))) }),
+  lipmaa(input) {
+    const seq = parseU64(input);
+    return { lipmaa: String(lipmaa(seq)), encoded: hasSkiplink(seq) };
+  },
+  "key.public"(input) {
+    const bytes = bytesFromHex(input);
+    publicKeyPoint(bytes);
+    return { public_key: hexFromBytes(bytes) };
+  },
+  "hash.of": (input) => ({ hash: hashOf(bytesFromHex(input)) }),
+  "hash.parse": (input) => ({ hash: parseHash(input) }),
+  "view.parse": (input) => ({ ids: parseViewId(input) }),
+  "view.hash": (input) => ({ hash: viewHash(parseViewId(input)) }),
+  "schema.parse": (input) => parseSchemaId(input),
+  "entry.decode": (input) => showEntry(decodeEntry(bytesFromHex(input))),
+  "entry.encode": (input) => encodeEntry(input),
+  "log.append": ({ entry, operation }, { log }) =>
+    appendToLog(log.map(bytesFromHex), bytesFromHex(entry), bytesFromHex(operation)),
+  "operation.decode": (input) => showOperation(decodeOperation(bytesFromHex(input))),
+  "operation.encode": (input) => ({ operation: hexFromBytes(encodeOperation(input)) }),
+  "operation.validate": (input, { schema }) =>
+    showOperation(validateOperation(decodeOperation(bytesFromHex(input)), schema)),
+  "document.reduce"({ operations }, { schema }) {
+    const decoded = operations.map(({ id, operation }) => ({
+      id: parseHash(id),
+      operation: decodeOperation(bytesFromHex(operation)),
+    }));
+    return reduceDocument(decoded, schema);
+  },
+};
+
+const HELLO = {
+  ok: true,
+  protocol: PROTOCOL,
+  implementation: { name: "grove-second-opinion-javascript", version: "1.0.0", language: "javascript" },
+  kinds: Object.keys(KINDS),
+  features: [],
+  ruleset: RULESET,
+};
+
+function wholeVaru64(bytes) {
+  const { value, end } = decodeVaru64(bytes);
+  if (end < bytes.length) refuse("entry", "varint_trailing_bytes", `${bytes.length - end} bytes left`);
+  return value;
+}
+
+function answer({ op, seq, kind, ruleset, input, context }) {
+  if (op === "hello") return HELLO;
+  if (op !== "case" || !Object.hasOwn(KINDS, kind)) return { seq, unsupported: true };
+  if (ruleset !== RULESET) return { seq, skip: { reason: `only the ruleset ${RULESET}` } };
+  try {
+    return { seq, verdict: "valid", output: KINDS[kind](input, context) };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const { phase, reason, message } = error;
+    return { seq, verdict: "invalid", phase, reason, message };
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+  const question = JSON.parse(line);
+  if (question.op === "stop") break;
+  process.stdout.write(JSON.stringify(answer(question)) + "\n");
+}
