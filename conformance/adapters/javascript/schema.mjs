@@ -1,7 +1,7 @@
 // Decides what a schema id and a field type are, and whether an operation keeps to a schema.
 
 import { parseHash, requireViewId, viewHash, hashFromBytes } from "./ids.mjs";
-import { refuse } from "./refusal.mjs";
+import { Refusal, refuse } from "./refusal.mjs";
 
 const SYSTEM_NAMES = ["schema_definition", "schema_field_definition", "blob", "blob_piece"];
 const SCHEMA_NAME = /^[A-Za-z][A-Za-z0-9_]{0,62}[A-Za-z0-9]$/;
@@ -48,7 +48,7 @@ export function parseFieldType(text) {
   try {
     parseSchemaId(match[2]);
   } catch (error) {
-    if (error.reason === undefined) throw error;
+    if (!(error instanceof Refusal)) throw error;
     refuse("schema", "field_type", `the relation leads to no schema: ${error.message}`);
   }
   return match[1];
