@@ -39,14 +39,14 @@ pub fn check_position(
             expected,
         });
     }
-    if entry.backlink != tip.map(|tip| tip.hash) {
-        return Err(LogError::Backlink);
-    }
     if let Some(claimed) = entry.skiplink {
         let stored = lipmaa.ok_or(LogError::SkiplinkNotFound)?;
         if claimed != stored {
             return Err(LogError::Skiplink);
         }
+    }
+    if entry.backlink != tip.map(|tip| tip.hash) {
+        return Err(LogError::Backlink);
     }
     //= R26: a log ends at 2^64−2, since the next arguments could not be told otherwise
     if entry.seq_num.next().is_none() {
