@@ -24,6 +24,14 @@ impl Folder {
         Self(path)
     }
 
+    /// Whether any file holds these bytes.
+    fn holds(&self, bytes: &[u8]) -> bool {
+        let files = std::fs::read_dir(&self.0).unwrap();
+        files
+            .map(|file| std::fs::read(file.unwrap().path()).unwrap())
+            .any(|content| content.windows(bytes.len()).any(|part| part == bytes))
+    }
+
     fn start(&self) -> (Node, Stop) {
         let database = self.0.join("node.sqlite");
         ThreadedNode::start(&database, PeerId([0; 32]), EngineLimits::default()).unwrap()
@@ -36,8 +44,13 @@ impl Drop for Folder {
     }
 }
 
+/// Bytes that nothing else in a database looks like.
+fn canary(author: u8) -> Vec<u8> {
+    [b"grove-canary-".as_slice(), &[b'0' + author; 8]].concat()
+}
+
 fn piece(author: u8, log_id: u64) -> Submission {
-    let data = PlainValue::Bytes(vec![author; 16]);
+    let data = PlainValue::Bytes(canary(author));
     let fields = Fields::from([("data".to_owned(), data)]);
     let operation = Operation::Create {
         schema_id: SchemaId::BLOB_PIECE,
@@ -107,5 +120,33 @@ async fn questions_nobody_waits_for_and_those_that_panic_take_no_reader_away() {
     for _ in 0..20 {
         assert_eq!(count(&node).await, 0);
     }
+    stop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deleted_bytes_leave_all_files_while_the_node_runs() {
+    let folder = Folder::new("canary");
+    let (node, stop) = folder.start();
+    let create = piece(1, 0);
+    let after_create = publish(&node, &create).await.unwrap();
+    publish(&node, &piece(2, 0)).await.unwrap();
+    assert!(folder.holds(&canary(1)));
+
+    let operation = Operation::Delete {
+        schema_id: SchemaId::BLOB_PIECE,
+        previous: create.entry().operation_id().into(),
+    };
+    let delete = forge(&KeyPair::from_seed(&[1; 32]), &after_create, &operation).unwrap();
+    publish(&node, &delete).await.unwrap();
+
+    let patience = std::time::Instant::now();
+    while folder.holds(&canary(1)) {
+        assert!(
+            patience.elapsed() < Duration::from_secs(20),
+            "still in a file"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(folder.holds(&canary(2)), "what was not deleted stays");
     stop.stop().await;
 }

@@ -204,7 +204,10 @@ impl Replication {
                 Output::Send { peer, message } => self.send(number_of(peer), &message),
                 Output::Refused { peer, reason } => self.refused(number_of(peer), reason),
                 // For clients, who ask through other doors.
-                Output::Published { .. } | Output::Accepted { .. } | Output::SchemaAdded(_) => {}
+                Output::Published { .. }
+                | Output::Accepted { .. }
+                | Output::Deleted(_)
+                | Output::SchemaAdded(_) => {}
             }
         }
     }

@@ -10,7 +10,7 @@ use grove_core::types::{DocumentId, OperationId, PublicKey, SchemaId, Value};
 use grove_core::wire::{Action, Operation};
 
 use super::lookup::{connected_operations, row_from_document};
-use super::{Engine, IngestError};
+use super::{Engine, IngestError, Output};
 use crate::store::{DocumentRow, Store, StoreError};
 
 impl<S: Store> Engine<S> {
@@ -98,6 +98,7 @@ impl<S: Store> Engine<S> {
         if row.is_deleted() {
             //= R7: with the document go the bytes of its operations
             self.store.drop_payloads(row.id)?;
+            self.outputs.push_back(Output::Deleted(row.id));
         } else if matches!(row.schema_id, SchemaId::System(_)) {
             self.definition_changed(&row)?;
         }

@@ -94,6 +94,9 @@ pub enum Output {
         /// Its document.
         document: DocumentId,
     },
+    /// A document was deleted, and the bytes of its operations with it; a store that keeps copies for
+    /// a while can be told to drop them.
+    Deleted(DocumentId),
     /// A schema is known from now on.
     SchemaAdded(SchemaId),
     /// What a peer sent was not accepted; for logs.

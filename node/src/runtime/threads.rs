@@ -25,6 +25,9 @@ const BATCH_MAX: usize = 512;
 /// Most entries that wait for the writer; publishers beyond wait for a place.
 const QUEUE_MAX: usize = 4096;
 
+/// How long a busy writer puts off dropping the last copies of deleted bytes.
+const FORGET_WITHIN: time::Duration = time::Duration::from_secs(1);
+
 /// Most questions answered at once.
 const READERS_MAX: usize = 8;
 
@@ -84,6 +87,7 @@ impl ThreadedNode {
             queue,
             schemas: sender,
             started: time::Instant::now(),
+            deleted_since: None,
         };
         let writer = std::thread::Builder::new()
             .name("grove-writer".to_owned())
@@ -180,6 +184,8 @@ struct Writer {
     queue: mpsc::Receiver<Job>,
     schemas: watch::Sender<u64>,
     started: time::Instant,
+    /// Since when the write-ahead log may hold bytes of deleted documents.
+    deleted_since: Option<time::Instant>,
 }
 
 impl Writer {
@@ -214,6 +220,7 @@ impl Writer {
                 };
             }
             self.commit(inputs, replies);
+            self.forget_when_idle();
         }
         while let Ok(Job::Publish(submission, reply)) = self.queue.try_recv() {
             let input = Input::Publish {
@@ -222,9 +229,27 @@ impl Writer {
             };
             self.commit(vec![input], vec![Some(reply)]);
         }
-        // With the write-ahead log go the last copies of what was deleted.
-        if let Err(error) = self.engine.store().checkpoint() {
-            tracing::warn!(%error, "could not empty the write-ahead log");
+        self.empty_log();
+    }
+
+    /// Drops the last copies of what was deleted once nobody waits for the writer, or when they have
+    /// been kept for too long.
+    fn forget_when_idle(&mut self) {
+        let Some(since) = self.deleted_since else {
+            return;
+        };
+        if self.queue.is_empty() || since.elapsed() >= FORGET_WITHIN {
+            self.empty_log();
+        }
+    }
+
+    /// Empties the write-ahead log, where deleted bytes last longest. A reader in the way makes it
+    /// wait for the next occasion.
+    fn empty_log(&mut self) {
+        match self.engine.store().checkpoint() {
+            Ok(true) => self.deleted_since = None,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "could not empty the write-ahead log"),
         }
     }
 
@@ -248,6 +273,9 @@ impl Writer {
                         // The publisher may have gone; its entry is stored all the same.
                         let _ = reply.send(result);
                     }
+                }
+                Ok(Some(Output::Deleted(_))) => {
+                    self.deleted_since.get_or_insert_with(time::Instant::now);
                 }
                 Ok(Some(Output::SchemaAdded(id))) => {
                     tracing::info!(%id, "schema added");
