@@ -479,7 +479,15 @@ pub fn rulings() -> BTreeMap<String, String> {
             "R21",
             "previous may name an ancestor beside its descendant; each operation counts once; deployed software applies it twice",
         ),
+        (
+            "R23",
+            "the same entry once more is a success, answered as the first time; deployed software refuses it",
+        ),
         ("R24", "a different entry at a taken position is a fork"),
+        (
+            "R26",
+            "a log ends at 2^64-2, since nothing could be told to follow 2^64-1",
+        ),
     ];
     RULINGS
         .iter()

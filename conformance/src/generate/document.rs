@@ -35,12 +35,23 @@ type Nodes = &'static [Node];
 pub fn sets() -> Vec<Set> {
     let mut set = Set::new("document.reduce", "graphs", ORDER);
     set.schema("cafe", cafe_schema());
+    set.schema(
+        "cave",
+        json!({"id": cave(), "fields": cafe_schema()["fields"]}),
+    );
     set.using("schema", "cafe");
     sound(&mut set);
     contested(&mut set);
+    given_in_any_order(&mut set);
     deletions(&mut set);
     broken(&mut set);
+    foreign(&mut set);
     vec![set]
+}
+
+/// A schema with the fields of [`CAFE`] under another id.
+fn cave() -> String {
+    CAFE.replacen("cafe", "cave", 1)
 }
 
 fn encode(&(number, act, previous): &Node) -> Value {
@@ -93,10 +104,11 @@ fn state(nodes: &[Node], order: &[Hash], tips: &[Hash]) -> Value {
     json!({"view_id": hash::view_id(tips), "deleted": false, "order": order, "fields": fields})
 }
 
-/// Adds a document whose CREATE is the first of `nodes`; both orders are worked out.
+/// Adds a document given in the order of `nodes`; the walks of both rulesets are worked out.
 fn document<'a>(set: &'a mut Set, name: &str, comment: &str, nodes: &[Node]) -> &'a mut Case {
     let graph = graph_of(nodes);
-    let root = id(nodes[0].0);
+    let create = nodes.iter().find(|node| matches!(node.1, Act::Create));
+    let root = id(create.expect("a sound document").0);
     let tips = graph::tips(&graph);
     let expected = state(nodes, &graph::handbook_order(&graph, root), &tips);
     let deployed = graph::deployed_order(&graph, root).map(|order| state(nodes, &order, &tips));
@@ -316,6 +328,72 @@ fn contested(set: &mut Set) {
     );
 }
 
+/// The ids alone decide the order, so siblings are also given highest first and in no order at all.
+fn given_in_any_order(set: &mut Set) {
+    use Act::{Create, Hour, Title};
+    let graphs: [(&str, Nodes, &[usize]); 4] = [
+        (
+            "three-branches",
+            &[
+                (1, Create, &[]),
+                (2, Hour, &[1]),
+                (3, Hour, &[1]),
+                (4, Hour, &[1]),
+            ],
+            &[2, 0, 3, 1],
+        ),
+        (
+            "branch-in-branch",
+            &[
+                (1, Create, &[]),
+                (2, Hour, &[1]),
+                (5, Hour, &[2]),
+                (6, Hour, &[2]),
+                (3, Hour, &[1]),
+            ],
+            &[4, 3, 0, 1, 2],
+        ),
+        (
+            "two-merges-of-the-same",
+            &[
+                (1, Create, &[]),
+                (2, Hour, &[1]),
+                (3, Hour, &[1]),
+                (4, Title, &[2, 3]),
+                (5, Hour, &[2, 3]),
+            ],
+            &[0, 4, 2, 3, 1],
+        ),
+        (
+            "two-diamonds",
+            &[
+                (1, Create, &[]),
+                (2, Hour, &[1]),
+                (3, Hour, &[1]),
+                (4, Title, &[2, 3]),
+                (5, Hour, &[4]),
+                (6, Hour, &[4]),
+                (7, Title, &[5, 6]),
+            ],
+            &[5, 2, 6, 0, 4, 1, 3],
+        ),
+    ];
+    for (name, ascending, shuffle) in graphs {
+        let mut descending = ascending.to_vec();
+        descending.sort_unstable_by_key(|node| std::cmp::Reverse(node.0));
+        let shuffled: Vec<_> = shuffle.iter().map(|index| ascending[*index]).collect();
+        for (order, nodes) in [("descending", descending), ("shuffled", shuffled)] {
+            document(
+                set,
+                &format!("{name}-given-{order}"),
+                "The ids decide, not the order of the input.",
+                &nodes,
+            )
+            .flag("Order");
+        }
+    }
+}
+
 fn deletions(set: &mut Set) {
     use Act::{Create, Delete, Hour};
     let deleted = |case: &mut Case| {
@@ -493,11 +571,7 @@ fn broken(set: &mut Set) {
             _ => {}
         }
     }
-    let other = operation::update(
-        &CAFE.replacen("cafe", "cave", 1),
-        &[id(9)],
-        [("opening_hour", Item::Int(5))],
-    );
+    let other = operation::update(&cave(), &[id(9)], [("opening_hour", Item::Int(5))]);
     let mut mixed = input(&[(9, Create, &[]), (5, Hour, &[9]), (3, Title, &[5])]);
     mixed["operations"][1]["operation"] = hex(other.encode()).into();
     set.invalid(
@@ -509,4 +583,27 @@ fn broken(set: &mut Set) {
     )
     .requires(&["OP4", "DO3"])
     .or(&["schema_mismatch"]);
+}
+
+/// Operations that agree with each other, but not with the schema they are read by.
+fn foreign(set: &mut Set) {
+    use Act::{Create, Hour, Title};
+    set.using("schema", "cave");
+    let documents: [(&str, Nodes); 2] = [
+        ("create", &[(1, Create, &[])]),
+        (
+            "chain",
+            &[(9, Create, &[]), (5, Hour, &[9]), (3, Title, &[5])],
+        ),
+    ];
+    for (near, nodes) in documents {
+        set.invalid(
+            &format!("{near}-of-other-schema"),
+            "A whole document of another schema.",
+            near,
+            input(nodes),
+            "schema_mismatch",
+        )
+        .requires(&["OP4", "OP8"]);
+    }
 }

@@ -18,6 +18,7 @@ pub fn sets() -> Vec<Set> {
         set.log(&format!("of-{len}"), &log(author(), 0, len).entries);
     }
     sound(&mut set);
+    repetitions(&mut set);
     positions(&mut set);
     links(&mut set);
     payloads(&mut set);
@@ -108,7 +109,39 @@ fn altered<'a>(
         .needs("log", near.trim_start_matches("onto-"))
 }
 
+/// Publishing is safe to repeat: the answer is that of the first time.
+fn repetitions(set: &mut Set) {
+    for (number, len) in [(1, 1), (3, 3), (2, 4), (3, 12)] {
+        let before = log(author(), 0, number - 1);
+        let given = log(author(), 0, len);
+        let (entry, operation) = (&given.entries[number - 1], &given.payloads[number - 1]);
+        let input = json!({"entry": hex(entry), "operation": hex(operation)});
+        let comment = format!("Entry {number} once more, onto a log of {len}.");
+        set.valid(
+            &format!("again-{number}-of-{len}"),
+            &comment,
+            input,
+            next_args(&before, entry),
+        )
+        .needs("log", &format!("of-{len}"))
+        .requires(&["FK1", "NO1"])
+        .wire_refuses("R23", "seq_num_mismatch");
+    }
+}
+
 fn positions(set: &mut Set) {
+    // Refused for its place here; in the one log where it would be next, for being the last number.
+    altered(
+        set,
+        "greatest-number",
+        "The greatest number there is, which no log has.",
+        3,
+        "seq_num_mismatch",
+        |draft| draft.seq_num = u64::MAX,
+    )
+    .or(&["seq_num_max", "skiplink_not_found"])
+    .ruled("R26")
+    .flag("Boundary");
     altered(
         set,
         "gap",
@@ -139,7 +172,6 @@ fn positions(set: &mut Set) {
             draft.seq_num = 2;
         },
     )
-    .or(&["seq_num_mismatch"])
     .ruled("R24")
     .requires(&["FK1", "BA1"])
     .flag("Fork");
@@ -192,10 +224,7 @@ fn positions(set: &mut Set) {
         input(&third.sign(&author())),
         "log_forked",
     );
-    case.or(&["seq_num_mismatch"])
-        .ruled("R24")
-        .requires(&["FK1", "NO1"])
-        .flag("Fork");
+    case.ruled("R24").requires(&["FK1", "NO1"]).flag("Fork");
     case.needs("log", "of-3");
     moved_to(case, "of-3");
 }

@@ -25,8 +25,10 @@ def reduce(given: list[tuple[bytes, Operation]], schema_id: str) -> Document:
         raise Refused("operation_duplicate", "an operation is given twice")
     root = _find_create(operations)
     for key, operation in operations.items():
-        if operation.schema_id != schema_id:
+        if operation.schema_id != operations[root].schema_id:
             raise Refused("document_schema_mismatch", f"{key.hex()} is of another schema")
+    if operations[root].schema_id != schema_id:
+        raise Refused("schema_mismatch", f"the document is of {operations[root].schema_id}")
     children = _children(operations)
     walked = _walk(root, operations, children)
     if len(walked) != len(operations):
