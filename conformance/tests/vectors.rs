@@ -77,6 +77,12 @@ fn a_changed_byte_is_a_difference() {
     "\"hash_lenght\"",
     "unknown reason hash_lenght"
 )]
+#[case::cause_named_twice(
+    "entry/entry.decode__bytes.json",
+    "\"varint_truncated\"",
+    "\"entry_truncated\"",
+    "entry_truncated is named twice"
+)]
 #[case::reason_of_another_phase(
     "hash/hash.parse__text.json",
     "\"phase\": \"hash\"",

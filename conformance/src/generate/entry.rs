@@ -95,7 +95,17 @@ fn sound(set: &mut Set) {
     add(
         "largest",
         "The longest entry there is: 226 bytes.",
-        far,
+        far.clone(),
+        &author(),
+    );
+    let greatest = Draft {
+        seq_num: u64::MAX,
+        ..far
+    };
+    add(
+        "seq-greatest",
+        "The greatest number: sound by itself, though no log has room for it.",
+        greatest,
         &author(),
     );
     add(
@@ -573,5 +583,26 @@ fn encode() -> Set {
         let case = set.invalid(name, comment, near, input(&draft), reason);
         case.flag("Links");
     }
+    for (name, len) in [("one-byte-short", 31), ("one-byte-long", 33)] {
+        let mut input = input(&first());
+        input["private_key"] = hex([1].repeat(len)).into();
+        let comment = format!("A private key of {len} bytes.");
+        let name = format!("private-key-{name}");
+        set.invalid(&name, &comment, "first", input, "key_length")
+            .requires(&["KY1"])
+            .flag("Boundary");
+    }
+
+    let payload = b"no operation";
+    let draft = Draft::first(&author(), 0, payload);
+    let bytes = draft.sign(&author());
+    let mut input = input(&draft);
+    input["operation"] = hex(payload).into();
+    set.valid(
+        "payload-of-any-bytes",
+        "What the bytes mean is no matter of the entry.",
+        input,
+        json!({"entry": hex(&bytes), "hash": Hash::of(&bytes).hex()}),
+    );
     set
 }

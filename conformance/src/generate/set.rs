@@ -259,10 +259,13 @@ impl Case {
         self
     }
 
-    /// Other causes that are as right as the one named.
+    /// Other causes that are as right as the one named, which a list shared by several cases may repeat.
     pub(super) fn or(&mut self, reasons: &[&str]) -> &mut Self {
-        self.also_ok
-            .extend(reasons.iter().map(|reason| failure(reason)));
+        for failure in reasons.iter().map(|reason| failure(reason)) {
+            if !self.causes().any(|known| *known == failure) {
+                self.also_ok.push(failure);
+            }
+        }
         self
     }
 

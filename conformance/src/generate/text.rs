@@ -107,6 +107,21 @@ fn keys() -> Set {
         hex(off_the_curve()),
         "key_not_on_curve",
     );
+    let second_spelling = hex(not_reduced(true));
+    set.valid(
+        "not-reduced",
+        "A point of large order whose y is not reduced: one more spelling, and another key.",
+        second_spelling.clone(),
+        json!({"public_key": second_spelling}),
+    )
+    .importance(Importance::Medium);
+    set.invalid(
+        "not-reduced-off-the-curve",
+        "A y that is not reduced and has no point.",
+        "not-reduced",
+        hex(not_reduced(false)),
+        "key_not_on_curve",
+    );
     let small = [
         ("identity", "01", "00", "00"),
         ("order-two", "ec", "ff", "7f"),
@@ -143,6 +158,20 @@ pub fn off_the_curve() -> [u8; 32] {
         .map(encode)
         .find(|bytes| CompressedEdwardsY(*bytes).decompress().is_none())
         .expect("half of all y have no point")
+}
+
+/// Points of large order, or of none, by keys whose y is written as y + p, which still fits 255 bits.
+fn not_reduced(is_point: bool) -> [u8; 32] {
+    // p ends in ed, and y = 0 and y = 1 are of small order.
+    let encode = |first: u8| {
+        let mut bytes = [0xff; 32];
+        (bytes[0], bytes[31]) = (first, 0x7f);
+        bytes
+    };
+    (0xed + 2..=u8::MAX)
+        .map(encode)
+        .find(|bytes| CompressedEdwardsY(*bytes).decompress().is_some() == is_point)
+        .expect("half of all y have a point")
 }
 
 fn hash_of() -> Set {
@@ -520,6 +549,22 @@ fn schema_parse() -> Set {
     set
 }
 
+/// Other causes a parser of schema ids may name, which differ with where it begins to read.
+fn also_right(name: &str, reason: &str) -> &'static [&'static str] {
+    match (name, reason) {
+        // Without a separator all of it may be taken for the name, or for the one id.
+        ("no-underscore", _) => &["schema_name", "hash_length"],
+        ("empty" | "hash-alone", _) => &["schema_name"],
+        // Two separators have an empty id between them.
+        ("underscore-last", _) => &["schema_id_malformed", "hash_length"],
+        ("line-feed-after", _) => &["schema_id_malformed", "hash_length"],
+        ("short-hash", _) | (_, "schema_name" | "schema_id_unknown_system") => {
+            &["schema_id_malformed"]
+        }
+        _ => &[],
+    }
+}
+
 fn schema_parse_negative(set: &mut Set, a: &str, b: &str) {
     let malformed = [
         (
@@ -681,7 +726,7 @@ fn schema_parse_negative(set: &mut Set, a: &str, b: &str) {
         set.invalid(name, comment, near, input, reason)
             .flag("Text")
             .requires(&["SC1", "SC9", "OP4"])
-            .or(&["schema_id_malformed", "schema_name", "hash_length"]);
+            .or(also_right(name, reason));
     }
     let upper = a.to_uppercase();
     let ids = [&upper];

@@ -102,7 +102,7 @@ fn judge_output(case: &Case, ruleset: Ruleset, output: &Value) -> Outcome {
 
 fn judge_reason(case: &Case, answer: &Value) -> Outcome {
     let [phase, reason] = ["phase", "reason"].map(|member| answer[member].as_str());
-    let mut right = case.fails_at.iter().chain(&case.also_ok);
+    let mut right = case.causes();
     if right.any(|failure| Some(&*failure.phase) == phase && Some(&*failure.reason) == reason) {
         return Outcome::Strong;
     }

@@ -192,6 +192,11 @@ impl Case {
         }
     }
 
+    /// Every cause a refusal may rightly name, the expected one first.
+    pub fn causes(&self) -> impl Iterator<Item = &Failure> {
+        self.fails_at.iter().chain(&self.also_ok)
+    }
+
     /// Whether any ruleset refuses the input.
     pub fn is_negative(&self) -> bool {
         self.verdict.spec == Verdict::Invalid || self.verdict.wire == Verdict::Invalid

@@ -86,6 +86,8 @@ def decode(data: bytes) -> Entry:
 
 
 def encode(seed: bytes, log_id: int, seq_num: int, skiplink, backlink, operation: bytes) -> bytes:
+    if len(seed) != 32:
+        raise Refused("key_length", f"a private key has 32 bytes, not {len(seed)}")
     if has_skiplink(seq_num) != (skiplink is not None):
         raise Refused("skiplink_mismatch", f"entry {seq_num} asks for another skiplink")
     if (seq_num > 1) != (backlink is not None):

@@ -44,6 +44,14 @@ pub(super) fn encode() -> Set {
         operation::update(CAFE, &[a, b], []),
     );
     add(
+        "previous-given-twice",
+        "Previous is a set: an id given twice comes out once.",
+        json!({
+            "action": "update", "schema_id": CAFE, "previous": [b.hex(), a.hex(), b.hex()], "fields": {},
+        }),
+        operation::update(CAFE, &[a, b], []),
+    );
+    add(
         "names-in-byte-order",
         "Field names come out in byte order, not by length.",
         json!({

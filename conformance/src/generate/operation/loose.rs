@@ -145,6 +145,19 @@ pub(super) fn loose_forms(set: &mut Set, create: fn() -> Item, update: fn() -> I
             .wire_takes("R2")
             .flag("Tag");
     }
+    let wide_tag = [&[0xd8, 21][..], &create().encode()].concat();
+    set.invalid(
+        "array-tagged-wide",
+        "A tag in a longer form than needed.",
+        "create",
+        hex(wide_tag),
+        "cbor_tag",
+    )
+    .or(&["cbor_not_minimal"])
+    .requires(&["EN1"])
+    .wire_takes("R2")
+    .flag("Tag")
+    .flag("NonMinimal");
     let [a, b] = previous();
     let refused_by_all = [
         (

@@ -390,6 +390,7 @@ fn previous_cases(set: &mut Set, update: fn() -> Item) {
         replaced(one(), 3, Item::Array(vec![numbers])),
         "list_item_type",
     )
+    .or(&["operation_item_type"])
     .requires(&["OP5"])
     .wire_takes("R2");
 }

@@ -14,6 +14,7 @@ pub fn sets() -> Vec<Set> {
         application::application(),
         system::definitions(),
         system::blobs(),
+        system::pieces(),
     ]
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::fixtures::{CAFE, id};
 use super::super::set::Set;
 use super::{hexes, result, update, views};
-use crate::forge::{Item, hex, operation};
+use crate::forge::{Hash, Item, hex, operation};
 use crate::suite::Case;
 
 /// Adds an UPDATE of one text field of a system schema.
@@ -36,6 +36,7 @@ pub(super) fn definitions() -> Set {
         }}),
     );
     schema_definition(&mut set);
+    field_count(&mut set);
     field_definition(&mut set);
     set
 }
@@ -122,6 +123,42 @@ fn schema_definition(set: &mut Set) {
         .requires(&["SC2"])
         .flag("Boundary");
     }
+}
+
+fn field_count(set: &mut Set) {
+    const ID: &str = "schema_definition_v1";
+    // Counted downwards, so that one more stands in front and the rest stays where it is.
+    let ids = |count: u16| -> Vec<Hash> {
+        let numbers = (0..count).rev();
+        numbers.map(|n| Hash::of(n.to_be_bytes())).collect()
+    };
+    let fields = |ids: &[Hash]| {
+        let list = ids.iter().map(|id| Item::ids(&[*id])).collect();
+        update(ID, "fields", Item::Array(list))
+    };
+    let most = ids(1024);
+    let typed: Vec<_> = most.iter().map(|id| [id.hex()]).collect();
+    set.valid(
+        "fields-of-1024",
+        "The most fields a definition may name.",
+        fields(&most),
+        result(
+            "update",
+            ID,
+            json!({"fields": {"pinned_relation_list": typed}}),
+        ),
+    )
+    .requires(&["SC3"])
+    .flag("Boundary");
+    set.invalid(
+        "fields-of-1025",
+        "A field too many.",
+        "fields-of-1024",
+        fields(&ids(1025)),
+        "schema_field_count",
+    )
+    .requires(&["SC3"])
+    .flag("Boundary");
 }
 
 fn field_definition(set: &mut Set) {
@@ -309,6 +346,11 @@ pub(super) fn blobs() -> Set {
             "application/vnd.oasis.opendocument.text",
         ),
         ("mime-with-dash", 5, "x-world/x-vrml"),
+        ("mime-with-bar", 5, "text/a|b"),
+        ("mime-with-type-of-12", 5, "typeoftwelve/a"),
+        ("mime-with-six-parts", 5, "text/a.b.c.d.e.f.g"),
+        ("mime-with-part-of-18", 5, "text/partofeighteenchar.a"),
+        ("mime-with-last-of-16", 5, "text/lastofsixteencha"),
     ] {
         set.valid(
             case,
@@ -317,21 +359,42 @@ pub(super) fn blobs() -> Set {
             typed(length, mime, one()),
         );
     }
-    for (case, mime) in [
-        ("mime-empty", ""),
-        ("mime-without-slash", "text"),
-        ("mime-without-type", "/plain"),
-        ("mime-without-subtype", "text/"),
-        ("mime-in-capitals", "Text/plain"),
-        ("mime-with-parameter", "text/plain; charset=utf-8"),
-        ("mime-with-underscore", "text/pla_in"),
-        ("mime-with-dot-last", "text/plain."),
-        ("mime-with-space-last", "text/plain "),
+    for (case, near, mime) in [
+        ("mime-empty", "blob", ""),
+        ("mime-without-slash", "blob", "text"),
+        ("mime-without-type", "blob", "/plain"),
+        ("mime-without-subtype", "blob", "text/"),
+        ("mime-in-capitals", "blob", "Text/plain"),
+        ("mime-with-parameter", "blob", "text/plain; charset=utf-8"),
+        ("mime-with-underscore", "blob", "text/pla_in"),
+        ("mime-with-dot-last", "blob", "text/plain."),
+        ("mime-with-space-last", "blob", "text/plain "),
+        ("mime-with-empty-part", "mime-with-bar", "text/a||b"),
+        (
+            "mime-with-type-of-13",
+            "mime-with-type-of-12",
+            "typeoftwelvex/a",
+        ),
+        (
+            "mime-with-seven-parts",
+            "mime-with-six-parts",
+            "text/a.b.c.d.e.f.g.h",
+        ),
+        (
+            "mime-with-part-of-19",
+            "mime-with-part-of-18",
+            "text/partofeighteenchars.a",
+        ),
+        (
+            "mime-with-last-of-17",
+            "mime-with-last-of-16",
+            "text/lastofsixteenchar",
+        ),
     ] {
         set.invalid(
             case,
             "A MIME type outside the grammar.",
-            "blob",
+            near,
             blob(5, mime, piece()),
             "blob_mime_type",
         );
@@ -376,6 +439,34 @@ pub(super) fn blobs() -> Set {
         update("blob_piece_v1", "data", Item::text("hello")),
         "field_type_mismatch",
     );
-    // The limit of 256 000 bytes is left to the live suite: its two sides would fill a megabyte of hex.
+    set
+}
+
+/// The greatest piece there is, in a file of its own: its two sides fill more than a megabyte of hex.
+pub(super) fn pieces() -> Set {
+    const ID: &str = "blob_piece_v1";
+    let mut set = Set::new("operation.validate", "piece-size", &["BL1"]);
+    set.schema("blob_piece", json!({"id": ID, "fields": {"data": "bytes"}}));
+    set.using("schema", "blob_piece");
+    let piece = |len: usize| {
+        let data = ("data", Item::bytes([7].repeat(len)));
+        hex(operation::create(ID, [data]).encode())
+    };
+    let typed = json!({"data": {"bytes": hex([7].repeat(256_000))}});
+    set.valid(
+        "piece-of-256000",
+        "The greatest piece of a blob.",
+        piece(256_000),
+        result("create", ID, typed),
+    )
+    .flag("Boundary");
+    set.invalid(
+        "piece-of-256001",
+        "A byte too many.",
+        "piece-of-256000",
+        piece(256_001),
+        "blob_piece_size",
+    )
+    .flag("Boundary");
     set
 }
