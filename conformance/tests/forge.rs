@@ -160,7 +160,7 @@ fn a_broken_form_differs_from_the_canonical_one_as_asked() {
 }
 
 fn examples() -> Value {
-    serde_json::from_str(include_str!("data/data-types-examples.json")).unwrap()
+    serde_json::from_str(include_str!("../../core/tests/data/worked-examples.json")).unwrap()
 }
 
 fn list(name: &str) -> Vec<Value> {

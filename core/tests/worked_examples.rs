@@ -18,7 +18,7 @@ use grove_core::wire::{Operation, varint};
 use serde_json::Value as Json;
 
 fn examples() -> Json {
-    let text = include_str!("../../conformance/tests/data/data-types-examples.json");
+    let text = include_str!("data/worked-examples.json");
     serde_json::from_str(text).unwrap()
 }
 
