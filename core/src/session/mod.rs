@@ -146,6 +146,11 @@ impl Peer {
         before - self.sessions.len()
     }
 
+    /// Gives up all open sessions, as after a failure of our own. What either side announced stays.
+    pub fn abandon(&mut self) {
+        self.sessions.clear();
+    }
+
     /// Answers a message. `heights` tells the heights of our logs of some schemas, when needed.
     ///
     /// After an error the session it concerns is closed; others go on.

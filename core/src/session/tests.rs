@@ -183,6 +183,22 @@ fn an_unanswered_session_is_given_up_at_the_deadline() {
 }
 
 #[test]
+fn abandoned_sessions_leave_room_for_new_ones() {
+    let mut sides = Side::pair(heights(&[(1, 0, 2)]), Heights::new());
+    let [a, b] = &mut sides;
+    let lost = a.announce_and_initiate(b);
+    assert_eq!(a.peer.initiate(NOW, &schemas()), None, "one is open");
+
+    a.peer.abandon();
+    let request = a.peer.initiate(NOW, &schemas()).unwrap();
+    assert_ne!(request, lost);
+    run(&mut sides, [VecDeque::new(), VecDeque::from([request])]);
+
+    assert_eq!(sides[0].transfers, [heights(&[(1, 0, 1)])]);
+    assert!(sides.iter().all(|side| side.finished == 1));
+}
+
+#[test]
 fn announcements_only_replace_older_ones() {
     let mut sides = Side::pair(Heights::new(), Heights::new());
     let [a, b] = &mut sides;

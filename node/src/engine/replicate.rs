@@ -40,6 +40,8 @@ pub(super) struct Transfer {
 
 impl<S: Store> Engine<S> {
     pub(super) fn connect(&mut self, now: Instant, peer: PeerId) {
+        // A new connection replaces one whose end went unnoticed, with all that was under way on it.
+        self.disconnect(peer);
         let mut session = Peer::new(self.local, peer);
         let message = session.announce(now, self.schemas.ids());
         self.peers.insert(
@@ -61,12 +63,10 @@ impl<S: Store> Engine<S> {
     /// Ends all sessions; they begin anew on the next tick.
     pub(super) fn forget_sessions(&mut self) {
         self.transfers.clear();
-        for (peer, state) in &mut self.peers {
-            *state = PeerState {
-                session: Peer::new(self.local, *peer),
-                news: true,
-                announce: true,
-            };
+        for state in self.peers.values_mut() {
+            state.session.abandon();
+            state.news = true;
+            state.announce = true;
         }
     }
 

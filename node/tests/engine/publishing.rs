@@ -1,11 +1,13 @@
 //! What one client sees of one node.
 
+use grove_core::session::PeerId;
+use grove_core::time::Instant;
 use grove_core::types::{PlainValue, SchemaId, Value};
 use grove_core::validate::Submission;
 use grove_core::{Reason, Refusal};
 use grove_node::api::next_args;
-use grove_node::engine::document_at_view;
-use grove_node::store::Read;
+use grove_node::engine::{Engine, EngineLimits, Input, Output, RequestId, document_at_view};
+use grove_node::store::{Read, SqliteStore};
 
 use super::support::*;
 
@@ -228,4 +230,41 @@ fn blobs_need_their_pieces_first() {
     );
     publish(&mut engine, &piece).unwrap();
     publish(&mut engine, &blob(&mut Author::new(2))).unwrap();
+}
+
+/// Another program holds the database for longer than the node waits.
+#[test]
+fn a_store_that_fails_is_reported_and_loses_nothing() {
+    let folder = std::env::temp_dir().join(format!("grove-locked-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("node.sqlite");
+    let store = SqliteStore::open(&path).unwrap();
+    let limits = EngineLimits::default();
+    let mut engine = Engine::new(store, PeerId([1; 32]), limits).unwrap();
+    let mut author = Author::new(1);
+    let (definitions, note) = note_schema(&mut author);
+    for submission in &definitions {
+        publish(&mut engine, submission).unwrap();
+    }
+    let create = author.create(&note, fields(&[("text", text("one"))]));
+
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let submission = Box::new(create.clone());
+    let request = RequestId(1);
+    let input = Input::Publish {
+        request,
+        submission,
+    };
+    assert!(engine.handle(Instant::ZERO, vec![input]).is_err());
+    let Some(Output::Published { result, .. }) = engine.poll().unwrap() else {
+        panic!("the publisher was not answered");
+    };
+    assert_eq!(result.unwrap_err().reason(), Reason::StoreFailed);
+    assert_eq!(engine.store().count(&note).unwrap(), 0);
+
+    other.execute_batch("ROLLBACK").unwrap();
+    publish(&mut engine, &create).unwrap();
+    assert_eq!(shown(&engine, &create).as_deref(), Some("one"));
+    std::fs::remove_dir_all(&folder).unwrap();
 }
