@@ -63,10 +63,15 @@ impl NextArgs {
 ///
 /// `None` when the links of `args` do not fit its sequence number, as a broken node might send them.
 pub fn forge(key_pair: &KeyPair, args: &NextArgs, operation: &Operation) -> Option<Submission> {
+    let payload = operation.encode();
+    sign_entry(key_pair, args, &payload)?.attach(payload).ok()
+}
+
+/// Signs the entry that carries these bytes, whatever they are; `None` as in [`forge`].
+pub fn sign_entry(key_pair: &KeyPair, args: &NextArgs, payload: &[u8]) -> Option<SignedEntry> {
     if !args.is_consistent() {
         return None;
     }
-    let payload = operation.encode();
     let mut entry = Entry {
         end_of_log: false,
         public_key: key_pair.public_key(),
@@ -75,9 +80,9 @@ pub fn forge(key_pair: &KeyPair, args: &NextArgs, operation: &Operation) -> Opti
         skiplink: args.skiplink,
         backlink: args.backlink,
         payload_size: payload.len() as u64,
-        payload_hash: Hash::of(&payload),
+        payload_hash: Hash::of(payload),
         signature: Signature::from_bytes([0; Signature::SIZE]),
     };
     entry.sign(key_pair);
-    SignedEntry::from_own(entry).attach(payload).ok()
+    Some(SignedEntry::from_own(entry))
 }

@@ -3,14 +3,14 @@
 //! Shapes of inputs and results are those of `vectors/FORMAT.md`.
 
 use grove_core::Reason;
-use grove_core::author::NextArgs;
+use grove_core::author::{NextArgs, sign_entry};
 use grove_core::document::{Document, Graph};
 use grove_core::types::{
     DocumentViewId, FieldName, FieldType, Hash, KeyPair, LogId, OperationId, PlainValue, PublicKey,
-    Schema, SchemaId, SeqNum, Signature, Value as TypedValue,
+    Schema, SchemaId, SeqNum, Value as TypedValue,
 };
 use grove_core::validate::{LogTip, SignedEntry, check_position, validate_operation};
-use grove_core::wire::{Action, Entry, Fields, Operation, varint};
+use grove_core::wire::{Action, Fields, Operation, varint};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Failed};
@@ -126,7 +126,8 @@ fn entry_encode(_: &Value, input: &Value) -> Answer {
         backlink: link(&input["backlink"])?,
         skiplink: link(&input["skiplink"])?,
     };
-    if !args.is_consistent() {
+    let payload = bytes(&input["operation"])?;
+    let Some(signed) = sign_entry(&key_pair, &args, &payload) else {
         // The library only says that the links do not fit; which one is told by the number.
         let backlink_fits = args.backlink.is_some() == args.seq_num.backlink().is_some();
         return refuse(if backlink_fits {
@@ -134,24 +135,9 @@ fn entry_encode(_: &Value, input: &Value) -> Answer {
         } else {
             Reason::BacklinkMismatch
         });
-    }
-    // An entry signs any bytes, where the library's own authors only sign operations.
-    let payload = bytes(&input["operation"])?;
-    let mut entry = Entry {
-        end_of_log: false,
-        public_key: key_pair.public_key(),
-        log_id: args.log_id,
-        seq_num: args.seq_num,
-        skiplink: args.skiplink,
-        backlink: args.backlink,
-        payload_size: payload.len() as u64,
-        payload_hash: Hash::of(&payload),
-        signature: Signature::from_bytes([0; Signature::SIZE]),
     };
-    let unsigned = entry.encode();
-    entry.signature = key_pair.sign(&unsigned[..unsigned.len() - Signature::SIZE]);
     // What the library signs, it must also take.
-    let signed = SignedEntry::verify(&entry.encode())?;
+    let signed = SignedEntry::verify(signed.bytes())?;
     Ok(json!({"entry": hex(signed.bytes()), "hash": signed.hash().to_string()}))
 }
 
