@@ -173,7 +173,6 @@ reasons! {
         SchemaFieldCount "schema_field_count" "a schema has 1 to 1024 fields",
         SchemaFieldDuplicate "schema_field_duplicate" "a schema has two fields of one name",
         SchemaDefinition "schema_definition" "the views do not make up a schema",
-        SchemaNotAllowed "schema_not_allowed" "this node does not take the schema",
         FieldName "field_name" "the field name breaks SC4",
         FieldType "field_type" "the type string is none of the grammar",
         FieldMissing "field_missing" "a CREATE gives every field of the schema",

@@ -43,18 +43,6 @@ pub fn document_at_view(
     Ok(engine::document_at_view(store, view_id)?.filter(|row| row.schema_id == *schema_id))
 }
 
-/// Documents behind a list of pinned views, in list order, those not there left out.
-pub fn view_rows(
-    store: &dyn Read,
-    schema_id: &SchemaId,
-    view_ids: &[DocumentViewId],
-) -> Result<Vec<DocumentRow>, ApiError> {
-    let rows = view_ids
-        .iter()
-        .map(|view_id| document_at_view(store, schema_id, view_id));
-    rows.filter_map(Result::transpose).collect()
-}
-
 /// A page of a schema's live documents: at most `first`, with ids greater than `after`.
 pub fn collection(
     store: &dyn Read,

@@ -12,7 +12,7 @@ use grove_core::{Reason, Refusal};
 use crate::engine::IngestError;
 use crate::store::{EntryRow, Read, StoreError};
 
-pub use documents::{Page, collection, document_at_view, document_by_id, view_rows};
+pub use documents::{Page, collection, document_at_view, document_by_id};
 pub use next_args::next_args;
 
 /// The entries of all documents of a schema, in the order in which the node accepted them; none for

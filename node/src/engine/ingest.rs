@@ -330,8 +330,7 @@ impl<S: Store> Engine<S> {
             payload: submission.payload().to_vec(),
         };
         self.store.park(&row, need)?;
-        self.store.evict_parked(self.limits.parked_max)?;
-        self.parked = self.store.counts()?.parked;
+        self.parked = self.store.evict_parked(self.limits.parked_max)?;
         Ok(())
     }
 

@@ -83,7 +83,7 @@ impl<S: Store> Engine<S> {
         };
         let operations = connected_operations(&self.store, id, &operation.schema_id)?;
         if operations.is_empty() {
-            //= FK2: a document whose CREATE does not count is not shown
+            //= R24: from a fork on nothing counts, so a document whose CREATE is there is not shown
             self.store.remove_document(id)?;
             return Ok(());
         }

@@ -165,7 +165,7 @@ impl<S: Store> Engine<S> {
     /// their sessions anew.
     pub fn handle(&mut self, now: Instant, inputs: Vec<Input>) -> Result<(), StoreError> {
         let earlier = self.outputs.len();
-        let requests: Vec<RequestId> = inputs.iter().filter_map(Input::request).collect();
+        let owed: Vec<Owed> = inputs.iter().filter_map(Input::owed).collect();
         let done = self.store.begin().and_then(|()| {
             inputs
                 .into_iter()
@@ -174,7 +174,7 @@ impl<S: Store> Engine<S> {
         });
         if let Err(error) = &done {
             self.outputs.truncate(earlier);
-            self.recover(error, &requests);
+            self.recover(now, error, &owed);
         }
         done
     }
@@ -217,8 +217,9 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Goes back to what the store holds after a failed transaction.
-    fn recover(&mut self, error: &StoreError, requests: &[RequestId]) {
+    /// Goes back to what the store holds after a failed transaction, and does what must be done all
+    /// the same.
+    fn recover(&mut self, now: Instant, error: &StoreError, owed: &[Owed]) {
         // A store that fails even here is asked again with the next input, which then fails too.
         let _ = self.store.rollback();
         if let Ok(schemas) = Schemas::load(&self.store) {
@@ -229,21 +230,35 @@ impl<S: Store> Engine<S> {
         }
         self.met.clear();
         self.forget_sessions();
-        for request in requests {
-            let result = Err(IngestError::Store(error.to_string()));
-            self.outputs.push_back(Output::Published {
-                request: *request,
-                result,
-            });
+        for owed in owed {
+            match *owed {
+                Owed::Answer(request) => {
+                    let result = Err(IngestError::Store(error.to_string()));
+                    self.outputs
+                        .push_back(Output::Published { request, result });
+                }
+                Owed::Connect(peer) => self.connect(now, peer),
+                Owed::Disconnect(peer) => self.disconnect(peer),
+            }
         }
     }
 }
 
+/// What an input asks for even when its transaction fails: answers, and to know who is there.
+#[derive(Debug, Clone, Copy)]
+enum Owed {
+    Answer(RequestId),
+    Connect(PeerId),
+    Disconnect(PeerId),
+}
+
 impl Input {
-    fn request(&self) -> Option<RequestId> {
+    fn owed(&self) -> Option<Owed> {
         match self {
-            Self::Publish { request, .. } => Some(*request),
-            _ => None,
+            Self::Publish { request, .. } => Some(Owed::Answer(*request)),
+            Self::PeerConnected(peer) => Some(Owed::Connect(*peer)),
+            Self::PeerDisconnected(peer) => Some(Owed::Disconnect(*peer)),
+            Self::Message { .. } | Self::Tick => None,
         }
     }
 }

@@ -310,7 +310,7 @@ pub trait Store: Read {
     /// Takes out all entries that wait for this, oldest first.
     fn unpark(&mut self, need: &Need) -> Result<Vec<ParkedRow>, StoreError>;
 
-    /// Drops the oldest parked entries until at most `max` are left; returns how many went.
+    /// Drops the oldest parked entries until at most `max` are left; returns how many are left.
     fn evict_parked(&mut self, max: u64) -> Result<u64, StoreError>;
 }
 

@@ -256,10 +256,14 @@ fn a_store_that_fails_is_reported_and_loses_nothing() {
         request,
         submission,
     };
-    assert!(engine.handle(Instant::ZERO, vec![input]).is_err());
+    let peer = PeerId([2; 32]);
+    let inputs = vec![input, Input::PeerConnected(peer)];
+    assert!(engine.handle(Instant::ZERO, inputs).is_err());
     let Some(Output::Published { result, .. }) = engine.poll().unwrap() else {
         panic!("the publisher was not answered");
     };
+    let greeting = engine.poll().unwrap();
+    assert!(matches!(greeting, Some(Output::Send { peer: to, .. }) if to == peer));
     assert_eq!(result.unwrap_err().reason(), Reason::StoreFailed);
     assert_eq!(engine.store().count(&note).unwrap(), 0);
 

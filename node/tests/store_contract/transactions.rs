@@ -31,7 +31,7 @@ pub fn a_rolled_back_transaction_leaves_nothing<B: Backend>() {
         store
             .park(&parked, &Need::Operation(hash("n").into()))
             .unwrap();
-        assert_eq!(store.evict_parked(5).unwrap(), 0);
+        assert_eq!(store.evict_parked(5).unwrap(), 1);
         assert_eq!(
             store
                 .log(author(1 + round), LogId::new(0))

@@ -242,7 +242,7 @@ impl Store for SqliteStore {
             )?;
         }
         self.parked = Some(count - excess);
-        Ok(excess)
+        Ok(count - excess)
     }
 }
 
