@@ -272,3 +272,44 @@ fn a_store_that_fails_is_reported_and_loses_nothing() {
     assert_eq!(shown(&engine, &create).as_deref(), Some("one"));
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn the_largest_schema_takes_documents() {
+    let mut author = Author::new(1);
+    let mut engine = engine(1);
+    let names: Vec<String> = (0..1024).map(|n| format!("f{n}")).collect();
+    let mut views = Vec::new();
+    for name in &names {
+        let field = author.create(
+            &SchemaId::SCHEMA_FIELD_DEFINITION,
+            fields(&[("name", text(name)), ("type", text("str"))]),
+        );
+        publish(&mut engine, &field).unwrap();
+        views.push(id(&field).into());
+    }
+    let definition = author.create(
+        &SchemaId::SCHEMA_DEFINITION,
+        fields(&[
+            ("name", text("wide")),
+            ("description", text("")),
+            ("fields", PlainValue::ViewIds(views)),
+        ]),
+    );
+    publish(&mut engine, &definition).unwrap();
+    let wide = SchemaId::Application {
+        name: "wide".parse().unwrap(),
+        view_id: id(&definition).into(),
+    };
+
+    let values: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), text(name)))
+        .collect();
+    let create = author.create(&wide, fields(&values));
+    publish(&mut engine, &create).unwrap();
+
+    let row = engine.store().document(document(&create)).unwrap().unwrap();
+    let shown = row.values().unwrap();
+    assert_eq!(shown.len(), 1024);
+    assert_eq!(shown["f1023"], Value::Str("f1023".to_owned()));
+}
