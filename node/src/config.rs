@@ -124,7 +124,8 @@ impl DataDir {
         match lock.try_lock() {
             Ok(()) => Ok(Self {
                 path,
-                ephemeral: config.ephemeral,
+                // Only what was made here is ever removed, never a directory somebody named.
+                ephemeral: config.ephemeral && config.data_dir.is_none(),
                 _lock: lock,
             }),
             Err(TryLockError::WouldBlock) => Err(StartError::InUse { path }),
@@ -253,5 +254,31 @@ impl StartError {
             Self::PortTaken(_) | Self::Listen { .. } => 3,
             Self::NoHome | Self::InUse { .. } | Self::DataDir { .. } | Self::Database { .. } => 4,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(data_dir: Option<PathBuf>) -> Config {
+        let mut config = Config::parse_from(["grove-node"]);
+        config.data_dir = data_dir;
+        config.ephemeral = true;
+        config
+    }
+
+    #[test]
+    fn only_directories_made_here_are_removed() {
+        let made = DataDir::open(&config(None)).unwrap();
+        let path = made.path().to_owned();
+        assert!(path.is_dir());
+        drop(made);
+        assert!(!path.exists());
+
+        let named = std::env::temp_dir().join(format!("grove-named-{}", std::process::id()));
+        drop(DataDir::open(&config(Some(named.clone()))).unwrap());
+        assert!(named.is_dir());
+        std::fs::remove_dir_all(named).unwrap();
     }
 }
