@@ -14,11 +14,13 @@
 //! | [`validate`] | checks; each returns the proof type the next step demands |
 //! | [`document`] | operation graph, walk, reduction, views |
 //! | [`author`] | next arguments and forging of the next entry |
+//! | [`publish`] | whether an entry may be taken, by what is known of logs and documents |
 //! | [`session`] | replication between two peers as a state machine |
 
 pub mod author;
 pub mod document;
 pub mod limits;
+pub mod publish;
 pub mod reason;
 pub mod session;
 pub mod time;

@@ -13,7 +13,7 @@ use grove_core::validate::{LogTip, SignedEntry, check_position, validate_operati
 use grove_core::wire::{Action, Fields, Operation, varint};
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Failed};
+use super::{Answer, Failed, publishing};
 use crate::forge::{hex, unhex};
 
 type Question = fn(&Value, &Value) -> Answer;
@@ -36,6 +36,8 @@ pub const KINDS: &[(&str, Question)] = &[
     ("operation.encode", operation_encode),
     ("operation.validate", operation_validate),
     ("document.reduce", document_reduce),
+    ("next_args", publishing::next_args),
+    ("publish", publishing::publish),
 ];
 
 fn varu64_decode(_: &Value, input: &Value) -> Answer {
@@ -182,12 +184,17 @@ fn log_append(context: &Value, input: &Value) -> Answer {
     let Some(next) = next else {
         return refuse(Reason::SeqNumMax);
     };
-    Ok(json!({
+    Ok(next_args_out(&next))
+}
+
+/// The arguments of an author's next entry.
+pub(super) fn next_args_out(next: &NextArgs) -> Value {
+    json!({
         "log_id": next.log_id.to_string(),
         "seq_num": next.seq_num.to_string(),
         "backlink": next.backlink.map(|link| link.to_string()),
         "skiplink": next.skiplink.map(|link| link.to_string()),
-    }))
+    })
 }
 
 fn operation_decode(_: &Value, input: &Value) -> Answer {
@@ -291,11 +298,11 @@ fn refuse(reason: Reason) -> Answer {
     Err(Failed::Refused(reason, reason.description().to_owned()))
 }
 
-fn text(value: &Value) -> Result<&str, Failed> {
+pub(super) fn text(value: &Value) -> Result<&str, Failed> {
     value.as_str().ok_or(Failed::Question("a text is missing"))
 }
 
-fn bytes(value: &Value) -> Result<Vec<u8>, Failed> {
+pub(super) fn bytes(value: &Value) -> Result<Vec<u8>, Failed> {
     let invalid = || Failed::Refused(Reason::InvalidHex, Reason::InvalidHex.to_string());
     unhex(text(value)?).ok_or_else(invalid)
 }
@@ -314,7 +321,11 @@ fn link(value: &Value) -> Result<Option<Hash>, Failed> {
 }
 
 fn schema(context: &Value) -> Result<Schema, Failed> {
-    let given = &context["schema"];
+    schema_in(&context["schema"])
+}
+
+/// A schema from its id and field types.
+pub(super) fn schema_in(given: &Value) -> Result<Schema, Failed> {
     let id: SchemaId = text(&given["id"])?.parse()?;
     if let SchemaId::System(system) = id {
         return Ok(Schema::system(system));

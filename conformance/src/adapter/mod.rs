@@ -5,6 +5,8 @@
 
 mod answers;
 pub mod impostor;
+mod publishing;
+mod world;
 
 use std::io::{self, BufRead, Write};
 

@@ -4,16 +4,31 @@
 //! through the engine's one door and is not here.
 
 mod documents;
-mod next_args;
 
-use grove_core::types::{Hash, SchemaId};
+use grove_core::author::NextArgs;
+use grove_core::publish::{self, PublishError};
+use grove_core::types::{DocumentViewId, Hash, PublicKey, SchemaId};
 use grove_core::{Reason, Refusal};
 
-use crate::engine::IngestError;
+use crate::engine::{IngestError, Knowledge};
 use crate::store::{EntryRow, Read, StoreError};
 
 pub use documents::{Page, collection, document_at_view, document_by_id};
-pub use next_args::next_args;
+
+/// The arguments of an author's next entry: for the document of this view, or for a new document.
+///
+/// Read from the stored logs, so the answer is right as soon as `publish` returned.
+pub fn next_args(
+    store: &dyn Read,
+    public_key: PublicKey,
+    view_id: Option<&DocumentViewId>,
+) -> Result<NextArgs, ApiError> {
+    Ok(publish::next_args(
+        &Knowledge::of(store),
+        public_key,
+        view_id,
+    )?)
+}
 
 /// The entries of all documents of a schema, in the order in which the node accepted them; none for
 /// a schema the node does not know.
@@ -31,9 +46,6 @@ pub enum ApiError {
     /// The entry was not accepted.
     #[error(transparent)]
     Ingest(#[from] IngestError),
-    /// The key has used the highest log id and can begin no further log. (Caller)
-    #[error("the key has used the highest log id")]
-    LogIdMax,
     /// An argument has the wrong form. (Caller)
     #[error("argument {name}: {text}")]
     Argument {
@@ -52,6 +64,12 @@ pub enum ApiError {
     Store(#[from] StoreError),
 }
 
+impl From<PublishError> for ApiError {
+    fn from(error: PublishError) -> Self {
+        Self::Ingest(error.into())
+    }
+}
+
 impl ApiError {
     /// An argument that does not parse.
     pub fn argument(name: &'static str, error: &impl Refusal) -> Self {
@@ -65,7 +83,9 @@ impl ApiError {
     /// The two entries of a fork, so that their publisher can be told which they are.
     pub fn fork(&self) -> Option<(Hash, Hash)> {
         match self {
-            Self::Ingest(IngestError::LogForked { first, second }) => Some((*first, *second)),
+            Self::Ingest(IngestError::Refused(PublishError::LogForked { first, second })) => {
+                Some((*first, *second))
+            }
             _ => None,
         }
     }
@@ -75,7 +95,6 @@ impl Refusal for ApiError {
     fn reason(&self) -> Reason {
         match self {
             Self::Ingest(error) => error.reason(),
-            Self::LogIdMax => Reason::LogIdMax,
             Self::Argument { reason, .. } => *reason,
             Self::Busy => Reason::NodeBusy,
             Self::Store(error) => error.reason(),

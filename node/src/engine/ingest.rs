@@ -1,72 +1,60 @@
 //! The one door for entries, whether clients publish or peers send them.
 //!
-//! [`Engine::judge`] only looks; [`Engine::accept`] only writes. What refers to something unknown is an
-//! error to a client, who can mend it, and is parked when it came from a peer (R28).
+//! What an entry is worth is core's to judge ([`grove_core::publish`]), from what is stored; here is
+//! what follows from it. What refers to something unknown is an error to a client, who can mend it,
+//! and is parked when it came from a peer (R28).
 
 use grove_core::author::NextArgs;
-use grove_core::types::{DocumentId, OperationId, SchemaId, Value};
-use grove_core::validate::{LogError, SignedEntry, Submission, check_position, validate_operation};
-use grove_core::wire::{Action, Entry, Operation};
+use grove_core::publish::{
+    Acceptance, Judgement, PublishError, Source, check_log, document_of_operation, judge,
+    next_args_after,
+};
+use grove_core::types::{DocumentId, SchemaId};
+use grove_core::validate::{LogError, SignedEntry, Submission, validate_operation};
+use grove_core::wire::{Action, Entry};
 use grove_core::{Reason, Refusal};
 
-use super::{Engine, IngestError, Output, fork_of, next_args_after};
-use crate::store::{EntryRow, ForkRow, LogRow, Need, NewEntry, ParkedRow, Store, StoreError};
-
-/// Who handed an entry in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
-    Client,
-    Peer,
-}
-
-/// What is to be done with an entry.
-#[derive(Debug)]
-pub(super) enum Judgement {
-    /// This very entry is stored.
-    Known(EntryRow),
-    /// Another entry is stored at its position.
-    Fork(EntryRow),
-    /// It is good.
-    Accept(Acceptance),
-}
-
-/// A good entry's place in the world.
-#[derive(Debug)]
-pub(super) struct Acceptance {
-    document: DocumentId,
-    operation: Operation<Value>,
-    /// Whether the operation counts, which it no longer does once its document is deleted.
-    effective: bool,
-}
+use super::{Engine, IngestError, Output};
+use crate::store::{EntryRow, ForkRow, Need, NewEntry, ParkedRow, Store, StoreError};
 
 impl<S: Store> Engine<S> {
     /// Takes an entry from a client.
     pub(super) fn publish(&mut self, submission: &Submission) -> Result<NextArgs, IngestError> {
         match self.judge(submission, Source::Client)? {
-            Judgement::Known(row) => {
+            Judgement::Known => {
                 //= R23: publishing the same entry again succeeds with the same arguments
+                let row = self.stored(submission)?;
                 self.restore(submission, &row)?;
             }
-            Judgement::Fork(row) => return Err(self.record_fork(submission, &row)?),
+            Judgement::Fork => {
+                let row = self.stored(submission)?;
+                return Err(self.record_fork(submission, &row)?);
+            }
             Judgement::Accept(acceptance) => self.accept(submission, acceptance)?,
         }
         self.release()?;
-        let entry = submission.entry().entry();
-        let hash = submission.entry().hash();
+        let signed = submission.entry();
+        let entry = signed.entry();
         next_args_after(
-            &self.store,
+            &self.knowledge(),
             entry.public_key,
             entry.log_id,
             entry.seq_num,
-            hash,
+            signed.hash(),
         )
     }
 
     /// Takes an entry from a peer.
     pub(super) fn ingest(&mut self, submission: &Submission) -> Result<(), IngestError> {
         match self.judge(submission, Source::Peer) {
-            Ok(Judgement::Known(row)) => self.restore(submission, &row),
-            Ok(Judgement::Fork(row)) => Err(self.record_fork(submission, &row)?),
+            Ok(Judgement::Known) => {
+                let row = self.stored(submission)?;
+                self.restore(submission, &row)
+            }
+            Ok(Judgement::Fork) => {
+                let row = self.stored(submission)?;
+                Err(self.record_fork(submission, &row)?)
+            }
             Ok(Judgement::Accept(acceptance)) => self.accept(submission, acceptance),
             //= R28: what a peer sends too early is parked until its inputs arrive
             Err(error) => match need_behind(&error, submission.entry().entry()) {
@@ -76,135 +64,20 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Decides about an entry, in the order of the phases: links, log, operation, schema, graph.
+    /// Decides about an entry by what is stored.
     fn judge(&mut self, submission: &Submission, source: Source) -> Result<Judgement, IngestError> {
-        let signed = submission.entry();
-        let entry = signed.entry();
-        let log = self.store.log(entry.public_key, entry.log_id)?;
-        if let Some(log) = log.as_ref().filter(|log| entry.seq_num <= log.tip.seq_num) {
-            let stored = self
-                .store
-                .entry_at(log.public_key, log.log_id, entry.seq_num)?
-                .ok_or(StoreError::Corrupt("log"))?;
-            return Ok(if stored.hash == signed.hash() {
-                Judgement::Known(stored)
-            } else {
-                //= R24: a different entry at a taken position is a fork
-                Judgement::Fork(stored)
-            });
+        if let Ok(operation) = submission.operation() {
+            self.learn_schema(operation.schema_id())?;
         }
-        if let Some(log) = &log {
-            fork_of(&self.store, log)?.map_or(Ok(()), Err)?;
-        }
-        self.check_position(entry, log.as_ref())?;
-
-        let operation = submission.operation()?;
-        let schema = self.schema(operation.schema_id())?;
-        let schema =
-            schema.ok_or_else(|| IngestError::SchemaNotFound(operation.schema_id().clone()))?;
-        let operation = validate_operation(operation, &schema)?;
-
-        let document = self.document_of_operation(signed.operation_id(), &operation)?;
-        self.check_log_id(entry, log.as_ref(), document)?;
-        let deleted = self
-            .store
-            .document(document)?
-            .is_some_and(|row| row.is_deleted());
-        if source == Source::Client {
-            if deleted {
-                return Err(IngestError::DocumentDeleted(document));
-            }
-            self.check_pieces(&operation)?;
-        }
-        Ok(Judgement::Accept(Acceptance {
-            document,
-            operation,
-            effective: !deleted,
-        }))
+        judge(&self.knowledge(), submission, source)
     }
 
-    /// Checks links and sequence number against the tip of the log.
-    pub(super) fn check_position(
-        &self,
-        entry: &Entry,
-        log: Option<&LogRow>,
-    ) -> Result<(), IngestError> {
-        let lipmaa = match entry.seq_num.skiplink() {
-            Some(target) => self
-                .store
-                .entry_at(entry.public_key, entry.log_id, target)?,
-            None => None,
-        };
-        let tip = log.map(|log| &log.tip);
-        Ok(check_position(entry, tip, lipmaa.map(|row| row.hash))?)
-    }
-
-    /// Finds the document that all of an operation's `previous` belong to. An operation of a forked
-    /// log is as good as missing.
-    fn document_of_operation(
-        &self,
-        id: OperationId,
-        operation: &Operation<Value>,
-    ) -> Result<DocumentId, IngestError> {
-        let Some(previous) = operation.previous() else {
-            return Ok(id.into());
-        };
-        let mut document = None;
-        for id in previous.ids() {
-            let row = self.store.operation(*id)?.filter(|row| row.counted);
-            let row = row.ok_or(IngestError::PreviousNotFound(*id))?;
-            if row.schema_id != *operation.schema_id() {
-                return Err(IngestError::DocumentSchemaMismatch {
-                    claimed: operation.schema_id().clone(),
-                    actual: row.schema_id,
-                });
-            }
-            if document.is_some_and(|document| document != row.document) {
-                return Err(IngestError::PreviousMixed);
-            }
-            document = Some(row.document);
-        }
-        Ok(document.expect("a view id is not empty"))
-    }
-
-    /// Checks that the author writes this document in this log, and no other in it (DO5, R22).
-    pub(super) fn check_log_id(
-        &self,
-        entry: &Entry,
-        log: Option<&LogRow>,
-        document: DocumentId,
-    ) -> Result<(), IngestError> {
-        if log.is_some_and(|log| log.document == document) {
-            return Ok(());
-        }
-        //= DO5: every author uses one log per document
-        let registered = self.store.log_of_document(entry.public_key, document)?;
-        match (registered, log) {
-            (Some(registered), _) => Err(IngestError::LogIdMismatch {
-                claimed: entry.log_id,
-                registered: registered.log_id,
-            }),
-            (None, Some(_)) => Err(IngestError::LogIdInUse(entry.log_id)),
-            (None, None) => Ok(()),
-        }
-    }
-
-    /// Checks that a blob's pieces are there before it (R19, for clients).
-    fn check_pieces(&self, operation: &Operation<Value>) -> Result<(), IngestError> {
-        if *operation.schema_id() != SchemaId::BLOB {
-            return Ok(());
-        }
-        let pieces = operation.fields().and_then(|fields| fields.get("pieces"));
-        let Some(Value::PinnedRelationList(pieces)) = pieces else {
-            return Ok(());
-        };
-        for id in pieces.iter().flat_map(|view_id| view_id.ids()) {
-            let piece = self.store.operation(*id)?;
-            if piece.is_none_or(|piece| piece.schema_id != SchemaId::BLOB_PIECE) {
-                return Err(IngestError::BlobPiecesMissing);
-            }
-        }
-        Ok(())
+    /// What is stored at the position a submission claims, which is known to be taken.
+    fn stored(&self, submission: &Submission) -> Result<EntryRow, StoreError> {
+        let entry = submission.entry().entry();
+        self.store
+            .entry_at(entry.public_key, entry.log_id, entry.seq_num)?
+            .ok_or(StoreError::Corrupt("log"))
     }
 
     /// Stores a good entry and the state it leads to.
@@ -274,14 +147,16 @@ impl<S: Store> Engine<S> {
         if row.payload.is_some() || deleted {
             return Ok(());
         }
-        let operation = submission.operation()?;
-        let Some(schema) = self.schema(operation.schema_id())? else {
+        let operation = submission.operation().map_err(PublishError::from)?;
+        let Some(schema) = self.learn_schema(operation.schema_id())? else {
             return Ok(());
         };
-        let operation = validate_operation(operation, &schema)?;
-        let document = self.document_of_operation(submission.entry().operation_id(), &operation)?;
+        let operation = validate_operation(operation, &schema).map_err(PublishError::from)?;
+        let signed = submission.entry();
+        let known = self.knowledge();
+        let document = document_of_operation(&known, signed.operation_id(), &operation)?;
         if document != row.document {
-            self.check_log_id(submission.entry().entry(), None, document)?;
+            check_log(&known, signed.entry(), None, document)?;
             let schema_id = operation.schema_id();
             self.store
                 .reassign_log(row.public_key, row.log_id, document, schema_id)?;
@@ -316,10 +191,8 @@ impl<S: Store> Engine<S> {
             })?;
             self.rematerialise(log.document)?;
         }
-        Ok(IngestError::LogForked {
-            first: stored.hash,
-            second: submission.entry().hash(),
-        })
+        let (first, second) = (stored.hash, submission.entry().hash());
+        Ok(PublishError::LogForked { first, second }.into())
     }
 
     /// Parks an entry until what it needs is there.
@@ -357,13 +230,16 @@ impl<S: Store> Engine<S> {
 /// What has to arrive before an entry refused with this error can be judged anew, if anything can
 /// help it.
 fn need_behind(error: &IngestError, entry: &Entry) -> Option<Need> {
+    let IngestError::Refused(error) = error else {
+        return None;
+    };
     match error {
-        IngestError::Log(LogError::SeqNum { .. }) => {
+        PublishError::Log(LogError::SeqNum { .. }) => {
             let before = entry.seq_num.backlink()?;
             Some(Need::Entry(entry.public_key, entry.log_id, before))
         }
-        IngestError::PreviousNotFound(id) => Some(Need::Operation(*id)),
-        IngestError::SchemaNotFound(id) => Some(Need::Schema(id.clone())),
+        PublishError::PreviousNotFound(id) => Some(Need::Operation(*id)),
+        PublishError::SchemaNotFound(id) => Some(Need::Schema(id.clone())),
         _ => None,
     }
 }

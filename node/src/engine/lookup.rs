@@ -2,65 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use grove_core::author::NextArgs;
 use grove_core::document::{Document, Graph};
 use grove_core::types::{
-    DocumentId, DocumentViewId, Hash, LogId, OperationId, PublicKey, SchemaId, SeqNum, Value,
+    DocumentId, DocumentViewId, LogId, OperationId, PublicKey, SchemaId, SeqNum, Value,
 };
-use grove_core::validate::{LogError, validate_operation};
+use grove_core::validate::validate_operation;
 use grove_core::wire::Operation;
 
-use super::IngestError;
-use crate::store::{DocumentRow, EntryRow, LogRow, OperationRow, Read, StoreError};
-
-/// The arguments of the entry after the stored one at `seq_num`.
-pub fn next_args_after(
-    store: &dyn Read,
-    public_key: PublicKey,
-    log_id: LogId,
-    seq_num: SeqNum,
-    hash: Hash,
-) -> Result<NextArgs, IngestError> {
-    let lipmaa = match seq_num.next().and_then(SeqNum::skiplink) {
-        Some(target) => store
-            .entry_at(public_key, log_id, target)?
-            .map(|row| row.hash),
-        None => None,
-    };
-    NextArgs::after(log_id, seq_num, hash, |_| lipmaa).ok_or(LogError::Full.into())
-}
-
-/// What is known of the document that a view belongs to.
-pub fn document_of(
-    store: &dyn Read,
-    view_id: &DocumentViewId,
-) -> Result<OperationRow, IngestError> {
-    let mut document: Option<OperationRow> = None;
-    for id in view_id.ids() {
-        let row = store
-            .operation(*id)?
-            .ok_or(IngestError::PreviousNotFound(*id))?;
-        if document
-            .as_ref()
-            .is_some_and(|other| other.document != row.document)
-        {
-            return Err(IngestError::PreviousMixed);
-        }
-        document = Some(row);
-    }
-    Ok(document.expect("a view id is not empty"))
-}
-
-/// The refusal that a forked log answers with, when it is forked.
-pub fn fork_of(store: &dyn Read, log: &LogRow) -> Result<Option<IngestError>, StoreError> {
-    if log.forked_at.is_none() {
-        return Ok(None);
-    }
-    let fork = store.fork(log.public_key, log.log_id)?;
-    let fork = fork.ok_or(StoreError::Corrupt("fork"))?;
-    let (first, second) = (Hash::of(&fork.first), Hash::of(&fork.second));
-    Ok(Some(IngestError::LogForked { first, second }))
-}
+use crate::store::{DocumentRow, EntryRow, Read, StoreError};
 
 /// A live document as it was at a view: the current one, or any whose operations are there.
 pub fn document_at_view(

@@ -11,7 +11,8 @@
 //!
 //! | file | decides |
 //! | --- | --- |
-//! | `ingest` | whether an entry is accepted, parked, a repetition or a fork |
+//! | `ingest` | what follows from an entry being accepted, too early, a repetition or a fork |
+//! | `knowledge` | what is stored, as core's rules of publishing ask for it |
 //! | `materialise` | the state of a document after an operation |
 //! | `schemas` | which schemas are known |
 //! | `replicate` | sessions with peers |
@@ -19,6 +20,7 @@
 
 mod error;
 mod ingest;
+mod knowledge;
 mod lookup;
 mod materialise;
 mod replicate;
@@ -38,7 +40,8 @@ use replicate::{PeerState, Transfer};
 use schemas::Schemas;
 
 pub use error::IngestError;
-pub use lookup::{document_at_view, document_of, fork_of, next_args_after};
+pub(crate) use knowledge::Knowledge;
+pub use lookup::document_at_view;
 
 /// Names a publishing request until it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -185,6 +188,11 @@ impl<S: Store> Engine<S> {
             self.continue_transfer()?;
         }
         Ok(self.outputs.pop_front())
+    }
+
+    /// What is stored, as the rules of publishing ask for it.
+    fn knowledge(&self) -> Knowledge<'_> {
+        Knowledge::with_schemas(&self.store, &self.schemas)
     }
 
     fn take(&mut self, now: Instant, input: Input) -> Result<(), StoreError> {

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use grove_core::publish::{Known, PublishError, check_log, check_place};
 use grove_core::session::{Action, HandleError, Peer, PeerId};
 use grove_core::time::Instant;
 use grove_core::types::{DocumentId, SchemaId};
-use grove_core::validate::{SignedEntry, Submission};
+use grove_core::validate::{SignedEntry, Submission, VerifyError};
 use grove_core::wire::{Heights, Message};
 use grove_core::{Reason, Refusal};
 
@@ -163,7 +164,7 @@ impl<S: Store> Engine<S> {
                 payload: Some(payload),
                 ..
             } => {
-                let submission = Submission::verify(&entry, payload).map_err(IngestError::from);
+                let submission = Submission::verify(&entry, payload).map_err(refused);
                 tolerate(submission.and_then(|submission| self.ingest(&submission)))?
             }
             Message::Entry { payload: None, .. } => Some(Reason::PayloadMissing),
@@ -173,7 +174,7 @@ impl<S: Store> Engine<S> {
                 document,
                 ..
             } => {
-                let entry = SignedEntry::verify(&entry).map_err(IngestError::from);
+                let entry = SignedEntry::verify(&entry).map_err(refused);
                 tolerate(entry.and_then(|entry| self.take_skeleton(&entry, document, &schema)))?
             }
             _ => unreachable!("sessions pass on nothing else"),
@@ -195,15 +196,13 @@ impl<S: Store> Engine<S> {
         schema_id: &SchemaId,
     ) -> Result<(), IngestError> {
         let entry = signed.entry();
-        let log = self.store.log(entry.public_key, entry.log_id)?;
-        if log
-            .as_ref()
-            .is_some_and(|log| entry.seq_num <= log.tip.seq_num)
-        {
+        let known = self.knowledge();
+        let log = known.log(entry.public_key, entry.log_id)?;
+        if log.is_some_and(|log| entry.seq_num <= log.tip.seq_num) {
             return Ok(());
         }
-        self.check_log_id(entry, log.as_ref(), document)?;
-        self.check_position(entry, log.as_ref())?;
+        check_log(&known, entry, log.as_ref(), document)?;
+        check_place(&known, entry, log.as_ref())?;
         self.store_entry(signed, None, document, schema_id)?;
         Ok(())
     }
@@ -235,6 +234,10 @@ impl<S: Store> Engine<S> {
             .extend(messages.map(|message| Output::Send { peer, message }));
         Ok(())
     }
+}
+
+fn refused(error: VerifyError) -> IngestError {
+    PublishError::from(error).into()
 }
 
 fn state_of(peers: &mut BTreeMap<PeerId, PeerState>, peer: PeerId) -> &mut PeerState {

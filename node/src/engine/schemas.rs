@@ -63,6 +63,11 @@ impl Schemas {
         }
     }
 
+    /// The schema of this id, if it is known.
+    pub(super) fn get(&self, id: &SchemaId) -> Option<Arc<Schema>> {
+        self.known.get(id).map(Arc::clone)
+    }
+
     /// The ids of all known schemas.
     pub(super) fn ids(&self) -> SchemaSet {
         self.known.keys().cloned().collect()
@@ -71,9 +76,12 @@ impl Schemas {
 
 impl<S: Store> Engine<S> {
     /// The schema of this id, made from its definition if it was not yet asked for.
-    pub(super) fn schema(&mut self, id: &SchemaId) -> Result<Option<Arc<Schema>>, IngestError> {
-        if let Some(schema) = self.schemas.known.get(id) {
-            return Ok(Some(Arc::clone(schema)));
+    pub(super) fn learn_schema(
+        &mut self,
+        id: &SchemaId,
+    ) -> Result<Option<Arc<Schema>>, IngestError> {
+        if let Some(schema) = self.schemas.get(id) {
+            return Ok(Some(schema));
         }
         // Another node may have seen a view of the definition that was never current here.
         let SchemaId::Application { view_id, .. } = id else {
@@ -82,7 +90,7 @@ impl<S: Store> Engine<S> {
         if let Some(row) = document_at_view(&self.store, view_id)? {
             self.try_definition(&row)?;
         }
-        Ok(self.schemas.known.get(id).map(Arc::clone))
+        Ok(self.schemas.get(id))
     }
 
     /// Looks for schemas that became complete with a document of a system schema.

@@ -10,11 +10,11 @@ mod threads;
 use std::sync::Arc;
 
 use grove_core::author::NextArgs;
+use grove_core::publish::PublishError;
 use grove_core::validate::Submission;
 use tokio::sync::watch;
 
 use crate::api::ApiError;
-use crate::engine::IngestError;
 use crate::store::Read;
 
 pub use inline::InlineNode;
@@ -41,7 +41,7 @@ impl Node {
     /// Runs to its end even when the returned future is dropped half-way.
     pub async fn publish(&self, entry: Vec<u8>, payload: Vec<u8>) -> Result<NextArgs, ApiError> {
         // About 50 µs of signature check on whichever worker got the request, in parallel to the writer.
-        let submission = Submission::verify(&entry, payload).map_err(IngestError::from)?;
+        let submission = Submission::verify(&entry, payload).map_err(PublishError::from)?;
         match &self.runtime {
             Runtime::Threads(node) => node.publish(submission).await,
             Runtime::Inline(node) => node.publish(submission),

@@ -128,6 +128,12 @@ fn a_fork_is_refused_kept_and_contained() {
         "from the fork on nothing counts"
     );
     assert_eq!(refusal(&mut engine, &three), Reason::LogForked);
+    assert_eq!(
+        refusal(&mut engine, &two),
+        Reason::LogForked,
+        "a retry that came too late is told, too"
+    );
+    assert!(publish(&mut engine, &create).is_ok());
     let next = next_args(
         engine.store(),
         author.key_pair.public_key(),
