@@ -119,6 +119,18 @@ fn a_changed_byte_is_a_difference() {
     "[\"lipmaa-2\"]",
     "a retired id is used again"
 )]
+#[case::ruling_without_case(
+    "rulings/rulings.json",
+    "\"R1\": {",
+    "\"R99\": { \"text\": \"nothing\" }, \"R1\": {",
+    "R99: no case turns on the ruling"
+)]
+#[case::gap_that_is_filled(
+    "rulings/rulings.json",
+    "\"R1\": {",
+    "\"R1\": { \"gap\": \"nobody asks\",",
+    "R1: is used, yet names a gap"
+)]
 #[case::digest("flags.json", "about", "about ", "digest differs from the manifest")]
 fn the_linter_finds_what_is_broken(
     #[case] file: &str,

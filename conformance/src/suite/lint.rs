@@ -267,16 +267,21 @@ fn check_coverage(suite: &Suite, problems: &mut Vec<String>) {
     }
 }
 
-/// What is explained is also used.
+/// What is explained is also used, or says why not.
 fn check_use(suite: &Suite, problems: &mut Vec<String>) {
     let flags: BTreeSet<_> = suite.cases().flat_map(|(_, case)| &case.flags).collect();
-    let rulings: BTreeSet<_> = suite
+    for flag in suite.flags.keys().filter(|flag| !flags.contains(flag)) {
+        problems.push(format!("{flag}: is explained and never used"));
+    }
+    let used: BTreeSet<_> = suite
         .cases()
         .filter_map(|(_, case)| case.ruling.as_ref())
         .collect();
-    let unused_flags = suite.flags.keys().filter(|flag| !flags.contains(flag));
-    let unused_rulings = suite.rulings.keys().filter(|id| !rulings.contains(id));
-    for name in unused_flags.chain(unused_rulings) {
-        problems.push(format!("{name}: is explained and never used"));
+    for (id, ruling) in &suite.rulings {
+        match (used.contains(id), &ruling.gap) {
+            (false, None) => problems.push(format!("{id}: no case turns on the ruling")),
+            (true, Some(_)) => problems.push(format!("{id}: is used, yet names a gap")),
+            _ => {}
+        }
     }
 }

@@ -30,7 +30,7 @@ pub struct Suite {
     /// Requirement id → text.
     pub requirements: BTreeMap<String, Requirement>,
     /// Ruling id → one line.
-    pub rulings: BTreeMap<String, String>,
+    pub rulings: BTreeMap<String, Ruling>,
     /// Ids that were used once and never will be again.
     pub retired: Vec<String>,
 }
@@ -98,6 +98,16 @@ pub enum SuiteError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+}
+
+/// One entry of `rulings.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// What was ruled, in our words.
+    pub text: String,
+    /// Why no case turns on it, where none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<String>,
 }
 
 impl Suite {

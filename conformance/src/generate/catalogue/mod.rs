@@ -1,0 +1,46 @@
+//! The tables the cases refer to: reasons, flags, requirements, rulings.
+//!
+//! Reasons are the library's own table, so that one spelling rules; everything else is kept here.
+
+mod flags;
+mod requirements;
+mod rulings;
+
+use std::collections::BTreeMap;
+
+use grove_core::Reason;
+
+use crate::suite::store::ReasonInfo;
+
+pub use flags::flags;
+pub use requirements::requirements;
+pub use rulings::rulings;
+
+/// Every refusal code with its phase.
+pub fn reasons() -> BTreeMap<String, ReasonInfo> {
+    Reason::ALL
+        .iter()
+        .map(|reason| {
+            let info = ReasonInfo {
+                phase: reason.phase().name().to_owned(),
+                description: reason.description().to_owned(),
+            };
+            (reason.code().to_owned(), info)
+        })
+        .collect()
+}
+
+/// Why something has no case, by the word the tables use for it; `-` where nothing is missing.
+fn gap(word: &str) -> Option<String> {
+    let reason = match word {
+        "-" => return None,
+        "conduct" => "conduct of an implementation that no input shows",
+        "impossible" => "a published schema cannot contain its own id",
+        "live" => "shows at a running node only; judged by the live suite",
+        "ordered" => "an order is computed, nothing can be refused",
+        "simulator" => "shows between several nodes only; judged by the simulator",
+        "store" => "shows in what a node keeps only; judged by its store tests and the simulator",
+        other => panic!("no gap is called {other:?}"),
+    };
+    Some(reason.to_owned())
+}
