@@ -131,6 +131,36 @@ fn a_changed_byte_is_a_difference() {
     "\"R1\": { \"gap\": \"nobody asks\",",
     "R1: is used, yet names a gap"
 )]
+#[case::released_id_that_is_gone(
+    "released-ids.json",
+    "\"lipmaa-2\"",
+    "\"lipmaa-zwei\"",
+    "lipmaa-zwei: a released id is gone and not retired"
+)]
+#[case::id_nobody_released(
+    "released-ids.json",
+    "\"lipmaa-2\"",
+    "\"lipmaa-zwei\"",
+    "lipmaa-2: not in the list of released ids"
+)]
+#[case::kind_without_cases(
+    "log/log.append__links.json",
+    "\"entry.decode\"",
+    "\"entry.decipher\"",
+    "depends on entry.decipher, of which there are no cases"
+)]
+#[case::wrong_limits(
+    "operation/operation.validate__blobs.json",
+    "\"bytes\": 256028",
+    "\"bytes\": 256027",
+    "limits do not tell what the input takes"
+)]
+#[case::file_too_large(
+    "flags.json",
+    "{",
+    &format!("{{{}", " ".repeat(1_000_000)),
+    "more than a megabyte"
+)]
 #[case::digest("flags.json", "about", "about ", "digest differs from the manifest")]
 fn the_linter_finds_what_is_broken(
     #[case] file: &str,

@@ -26,7 +26,7 @@ pub fn generate(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>, SuiteError> {
     let files: BTreeMap<_, _> = all_sets().map(|set| (set.path(), set.finish())).collect();
     let mut out: BTreeMap<String, Vec<u8>> = files
         .iter()
-        .map(|(path, file)| (path.clone(), store::to_bytes(file)))
+        .map(|(path, file)| (path.clone(), store::file_to_bytes(file)))
         .collect();
     out.insert(
         "reasons.json".to_owned(),
@@ -44,6 +44,8 @@ pub fn generate(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>, SuiteError> {
         "rulings/rulings.json".to_owned(),
         store::to_bytes(&catalogue::rulings()),
     );
+    let released = store::released(dir, SUITE_VERSION, &files)?;
+    out.insert(store::RELEASED.to_owned(), store::to_bytes(&released));
 
     let mut digests = BTreeMap::new();
     for path in store::list(dir)?

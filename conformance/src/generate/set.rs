@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::catalogue;
 use crate::forge::{Key, hex};
 use crate::suite::{
-    Case, Context, ContextKey, Failure, File, Hazard, Importance, Level, Near, SUITE_VERSION,
-    Source, SpecReference, Step, Verdict, Verdicts, edit,
+    Case, Context, ContextKey, Failure, File, Hazard, Importance, Level, Limits, Near,
+    SUITE_VERSION, Source, SpecReference, Step, Verdict, Verdicts, edit,
 };
 
 /// Name of the whole collection.
@@ -130,6 +130,9 @@ impl Set {
     /// The finished file.
     pub fn finish(mut self) -> File {
         self.fill_in_wire_results();
+        for case in &mut self.cases {
+            case.limits = Limits::of(&case.input);
+        }
         let used = self.cases.iter().flat_map(|case| &case.flags);
         let mut all = catalogue::flags();
         let notes = used.filter_map(|flag| all.remove_entry(flag)).collect();
@@ -138,6 +141,7 @@ impl Set {
             suite: SUITE_NAME.to_owned(),
             version: SUITE_VERSION.to_owned(),
             kind: self.kind.to_owned(),
+            depends_on: catalogue::depends_on(self.kind),
             source: Source {
                 generator: concat!("grove-conformance ", env!("CARGO_PKG_VERSION")).to_owned(),
                 seed: "keys of the bytes 01, 02 and 03, 32 times each; nothing random".to_owned(),
@@ -175,12 +179,14 @@ impl Set {
             also_ok: Vec::new(),
             ruling: None,
             flags: Vec::new(),
+            features: Vec::new(),
             importance: Importance::High,
             context: self.uses.clone(),
             input,
             expected,
             expected_wire: None,
             near: None,
+            limits: None,
             hazard: Hazard::None,
         });
         self.cases.last_mut().expect("pushed above")

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of how cases are made ([`crate::generate`]) or used ([`crate::runner`]).
 
+mod compact;
 pub mod edit;
 pub mod lint;
 pub mod stats;
@@ -17,7 +18,7 @@ pub use edit::Step;
 pub use store::{Suite, SuiteError};
 
 /// Version of the vectors, which follows their content, not the tool's.
-pub const SUITE_VERSION: &str = "1.0.0";
+pub const SUITE_VERSION: &str = "1.1.0";
 
 /// The two sets of rules a case is judged by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -155,6 +156,9 @@ pub struct Case {
     /// What makes the input special, from `flags.json`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
+    /// What an implementation may lack without being wrong; asked only of those that have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
     /// What goes wrong when the case fails.
     pub importance: Importance,
     /// Members of the file's context the adapter is given: what → name.
@@ -175,6 +179,9 @@ pub struct Case {
     /// Proof that exactly one thing is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub near: Option<Near>,
+    /// What the input takes, where that is more than usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// What an input is known to do to deployed software.
     #[serde(default)]
     pub hazard: Hazard,
@@ -203,6 +210,40 @@ impl Case {
     }
 }
 
+/// What an implementation must be able to take to be asked at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Length of the longest byte string or text of the input, in bytes.
+    pub bytes: usize,
+}
+
+impl Limits {
+    /// Inputs up to this many bytes are nothing unusual.
+    const USUAL: usize = 4096;
+
+    /// What `input` takes; `None` when that is nothing unusual.
+    pub fn of(input: &Value) -> Option<Self> {
+        let bytes = longest(input);
+        (bytes > Self::USUAL).then_some(Self { bytes })
+    }
+}
+
+fn longest(value: &Value) -> usize {
+    match value {
+        Value::String(text) if is_hex(text) => text.len() / 2,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(longest).max().unwrap_or(0),
+        Value::Object(members) => members.values().map(longest).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// Whether a string spells bytes.
+fn is_hex(text: &str) -> bool {
+    text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Damage an input was seen to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -228,6 +269,9 @@ pub struct File {
     pub version: String,
     /// Operation of the adapter protocol all cases ask for.
     pub kind: String,
+    /// Kinds to get right first: a fault there shows here again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<String>,
     /// What made the file.
     pub source: Source,
     /// What the cases are read from.

@@ -3,18 +3,24 @@
 //! The bytes of a file are a function of its content: two-space JSON, members in a fixed order, one
 //! line feed at the end. Schemas and retired ids are kept by hand and only read here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{File, Note};
+use super::{File, Note, compact};
 use crate::forge::hex;
 
 /// Where the suite of this source tree is.
 pub const DEFAULT_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/v1");
+
+/// The file of every id that was ever given out.
+pub const RELEASED: &str = "released-ids.json";
+
+/// Every id by the version of the suite it came with.
+pub type Released = BTreeMap<String, BTreeSet<String>>;
 
 /// A whole suite in memory.
 #[derive(Clone, Debug)]
@@ -33,6 +39,8 @@ pub struct Suite {
     pub rulings: BTreeMap<String, Ruling>,
     /// Ids that were used once and never will be again.
     pub retired: Vec<String>,
+    /// Version → ids that came with it.
+    pub released: Released,
 }
 
 /// `manifest.json`.
@@ -78,6 +86,16 @@ pub struct Requirement {
     pub gap: Option<String>,
 }
 
+/// One entry of `rulings.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// What was ruled, in our words.
+    pub text: String,
+    /// Why no case turns on it, where none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<String>,
+}
+
 /// Why a suite cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -98,16 +116,9 @@ pub enum SuiteError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
-}
-
-/// One entry of `rulings.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ruling {
-    /// What was ruled, in our words.
-    pub text: String,
-    /// Why no case turns on it, where none does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gap: Option<String>,
+    /// A file tells bytes briefly in a way that spells none.
+    #[error("{0}: a malformed {{\"hex\": […]}}")]
+    Compact(PathBuf),
 }
 
 impl Suite {
@@ -117,7 +128,7 @@ impl Suite {
         let mut files = BTreeMap::new();
         for (path, line) in &manifest.files {
             if line.kind.is_some() {
-                files.insert(path.clone(), read(&dir.join(path))?);
+                files.insert(path.clone(), read_file(&dir.join(path))?);
             }
         }
         Ok(Self {
@@ -128,6 +139,7 @@ impl Suite {
             requirements: read(&dir.join("requirements.json"))?,
             rulings: read(&dir.join("rulings/rulings.json"))?,
             retired: read(&dir.join("retired-ids.json"))?,
+            released: read(&dir.join(RELEASED))?,
         })
     }
 
@@ -139,7 +151,14 @@ impl Suite {
     }
 }
 
-/// A file's content in its one form.
+/// A file of cases in its one form, long runs of a byte told briefly.
+pub fn file_to_bytes(file: &File) -> Vec<u8> {
+    let mut value = serde_json::to_value(file).expect("maps have string keys");
+    compact::compact(&mut value);
+    to_bytes(&value)
+}
+
+/// Any other content in its one form.
 pub fn to_bytes(value: &impl Serialize) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(value).expect("maps have string keys");
     bytes.push(b'\n');
@@ -169,6 +188,23 @@ pub fn list(dir: &Path) -> Result<Vec<String>, SuiteError> {
     Ok(found)
 }
 
+/// The list of ids in `dir` brought up to `version`: what earlier versions gave out stays as it is.
+pub fn released(
+    dir: &Path,
+    version: &str,
+    files: &BTreeMap<String, File>,
+) -> Result<Released, SuiteError> {
+    let mut released: Released = read(&dir.join(RELEASED))?;
+    released.remove(version);
+    let cases = files.values().flat_map(|file| &file.cases);
+    let new = cases
+        .map(|case| case.id.clone())
+        .filter(|id| !released.values().any(|ids| ids.contains(id)))
+        .collect();
+    released.insert(version.to_owned(), new);
+    Ok(released)
+}
+
 /// Reads a file's bytes.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>, SuiteError> {
     fs::read(path).map_err(|source| SuiteError::Io {
@@ -186,6 +222,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), SuiteError> {
             path: path.to_owned(),
             source,
         })
+}
+
+fn read_file(path: &Path) -> Result<File, SuiteError> {
+    let format = |source| SuiteError::Format {
+        path: path.to_owned(),
+        source,
+    };
+    let mut value: serde_json::Value = read(path)?;
+    if !compact::expand(&mut value) {
+        return Err(SuiteError::Compact(path.to_owned()));
+    }
+    serde_json::from_value(value).map_err(format)
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, SuiteError> {

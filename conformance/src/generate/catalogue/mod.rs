@@ -3,6 +3,7 @@
 //! Reasons are the library's own table, so that one spelling rules; everything else is kept here.
 
 mod flags;
+mod kinds;
 mod requirements;
 mod rulings;
 
@@ -13,6 +14,7 @@ use grove_core::Reason;
 use crate::suite::store::ReasonInfo;
 
 pub use flags::flags;
+pub use kinds::depends_on;
 pub use requirements::requirements;
 pub use rulings::rulings;
 

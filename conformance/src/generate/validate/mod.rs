@@ -14,7 +14,6 @@ pub fn sets() -> Vec<Set> {
         application::application(),
         system::definitions(),
         system::blobs(),
-        system::pieces(),
     ]
 }
 

@@ -439,15 +439,12 @@ pub(super) fn blobs() -> Set {
         update("blob_piece_v1", "data", Item::text("hello")),
         "field_type_mismatch",
     );
+    piece_size(&mut set);
     set
 }
 
-/// The greatest piece there is, in a file of its own: its two sides fill more than a megabyte of hex.
-pub(super) fn pieces() -> Set {
+fn piece_size(set: &mut Set) {
     const ID: &str = "blob_piece_v1";
-    let mut set = Set::new("operation.validate", "piece-size", &["BL1"]);
-    set.schema("blob_piece", json!({"id": ID, "fields": {"data": "bytes"}}));
-    set.using("schema", "blob_piece");
     let piece = |len: usize| {
         let data = ("data", Item::bytes([7].repeat(len)));
         hex(operation::create(ID, [data]).encode())
@@ -468,5 +465,4 @@ pub(super) fn pieces() -> Set {
         "blob_piece_size",
     )
     .flag("Boundary");
-    set
 }
