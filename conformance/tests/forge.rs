@@ -5,7 +5,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use grove_conformance::forge::{Hash, Item, Key, Log, graph, hash, hex, lipmaa, unhex, varu64};
+use std::collections::BTreeMap;
+
+use ed25519_dalek::{Verifier, VerifyingKey};
+use grove_conformance::forge::{
+    Hash, Item, Key, Log, graph, hash, hex, lipmaa, torsion, unhex, varu64,
+};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -133,6 +138,38 @@ fn document_orders_match_the_examples() {
         if let Some(sorted) = document["p2panda_rs_result"].get("sorted") {
             assert_eq!(graph::deployed_order(&graph, root), Some(ids(sorted)));
         }
+    }
+}
+
+#[test]
+fn small_order_has_fourteen_spellings() {
+    let spellings: BTreeMap<_, _> = torsion::small_order_encodings()
+        .into_iter()
+        .map(|(part, bytes)| (bytes, part))
+        .collect();
+
+    assert_eq!(spellings.len(), 14);
+    for (bytes, part) in spellings {
+        let key = VerifyingKey::from_bytes(&bytes).unwrap();
+        assert!(key.is_weak(), "{part}");
+    }
+}
+
+#[rstest]
+fn a_part_left_over_decides_the_signature(
+    #[values(0, 1, 2, 4)] key_part: u8,
+    #[values(0, 1, 2, 4)] r_part: u8,
+) {
+    let signer = torsion::Signer::mixed(&Key::repeating(1), key_part);
+    let key = VerifyingKey::from_bytes(&signer.public()).unwrap();
+    let holds = |signature: [u8; 64]| key.verify(b"test", &signature.into()).is_ok();
+
+    // Parts that cannot cancel each other would be searched for without end.
+    if r_part.is_multiple_of(key_part) {
+        assert!(holds(signer.sign(b"test", r_part, |left| left == 0)));
+    }
+    if (key_part, r_part) != (0, 0) {
+        assert!(!holds(signer.sign(b"test", r_part, |left| left != 0)));
     }
 }
 

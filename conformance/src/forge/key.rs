@@ -5,7 +5,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use sha2::{Digest, Sha512};
 
 /// The order of the base point, little-endian: adding it to S gives a second, malleable signature.
-const ORDER: [u8; 32] = [
+pub const ORDER: [u8; 32] = [
     0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
     0x14, //
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
@@ -35,6 +35,11 @@ impl Key {
 
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).to_bytes()
+    }
+
+    /// The secret number behind the key.
+    pub(super) fn scalar(&self) -> Scalar {
+        self.0.to_scalar()
     }
 
     /// Signs `message ‖ the first `tail` bytes of R`, which the key holder can do by choosing R first.
@@ -74,7 +79,7 @@ pub fn malleate(signature: [u8; 64]) -> [u8; 64] {
     bytes
 }
 
-fn join(r: [u8; 32], s: [u8; 32]) -> [u8; 64] {
+pub(super) fn join(r: [u8; 32], s: [u8; 32]) -> [u8; 64] {
     let mut signature = [0; 64];
     signature[..32].copy_from_slice(&r);
     signature[32..].copy_from_slice(&s);

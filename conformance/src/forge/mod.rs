@@ -11,6 +11,7 @@ pub mod hash;
 pub mod key;
 pub mod lipmaa;
 pub mod operation;
+pub mod torsion;
 pub mod varu64;
 
 pub use cbor::Item;

@@ -7,7 +7,7 @@ use crate::forge::{hex, lipmaa, varu64};
 use crate::suite::Importance;
 
 /// Values on both sides of every change of length.
-const BOUNDARIES: [u64; 20] = [
+const BOUNDARIES: [u64; 25] = [
     0,
     1,
     23,
@@ -24,9 +24,15 @@ const BOUNDARIES: [u64; 20] = [
     1 << 32,
     (1 << 40) - 1,
     1 << 40,
+    (1 << 48) - 1,
     1 << 48,
+    // Where numbers kept as doubles begin to lose bits, and where signed ones end.
+    (1 << 53) - 1,
+    (1 << 53) + 1,
     (1 << 56) - 1,
     1 << 56,
+    i64::MAX as u64,
+    1 << 63,
     u64::MAX,
 ];
 
@@ -69,7 +75,18 @@ fn decode() -> Set {
             .flag("NonMinimal");
         }
     }
-    for value in [248, 256, 65_536, 1 << 32, u64::MAX] {
+    not_minimal(&mut set);
+    for value in [
+        248,
+        256,
+        65_536,
+        1 << 24,
+        1 << 32,
+        1 << 40,
+        1 << 48,
+        1 << 56,
+        u64::MAX,
+    ] {
         let bytes = varu64::encode(value);
         set.invalid(
             &format!("{value}-truncated"),
@@ -79,6 +96,16 @@ fn decode() -> Set {
             "varint_truncated",
         )
         .flag("Truncated");
+        if bytes.len() > 2 {
+            set.invalid(
+                &format!("{value}-first-byte-alone"),
+                &format!("The first byte of {value}, and none of those it announces."),
+                &value.to_string(),
+                hex(&bytes[..1]),
+                "varint_truncated",
+            )
+            .flag("Truncated");
+        }
     }
     set.invalid("empty", "No byte at all.", "0", "", "varint_truncated")
         .flag("Truncated");
@@ -101,6 +128,21 @@ fn decode() -> Set {
         .flag("Trailing");
     }
     set
+}
+
+/// Every length with the greatest number that would do with a byte less, and with zero.
+fn not_minimal(set: &mut Set) {
+    let greatest_below = (4..=8).map(|len| ((1u64 << (8 * (len - 1))) - 1, len));
+    for (value, len) in greatest_below.chain((2..=8).map(|len| (0, len))) {
+        set.invalid(
+            &format!("{value}-in-{len}-bytes"),
+            &format!("{value} in {len} bytes after the first, which is longer than needed."),
+            &value.to_string(),
+            hex(varu64::encode_wide(value, len)),
+            "varint_not_minimal",
+        )
+        .flag("NonMinimal");
+    }
 }
 
 fn encode() -> Set {
@@ -127,6 +169,11 @@ fn encode() -> Set {
         ("empty", "Nothing is not a number.", "1", ""),
         ("space", "A space before the digits.", "1", " 1"),
         ("letters", "Hex digits are not decimal digits.", "1", "1f"),
+        ("exponent", "An exponent is not a digit.", "1", "1e3"),
+        ("prefix", "Hex is not decimal.", "1", "0x1"),
+        ("separator", "Digits are not grouped.", "1", "1_000"),
+        ("line-feed", "A line feed after the digits.", "1", "1\n"),
+        ("other-digits", "Digits of another script.", "1", "١"),
     ];
     for (name, comment, near, input) in malformed {
         set.invalid(name, comment, near, input, "invalid_number")
@@ -135,6 +182,16 @@ fn encode() -> Set {
             .importance(Importance::Low);
     }
     set
+}
+
+/// T(k) = (3^k − 1) / 2 with its neighbours, where links reach farthest, and 2·T(k) + 1, where the next
+/// of the smaller ranges begins; from T(35) on, no double tells neighbours apart.
+fn around_powers() -> impl Iterator<Item = u64> {
+    let triangle = |k: u32| ((3u128.pow(k) - 1) / 2) as u64;
+    [8, 20, 33, 34, 35, 36, 39, 40]
+        .into_iter()
+        .map(triangle)
+        .flat_map(|t| [t - 1, t, t + 1, 2 * t, 2 * t + 1])
 }
 
 fn lipmaa_links() -> Set {
@@ -147,14 +204,13 @@ fn lipmaa_links() -> Set {
         (1 << 32) - 1,
         1 << 53,
         (1 << 53) + 1,
+        i64::MAX as u64,
         1 << 63,
-        6_078_832_729_528_464_399,
-        6_078_832_729_528_464_400,
-        6_078_832_729_528_464_401,
+        (1 << 63) + 1,
         u64::MAX - 1,
         u64::MAX,
     ];
-    for seq_num in few.chain(huge) {
+    for seq_num in few.chain(around_powers()).chain(huge) {
         let expected = json!({
             "lipmaa": lipmaa::lipmaa(seq_num).to_string(),
             "encoded": lipmaa::is_encoded(seq_num),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::fixtures::{CAFE, author, id, other_author};
 use super::set::Set;
+use crate::forge::torsion::{order, small_order_encodings};
 use crate::forge::{Hash, Key, hash, hex};
 use crate::suite::Importance;
 
@@ -130,11 +131,23 @@ fn keys() -> Set {
         ("identity-not-canonical", "ee", "ff", "7f"),
         ("identity-with-sign", "01", "00", "80"),
     ];
-    for (name, first, middle, last) in small {
+    let spelled = small.map(|(name, first, middle, last)| {
         let bytes = format!("{first}{}{last}", middle.repeat(30));
+        (name.to_owned(), bytes)
+    });
+    let known: Vec<_> = spelled.iter().map(|(_, bytes)| bytes.clone()).collect();
+    let others = small_order_encodings().into_iter().enumerate();
+    let others = others.map(|(index, (part, bytes))| {
+        let form = if index < 8 { "canonical" } else { "other" };
+        (format!("order-{}-{form}-{index}", order(part)), hex(bytes))
+    });
+    for (name, bytes) in spelled
+        .into_iter()
+        .chain(others.filter(|(_, bytes)| !known.contains(bytes)))
+    {
         let result = json!({"public_key": bytes});
         set.valid(
-            name,
+            &name,
             "A point of small order: anybody can sign for it.",
             bytes,
             result,

@@ -1,5 +1,7 @@
 //! Cases of `entry.decode` (structure and signature) and `entry.encode`.
 
+mod signatures;
+
 use serde_json::{Value, json};
 
 use super::fixtures::{author, cafe_create, id, log, other_author};
@@ -11,7 +13,7 @@ use crate::forge::{Draft, Hash, Key, hex, key, varu64};
 const SIGNED: (&str, &str) = ("", "author");
 
 pub fn sets() -> Vec<Set> {
-    vec![sound_and_broken(), encode()]
+    vec![sound_and_broken(), signatures::edges(), encode()]
 }
 
 /// What a decoder has to tell of a signed draft.
