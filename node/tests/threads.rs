@@ -13,6 +13,7 @@ use grove_core::wire::{Fields, Operation};
 use grove_core::{Reason, Refusal};
 use grove_node::engine::EngineLimits;
 use grove_node::runtime::{Node, Stop, ThreadedNode};
+use grove_node::store::DocumentQuery;
 
 struct Folder(PathBuf);
 
@@ -67,7 +68,7 @@ async fn publish(node: &Node, submission: &Submission) -> Result<NextArgs, Reaso
 }
 
 async fn count(node: &Node) -> u64 {
-    node.read(|store| Ok(store.count(&SchemaId::BLOB_PIECE)?))
+    node.read(|store| Ok(store.count(&SchemaId::BLOB_PIECE, &DocumentQuery::default())?))
         .await
         .unwrap()
 }
@@ -108,7 +109,7 @@ async fn questions_nobody_waits_for_and_those_that_panic_take_no_reader_away() {
     for _ in 0..20 {
         let slow = node.read(|store| {
             std::thread::sleep(Duration::from_millis(5));
-            Ok(store.count(&SchemaId::BLOB)?)
+            Ok(store.count(&SchemaId::BLOB, &DocumentQuery::default())?)
         });
         // Dropped while the question is being answered.
         let _ = tokio::time::timeout(Duration::from_millis(1), slow).await;

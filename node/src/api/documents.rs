@@ -7,7 +7,7 @@ use grove_core::types::{DocumentId, DocumentViewId, SchemaId};
 
 use super::ApiError;
 use crate::engine;
-use crate::store::{DocumentRow, ListQuery, Read};
+use crate::store::{DocumentQuery, DocumentRow, Read};
 
 /// Most documents on one page.
 const PAGE_SIZE_MAX: u32 = 10_000;
@@ -15,10 +15,8 @@ const PAGE_SIZE_MAX: u32 = 10_000;
 /// One page of a collection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
-    /// The documents, ascending by id.
+    /// The documents in the order asked for.
     pub documents: Vec<DocumentRow>,
-    /// How many live documents the collection has.
-    pub total_count: u64,
     /// Whether more documents follow.
     pub has_next_page: bool,
 }
@@ -43,26 +41,28 @@ pub fn document_at_view(
     Ok(engine::document_at_view(store, view_id)?.filter(|row| row.schema_id == *schema_id))
 }
 
-/// A page of a schema's live documents: at most `first`, with ids greater than `after`.
+/// A page of a schema's documents.
 pub fn collection(
     store: &dyn Read,
     schema_id: &SchemaId,
-    first: u64,
-    after: Option<DocumentId>,
+    mut query: DocumentQuery,
 ) -> Result<Page, ApiError> {
-    let first = u32::try_from(first).unwrap_or(u32::MAX).min(PAGE_SIZE_MAX);
-    let mut documents = store.list(
-        schema_id,
-        ListQuery {
-            after,
-            limit: first + 1,
-        },
-    )?;
+    let first = query.limit.min(PAGE_SIZE_MAX);
+    query.limit = first + 1;
+    let mut documents = store.list(schema_id, &query)?;
     let has_next_page = documents.len() > first as usize;
     documents.truncate(first as usize);
     Ok(Page {
         documents,
-        total_count: store.count(schema_id)?,
         has_next_page,
     })
+}
+
+/// How many documents a collection has on all its pages.
+pub fn total_count(
+    store: &dyn Read,
+    schema_id: &SchemaId,
+    query: &DocumentQuery,
+) -> Result<u64, ApiError> {
+    Ok(store.count(schema_id, query)?)
 }

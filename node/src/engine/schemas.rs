@@ -11,7 +11,8 @@ use grove_core::validate::build_schema;
 use grove_core::wire::{Fields, SchemaSet};
 
 use super::{Engine, IngestError, Output, document_at_view};
-use crate::store::{DocumentRow, ListQuery, Need, Read, Store, StoreError};
+use crate::store::query::Place;
+use crate::store::{DocumentQuery, DocumentRow, Need, Read, Store, StoreError};
 
 /// How many definitions are read at once when a node starts.
 const DEFINITIONS_PER_READ: u32 = 500;
@@ -45,19 +46,19 @@ impl Schemas {
             incomplete: BTreeSet::new(),
         };
 
-        let mut query = ListQuery {
-            after: None,
+        let mut query = DocumentQuery {
             limit: DEFINITIONS_PER_READ,
+            ..DocumentQuery::default()
         };
         loop {
-            let page = store.list(&SchemaId::SCHEMA_DEFINITION, query)?;
+            let page = store.list(&SchemaId::SCHEMA_DEFINITION, &query)?;
             for row in &page {
                 if matches!(attempt(store, row)?, Attempt::Incomplete) {
                     schemas.incomplete.insert(row.id);
                 }
             }
             match page.last() {
-                Some(last) => query.after = Some(last.id),
+                Some(last) => query.after = Some(Place::behind(last.id)),
                 None => return Ok(schemas),
             }
         }

@@ -4,6 +4,7 @@
 //! transaction at a time, opened by the engine; readers see the last committed state and never wait
 //! for the writer. Every implementation passes the same contract tests.
 
+pub mod query;
 mod sqlite;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use grove_core::types::{
 use grove_core::validate::LogTip;
 use grove_core::wire::{Action, Fields, Heights, SchemaSet};
 
+pub use query::{DocumentQuery, Standing};
 pub use sqlite::{SqliteReader, SqliteStore};
 
 /// A log: one author's contributions to one document.
@@ -131,15 +133,6 @@ impl DocumentRow {
     }
 }
 
-/// Which documents of a schema to list: live ones, ascending by document id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListQuery {
-    /// Only documents with greater ids.
-    pub after: Option<DocumentId>,
-    /// At most this many.
-    pub limit: u32,
-}
-
 /// What a parked entry waits for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
@@ -228,11 +221,15 @@ pub trait Read {
     /// The materialised state of a document.
     fn document(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError>;
 
-    /// Live documents of a schema.
-    fn list(&self, schema_id: &SchemaId, query: ListQuery) -> Result<Vec<DocumentRow>, StoreError>;
+    /// A page of the documents of a schema. Deleted ones come without fields.
+    fn list(
+        &self,
+        schema_id: &SchemaId,
+        query: &DocumentQuery,
+    ) -> Result<Vec<DocumentRow>, StoreError>;
 
-    /// How many live documents of a schema there are.
-    fn count(&self, schema_id: &SchemaId) -> Result<u64, StoreError>;
+    /// How many documents of a schema meet the conditions of a query, on all its pages.
+    fn count(&self, schema_id: &SchemaId, query: &DocumentQuery) -> Result<u64, StoreError>;
 
     /// All known application schemas, by id.
     fn schemas(&self) -> Result<Vec<Schema>, StoreError>;

@@ -8,7 +8,7 @@ use grove_core::types::SchemaId;
 use grove_core::validate::Submission;
 use grove_core::wire::{Message, SchemaSet};
 use grove_node::engine::{Input, Output};
-use grove_node::store::Read;
+use grove_node::store::{DocumentQuery, Read};
 
 use super::support::*;
 
@@ -149,7 +149,13 @@ fn deletion_reaches_nodes_that_never_saw_the_document() {
 
     let schemas = [SchemaId::SCHEMA_DEFINITION, note];
     assert_eq!(hashes(&engines[0], &schemas), hashes(&engines[1], &schemas));
-    assert_eq!(engines[1].store().count(&schemas[1]).unwrap(), 0);
+    assert_eq!(
+        engines[1]
+            .store()
+            .count(&schemas[1], &DocumentQuery::default())
+            .unwrap(),
+        0
+    );
     let tombstone = engines[1]
         .store()
         .document(document(&create))
@@ -253,7 +259,13 @@ fn a_false_claim_about_a_deleted_entry_harms_only_itself() {
         .collect();
     assert_eq!(refused, [grove_core::Reason::LogIdMismatch]);
     publish(&mut engine, &other).unwrap();
-    assert_eq!(engine.store().count(&note).unwrap(), 2);
+    assert_eq!(
+        engine
+            .store()
+            .count(&note, &DocumentQuery::default())
+            .unwrap(),
+        2
+    );
 }
 
 #[test]
@@ -292,5 +304,11 @@ fn an_entry_without_its_operation_is_refused_and_nothing_else() {
         }
     }
     assert_eq!(refused, [grove_core::Reason::PayloadMissing]);
-    assert_eq!(engine.store().count(&note).unwrap(), 0);
+    assert_eq!(
+        engine
+            .store()
+            .count(&note, &DocumentQuery::default())
+            .unwrap(),
+        0
+    );
 }

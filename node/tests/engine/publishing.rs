@@ -7,7 +7,7 @@ use grove_core::validate::Submission;
 use grove_core::{Reason, Refusal};
 use grove_node::api::next_args;
 use grove_node::engine::{Engine, EngineLimits, Input, Output, RequestId, document_at_view};
-use grove_node::store::{Read, SqliteStore};
+use grove_node::store::{DocumentQuery, Read, SqliteStore};
 
 use super::support::*;
 
@@ -47,10 +47,22 @@ fn a_document_lives_from_create_to_delete() {
     assert_eq!(shown(&engine, &create).as_deref(), Some("one"));
     publish(&mut engine, &update).unwrap();
     assert_eq!(shown(&engine, &create).as_deref(), Some("two"));
-    assert_eq!(engine.store().count(&note).unwrap(), 1);
+    assert_eq!(
+        engine
+            .store()
+            .count(&note, &DocumentQuery::default())
+            .unwrap(),
+        1
+    );
     publish(&mut engine, &delete).unwrap();
     assert_eq!(shown(&engine, &create), None);
-    assert_eq!(engine.store().count(&note).unwrap(), 0);
+    assert_eq!(
+        engine
+            .store()
+            .count(&note, &DocumentQuery::default())
+            .unwrap(),
+        0
+    );
 }
 
 #[test]
@@ -271,7 +283,13 @@ fn a_store_that_fails_is_reported_and_loses_nothing() {
     let greeting = engine.poll().unwrap();
     assert!(matches!(greeting, Some(Output::Send { peer: to, .. }) if to == peer));
     assert_eq!(result.unwrap_err().reason(), Reason::StoreFailed);
-    assert_eq!(engine.store().count(&note).unwrap(), 0);
+    assert_eq!(
+        engine
+            .store()
+            .count(&note, &DocumentQuery::default())
+            .unwrap(),
+        0
+    );
 
     other.execute_batch("ROLLBACK").unwrap();
     publish(&mut engine, &create).unwrap();

@@ -5,7 +5,7 @@ use grove_core::types::{
     SeqNum, SystemSchema, Value,
 };
 use grove_core::wire::Action;
-use grove_node::store::{DocumentRow, ForkRow, ListQuery, NewEntry, Read, Store, StoreError};
+use grove_node::store::{DocumentQuery, DocumentRow, ForkRow, NewEntry, Read, Store, StoreError};
 
 pub fn hash(text: &str) -> Hash {
     Hash::of(text.as_bytes())
@@ -155,14 +155,11 @@ pub fn put_wide<S: Store>(store: &mut S, ids: &[DocumentId]) {
     });
 }
 
-pub fn list_ids(store: &impl Read, query: ListQuery) -> Vec<DocumentId> {
+pub fn list_ids(store: &impl Read, query: &DocumentQuery) -> Vec<DocumentId> {
     let rows = store.list(&schema_id("wide"), query).unwrap();
     rows.into_iter().map(|row| row.id).collect()
 }
 
-pub fn everything() -> ListQuery {
-    ListQuery {
-        after: None,
-        limit: u32::MAX,
-    }
+pub fn everything() -> DocumentQuery {
+    DocumentQuery::default()
 }

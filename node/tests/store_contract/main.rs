@@ -7,6 +7,7 @@
 mod documents;
 mod drafts;
 mod logs;
+mod queries;
 mod transactions;
 
 use grove_node::store::{Read, Store};
@@ -96,6 +97,11 @@ mod sqlite {
         parked_entries_wait_in_order
         dropped_payloads_leave_the_tombstone
         entries_from_agrees_with_a_plain_filter
+    });
+
+    contract!(Sqlite, queries {
+        questions_find_what_their_meaning_admits
+        fields_nobody_knows_are_refused
     });
 
     contract!(Sqlite, transactions {

@@ -46,7 +46,7 @@ pub fn a_rolled_back_transaction_leaves_nothing<B: Backend>() {
         assert_eq!(store.log(author(1 + round), LogId::new(0)).unwrap(), None);
         assert_eq!(store.schema(&schema_id("wide")).unwrap(), None);
         assert_eq!(store.document(entry.document).unwrap(), None);
-        assert_eq!(list_ids(&store, everything()), []);
+        assert_eq!(list_ids(&store, &everything()), []);
     }
     // A rollback without a transaction is nothing, as after a failure that rolled back by itself.
     store.rollback().unwrap();
@@ -72,11 +72,11 @@ pub fn readers_see_committed_state_only<B: Backend>() {
     assert_eq!(reader.document(id).unwrap(), None);
     assert_eq!(reader.schema(&schema_id("wide")).unwrap(), None);
     assert_eq!(reader.counts().unwrap(), Default::default());
-    assert_eq!(list_ids(&reader, everything()), []);
+    assert_eq!(list_ids(&reader, &everything()), []);
     store.commit().unwrap();
 
     assert_eq!(reader.document(id).unwrap(), store.document(id).unwrap());
-    assert_eq!(list_ids(&reader, everything()), [id]);
+    assert_eq!(list_ids(&reader, &everything()), [id]);
     assert_eq!(
         reader.log(author(1), LogId::new(0)).unwrap(),
         store.log(author(1), LogId::new(0)).unwrap()

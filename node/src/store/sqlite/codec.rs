@@ -108,7 +108,7 @@ pub fn from_value<'a>(field_type: &FieldType, value: &'a Value) -> Option<ToSqlO
     Some(match (field_type, value) {
         (FieldType::Bool, Value::Bool(bool)) => ToSqlOutput::from(*bool),
         (FieldType::Int, Value::Int(int)) => ToSqlOutput::from(*int),
-        (FieldType::Float, Value::Float(float)) => from_float(*float),
+        (FieldType::Float, Value::Float(float)) => ToSqlOutput::Owned(from_float(*float)),
         (FieldType::Str, Value::Str(text)) => ToSqlOutput::from(text.as_str()),
         (FieldType::Bytes, Value::Bytes(bytes)) => ToSqlOutput::from(bytes.as_slice()),
         (FieldType::Relation(_), Value::Relation(id)) => blob(id.hash().digest().to_vec()),
@@ -151,13 +151,13 @@ pub fn to_value(field_type: &FieldType, column: ValueRef<'_>) -> Result<Value, S
     })
 }
 
-fn from_float(float: f64) -> ToSqlOutput<'static> {
+pub fn from_float(float: f64) -> Column {
     if float.is_nan() {
-        ToSqlOutput::Borrowed(ValueRef::Blob(&[]))
+        Column::Blob(Vec::new())
     } else if float == 0.0 && float.is_sign_negative() {
-        ToSqlOutput::from(0)
+        Column::Integer(0)
     } else {
-        ToSqlOutput::from(float)
+        Column::Real(float)
     }
 }
 
@@ -169,7 +169,7 @@ fn to_document_id(bytes: &[u8]) -> Result<DocumentId, StoreError> {
 }
 
 /// Each view id with the number of its operations before it.
-fn from_view_ids(view_ids: &[DocumentViewId]) -> Vec<u8> {
+pub fn from_view_ids(view_ids: &[DocumentViewId]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for view_id in view_ids {
         bytes.extend((view_id.ids().len() as u32).to_be_bytes());
@@ -178,7 +178,7 @@ fn from_view_ids(view_ids: &[DocumentViewId]) -> Vec<u8> {
     bytes
 }
 
-fn to_view_ids(mut bytes: &[u8]) -> Result<Vec<DocumentViewId>, StoreError> {
+pub fn to_view_ids(mut bytes: &[u8]) -> Result<Vec<DocumentViewId>, StoreError> {
     const TRUNCATED: StoreError = StoreError::Corrupt("list of view ids");
     let mut view_ids = Vec::new();
     while !bytes.is_empty() {

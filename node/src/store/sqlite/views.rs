@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use grove_core::types::{DocumentId, OperationId, Schema, Value};
-use rusqlite::types::ToSqlOutput;
+use rusqlite::types::{ToSqlOutput, Value as Column};
 use rusqlite::{Row, params, params_from_iter};
 
 use super::codec;
 use super::database::{Database, unexpected_type};
+use super::select::Select;
 use crate::store::StoreError;
+use crate::store::query::{DocumentQuery, Standing};
 
 /// Values and the operations that set them.
 pub type ViewFields = BTreeMap<String, (Value, OperationId)>;
@@ -20,6 +22,7 @@ pub type ViewFields = BTreeMap<String, (Value, OperationId)>;
 /// The view table of one schema.
 #[derive(Debug)]
 pub struct View {
+    schema_row: i64,
     table: String,
     schema: Schema,
     /// `operations, f0, f1, …`
@@ -33,21 +36,51 @@ impl View {
             write!(columns, ", f{index}").expect("writing to a string");
         }
         Self {
+            schema_row,
             table: format!("view_{schema_row}"),
             schema,
             columns,
         }
     }
 
-    /// Live documents from an id on: `id, schema, owner, view_id, edited` and the columns of
-    /// [`read`](Self::read).
-    pub fn list_sql(&self) -> String {
-        format!(
-            "SELECT d.id, d.schema, d.owner, d.view_id, d.edited, {}
-             FROM {} v JOIN documents d ON d.id = v.document
-             WHERE v.document > ?1 ORDER BY v.document LIMIT ?2",
-            self.columns, self.table,
-        )
+    /// The documents of a query in their order: `id, schema, owner, view_id, edited`, and for live ones
+    /// the columns of [`read`](Self::read).
+    pub fn list_sql(
+        &self,
+        database: &Database,
+        query: &DocumentQuery,
+    ) -> Result<(String, Vec<Column>), StoreError> {
+        let (page, values) = self.select(query).page(database)?;
+        let direction = if query.order.descending {
+            "DESC"
+        } else {
+            "ASC"
+        };
+        let (columns, join) = match query.standing {
+            Standing::Live => (
+                format!(", {}", self.columns),
+                format!("JOIN {} v ON v.document = p.id", self.table),
+            ),
+            Standing::Deleted => (String::new(), String::new()),
+        };
+        let sql = format!(
+            "SELECT d.id, d.schema, d.owner, d.view_id, d.edited{columns} FROM ({page}) p \
+             JOIN documents d ON d.id = p.id {join} ORDER BY p.key {direction}, p.id {direction}"
+        );
+        Ok((sql, values))
+    }
+
+    /// How many documents a query finds.
+    pub fn count_sql(
+        &self,
+        database: &Database,
+        query: &DocumentQuery,
+    ) -> Result<(String, Vec<Column>), StoreError> {
+        self.select(query).count(database)
+    }
+
+    fn select<'q>(&'q self, query: &'q DocumentQuery) -> Select<'q> {
+        Select::new(&self.schema, &self.table, self.schema_row, query)
     }
 
     /// Creates the table unless it exists.
