@@ -3,6 +3,7 @@
 //! Pure questions to a [`Read`]; GraphQL, JSON-RPC and whatever comes dress them up. Publishing goes
 //! through the engine's one door and is not here.
 
+mod cursor;
 mod documents;
 
 use grove_core::author::NextArgs;
@@ -13,7 +14,8 @@ use grove_core::{Reason, Refusal};
 use crate::engine::{IngestError, Knowledge};
 use crate::store::{EntryRow, Read, StoreError};
 
-pub use documents::{Page, collection, document_at_view, document_by_id};
+pub use cursor::{from_cursor, to_cursor};
+pub use documents::{Page, collection, document_at_view, document_by_id, total_count};
 
 /// The arguments of an author's next entry: for the document of this view, or for a new document.
 ///

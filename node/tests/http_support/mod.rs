@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+pub mod site;
 pub mod socket;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod budget;
+mod filter;
 mod prepare;
 mod resolve;
 mod schema;

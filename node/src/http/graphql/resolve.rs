@@ -3,21 +3,23 @@
 //! A document is read once with all its fields; relations are followed where the query asks for them.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use async_graphql::dynamic::{FieldFuture, FieldValue, ResolverContext};
 use async_graphql::{Context, Error, ErrorExtensions, Number, Value};
 use grove_core::Reason;
 use grove_core::author::NextArgs;
 use grove_core::types::{
-    DocumentId, DocumentViewId, Hash, PublicKey, SchemaId, Value as DocumentValue,
+    DocumentId, DocumentViewId, Hash, PublicKey, Schema, SchemaId, Value as DocumentValue,
 };
 
 use super::arguments::{first, foreign_cursor, invalid, parse, required, text, view_id_argument};
 use super::budget::{Budget, VALUE_SIZE, value_size};
+use super::filter;
 use crate::api::{self, ApiError};
 use crate::http::{bytes_argument, details};
 use crate::runtime::Node;
-use crate::store::{DocumentRow, Read};
+use crate::store::{DocumentQuery, DocumentRow, Read};
 
 /// Documents read at once.
 const PORTION: u64 = 100;
@@ -31,9 +33,16 @@ struct Shown {
 
 /// A page of a collection.
 struct Page {
-    total_count: u64,
+    total: Total,
     has_next_page: bool,
     documents: Vec<Shown>,
+}
+
+/// How many documents a collection has on all its pages.
+enum Total {
+    Counted(u64),
+    /// To be counted once somebody wants to know.
+    Asked(SchemaId, DocumentQuery),
 }
 
 /// What a relation points at.
@@ -103,16 +112,13 @@ pub(super) fn document(schema_id: SchemaId, ctx: ResolverContext<'_>) -> FieldFu
 }
 
 /// `all_<schema_id>`
-pub(super) fn collection(schema_id: SchemaId, ctx: ResolverContext<'_>) -> FieldFuture<'_> {
+pub(super) fn collection(schema: Arc<Schema>, ctx: ResolverContext<'_>) -> FieldFuture<'_> {
     non_null(async move {
-        let first = first(&ctx.args)?;
-        let after: Option<DocumentId> = match text(&ctx.args, "after")? {
-            Some(cursor) => Some(cursor.parse().map_err(|_| foreign_cursor())?),
-            None => None,
-        };
+        let (mut query, _) = filter::read(&schema, &ctx.args)?;
+        let first = filter::read_page(&mut query, &ctx.args)?;
         let budget = budget(&ctx);
         let question =
-            move |store: &dyn Read| collection_page(store, &schema_id, first, after, &budget);
+            move |store: &dyn Read| collection_page(store, schema.id(), query, first, &budget);
         Ok(FieldValue::owned_any(node(&ctx).read(question).await?))
     })
 }
@@ -121,28 +127,28 @@ pub(super) fn collection(schema_id: SchemaId, ctx: ResolverContext<'_>) -> Field
 fn collection_page(
     store: &dyn Read,
     schema_id: &SchemaId,
+    query: DocumentQuery,
     first: u64,
-    mut after: Option<DocumentId>,
     budget: &Budget,
 ) -> Result<Page, ApiError> {
     budget.spend(budget.document_size)?;
     let mut documents: Vec<Shown> = Vec::new();
+    let mut portion_query = query.clone();
     loop {
         let missing = first - documents.len() as u64;
-        let portion = api::collection(store, schema_id, missing.min(PORTION), after)?;
+        portion_query.limit = missing.min(PORTION) as u32;
+        let portion = api::collection(store, schema_id, portion_query.clone())?;
         for row in portion.documents {
             budget.spend_on(&row)?;
-            after = Some(row.id);
-            documents.push(Shown {
-                cursor: Some(row.id.to_string()),
-                row,
-            });
+            let place = query.order.place(&row);
+            let cursor = Some(api::to_cursor(&query.order, &place));
+            portion_query.after = Some(place);
+            documents.push(Shown { cursor, row });
         }
         if !portion.has_next_page || documents.len() as u64 == first {
-            let (total_count, has_next_page) = (portion.total_count, portion.has_next_page);
             return Ok(Page {
-                total_count,
-                has_next_page,
+                total: Total::Asked(schema_id.clone(), query),
+                has_next_page: portion.has_next_page,
                 documents,
             });
         }
@@ -166,11 +172,11 @@ pub(super) fn relation<'a>(
     )
 }
 
-/// A field that leads to a list of documents: in list order, with repetitions, without those that
-/// are not there.
+/// A field that leads to a list of documents: in list order unless another is asked for, with
+/// repetitions, without those that are not there.
 pub(super) fn relation_list<'a>(
     name: &str,
-    schema_id: SchemaId,
+    schema: Arc<Schema>,
     ctx: ResolverContext<'a>,
 ) -> FieldFuture<'a> {
     let targets: Vec<Target> = match stored(&ctx, name) {
@@ -182,19 +188,27 @@ pub(super) fn relation_list<'a>(
         }
         _ => return FieldFuture::from_value(None),
     };
-    let list = shown_parent(&ctx)
+    let tag = shown_parent(&ctx)
         .map(|parent| list_tag(parent, name))
         .unwrap_or_default();
     nullable(ctx.ctx, async move {
-        let first = first(&ctx.args)?;
-        let from = match text(&ctx.args, "after")? {
-            Some(cursor) => list_start(&cursor, &list)?,
-            None => 0,
+        let (query, ordered) = filter::read(&schema, &ctx.args)?;
+        let after = match text(&ctx.args, "after")? {
+            Some(cursor) => list_place(&cursor, &tag)?,
+            None => None,
+        };
+        let list = List {
+            targets,
+            tag,
+            query,
+            ordered,
+            after,
+            first: first(&ctx.args)?,
         };
         let budget = budget(&ctx);
         let question = move |store: &dyn Read| {
             budget.spend(budget.document_size)?;
-            list_page(store, &schema_id, &targets, &list, from, first, &budget)
+            list.page(store, schema.id(), &budget)
         };
         Ok(Some(FieldValue::owned_any(
             node(&ctx).read(question).await?,
@@ -202,41 +216,89 @@ pub(super) fn relation_list<'a>(
     })
 }
 
-/// Reads all targets, since only that tells how many there are, and keeps those of the page.
-fn list_page(
-    store: &dyn Read,
-    schema_id: &SchemaId,
-    targets: &[Target],
-    list: &str,
-    from: usize,
+/// A list of relations, and what is asked of it.
+struct List {
+    targets: Vec<Target>,
+    tag: String,
+    query: DocumentQuery,
+    /// Whether another order than the list's own is asked for.
+    ordered: bool,
+    /// The place in the list behind which the page begins.
+    after: Option<usize>,
     first: u64,
-    budget: &Budget,
-) -> Result<Page, ApiError> {
-    let mut page = Page {
-        total_count: 0,
-        has_next_page: false,
-        documents: Vec::new(),
-    };
-    for (index, target) in targets.iter().enumerate() {
-        let Some(row) = target.find(store, schema_id)? else {
-            budget.spend(VALUE_SIZE)?;
-            continue;
+}
+
+impl List {
+    /// Reads all targets, since only that tells how many there are, and keeps those of the page.
+    fn page(
+        &self,
+        store: &dyn Read,
+        schema_id: &SchemaId,
+        budget: &Budget,
+    ) -> Result<Page, ApiError> {
+        let mut found = Vec::new();
+        for (index, target) in self.targets.iter().enumerate() {
+            match target.find(store, schema_id)? {
+                Some(row) => {
+                    budget.spend_on(&row)?;
+                    found.push((index, row));
+                }
+                None => budget.spend(VALUE_SIZE)?,
+            }
+        }
+        if self.ordered {
+            let order = &self.query.order;
+            let mut placed: Vec<_> = found
+                .into_iter()
+                .map(|(index, row)| (order.place(&row), index, row))
+                .collect();
+            placed.sort_by(|a, b| order.compare(&a.0, &b.0).then(a.1.cmp(&b.1)));
+            found = placed
+                .into_iter()
+                .map(|(_, index, row)| (index, row))
+                .collect();
+        }
+        let start = self.start(&found)?;
+        let mut page = Page {
+            total: Total::Counted(0),
+            has_next_page: false,
+            documents: Vec::new(),
         };
-        budget.spend_on(&row)?;
-        page.total_count += 1;
-        if index < from {
-            continue;
+        let mut total = 0;
+        for (position, (index, row)) in found.into_iter().enumerate() {
+            if !self.query.admits(&row) {
+                continue;
+            }
+            total += 1;
+            if position < start {
+                continue;
+            }
+            if page.documents.len() as u64 == self.first {
+                page.has_next_page = true;
+                continue;
+            }
+            let cursor = Some(format!("{index}-{}", self.tag));
+            page.documents.push(Shown { row, cursor });
         }
-        if page.documents.len() as u64 == first {
-            page.has_next_page = true;
-            continue;
-        }
-        page.documents.push(Shown {
-            row,
-            cursor: Some(format!("{index}-{list}")),
-        });
+        page.total = Total::Counted(total);
+        Ok(page)
     }
-    Ok(page)
+
+    /// Where among the documents found the page begins.
+    fn start(&self, found: &[(usize, DocumentRow)]) -> Result<usize, ApiError> {
+        let Some(after) = self.after else {
+            return Ok(0);
+        };
+        if !self.ordered {
+            return Ok(found
+                .iter()
+                .take_while(|(index, _)| *index <= after)
+                .count());
+        }
+        // In an order of values, what is gone has no place any more.
+        let place = found.iter().position(|(index, _)| *index == after);
+        Ok(place.ok_or_else(foreign_cursor)? + 1)
+    }
 }
 
 /// Tells lists apart in cursors: one `after` is often given to the lists of many documents at once.
@@ -245,16 +307,17 @@ fn list_tag(parent: &Shown, name: &str) -> String {
     hex::encode(&hash.digest()[..8])
 }
 
-/// Where a list goes on after `cursor`: at its start when the cursor comes from another collection.
-fn list_start(cursor: &str, list: &str) -> Result<usize, ApiError> {
-    let Some((index, tag)) = cursor.split_once('-') else {
-        return cursor
-            .parse::<DocumentId>()
-            .map(|_| 0)
-            .map_err(|_| foreign_cursor());
-    };
-    let index: u32 = index.parse().map_err(|_| foreign_cursor())?;
-    Ok(if tag == list { index as usize + 1 } else { 0 })
+/// The place in a list that a cursor names; none when the cursor comes from another collection.
+fn list_place(cursor: &str, tag: &str) -> Result<Option<usize>, ApiError> {
+    match cursor.split_once('-') {
+        Some((index, of)) => {
+            let index: u32 = index.parse().map_err(|_| foreign_cursor())?;
+            Ok((of == tag).then_some(index as usize))
+        }
+        None => hex::decode(cursor)
+            .map(|_| None)
+            .map_err(|_| foreign_cursor()),
+    }
 }
 
 async fn follow<'a>(
@@ -299,8 +362,14 @@ pub(super) fn null(_: ResolverContext<'_>) -> FieldFuture<'_> {
     FieldFuture::from_value(None)
 }
 
-/// `fields` and `meta`: two looks at the document itself.
-pub(super) fn shown(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
+/// `fields`, which a deleted document has none of.
+pub(super) fn fields(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
+    let alive = shown_parent(&ctx).filter(|shown| !shown.row.is_deleted());
+    FieldFuture::Value(alive.map(|shown| FieldValue::borrowed_any(shown)))
+}
+
+/// `meta`, another look at the document itself.
+pub(super) fn meta(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
     FieldFuture::Value(shown_parent(&ctx).map(|shown| FieldValue::borrowed_any(shown)))
 }
 
@@ -323,9 +392,23 @@ members! {
     view_id(shown: Shown) -> Some(shown.row.view_id.to_string().into());
     owner(shown: Shown) -> Some(shown.row.owner.to_string().into());
     cursor(shown: Shown) -> shown.cursor.as_deref().map(Value::from);
-    total_count(page: Page) -> Some(page.total_count.into());
     has_next_page(page: Page) -> Some(page.has_next_page.into());
     end_cursor(page: Page) -> page.documents.last()?.cursor.as_deref().map(Value::from);
+}
+
+/// `totalCount`
+pub(super) fn total_count(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
+    let Some(page) = ctx.parent_value.downcast_ref::<Page>() else {
+        return FieldFuture::from_value(None);
+    };
+    match &page.total {
+        Total::Counted(count) => FieldFuture::from_value(Some((*count).into())),
+        Total::Asked(schema_id, query) => non_null(async move {
+            let (schema_id, query) = (schema_id.clone(), query.clone());
+            let question = move |store: &dyn Read| api::total_count(store, &schema_id, &query);
+            Ok(FieldValue::value(node(&ctx).read(question).await?))
+        }),
+    }
 }
 
 /// The documents of a page.

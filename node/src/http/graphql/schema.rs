@@ -11,8 +11,7 @@ use std::sync::Arc;
 use async_graphql::dynamic::{self, Field, InputValue, Object, Scalar, SchemaBuilder, TypeRef};
 use grove_core::types::{FieldType, Schema, SchemaId, SystemSchema};
 
-use super::arguments::FIRST_DEFAULT;
-use super::resolve;
+use super::{filter, resolve};
 use crate::runtime::Node;
 
 /// Scalars of p2panda, with what they hold.
@@ -64,10 +63,10 @@ impl Graph {
     /// Builds the schema for the system schemas and these.
     pub(super) fn build(node: Node, application: Vec<Schema>) -> Self {
         let system = SystemSchema::ALL.map(Schema::system);
-        let schemas: BTreeMap<SchemaId, Schema> = system
+        let schemas: BTreeMap<SchemaId, Arc<Schema>> = system
             .into_iter()
             .chain(application)
-            .map(|schema| (schema.id().clone(), schema))
+            .map(|schema| (schema.id().clone(), Arc::new(schema)))
             .collect();
 
         let mut query = Object::new("Query").field(next_args());
@@ -78,12 +77,12 @@ impl Graph {
             .register(Object::new("MutationRoot").field(publish()));
         for schema in schemas.values() {
             query = query.field(document(schema)).field(collection(schema));
-            builder = register(builder, schema, &schemas);
+            builder = register(filter::register(builder, schema), schema, &schemas);
         }
         for (name, description) in SCALARS {
             builder = builder.register(Scalar::new(name).description(description));
         }
-        let schema = fixed(builder)
+        let schema = filter::register_fixed(fixed(builder))
             .register(query)
             .finish()
             .expect("every type named is registered, under a well-formed name");
@@ -135,30 +134,25 @@ fn document(schema: &Schema) -> Field {
 }
 
 /// `all_<schema_id>`
-fn collection(schema: &Schema) -> Field {
-    let id = schema.id().clone();
+fn collection(schema: &Arc<Schema>) -> Field {
+    let id = schema.id();
+    let asked = Arc::clone(schema);
     let field = Field::new(
         format!("all_{id}"),
         TypeRef::named_nn(format!("{id}Collection")),
-        move |ctx| resolve::collection(id.clone(), ctx),
+        move |ctx| resolve::collection(Arc::clone(&asked), ctx),
     );
-    paged(field.description("All documents of this schema that are not deleted, by id."))
-}
-
-/// Adds the arguments of everything that comes in pages.
-fn paged(field: Field) -> Field {
-    field
-        .argument(
-            InputValue::new("first", TypeRef::named(TypeRef::INT)).default_value(FIRST_DEFAULT),
-        )
-        .argument(InputValue::new("after", TypeRef::named("Cursor")))
+    let field = field.description(
+        "All documents of this schema that are not deleted, by id unless another order is asked for.",
+    );
+    filter::arguments(field, schema, false)
 }
 
 /// Registers the four types of a schema.
 fn register(
     builder: SchemaBuilder,
     schema: &Schema,
-    known: &BTreeMap<SchemaId, Schema>,
+    known: &BTreeMap<SchemaId, Arc<Schema>>,
 ) -> SchemaBuilder {
     let name = schema.id().to_string();
     let fields_type = format!("{name}Fields");
@@ -168,12 +162,12 @@ fn register(
             .field(Field::new(
                 "fields",
                 TypeRef::named(&fields_type),
-                resolve::shown,
+                resolve::fields,
             ))
             .field(Field::new(
                 "meta",
                 TypeRef::named("DocumentMeta"),
-                resolve::shown,
+                resolve::meta,
             ))
     };
     let mut fields = Object::new(&fields_type);
@@ -219,7 +213,7 @@ fn collection_type(name: &str, item_type: &str) -> Object {
 }
 
 /// A field of documents, by its type.
-fn value(name: &str, field_type: &FieldType, known: &BTreeMap<SchemaId, Schema>) -> Field {
+fn value(name: &str, field_type: &FieldType, known: &BTreeMap<SchemaId, Arc<Schema>>) -> Field {
     let field = name.to_owned();
     match field_type {
         FieldType::Relation(target) | FieldType::PinnedRelation(target) => {
@@ -232,13 +226,14 @@ fn value(name: &str, field_type: &FieldType, known: &BTreeMap<SchemaId, Schema>)
             })
         }
         FieldType::RelationList(target) | FieldType::PinnedRelationList(target) => {
-            if !known.contains_key(target) {
-                return paged(unknown(name, UNKNOWN_COLLECTION));
-            }
-            let (type_name, target) = (format!("{target}Collection"), target.clone());
-            paged(Field::new(name, TypeRef::named(type_name), move |ctx| {
-                resolve::relation_list(&field, target.clone(), ctx)
-            }))
+            let Some(target) = known.get(target) else {
+                return filter::paged(unknown(name, UNKNOWN_COLLECTION));
+            };
+            let (type_name, schema) = (format!("{}Collection", target.id()), Arc::clone(target));
+            let list = Field::new(name, TypeRef::named(type_name), move |ctx| {
+                resolve::relation_list(&field, Arc::clone(&schema), ctx)
+            });
+            filter::arguments(list, target, true)
         }
         FieldType::Bool => scalar(field, TypeRef::BOOLEAN),
         FieldType::Int => scalar(field, TypeRef::INT),

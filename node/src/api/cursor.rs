@@ -1,0 +1,63 @@
+//! Places in collections as text that clients carry from one page to the next.
+//!
+//! Opaque to them. A cursor names the order it belongs to, for in another one its place means nothing;
+//! where documents are ordered by their ids it is the id alone.
+
+use grove_core::types::{DocumentId, Hash};
+use grove_core::wire::cbor::{Decoder, Encoder, Item};
+
+use crate::store::query::{Order, OrderBy, Place, SortKey};
+
+/// The cursor of a place.
+pub fn to_cursor(order: &Order, place: &Place) -> String {
+    let Some(key) = &place.key else {
+        return place.id.to_string();
+    };
+    let mut out = Encoder::new();
+    out.array(4).text(order_name(order)).bool(order.descending);
+    match key {
+        SortKey::Int(int) => out.int(*int),
+        SortKey::Float(float) => out.float(*float),
+        SortKey::Bytes(bytes) => out.bytes(bytes),
+    };
+    out.bytes(&place.id.hash().to_bytes());
+    hex::encode(out.into_bytes())
+}
+
+/// The place a cursor stands for; `None` when it is none of this order.
+pub fn from_cursor(order: &Order, cursor: &str) -> Option<Place> {
+    if let Ok(id) = cursor.parse::<DocumentId>() {
+        return (order.by == OrderBy::DocumentId).then(|| Place::behind(id));
+    }
+    let bytes = hex::decode(cursor).ok()?;
+    let mut decoder = Decoder::new(&bytes);
+    let mut next = || decoder.item().ok();
+    let (Item::Array(4), Item::Text(name), Item::Bool(descending)) = (next()?, next()?, next()?)
+    else {
+        return None;
+    };
+    let key = match next()? {
+        Item::Unsigned(number) => SortKey::Int(number.try_into().ok()?),
+        Item::Negative(number) => SortKey::Int(!i64::try_from(number).ok()?),
+        Item::Float(float) => SortKey::Float(float),
+        Item::Bytes(bytes) => SortKey::Bytes(bytes.to_vec()),
+        _ => return None,
+    };
+    let Item::Bytes(id) = next()? else {
+        return None;
+    };
+    let id = Hash::from_bytes(id).ok()?.into();
+    decoder.finish().ok()?;
+    let fits = order.by != OrderBy::DocumentId
+        && name == order_name(order)
+        && descending == order.descending;
+    fits.then_some(Place { key: Some(key), id })
+}
+
+/// A field's name, or for the view id what no field is called.
+fn order_name(order: &Order) -> &str {
+    match &order.by {
+        OrderBy::DocumentId | OrderBy::ViewId => "",
+        OrderBy::Field(name) => name,
+    }
+}
