@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::fixtures::{CAFE, EVERY, id};
 use super::super::set::Set;
+use super::scalars::FLOATS;
 use super::{cafe_fields, previous, update};
 use crate::forge::{Item, hex, operation};
 
@@ -81,7 +82,11 @@ pub(super) fn encode() -> Set {
         ("half-normal", 6.103_515_625e-5),
         ("infinity", f64::INFINITY),
         ("nan", f64::NAN),
-    ] {
+    ]
+    .iter()
+    .chain(FLOATS)
+    {
+        let n = *n;
         add(
             &format!("float-{name}"),
             "The shortest width that keeps the bits.",

@@ -2,7 +2,9 @@
 
 mod encode;
 mod loose;
+mod scalars;
 mod shape;
+mod strict;
 mod values;
 
 use serde_json::{Value, json};
@@ -13,7 +15,13 @@ use crate::forge::{Hash, Item, hex, operation};
 use crate::suite::Case;
 
 pub fn sets() -> Vec<Set> {
-    vec![shape::shapes(), values::values(), encode::encode()]
+    vec![
+        shape::shapes(),
+        strict::strictness(),
+        values::values(),
+        scalars::scalars(),
+        encode::encode(),
+    ]
 }
 
 fn previous() -> [Hash; 2] {
