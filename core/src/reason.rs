@@ -135,6 +135,8 @@ reasons! {
         SeqNumMax "seq_num_max" "the log is full",
         LogEnded "log_ended" "nothing may follow an end-of-log entry",
         LogForked "log_forked" "two different entries claim one position of the log",
+        ForkPosition "fork_position" "the two entries do not claim one position of one log",
+        ForkIdentical "fork_identical" "the two entries are one and the same",
         LogIdMax "log_id_max" "the key has used the highest log id",
         LogIdMismatch "log_id_mismatch" "the key writes this document in another log",
         LogIdInUse "log_id_in_use" "the log belongs to another document",

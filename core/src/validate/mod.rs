@@ -8,6 +8,7 @@
 
 mod certificate;
 mod entry;
+mod fork;
 mod log;
 mod operation;
 mod schema;
@@ -17,6 +18,7 @@ pub use certificate::{
     CertificateError, certificate_pool, path_from_block_end, path_to_first, verify_partial_log,
 };
 pub use entry::{PayloadError, SignedEntry, Submission, VerifyError};
+pub use fork::{ForkError, ForkEvidence};
 pub use log::{LogError, LogTip, check_position};
 pub use operation::{ValidationError, validate_operation};
 pub use schema::build_schema;
