@@ -87,7 +87,7 @@ fn fields(set: &mut Set) {
         (
             "create-with-other-case",
             "Field names are case-sensitive.",
-            vec![("Title", title.1.clone()), hour],
+            vec![("Title", title.1.clone()), hour.clone()],
             "field_missing",
         ),
     ];
@@ -108,6 +108,36 @@ fn fields(set: &mut Set) {
         "update",
         update(CAFE, "zoo", title.1.clone()),
         "field_unexpected",
+    );
+    let unknown =
+        |fields: [(&'static str, Item); 2]| hex(operation::update(CAFE, &[id(1)], fields).encode());
+    for (name, comment, fields) in [
+        (
+            "update-with-known-and-unknown",
+            "One field of the schema and one of another.",
+            [title.clone(), ("zoo", Item::Bool(true))],
+        ),
+        (
+            "update-with-unknown-and-known",
+            "The field the schema does not have stands first.",
+            [("aaa", Item::Bool(true)), title.clone()],
+        ),
+    ] {
+        set.invalid(name, comment, "update", unknown(fields), "field_unexpected");
+    }
+    set.invalid(
+        "update-with-wrong-type-beside-right",
+        "The second of two fields does not fit.",
+        "update-of-all",
+        unknown([hour.clone(), ("title", Item::Bool(true))]),
+        "field_type_mismatch",
+    );
+    set.invalid(
+        "create-with-wrong-type",
+        "Every field is there, the first with a text for a number.",
+        "create",
+        create(vec![("opening_hour", Item::text("8")), title.clone()]),
+        "field_type_mismatch",
     );
     set.invalid(
         "update-with-wrong-type",
@@ -204,16 +234,20 @@ fn types(set: &mut Set) {
     }
 }
 
-/// Each type is given the value of its neighbours in the list, and a few that look alike.
+/// Each type is given the value of every other, an empty list, and a few that look alike.
 fn mismatches(set: &mut Set) {
     let all = fitting();
     for (index, (name, ..)) in all.iter().enumerate() {
-        for step in [1, 4] {
+        for step in 1..all.len() {
             let (other, item, _) = &all[(index + step) % all.len()];
             // Bytes may be a relation and a list of ids a pinned one; those are told apart below.
             let alike = [
                 ("b_bytes", "f_relation"),
+                ("f_relation", "b_bytes"),
                 ("g_relation_list", "h_pinned_relation"),
+                ("h_pinned_relation", "g_relation_list"),
+                ("i_pinned_relation_list", "g_relation_list"),
+                ("i_pinned_relation_list", "h_pinned_relation"),
             ];
             if alike.contains(&(*name, *other)) {
                 continue;
@@ -230,7 +264,22 @@ fn mismatches(set: &mut Set) {
             .requires(&["OP8", "SC5"]);
         }
     }
+    for (name, ..) in &all[..6] {
+        set.invalid(
+            &format!("{}-given-empty-list", slug(name)),
+            "Nothing in a list is not nothing.",
+            &slug(name),
+            update(EVERY, name, Item::ids(&[])),
+            "field_type_mismatch",
+        )
+        .requires(&["OP8", "SC5"]);
+    }
     let lookalikes = [
+        ("bool-given-1", "bool", "a_bool", Item::Int(1)),
+        ("bool-given-text", "bool", "a_bool", Item::text("true")),
+        ("int-given-decimal", "int", "c_int", Item::text("42")),
+        ("float-given-decimal", "float", "d_float", Item::text("1.5")),
+        ("int-given-float-zero", "int", "c_int", Item::Float(-0.0)),
         ("bool-given-0", "bool", "a_bool", Item::Int(0)),
         ("int-given-whole-float", "int", "c_int", Item::Float(1.0)),
         ("float-given-whole-number", "float", "d_float", Item::Int(1)),

@@ -1,6 +1,7 @@
 //! Cases of `operation.validate`: does an operation fit its schema, and what are its typed values?
 
 mod application;
+mod blobs;
 mod system;
 
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ pub fn sets() -> Vec<Set> {
     vec![
         application::application(),
         system::definitions(),
-        system::blobs(),
+        blobs::blobs(),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! System schemas: the extra rules for schema definitions, field definitions, blobs and their pieces.
+//! System schemas: the extra rules for schema definitions and field definitions.
 
 use serde_json::{Value, json};
 
@@ -70,6 +70,8 @@ fn schema_definition(set: &mut Set) {
         ("name-of-two", "ab".to_owned()),
         ("name-of-64", "n".repeat(64)),
         ("name-with-underscores", "a__b".to_owned()),
+        ("name-with-digit-last", "cafe1".to_owned()),
+        ("name-in-capitals", "CAFE".to_owned()),
     ] {
         text_field(set, ID, ("name", case), &text)
             .requires(&["SC1"])
@@ -84,6 +86,11 @@ fn schema_definition(set: &mut Set) {
         ("name-with-dash", "name", "ca-fe".to_owned()),
         ("name-with-umlaut", "name", "cäfe".to_owned()),
         ("name-with-space", "name", "cafe ".to_owned()),
+        ("name-with-line-feed", "name", "cafe\n".to_owned()),
+        ("name-with-nul", "name", "ca\0fe".to_owned()),
+        ("name-with-underscore-first", "name", "_cafe".to_owned()),
+        ("name-with-other-digit", "name", "cafe٣".to_owned()),
+        ("name-of-wide-letters", "name", "ｃafe".to_owned()),
     ] {
         set.invalid(
             case,
@@ -100,6 +107,7 @@ fn schema_definition(set: &mut Set) {
         ("description-empty", String::new()),
         ("description-of-256", "d".repeat(256)),
         ("description-of-256-pandas", "🐼".repeat(256)),
+        ("description-of-128-composed", "a\u{308}".repeat(128)),
     ] {
         text_field(set, ID, ("description", case), &text)
             .requires(&["SC2"])
@@ -111,6 +119,11 @@ fn schema_definition(set: &mut Set) {
             "description-of-257-pandas",
             "description-of-256-pandas",
             "🐼".repeat(257),
+        ),
+        (
+            "description-of-129-composed",
+            "description-of-128-composed",
+            "a\u{308}".repeat(129),
         ),
     ] {
         set.invalid(
@@ -184,6 +197,8 @@ fn field_definition(set: &mut Set) {
         ("field-name-of-one", "a".to_owned()),
         ("field-name-of-64", "f".repeat(64)),
         ("field-name-with-underscore-last", "a_".to_owned()),
+        ("field-name-with-underscores", "a__1".to_owned()),
+        ("field-name-in-capitals", "TITLE".to_owned()),
     ] {
         text_field(set, ID, ("name", case), &text).requires(&["SC4"]);
     }
@@ -202,6 +217,17 @@ fn field_definition(set: &mut Set) {
         ),
         ("field-name-with-dash", "field-name", "ti-tle".to_owned()),
         ("field-name-with-umlaut", "field-name", "tïtle".to_owned()),
+        (
+            "field-name-with-other-digit",
+            "field-name",
+            "title٣".to_owned(),
+        ),
+        ("field-name-with-dot", "field-name", "ti.tle".to_owned()),
+        (
+            "field-name-with-space-first",
+            "field-name",
+            " title".to_owned(),
+        ),
         (
             "field-name-with-line-feed",
             "field-name",
@@ -232,6 +258,10 @@ fn field_definition(set: &mut Set) {
             format!("pinned_relation_list({CAFE})"),
         ),
         ("type-relation-to-blob", "relation(blob_v1)".to_owned()),
+        (
+            "type-relation-to-view-of-two",
+            format!("relation(cafe_{}_{})", id(1).hex(), id(2).hex()),
+        ),
     ] {
         text_field(set, ID, ("type", case), &text);
     }
@@ -250,6 +280,43 @@ fn field_definition(set: &mut Set) {
             "type-relation-to-unknown",
             "type-relation-to-blob",
             "relation(key_group_v1)",
+        ),
+        ("type-with-line-feed", "type-str", "str\n"),
+        ("type-str-with-parentheses", "type-str", "str()"),
+        (
+            "type-relation-list-alone",
+            "type-relation-to-blob",
+            "relation_list",
+        ),
+        (
+            "type-relation-unclosed",
+            "type-relation-to-blob",
+            "relation(blob_v1",
+        ),
+        (
+            "type-relation-unopened",
+            "type-relation-to-blob",
+            "relation blob_v1)",
+        ),
+        (
+            "type-relation-opened-twice",
+            "type-relation-to-blob",
+            "relation((blob_v1)",
+        ),
+        (
+            "type-relation-to-name",
+            "type-relation-to-blob",
+            "relation(cafe)",
+        ),
+        (
+            "type-relation-of-two",
+            "type-relation-to-blob",
+            "relation(blob_v1,blob_v1)",
+        ),
+        (
+            "type-relation-in-brackets",
+            "type-relation-to-blob",
+            "relation[blob_v1]",
         ),
         (
             "type-relation-with-space",
@@ -272,6 +339,36 @@ fn field_definition(set: &mut Set) {
             "foo(blob_v1)",
         ),
         ("type-owner", "type-relation-to-blob", "owner(blob_v1)"),
+        (
+            "type-in-capital",
+            "type-relation-to-blob",
+            "Relation(blob_v1)",
+        ),
+        (
+            "type-of-unknown-list",
+            "type-relation-to-blob",
+            "pinned_list(blob_v1)",
+        ),
+        (
+            "type-with-space-first",
+            "type-relation-to-blob",
+            " relation(blob_v1)",
+        ),
+        (
+            "type-closed-twice",
+            "type-relation-to-blob",
+            "relation(blob_v1))",
+        ),
+        (
+            "type-relation-line-feed",
+            "type-relation-to-blob",
+            "relation(blob_v1)\n",
+        ),
+        (
+            "type-negated",
+            "type-relation-to-blob",
+            "!relation(blob_v1)",
+        ),
         (
             "type-with-junk-around",
             "type-relation-to-blob",
@@ -297,172 +394,31 @@ fn field_definition(set: &mut Set) {
         )
         .wire_reads("R16", result("update", ID, json!({"type": {"str": text}})));
     }
-}
-
-pub(super) fn blobs() -> Set {
-    let mut set = Set::new("operation.validate", "blobs", &["BL1"]);
-    set.schema(
-        "blob",
-        json!({"id": "blob_v1", "fields": {
-            "length": "int", "mime_type": "str", "pieces": "pinned_relation_list(blob_piece_v1)",
-        }}),
-    );
-    set.schema(
-        "blob_piece",
-        json!({"id": "blob_piece_v1", "fields": {"data": "bytes"}}),
-    );
-    set.using("schema", "blob");
-    let blob = |length: i128, mime: &str, pieces: Item| {
-        hex(operation::create(
-            "blob_v1",
-            [
-                ("length", Item::Int(length)),
-                ("mime_type", Item::text(mime)),
-                ("pieces", pieces),
-            ],
-        )
-        .encode())
-    };
-    let piece = || views(&[&[id(1)]]);
-    let typed = |length: i128, mime: &str, pieces: Value| {
-        result(
-            "create",
-            "blob_v1",
-            json!({
-                "length": {"int": length.to_string()},
-                "mime_type": {"str": mime},
-                "pieces": {"pinned_relation_list": pieces},
-            }),
-        )
-    };
-    let one = || json!([hexes(&[id(1)])]);
-    for (case, length, mime) in [
-        ("blob", 5, "text/plain"),
-        ("blob-of-no-length", 0, "text/plain"),
-        ("mime-with-parts", 5, "image/svg+xml"),
-        (
-            "mime-with-many-parts",
-            5,
-            "application/vnd.oasis.opendocument.text",
-        ),
-        ("mime-with-dash", 5, "x-world/x-vrml"),
-        ("mime-with-bar", 5, "text/a|b"),
-        ("mime-with-type-of-12", 5, "typeoftwelve/a"),
-        ("mime-with-six-parts", 5, "text/a.b.c.d.e.f.g"),
-        ("mime-with-part-of-18", 5, "text/partofeighteenchar.a"),
-        ("mime-with-last-of-16", 5, "text/lastofsixteencha"),
+    let (a, b) = (id(0xaa).hex(), id(0xbb).hex());
+    let near = "type-relation-to-letters";
+    text_field(set, ID, ("type", near), &format!("relation(cafe_{a}_{b})"));
+    for (case, view) in [
+        ("type-relation-to-view-unsorted", format!("{b}_{a}")),
+        ("type-relation-to-view-twice", format!("{a}_{a}")),
+        ("type-relation-to-short-view", a[..66].to_owned()),
     ] {
-        set.valid(
-            case,
-            "A blob.",
-            blob(length, mime, piece()),
-            typed(length, mime, one()),
-        );
-    }
-    for (case, near, mime) in [
-        ("mime-empty", "blob", ""),
-        ("mime-without-slash", "blob", "text"),
-        ("mime-without-type", "blob", "/plain"),
-        ("mime-without-subtype", "blob", "text/"),
-        ("mime-in-capitals", "blob", "Text/plain"),
-        ("mime-with-parameter", "blob", "text/plain; charset=utf-8"),
-        ("mime-with-underscore", "blob", "text/pla_in"),
-        ("mime-with-dot-last", "blob", "text/plain."),
-        ("mime-with-space-last", "blob", "text/plain "),
-        ("mime-with-empty-part", "mime-with-bar", "text/a||b"),
-        (
-            "mime-with-type-of-13",
-            "mime-with-type-of-12",
-            "typeoftwelvex/a",
-        ),
-        (
-            "mime-with-seven-parts",
-            "mime-with-six-parts",
-            "text/a.b.c.d.e.f.g.h",
-        ),
-        (
-            "mime-with-part-of-19",
-            "mime-with-part-of-18",
-            "text/partofeighteenchars.a",
-        ),
-        (
-            "mime-with-last-of-17",
-            "mime-with-last-of-16",
-            "text/lastofsixteenchar",
-        ),
-    ] {
+        let text = format!("relation(cafe_{view})");
         set.invalid(
             case,
-            "A MIME type outside the grammar.",
+            "The target is no schema id.",
             near,
-            blob(5, mime, piece()),
-            "blob_mime_type",
+            ty(&text),
+            "field_type",
         );
     }
+    let text = format!("relation(cafe_{}_{b})", a.to_uppercase());
     set.invalid(
-        "blob-of-negative-length",
-        "A length below nothing.",
-        "blob",
-        blob(-1, "text/plain", piece()),
-        "blob_length",
+        "type-relation-uppercase",
+        "The target's id is written in capitals.",
+        near,
+        ty(&text),
+        "field_type",
     )
-    .wire_reads("R19", typed(-1, "text/plain", one()));
-    set.invalid(
-        "blob-without-pieces",
-        "No pieces.",
-        "blob",
-        blob(5, "text/plain", Item::Array(vec![])),
-        "blob_pieces",
-    )
-    .wire_reads("R19", typed(5, "text/plain", json!([])));
-
-    set.using("schema", "blob_piece");
-    for (case, len) in [
-        ("piece", 5),
-        ("piece-of-nothing", 0),
-        ("piece-of-4096", 4096),
-    ] {
-        let data = vec![7; len];
-        let bytes =
-            operation::create("blob_piece_v1", [("data", Item::bytes(data.clone()))]).encode();
-        let typed = result(
-            "create",
-            "blob_piece_v1",
-            json!({"data": {"bytes": hex(data)}}),
-        );
-        set.valid(case, "A piece of a blob.", hex(bytes), typed);
-    }
-    set.invalid(
-        "piece-of-text",
-        "A piece that is a text.",
-        "piece",
-        update("blob_piece_v1", "data", Item::text("hello")),
-        "field_type_mismatch",
-    );
-    piece_size(&mut set);
-    set
-}
-
-fn piece_size(set: &mut Set) {
-    const ID: &str = "blob_piece_v1";
-    let piece = |len: usize| {
-        let data = ("data", Item::bytes([7].repeat(len)));
-        hex(operation::create(ID, [data]).encode())
-    };
-    let typed = json!({"data": {"bytes": hex([7].repeat(256_000))}});
-    set.valid(
-        "piece-of-256000",
-        "The greatest piece of a blob.",
-        piece(256_000),
-        result("create", ID, typed),
-    )
-    .flag("Boundary");
-    set.invalid(
-        "piece-of-256001",
-        "A byte too many.",
-        "piece-of-256000",
-        piece(256_001),
-        "blob_piece_size",
-    )
-    .flag("Boundary");
+    .wire_reads("R13", result("update", ID, json!({"type": {"str": text}})))
+    .flag("Uppercase");
 }
