@@ -1,6 +1,6 @@
 //! System schemas: the extra rules for schema definitions and field definitions.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::fixtures::{CAFE, id};
 use super::super::set::Set;
