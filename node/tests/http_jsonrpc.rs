@@ -5,8 +5,9 @@
 mod http_support;
 
 use grove_core::author::forge;
-use grove_core::types::{DocumentViewId, SchemaId};
+use grove_core::types::{DocumentViewId, PlainValue, SchemaId};
 use grove_core::wire::Operation;
+use http_support::site::Site;
 use http_support::socket::{PING, PONG, Socket, TEXT};
 use http_support::{Author, TestNode, build, encoded, piece};
 use hyper::Method;
@@ -298,4 +299,126 @@ async fn another_author_writes_the_document_in_a_log_of_its_own() {
 
     assert_eq!((args.log_id.as_u64(), args.seq_num.as_u64()), (0, 1));
     assert_eq!(answer["result"]["seqNum"], "2");
+}
+
+#[tokio::test]
+async fn many_entries_are_published_at_once() {
+    let node = TestNode::start().await;
+    let author = Author::new(1);
+    let good = encoded(&author.forge(&node, &piece(b"one")).await);
+    let other = encoded(&Author::new(2).forge(&node, &piece(b"two")).await);
+    let params = |given: &Value| json!({ "entryEncoded": given["entry"], "operationEncoded": given["operation"] });
+    let mut broken = params(&other);
+    broken["operationEncoded"] = good["operation"].clone();
+
+    let entries = json!({ "entries": [params(&good), broken, params(&other), params(&good)] });
+    let answer = node.rpc("panda_publishEntries", entries).await;
+
+    let results = answer["result"]["results"].as_array().unwrap();
+    assert_eq!(results[0]["result"]["seqNum"], "2", "{answer}");
+    assert_eq!(results[1]["error"]["code"], "payload_hash_mismatch");
+    assert_eq!(results[2]["result"]["seqNum"], "2");
+    assert_eq!(results[3], results[0], "a retry is no error");
+
+    let hash = &results[0]["result"]["entryHashBacklink"];
+    let documents = json!([hash, null, format!("0020{}", "a".repeat(64)), "x"]);
+    let asked = json!({ "author": author.public_key(), "documents": documents });
+    let answer = node.rpc("panda_getManyEntryArguments", asked).await;
+    let results = answer["result"]["results"].as_array().unwrap();
+    assert_eq!(results[0]["result"]["seqNum"], "2");
+    assert_eq!(results[1]["result"]["logId"], "1");
+    assert_eq!(results[2]["error"]["code"], "previous_not_found");
+    assert_eq!(results[3]["error"]["code"], "invalid_hex");
+}
+
+#[tokio::test]
+async fn logs_are_read_by_range_and_forks_shown() {
+    let node = TestNode::start().await;
+    let author = Author::new(1);
+    let (create, _) = publish(&node, &author, &piece(b"one")).await;
+    let update = |data: &[u8]| Operation::Update {
+        schema_id: SchemaId::BLOB_PIECE,
+        previous: create.parse::<DocumentViewId>().unwrap(),
+        fields: [("data".to_owned(), PlainValue::Bytes(data.to_vec()))].into(),
+    };
+    let rival = author.forge(&node, &update(b"rival")).await;
+    let (second, _) = publish(&node, &author, &update(b"two")).await;
+    let log = json!({ "author": author.public_key(), "logId": "0" });
+
+    let answer = node.rpc("panda_getLogEntries", log.clone()).await;
+    let hashes = |answer: &Value| -> Vec<String> {
+        let entries = answer["result"]["entries"].as_array().unwrap();
+        let hash = |entry: &Value| entry["entryHash"].as_str().unwrap().to_owned();
+        entries.iter().map(hash).collect()
+    };
+    assert_eq!(hashes(&answer), [create.clone(), second.clone()]);
+    let range = json!({ "author": author.public_key(), "logId": "0", "from": "2", "first": 1 });
+    let answer = node.rpc("panda_getLogEntries", range).await;
+    assert_eq!(hashes(&answer), [second.clone()]);
+    let none = node.rpc("panda_getFork", log.clone()).await;
+    assert_eq!(none["result"], Value::Null);
+
+    let given = encoded(&rival);
+    let params = json!({
+        "entryEncoded": given["entry"], "operationEncoded": given["operation"],
+    });
+    let refused = node.rpc("panda_publishEntry", params).await;
+    assert_eq!(refused["error"]["data"]["code"], "log_forked");
+    let fork = node.rpc("panda_getFork", log.clone()).await;
+    let mut proof: Vec<_> = fork["result"]["entryHashes"].as_array().unwrap().to_vec();
+    let mut both = [json!(second), json!(rival.entry().hash().to_string())];
+    proof.sort_by_key(ToString::to_string);
+    both.sort_by_key(ToString::to_string);
+    assert_eq!(
+        (&fork["result"]["seqNum"], &proof[..]),
+        (&json!("2"), &both[..])
+    );
+    let answer = node.rpc("panda_getLogEntries", log).await;
+    assert_eq!(hashes(&answer), [create], "nothing from the fork on counts");
+}
+
+#[tokio::test]
+async fn documents_schemas_and_the_node_tell_of_themselves() {
+    let site = Site::start().await;
+    let alpha = site.venue("Alpha", i64::MAX, f64::NAN).await;
+    let beta = site.venue("beta", 50, 1.5).await;
+
+    let by_id = json!({ "schema": site.venue.to_string(), "id": alpha.to_string() });
+    let answer = site.node.rpc("panda_getDocument", by_id).await;
+    let fields = json!({
+        "logo": "00ff", "name": "Alpha", "open": true, "rating": null, "seats": i64::MAX,
+    });
+    assert_eq!(answer["result"]["fields"], fields);
+    let nothing = json!({ "schema": site.event.to_string(), "viewId": alpha.to_string() });
+    let answer = site.node.rpc("panda_getDocument", nothing).await;
+    assert_eq!(answer["result"], Value::Null);
+    let neither = json!({ "schema": site.event.to_string() });
+    let answer = site.node.rpc("panda_getDocument", neither).await;
+    assert_eq!(answer["error"]["data"]["code"], "argument_invalid");
+
+    let mut asked = json!({
+        "schema": site.venue.to_string(), "filter": { "name": { "contains": "A" } },
+        "orderBy": "seats", "first": 1,
+    });
+    let page = site.node.rpc("panda_queryDocuments", asked.clone()).await;
+    assert_eq!(page["result"]["totalCount"], 2, "{page}");
+    assert_eq!(page["result"]["documents"][0]["id"], beta.to_string());
+    asked["after"] = page["result"]["endCursor"].clone();
+    let page = site.node.rpc("panda_queryDocuments", asked.clone()).await;
+    assert_eq!(page["result"]["documents"][0]["id"], alpha.to_string());
+    assert_eq!(page["result"]["hasNextPage"], false);
+    asked["orderBy"] = "nobody".into();
+    let refused = site.node.rpc("panda_queryDocuments", asked).await;
+    assert_eq!(refused["error"]["data"]["code"], "argument_invalid");
+
+    let schemas = site.node.rpc("panda_getSchemas", Value::Null).await;
+    let schemas = schemas["result"]["schemas"].as_array().unwrap();
+    assert_eq!(schemas.len(), 2);
+    assert!(
+        schemas
+            .iter()
+            .any(|it| it["id"] == site.venue.to_string() && it["fields"]["seats"] == "int")
+    );
+    let status = site.node.rpc("panda_getStatus", json!({})).await;
+    assert_eq!(status["result"]["schemas"], 2, "{status}");
 }

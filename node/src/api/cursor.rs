@@ -3,9 +3,11 @@
 //! Opaque to them. A cursor names the order it belongs to, for in another one its place means nothing;
 //! where documents are ordered by their ids it is the id alone.
 
+use grove_core::Reason;
 use grove_core::types::{DocumentId, Hash};
 use grove_core::wire::cbor::{Decoder, Encoder, Item};
 
+use super::ApiError;
 use crate::store::query::{Order, OrderBy, Place, SortKey};
 
 /// The cursor of a place.
@@ -24,8 +26,16 @@ pub fn to_cursor(order: &Order, place: &Place) -> String {
     hex::encode(out.into_bytes())
 }
 
-/// The place a cursor stands for; `None` when it is none of this order.
-pub fn from_cursor(order: &Order, cursor: &str) -> Option<Place> {
+/// The place a cursor stands for, which must be of this order.
+pub fn from_cursor(order: &Order, cursor: &str) -> Result<Place, ApiError> {
+    read_place(order, cursor).ok_or_else(|| ApiError::Argument {
+        name: "after",
+        text: Reason::CursorInvalid.description().to_owned(),
+        reason: Reason::CursorInvalid,
+    })
+}
+
+fn read_place(order: &Order, cursor: &str) -> Option<Place> {
     if let Ok(id) = cursor.parse::<DocumentId>() {
         return (order.by == OrderBy::DocumentId).then(|| Place::behind(id));
     }

@@ -5,6 +5,9 @@
 
 mod cursor;
 mod documents;
+mod filter;
+
+use std::str::FromStr;
 
 use grove_core::author::NextArgs;
 use grove_core::publish::{self, PublishError};
@@ -16,6 +19,7 @@ use crate::store::{EntryRow, Read, StoreError};
 
 pub use cursor::{from_cursor, to_cursor};
 pub use documents::{Page, collection, document_at_view, document_by_id, total_count};
+pub use filter::{Asked, read_query};
 
 /// The arguments of an author's next entry: for the document of this view, or for a new document.
 ///
@@ -30,6 +34,12 @@ pub fn next_args(
         public_key,
         view_id,
     )?)
+}
+
+/// Reads the value a text argument stands for.
+pub fn parse<T: FromStr<Err: Refusal>>(name: &'static str, text: &str) -> Result<T, ApiError> {
+    text.parse()
+        .map_err(|error| ApiError::argument(name, &error))
 }
 
 /// The entries of all documents of a schema, in the order in which the node accepted them; none for
@@ -73,6 +83,15 @@ impl From<PublishError> for ApiError {
 }
 
 impl ApiError {
+    /// An argument with something wrong.
+    pub fn invalid(name: &'static str, reason: Reason, text: &str) -> Self {
+        Self::Argument {
+            name,
+            text: text.to_owned(),
+            reason,
+        }
+    }
+
     /// An argument that does not parse.
     pub fn argument(name: &'static str, error: &impl Refusal) -> Self {
         Self::Argument {

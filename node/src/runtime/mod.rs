@@ -27,6 +27,13 @@ pub struct Node {
     schemas: watch::Receiver<u64>,
 }
 
+/// An entry that was handed in.
+#[derive(Debug)]
+enum Handed {
+    Answered(Result<NextArgs, ApiError>),
+    Waiting(threads::Answer),
+}
+
 #[derive(Clone, Debug)]
 enum Runtime {
     Threads(Arc<ThreadedNode>),
@@ -46,6 +53,37 @@ impl Node {
             Runtime::Threads(node) => node.publish(submission).await,
             Runtime::Inline(node) => node.publish(submission),
         }
+    }
+
+    /// Publishes entries one after the other, as many as possible in one sync of the disk. Each has an
+    /// answer of its own; one that is refused keeps none of the others out.
+    pub async fn publish_all(
+        &self,
+        entries: Vec<(Vec<u8>, Vec<u8>)>,
+    ) -> Vec<Result<NextArgs, ApiError>> {
+        let mut answers = Vec::with_capacity(entries.len());
+        for (entry, payload) in entries {
+            let submission = Submission::verify(&entry, payload).map_err(PublishError::from);
+            let answer = match (submission, &self.runtime) {
+                (Err(error), _) => Err(error.into()),
+                (Ok(submission), Runtime::Threads(node)) => {
+                    node.hand_in(submission).await.map(Handed::Waiting)
+                }
+                (Ok(submission), Runtime::Inline(node)) => {
+                    Ok(Handed::Answered(node.publish(submission)))
+                }
+            };
+            answers.push(answer);
+        }
+        let mut results = Vec::with_capacity(answers.len());
+        for answer in answers {
+            results.push(match answer {
+                Ok(Handed::Answered(result)) => result,
+                Ok(Handed::Waiting(answer)) => threads::answer(answer).await,
+                Err(error) => Err(error),
+            });
+        }
+        results
     }
 
     /// Answers a question from a snapshot of the store, without waiting for the writer.

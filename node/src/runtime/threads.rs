@@ -108,10 +108,15 @@ impl ThreadedNode {
     }
 
     pub(super) async fn publish(&self, submission: Submission) -> Result<NextArgs, ApiError> {
-        let (reply, answer) = oneshot::channel();
+        answer(self.hand_in(submission).await?).await
+    }
+
+    /// Hands an entry to the writer, which takes them in this order.
+    pub(super) async fn hand_in(&self, submission: Submission) -> Result<Answer, ApiError> {
+        let (reply, waiting) = oneshot::channel();
         let job = Job::Publish(Box::new(submission), reply);
         self.jobs.send(job).await.map_err(|_| ApiError::Busy)?;
-        Ok(answer.await.map_err(|_| ApiError::Busy)??)
+        Ok(waiting)
     }
 
     pub(super) fn is_accepting(&self) -> bool {
@@ -127,6 +132,14 @@ impl ThreadedNode {
             .await
             .map_err(|_| ApiError::Busy)?
     }
+}
+
+/// Where the writer's answer will be.
+pub(super) type Answer = oneshot::Receiver<Result<NextArgs, IngestError>>;
+
+/// Waits for the writer's answer.
+pub(super) async fn answer(waiting: Answer) -> Result<NextArgs, ApiError> {
+    Ok(waiting.await.map_err(|_| ApiError::Busy)??)
 }
 
 /// Connections for questions.

@@ -3,30 +3,19 @@
 //! Here and not in the scalars of the schema, since only here a wrong one gets its own code. Null is as
 //! good as absent throughout.
 
-use std::str::FromStr;
-
 use async_graphql::Value;
 use async_graphql::dynamic::ObjectAccessor;
+use grove_core::Reason;
 use grove_core::types::DocumentViewId;
-use grove_core::{Reason, Refusal};
 
-use crate::api::ApiError;
+use crate::api::{ApiError, parse};
 
 /// Documents on a page when the query does not say.
 pub(super) const FIRST_DEFAULT: u64 = 25;
 
-/// An argument with something wrong.
-pub(super) fn invalid(name: &'static str, reason: Reason, text: &str) -> ApiError {
-    ApiError::Argument {
-        name,
-        text: text.to_owned(),
-        reason,
-    }
-}
-
 /// A cursor of no collection.
 pub(super) fn foreign_cursor() -> ApiError {
-    invalid(
+    ApiError::invalid(
         "after",
         Reason::CursorInvalid,
         Reason::CursorInvalid.description(),
@@ -59,21 +48,12 @@ pub(super) fn text(
         _ => None,
     };
     text.map(Some)
-        .ok_or_else(|| invalid(name, Reason::ArgumentInvalid, "expected a string"))
+        .ok_or_else(|| ApiError::invalid(name, Reason::ArgumentInvalid, "expected a string"))
 }
 
 /// A text argument that must be there.
 pub(super) fn required(args: &ObjectAccessor<'_>, name: &'static str) -> Result<String, ApiError> {
-    text(args, name)?.ok_or_else(|| invalid(name, Reason::ArgumentMissing, "is required"))
-}
-
-/// Reads the value a text argument stands for.
-pub(super) fn parse<T: FromStr<Err: Refusal>>(
-    name: &'static str,
-    text: &str,
-) -> Result<T, ApiError> {
-    text.parse()
-        .map_err(|error| ApiError::argument(name, &error))
+    text(args, name)?.ok_or_else(|| ApiError::invalid(name, Reason::ArgumentMissing, "is required"))
 }
 
 /// `viewId`
@@ -92,7 +72,7 @@ pub(super) fn first(args: &ObjectAccessor<'_>) -> Result<u64, ApiError> {
         Some(Value::Number(number)) if number.as_u64().is_some_and(|first| first > 0) => {
             Ok(number.as_u64().unwrap_or(FIRST_DEFAULT))
         }
-        Some(_) => Err(invalid(
+        Some(_) => Err(ApiError::invalid(
             "first",
             Reason::ArgumentInvalid,
             "expected a number above 0",

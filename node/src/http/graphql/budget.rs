@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use grove_core::Reason;
 use grove_core::types::{Hash, Value as DocumentValue};
 
-use super::arguments::invalid;
 use crate::api::ApiError;
 use crate::store::DocumentRow;
 
@@ -46,7 +45,7 @@ impl Budget {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend)
         {
             Ok(_) => Ok(()),
-            Err(_) => Err(invalid(
+            Err(_) => Err(ApiError::invalid(
                 "first",
                 Reason::RequestTooLarge,
                 "the answer is too large; ask for fewer documents or fields",

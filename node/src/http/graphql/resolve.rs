@@ -13,10 +13,10 @@ use grove_core::types::{
     DocumentId, DocumentViewId, Hash, PublicKey, Schema, SchemaId, Value as DocumentValue,
 };
 
-use super::arguments::{first, foreign_cursor, invalid, parse, required, text, view_id_argument};
+use super::arguments::{first, foreign_cursor, required, text, view_id_argument};
 use super::budget::{Budget, VALUE_SIZE, value_size};
 use super::filter;
-use crate::api::{self, ApiError};
+use crate::api::{self, ApiError, parse};
 use crate::http::{bytes_argument, details};
 use crate::runtime::Node;
 use crate::store::{DocumentQuery, DocumentRow, Read};
@@ -96,7 +96,7 @@ pub(super) fn document(schema_id: SchemaId, ctx: ResolverContext<'_>) -> FieldFu
             (Some(id), None) => Target::Document(parse("id", &id)?),
             (None, Some(view_id)) => Target::View(view_id),
             (None, None) => {
-                return Err(invalid(
+                return Err(ApiError::invalid(
                     "id",
                     Reason::ArgumentMissing,
                     "id or viewId must be given",
@@ -104,7 +104,7 @@ pub(super) fn document(schema_id: SchemaId, ctx: ResolverContext<'_>) -> FieldFu
             }
             (Some(_), Some(_)) => {
                 let text = "only one of id and viewId can be given";
-                return Err(invalid("id", Reason::ArgumentInvalid, text));
+                return Err(ApiError::invalid("id", Reason::ArgumentInvalid, text));
             }
         };
         follow(&ctx, schema_id, target).await

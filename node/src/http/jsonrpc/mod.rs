@@ -1,7 +1,18 @@
-//! JSON-RPC 2.0 on `/`: the three methods of early p2panda nodes, by POST and over WebSocket.
+//! JSON-RPC 2.0 on `/`, by POST and over WebSocket.
 //!
-//! Method names, parameter names and the order of result members are those of node 0.2.0; log ids
-//! start at 0 and operations are CBOR arrays, as everywhere today.
+//! | file | methods |
+//! | --- | --- |
+//! | `entries` | the three of early p2panda nodes, many at once, logs and forks |
+//! | `documents` | documents, collections, schemas, and how the node is |
+//!
+//! Method names, parameter names and the order of result members of the first three are those of node
+//! 0.2.0; log ids start at 0 and operations are CBOR arrays, as everywhere today.
+
+mod documents;
+mod entries;
+
+use std::future::Future;
+use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -9,9 +20,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use grove_core::author::NextArgs;
-use grove_core::types::{DocumentId, DocumentViewId, PublicKey, SchemaId};
-use grove_core::wire::Entry;
+use grove_core::Reason;
 use jsonrpsee::server::{
     BatchRequestConfig, NoopIdProvider, PingConfig, RpcModule, Server, ServerConfig, ServerHandle,
     TowerService, http, stop_channel,
@@ -20,16 +29,15 @@ use jsonrpsee::types::error::{
     ErrorCode, ErrorObjectOwned, INVALID_PARAMS_CODE, INVALID_PARAMS_MSG,
 };
 use jsonrpsee::types::{Notification, Params, Request as Call};
+use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tower::Service;
 use tower::layer::util::Identity;
 
-use super::{Limits, bytes_argument, details};
-use crate::api::{self, ApiError};
+use super::{Limits, details};
+use crate::api::ApiError;
 use crate::runtime::Node;
-use crate::store::{EntryRow, StoreError};
 
 /// Code of every error of ours; `data.code` says which. The specification leaves it to servers.
 const REFUSED: i32 = -32000;
@@ -129,151 +137,33 @@ fn id_of_invalid_request(body: &[u8]) -> Option<Value> {
 
 fn methods(node: Node) -> RpcModule<Node> {
     let mut module = RpcModule::new(node);
+    entries::register(&mut module);
+    documents::register(&mut module);
     module
-        .register_async_method("panda_getEntryArguments", |params, node, _| async move {
-            entry_arguments(&node, parse(&params)?)
-                .await
-                .map_err(refuse)
+}
+
+/// Adds a method.
+fn register<P, R, F>(
+    module: &mut RpcModule<Node>,
+    name: &'static str,
+    method: impl Fn(Arc<Node>, P) -> F + Clone + Send + Sync + 'static,
+) where
+    P: DeserializeOwned + Send,
+    R: Serialize + Clone + Send + 'static,
+    F: Future<Output = Result<R, ApiError>> + Send,
+{
+    module
+        .register_async_method(name, move |params, node, _| {
+            let method = method.clone();
+            async move { method(node, parse(&params)?).await.map_err(refuse) }
         })
         .expect("the names differ");
-    module
-        .register_async_method("panda_publishEntry", |params, node, _| async move {
-            publish_entry(&node, parse(&params)?).await.map_err(refuse)
-        })
-        .expect("the names differ");
-    module
-        .register_async_method("panda_queryEntries", |params, node, _| async move {
-            query_entries(&node, parse(&params)?).await.map_err(refuse)
-        })
-        .expect("the names differ");
-    module
-}
-
-#[derive(Deserialize)]
-struct EntryArgumentsParams {
-    author: String,
-    #[serde(default)]
-    document: Option<String>,
-}
-
-/// Arguments of the next entry; what the client is to write into it, and thus its members' order.
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct EntryArguments {
-    entry_hash_backlink: Option<String>,
-    entry_hash_skiplink: Option<String>,
-    seq_num: String,
-    log_id: String,
-}
-
-impl From<NextArgs> for EntryArguments {
-    fn from(args: NextArgs) -> Self {
-        Self {
-            entry_hash_backlink: args.backlink.map(|hash| hash.to_string()),
-            entry_hash_skiplink: args.skiplink.map(|hash| hash.to_string()),
-            seq_num: args.seq_num.as_u64().to_string(),
-            log_id: args.log_id.as_u64().to_string(),
-        }
-    }
-}
-
-async fn entry_arguments(
-    node: &Node,
-    params: EntryArgumentsParams,
-) -> Result<EntryArguments, ApiError> {
-    let author: PublicKey = params
-        .author
-        .parse()
-        .map_err(|error| ApiError::argument("author", &error))?;
-    let document: Option<DocumentId> = match params.document {
-        Some(text) => Some(
-            text.parse()
-                .map_err(|error| ApiError::argument("document", &error))?,
-        ),
-        None => None,
-    };
-    let view_id = document.map(DocumentViewId::from);
-    let args = node
-        .read(move |store| api::next_args(store, author, view_id.as_ref()))
-        .await?;
-    Ok(args.into())
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PublishEntryParams {
-    entry_encoded: String,
-    operation_encoded: String,
-}
-
-async fn publish_entry(
-    node: &Node,
-    params: PublishEntryParams,
-) -> Result<EntryArguments, ApiError> {
-    let entry = bytes_argument("entryEncoded", &params.entry_encoded)?;
-    let operation = bytes_argument("operationEncoded", &params.operation_encoded)?;
-    Ok(node.publish(entry, operation).await?.into())
-}
-
-#[derive(Deserialize)]
-struct QueryEntriesParams {
-    schema: String,
-}
-
-#[derive(Clone, Serialize)]
-struct Entries {
-    entries: Vec<StoredEntry>,
-}
-
-/// An entry as it was published.
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct StoredEntry {
-    author: String,
-    entry_bytes: String,
-    entry_hash: String,
-    log_id: String,
-    payload_bytes: Option<String>,
-    payload_hash: String,
-    seq_num: String,
-}
-
-impl TryFrom<EntryRow> for StoredEntry {
-    type Error = StoreError;
-
-    fn try_from(row: EntryRow) -> Result<Self, StoreError> {
-        let entry = Entry::decode(&row.entry).map_err(|_| StoreError::Corrupt("entry"))?;
-        Ok(Self {
-            author: row.public_key.to_string(),
-            entry_bytes: hex::encode(&row.entry),
-            entry_hash: row.hash.to_string(),
-            log_id: row.log_id.as_u64().to_string(),
-            payload_bytes: row.payload.map(hex::encode),
-            payload_hash: entry.payload_hash.to_string(),
-            seq_num: row.seq_num.as_u64().to_string(),
-        })
-    }
-}
-
-async fn query_entries(node: &Node, params: QueryEntriesParams) -> Result<Entries, ApiError> {
-    let schema_id: SchemaId = params
-        .schema
-        .parse()
-        .map_err(|error| ApiError::argument("schema", &error))?;
-    let rows = node
-        .read(move |store| api::entries_of_schema(store, &schema_id))
-        .await?;
-    let entries = rows
-        .into_iter()
-        .map(StoredEntry::try_from)
-        .collect::<Result<_, _>>()?;
-    Ok(Entries { entries })
 }
 
 /// Reads parameters by name or by position; members nobody knows are ignored.
 fn parse<T: DeserializeOwned>(params: &Params<'_>) -> Result<T, ErrorObjectOwned> {
     serde_json::from_str(params.as_str().unwrap_or("null")).map_err(|error| {
-        let reason = grove_core::Reason::RequestMalformed;
+        let reason = Reason::RequestMalformed;
         let data = json!({
             "code": reason.code(),
             "phase": reason.phase().name(),

@@ -1,0 +1,188 @@
+//! Methods about documents and schemas, and about the node itself.
+//!
+//! Values are written as GraphQL writes them: integers as numbers, bytes in hex, view ids with
+//! underscores, NaN and infinities as null.
+
+use std::sync::Arc;
+
+use grove_core::Reason;
+use grove_core::types::{Schema, SchemaId, Value as FieldValue};
+use jsonrpsee::server::RpcModule;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::register as add;
+use crate::api::{self, ApiError, Asked, parse};
+use crate::runtime::Node;
+use crate::store::{DocumentRow, Read};
+
+/// Documents on a page when the request does not say.
+const FIRST_DEFAULT: u32 = 25;
+
+/// Adds the methods.
+pub(super) fn register(module: &mut RpcModule<Node>) {
+    add(module, "panda_getDocument", document);
+    add(module, "panda_queryDocuments", documents);
+    add(module, "panda_getSchemas", schemas);
+    add(module, "panda_getStatus", status);
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DocumentParams {
+    schema: String,
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    view_id: Option<String>,
+}
+
+/// A document by its id, or as it was at a view; null when it is not there.
+async fn document(node: Arc<Node>, params: DocumentParams) -> Result<Option<Value>, ApiError> {
+    let schema_id: SchemaId = parse("schema", &params.schema)?;
+    let row = match (params.id, params.view_id) {
+        (Some(id), None) => {
+            let id = parse("id", &id)?;
+            let question = move |store: &dyn Read| api::document_by_id(store, &schema_id, id);
+            node.read(question).await?
+        }
+        (None, Some(view_id)) => {
+            let view_id = parse("viewId", &view_id)?;
+            let question =
+                move |store: &dyn Read| api::document_at_view(store, &schema_id, &view_id);
+            node.read(question).await?
+        }
+        _ => {
+            let text = "either id or viewId must be given";
+            return Err(ApiError::invalid("id", Reason::ArgumentInvalid, text));
+        }
+    };
+    Ok(row.as_ref().map(document_out))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DocumentsParams {
+    schema: String,
+    #[serde(default)]
+    filter: Value,
+    #[serde(default)]
+    meta: Value,
+    #[serde(default)]
+    order_by: Value,
+    #[serde(default)]
+    order_direction: Value,
+    #[serde(default)]
+    first: Option<u32>,
+    #[serde(default)]
+    after: Option<String>,
+}
+
+/// A page of the documents of a schema.
+async fn documents(node: Arc<Node>, params: DocumentsParams) -> Result<Value, ApiError> {
+    let schema_id: SchemaId = parse("schema", &params.schema)?;
+    let asked = Asked {
+        filter: params.filter,
+        meta: params.meta,
+        order_by: params.order_by,
+        order_direction: params.order_direction,
+    };
+    let first = params.first.unwrap_or(FIRST_DEFAULT);
+    if first == 0 {
+        let text = "expected a number above 0";
+        return Err(ApiError::invalid("first", Reason::ArgumentInvalid, text));
+    }
+    let question = move |store: &dyn Read| {
+        let schema = store.schema(&schema_id)?;
+        let schema = schema.ok_or_else(|| {
+            let text = Reason::SchemaNotFound.description();
+            ApiError::invalid("schema", Reason::SchemaNotFound, text)
+        })?;
+        let (mut query, _) = api::read_query(&schema, &asked)?;
+        let total_count = api::total_count(store, &schema_id, &query)?;
+        if let Some(cursor) = params.after {
+            query.after = Some(api::from_cursor(&query.order, &cursor)?);
+        }
+        query.limit = first;
+        let order = query.order.clone();
+        let page = api::collection(store, &schema_id, query)?;
+        let end = page.documents.last();
+        Ok(json!({
+            "totalCount": total_count,
+            "hasNextPage": page.has_next_page,
+            "endCursor": end.map(|row| api::to_cursor(&order, &order.place(row))),
+            "documents": page.documents.iter().map(document_out).collect::<Vec<_>>(),
+        }))
+    };
+    node.read(question).await
+}
+
+#[derive(Deserialize)]
+struct Nothing {}
+
+/// All schemas the node knows, those of the system aside.
+async fn schemas(node: Arc<Node>, _: Option<Nothing>) -> Result<Value, ApiError> {
+    let schemas = node.read(|store| Ok(store.schemas()?)).await?;
+    Ok(json!({ "schemas": schemas.iter().map(schema_out).collect::<Vec<_>>() }))
+}
+
+/// What the node holds.
+async fn status(node: Arc<Node>, _: Option<Nothing>) -> Result<Value, ApiError> {
+    let counts = node.read(|store| Ok(store.counts()?)).await?;
+    Ok(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "accepting": node.is_accepting(),
+        "entries": counts.entries,
+        "documents": counts.documents,
+        "schemas": counts.schemas,
+        "parked": counts.parked,
+        "forks": counts.forks,
+    }))
+}
+
+fn schema_out(schema: &Schema) -> Value {
+    let fields = schema.fields().iter();
+    let fields: Map<String, Value> = fields
+        .map(|(name, field_type)| (name.to_string(), field_type.to_string().into()))
+        .collect();
+    json!({
+        "id": schema.id().to_string(),
+        "description": schema.description(),
+        "fields": fields,
+    })
+}
+
+fn document_out(row: &DocumentRow) -> Value {
+    let fields = row.fields.as_ref().map(|fields| {
+        fields
+            .iter()
+            .map(|(name, (value, _))| (name.clone(), value_out(value)))
+            .collect::<Map<_, _>>()
+    });
+    json!({
+        "id": row.id.to_string(),
+        "viewId": row.view_id.to_string(),
+        "schema": row.schema_id.to_string(),
+        "owner": row.owner.to_string(),
+        "edited": row.edited,
+        "deleted": row.is_deleted(),
+        "fields": fields,
+    })
+}
+
+fn value_out(value: &FieldValue) -> Value {
+    match value {
+        FieldValue::Bool(bool) => (*bool).into(),
+        FieldValue::Int(int) => (*int).into(),
+        //= R20: JSON has no NaN and no infinities, they are shown as null
+        FieldValue::Float(float) => (*float).into(),
+        FieldValue::Str(text) => text.as_str().into(),
+        FieldValue::Bytes(bytes) => hex::encode(bytes).into(),
+        FieldValue::Relation(id) => id.to_string().into(),
+        FieldValue::RelationList(ids) => ids.iter().map(ToString::to_string).collect(),
+        FieldValue::PinnedRelation(view_id) => view_id.to_string().into(),
+        FieldValue::PinnedRelationList(view_ids) => {
+            view_ids.iter().map(ToString::to_string).collect()
+        }
+    }
+}
