@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::progress;
-use crate::report::{Finding, Row, Section, State};
+use crate::report::{Finding, Row, Section, State, Test};
 
 /// A node of ours in this process, on a port of its own and with nothing kept.
 #[derive(Debug)]
@@ -130,9 +130,11 @@ pub fn simulation_section(seeds: u64) -> Section {
             options.clients,
             reports.iter().filter(|report| report.repeated).count(),
         ),
+        score: None,
         seconds: started.elapsed().as_secs_f64(),
         columns: ["seeds", "all", "per seed"].map(str::to_owned).into(),
         rows: totals(&reports),
+        tests: reports.iter().map(test).collect(),
         findings: reports.iter().filter_map(finding).collect(),
     }
 }
@@ -167,6 +169,18 @@ fn totals(reports: &[SeedReport]) -> Vec<Row> {
     ]
 }
 
+fn name(report: &SeedReport) -> String {
+    format!("seed {}", report.seed)
+}
+
+fn test(report: &SeedReport) -> Test {
+    Test {
+        id: name(report),
+        group: "simulation".to_owned(),
+        state: finding(report).map_or(State::Passed, |finding| finding.state),
+    }
+}
+
 fn finding(report: &SeedReport) -> Option<Finding> {
     let (state, what, evidence) = match &report.verdict {
         Verdict::Passed => return None,
@@ -193,9 +207,8 @@ fn finding(report: &SeedReport) -> Option<Finding> {
             vec![cause.clone()],
         ),
     };
-    let id = format!("seed {}", report.seed);
     Some(Finding {
-        id,
+        id: name(report),
         state,
         what,
         evidence,

@@ -6,6 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use grove_conformance::report::Format;
+
 #[test]
 fn the_whole_job_ends_well_and_leaves_its_reports() {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("whole-job");
@@ -24,11 +26,18 @@ fn the_whole_job_ends_well_and_leaves_its_reports() {
         serde_json::from_slice(&fs::read(dir.join("report.json")).unwrap()).unwrap();
     assert_eq!(report["state"], "passed");
     assert_eq!(report["sections"].as_array().unwrap().len(), 3);
-    assert!(
-        fs::read_to_string(dir.join("report.html"))
-            .unwrap()
-            .starts_with("<!doctype html>")
-    );
+    for format in Format::ALL {
+        let name = format.file_name();
+        assert!(dir.join(name).metadata().unwrap().len() > 0, "{name}");
+    }
+    let again = Command::new(env!("CARGO_BIN_EXE_grove-conformance"))
+        .arg("report")
+        .arg(dir.join("report.json"))
+        .args(["--format", "html"])
+        .output()
+        .unwrap();
+    assert_eq!(again.status.code(), Some(0));
+    assert_eq!(again.stdout, fs::read(dir.join("report.html")).unwrap());
     fs::remove_dir_all(dir).unwrap();
 }
 

@@ -18,7 +18,7 @@ pub fn render(report: &Report) -> String {
          <h1>{subject} <span class=\"badge {class}\">{word}</span></h1>\n\
          <p class=\"sub\">{count} parts in {seconds:.1} s</p>\n",
         subject = escape(&report.subject),
-        word = heading(state),
+        word = state.verdict(),
         class = class(state),
         count = report.sections.len(),
         seconds = report.seconds,
@@ -134,15 +134,6 @@ fn render_finding(out: &mut String, finding: &Finding) {
     out.push_str("</details>\n");
 }
 
-fn heading(state: State) -> &'static str {
-    match state {
-        State::Passed => "conforms",
-        State::Weak => "conforms, weakly",
-        State::Failed => "does not conform",
-        State::SetUpFailed | State::Skipped => "could not be judged",
-    }
-}
-
 const fn class(state: State) -> &'static str {
     match state {
         State::Passed => "passed",
@@ -154,7 +145,7 @@ const fn class(state: State) -> &'static str {
 }
 
 /// Everything from outside goes through here: a node's answer must not become part of the page.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
         match char {

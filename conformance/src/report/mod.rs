@@ -1,21 +1,30 @@
-//! The one result of a run, from which terminal, JSON and HTML are rendered.
+//! The one result of a run, from which every form of a report is rendered.
 //!
-//! Knows nothing of vectors, nodes or simulations: [`sections`] translates each of them once.
+//! Knows nothing of vectors, nodes or simulations: [`sections`] translates each of them once. A saved
+//! `report.json` can be read back and rendered in any other form.
 
+mod badge;
 mod html;
+mod junit;
+mod markdown;
 mod sections;
+mod tap;
 mod terminal;
 pub mod waivers;
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use crate::cli::Exit;
+pub use crate::runner::Score;
 
 /// How a part of a run ended. Later ones are worse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Left out.
+    #[default]
     Skipped,
     /// All is well.
     Passed,
@@ -38,10 +47,20 @@ impl State {
             Self::Failed => "failed",
         }
     }
+
+    /// What the state means for the subject of a report.
+    pub const fn verdict(self) -> &'static str {
+        match self {
+            Self::Passed => "conforms",
+            Self::Weak => "conforms, weakly",
+            Self::Failed => "does not conform",
+            Self::SetUpFailed | Self::Skipped => "could not be judged",
+        }
+    }
 }
 
 /// One row of a section's table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Row {
     pub state: State,
@@ -49,7 +68,7 @@ pub struct Row {
 }
 
 /// Something that went wrong, with everything needed to look into it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Case, check or seed.
     pub id: String,
@@ -63,8 +82,19 @@ pub struct Finding {
     pub repeat: String,
 }
 
+/// One thing that was tried. What went wrong with it stands in the finding of the same id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Test {
+    /// Case, check or seed.
+    pub id: String,
+    /// What it belongs to, such as a kind.
+    pub group: String,
+    /// How it ended.
+    pub state: State,
+}
+
 /// One part of a run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Section {
     /// What was judged.
     pub title: String,
@@ -72,12 +102,18 @@ pub struct Section {
     pub state: State,
     /// The numbers, in a line.
     pub summary: String,
+    /// Points, where there are any to get.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<Score>,
     /// Seconds it took.
     pub seconds: f64,
     /// Head of the table.
     pub columns: Vec<String>,
     /// Its rows.
     pub rows: Vec<Row>,
+    /// Everything that was tried, one by one.
+    #[serde(default)]
+    pub tests: Vec<Test>,
     /// What went wrong.
     pub findings: Vec<Finding>,
 }
@@ -89,9 +125,6 @@ impl Section {
             title: title.to_owned(),
             state: State::SetUpFailed,
             summary: "could not be judged".to_owned(),
-            seconds: 0.0,
-            columns: Vec::new(),
-            rows: Vec::new(),
             findings: vec![Finding {
                 id: "set-up".to_owned(),
                 state: State::SetUpFailed,
@@ -99,12 +132,48 @@ impl Section {
                 evidence: Vec::new(),
                 repeat: repeat.to_owned(),
             }],
+            ..Self::default()
         }
+    }
+
+    /// The tests with what went wrong; findings that belong to no test stand as tests of their own, and
+    /// a section without either is one test.
+    fn results(&self) -> Vec<(Test, Option<&Finding>)> {
+        let mut findings: BTreeMap<&str, &Finding> = self
+            .findings
+            .iter()
+            .map(|finding| (finding.id.as_str(), finding))
+            .collect();
+        let tests = self.tests.iter();
+        let mut results: Vec<_> = tests
+            .map(|test| (test.clone(), findings.remove(test.id.as_str())))
+            .collect();
+        let stray = self
+            .findings
+            .iter()
+            .filter(|finding| findings.contains_key(finding.id.as_str()));
+        results.extend(stray.map(|finding| {
+            let test = Test {
+                id: finding.id.clone(),
+                group: self.title.clone(),
+                state: finding.state,
+            };
+            (test, Some(finding))
+        }));
+        if results.is_empty() {
+            let test = Test {
+                id: self.title.clone(),
+                group: self.title.clone(),
+                state: self.state,
+            };
+            results.push((test, None));
+        }
+        results
     }
 }
 
 /// A whole run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// What was judged.
     pub subject: String,
@@ -170,5 +239,83 @@ impl Report {
             value.extend(report);
         }
         serde_json::to_string_pretty(&value).expect("a value is JSON") + "\n"
+    }
+
+    /// Reads a report back from [`Self::to_json`].
+    pub fn from_json(bytes: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(bytes)
+    }
+
+    /// The points of all parts together, where there are any.
+    pub fn score(&self) -> Option<Score> {
+        let scores = self.sections.iter().filter_map(|section| section.score);
+        scores.reduce(|sum, score| Score {
+            points: sum.points + score.points,
+            of: sum.of + score.of,
+        })
+    }
+}
+
+/// The forms of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For reading in a terminal.
+    #[default]
+    Text,
+    /// Everything, for programs; can be read back.
+    Json,
+    /// JUnit's XML, for CI.
+    Junit,
+    /// Test Anything Protocol, version 14.
+    Tap,
+    /// One page that needs nothing but itself.
+    Html,
+    /// For issues and pull requests.
+    Markdown,
+    /// A picture in one line.
+    Badge,
+    /// What shields.io draws a badge from.
+    Shields,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Text,
+        Self::Json,
+        Self::Junit,
+        Self::Tap,
+        Self::Html,
+        Self::Markdown,
+        Self::Badge,
+        Self::Shields,
+    ];
+
+    /// The name of the file in a folder of reports.
+    pub const fn file_name(self) -> &'static str {
+        match self {
+            Self::Text => "report.txt",
+            Self::Json => "report.json",
+            Self::Junit => "junit.xml",
+            Self::Tap => "report.tap",
+            Self::Html => "report.html",
+            Self::Markdown => "report.md",
+            Self::Badge => "badge.svg",
+            Self::Shields => "badge.json",
+        }
+    }
+
+    /// The report in this form.
+    pub fn render(self, report: &Report) -> String {
+        match self {
+            Self::Text => report.to_text(false),
+            Self::Json => report.to_json(),
+            Self::Junit => junit::render(report),
+            Self::Tap => tap::render(report),
+            Self::Html => report.to_html(),
+            Self::Markdown => markdown::render(report),
+            Self::Badge => badge::render(report),
+            Self::Shields => badge::render_endpoint(report),
+        }
     }
 }

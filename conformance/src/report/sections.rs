@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Row, Section, State};
+use super::{Finding, Row, Section, State, Test};
 use crate::live::{LiveOutcome, LiveRun};
 use crate::runner::{Outcome, Record, Run};
-use crate::suite::Suite;
-
-/// Lines of an adapter's stderr shown with a breakdown.
-const STDERR_LINES_MAX: usize = 20;
+use crate::suite::{Case, Suite};
 
 impl Section {
     /// What an adapter made of the vectors. `strict` counts weak passes as failures; `again` is the
@@ -21,10 +18,11 @@ impl Section {
             Outcome::Skipped(_) | Outcome::Unsupported => State::Skipped,
             _ => State::Failed,
         };
-        let implementation = &run.implementation;
-        let strong = run.count(|outcome| *outcome == Outcome::Strong);
-        let weak = run.count(Outcome::is_pass) - strong;
-        let failed = run.count(Outcome::is_failure);
+        let cases: BTreeMap<&str, &Case> = suite
+            .cases()
+            .map(|(_, case)| (case.id.as_str(), case))
+            .collect();
+        let score = run.scores.total();
         let mut findings: Vec<_> = run
             .records
             .iter()
@@ -33,41 +31,47 @@ impl Section {
                 id: record.id.clone(),
                 state: state_of(&record.outcome),
                 what: record.outcome.headline(),
-                evidence: evidence(suite, run, record),
+                evidence: evidence(cases.get(record.id.as_str()).copied(), run, record),
                 repeat: format!("{again} --only {}", record.id),
             })
             .collect();
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
-        let mut state = findings
-            .iter()
-            .map(|finding| finding.state)
-            .max()
-            .unwrap_or(State::Passed);
-        if strong + weak == 0 && failed == 0 {
-            state = State::SetUpFailed;
-        }
+        let passes = run.count(Outcome::is_pass);
         if !run.refuses_unknown_operations {
-            state = State::Failed;
-            findings.insert(0, unknown_operation(again));
+            findings.insert(0, defect("unknown-operation", UNKNOWN_OPERATION, again));
         }
+        if passes > 0 && score.points == 0 && score.of > 0 {
+            findings.insert(0, defect("score", NOTHING_TOLD_APART, again));
+        }
+        let state = match findings.iter().map(|finding| finding.state).max() {
+            None if passes == 0 => State::SetUpFailed,
+            None => State::Passed,
+            Some(state) => state,
+        };
         Self {
             title: format!(
                 "Vectors: {} {}",
-                implementation.name, implementation.version
+                run.implementation.name, run.implementation.version
             ),
             state,
-            summary: format!(
-                "{} of {} cases pass, {strong} of them strongly; {failed} fail ({}, seed {})",
-                strong + weak,
-                run.records.len(),
-                run.ruleset,
-                run.seed
-            ),
+            summary: summary(run),
+            score: Some(score),
             seconds,
-            columns: ["kind", "cases", "strong", "weak", "failed", "left out"]
-                .map(str::to_owned)
-                .into(),
+            columns: [
+                "kind", "cases", "strong", "weak", "failed", "left out", "score",
+            ]
+            .map(str::to_owned)
+            .into(),
             rows: rows_by_kind(run, state_of),
+            tests: run
+                .records
+                .iter()
+                .map(|record| Test {
+                    id: record.id.clone(),
+                    group: record.kind.clone(),
+                    state: state_of(&record.outcome),
+                })
+                .collect(),
             findings,
         }
     }
@@ -130,12 +134,60 @@ impl Section {
                 count(State::Failed),
                 run.url
             ),
+            score: None,
             seconds,
             columns: ["check", "result", "time"].map(str::to_owned).into(),
             rows: rows.collect(),
+            tests: run
+                .records
+                .iter()
+                .map(|record| Test {
+                    id: record.id.clone(),
+                    group: "live".to_owned(),
+                    state: state_of(&record.outcome),
+                })
+                .collect(),
             findings,
         }
     }
+}
+
+const UNKNOWN_OPERATION: &str = "an operation nobody defined did not come back as unsupported";
+
+const NOTHING_TOLD_APART: &str =
+    "nothing scores: no case passes strongly together with the valid one it is near to";
+
+/// A fault of the adapter that is not one of a case.
+fn defect(id: &str, what: &str, again: &str) -> Finding {
+    Finding {
+        id: id.to_owned(),
+        state: State::Failed,
+        what: what.to_owned(),
+        evidence: Vec::new(),
+        repeat: again.to_owned(),
+    }
+}
+
+fn summary(run: &Run) -> String {
+    let strong = run.count(|outcome| *outcome == Outcome::Strong);
+    let passes = run.count(Outcome::is_pass);
+    let failed = run.count(Outcome::is_failure);
+    let score = run.scores.total();
+    let left_out = run.records.len() - passes - failed;
+    let left_out = if left_out > 0 {
+        format!(", {left_out} are left out")
+    } else {
+        String::new()
+    };
+    format!(
+        "{strong} of {} cases pass strongly, {} weakly, {failed} fail{left_out}; score {} of {} ({}, seed {})",
+        run.records.len(),
+        passes - strong,
+        score.points,
+        score.of,
+        run.ruleset,
+        run.seed
+    )
 }
 
 fn rows_by_kind(run: &Run, state_of: impl Fn(&Outcome) -> State) -> Vec<Row> {
@@ -154,6 +206,8 @@ fn rows_by_kind(run: &Run, state_of: impl Fn(&Outcome) -> State) -> Vec<Row> {
         ];
         let mut cells = vec![kind.to_owned()];
         cells.extend(numbers.map(|number| number.to_string()));
+        let score = run.scores.0.get(kind).copied().unwrap_or_default();
+        cells.push(format!("{}/{}", score.points, score.of));
         let state = outcomes.iter().map(|outcome| state_of(outcome)).max();
         Row {
             state: state.unwrap_or(State::Skipped),
@@ -163,39 +217,20 @@ fn rows_by_kind(run: &Run, state_of: impl Fn(&Outcome) -> State) -> Vec<Row> {
     kinds.into_iter().map(row).collect()
 }
 
-fn evidence(suite: &Suite, run: &Run, record: &Record) -> Vec<String> {
-    let case = suite
-        .cases()
-        .map(|(_, case)| case)
-        .find(|case| case.id == record.id);
+fn evidence(case: Option<&Case>, run: &Run, record: &Record) -> Vec<String> {
     let mut evidence = Vec::new();
     if let Some(case) = case {
         evidence.push(case.comment.clone());
         evidence.push(format!("input {}", case.input));
-        if let Some(expected) = &case.expected {
+        if let Some(expected) = case.expected(run.ruleset) {
             evidence.push(format!("expected {expected}"));
         }
     }
     if let Some(answer) = &record.answer {
         evidence.push(format!("answer {answer}"));
     }
-    let broke_down = matches!(
-        record.outcome,
-        Outcome::Crashed | Outcome::TimedOut | Outcome::AdapterError(_)
-    );
-    if broke_down && !run.stderr.is_empty() {
-        let last = &run.stderr[run.stderr.len().saturating_sub(STDERR_LINES_MAX)..];
-        evidence.push(format!("stderr of the adapters\n{}", last.join("\n")));
+    if !record.stderr.is_empty() {
+        evidence.push(format!("stderr\n{}", record.stderr.join("\n")));
     }
     evidence
-}
-
-fn unknown_operation(again: &str) -> Finding {
-    Finding {
-        id: "unknown-operation".to_owned(),
-        state: State::Failed,
-        what: "an operation nobody defined did not come back as unsupported".to_owned(),
-        evidence: Vec::new(),
-        repeat: again.to_owned(),
-    }
 }

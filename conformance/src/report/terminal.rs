@@ -33,7 +33,7 @@ pub fn render(report: &Report, colour: bool) -> String {
         "{} {} — {} in {:.1} s",
         paint.mark(state),
         paint.bold(&report.subject),
-        verdict(state),
+        state.verdict(),
         report.seconds
     );
     out
@@ -130,15 +130,6 @@ fn render_table(out: &mut String, section: &Section, paint: Paint) {
             paint.of(*state, &line)
         };
         let _ = writeln!(out, "    {line}");
-    }
-}
-
-fn verdict(state: State) -> &'static str {
-    match state {
-        State::Passed => "conforms",
-        State::Weak => "conforms, some refusals for another reason than expected",
-        State::Failed => "does not conform",
-        State::SetUpFailed | State::Skipped => "could not be judged",
     }
 }
 

@@ -54,6 +54,10 @@ fn apply(section: &mut Section, waiver: &Waiver, today: &str) -> bool {
                 "waived, {} ({}): {}",
                 waiver.reason, waiver.link, finding.what
             );
+            let waived = section.tests.iter_mut();
+            waived
+                .filter(|test| test.id == waiver.case)
+                .for_each(|test| test.state = State::Skipped);
             used = true;
         }
     }

@@ -21,11 +21,15 @@ pub enum Outcome {
     /// The input was let in, and something else was read from it.
     WrongOutput(String),
     /// The adapter ended.
-    Crashed,
+    Crashed(String),
     /// The adapter did not answer in time.
     TimedOut,
-    /// The answer is not one.
+    /// What the adapter wrote is no answer of the protocol.
+    Malformed(String),
+    /// The adapter says that it failed itself.
     AdapterError(String),
+    /// Not asked any more, after too many breakdowns.
+    GivenUp,
     /// Two answers to one question differ.
     Unstable,
     /// The adapter passes on the case, with a reason.
@@ -52,9 +56,11 @@ impl Outcome {
             Self::Weak(detail) => format!("passed weakly: {detail}"),
             Self::WrongVerdict(detail) => format!("wrong verdict: {detail}"),
             Self::WrongOutput(detail) => format!("wrong result: {detail}"),
-            Self::Crashed => "the adapter crashed".to_owned(),
+            Self::Crashed(how) => format!("the adapter crashed: {how}"),
             Self::TimedOut => "the adapter did not answer in time".to_owned(),
-            Self::AdapterError(detail) => format!("adapter error: {detail}"),
+            Self::Malformed(what) => format!("not an answer of the protocol: {what}"),
+            Self::AdapterError(detail) => format!("the adapter reports an error: {detail}"),
+            Self::GivenUp => "given up after too many breakdowns".to_owned(),
             Self::Unstable => "two answers to the same question differ".to_owned(),
             Self::Skipped(reason) => format!("skipped: {reason}"),
             Self::Unsupported => "unsupported".to_owned(),
@@ -70,11 +76,11 @@ pub fn judge(case: &Case, ruleset: Ruleset, answer: &Value) -> Outcome {
     if let Some(skip) = answer.get("skip") {
         return match skip["reason"].as_str() {
             Some(reason) if !reason.is_empty() => Outcome::Skipped(reason.to_owned()),
-            _ => Outcome::AdapterError("a skip without a reason".to_owned()),
+            _ => Outcome::Malformed("a skip without a reason".to_owned()),
         };
     }
     if let Some(error) = answer.get("error") {
-        return Outcome::AdapterError(error.to_string());
+        return Outcome::AdapterError(short(error));
     }
     match (answer["verdict"].as_str(), case.verdict.of(ruleset)) {
         (Some("valid" | "invalid"), Verdict::Undefined) => Outcome::Strong,
@@ -88,7 +94,7 @@ pub fn judge(case: &Case, ruleset: Ruleset, answer: &Value) -> Outcome {
             let reason = answer["reason"].as_str().unwrap_or("no reason given");
             Outcome::WrongVerdict(format!("refused ({reason}), but is valid"))
         }
-        _ => Outcome::AdapterError("no verdict".to_owned()),
+        _ => Outcome::Malformed("no verdict".to_owned()),
     }
 }
 

@@ -2,18 +2,24 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Longest line taken from an adapter.
-const LINE_SIZE_MAX: u64 = 16 * 1024 * 1024;
+/// Longest line taken from an adapter, several times the longest right answer.
+pub const LINE_SIZE_MAX: usize = 4 * 1024 * 1024;
 
 /// Lines read ahead; an adapter that floods its output has to wait.
-const LINES_WAITING_MAX: usize = 256;
+const LINES_WAITING_MAX: usize = 16;
+
+/// Characters shown of a line that means nothing.
+const NOISE_LEN_MAX: usize = 80;
+
+/// How long a process that closed its output may take to end, so that it can be told how it did.
+const EXIT_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// How long to wait for the last words of a process that was killed. Its own children may live on and
 /// hold the stream open for ever.
@@ -36,10 +42,12 @@ pub enum Command {
 pub enum Reply {
     /// A JSON line.
     Line(Value),
-    /// A line that is not JSON.
+    /// The beginning of a line that is not JSON.
     Noise(String),
-    /// The process closed its output.
-    Ended,
+    /// A line longer than any answer.
+    TooLong,
+    /// The process closed its output; how it ended, in words.
+    Ended(String),
     /// Nothing in time.
     Silence,
 }
@@ -49,7 +57,7 @@ pub enum Reply {
 pub struct Adapter {
     child: Child,
     stdin: Option<Sender<String>>,
-    lines: Receiver<String>,
+    lines: Receiver<Line>,
     stderr: Option<JoinHandle<Vec<String>>>,
 }
 
@@ -91,15 +99,49 @@ impl Adapter {
         }
     }
 
+    /// Hands bytes to the process as they are, whatever they mean to it.
+    pub fn send_raw(&mut self, bytes: &str) {
+        if let Some(stdin) = &self.stdin {
+            let _ = stdin.send(bytes.to_owned());
+        }
+    }
+
+    /// Closes the input of the process once everything handed over is written.
+    pub fn close(&mut self) {
+        self.stdin = None;
+    }
+
     /// Waits for the next line.
     pub fn receive(&mut self, timeout: Duration) -> Reply {
         match self.lines.recv_timeout(timeout) {
-            Ok(line) => match serde_json::from_str(&line) {
+            Ok(Line::Whole(line)) => match serde_json::from_slice(&line) {
                 Ok(value) => Reply::Line(value),
-                Err(_) => Reply::Noise(line),
+                Err(_) => {
+                    let text = String::from_utf8_lossy(&line);
+                    Reply::Noise(text.trim_end().chars().take(NOISE_LEN_MAX).collect())
+                }
             },
-            Err(RecvTimeoutError::Disconnected) => Reply::Ended,
+            Ok(Line::TooLong) => Reply::TooLong,
+            Ok(Line::End) | Err(RecvTimeoutError::Disconnected) => {
+                let status = self.wait(EXIT_TIME_MAX);
+                Reply::Ended(status.map_or_else(
+                    || "it closed its output".to_owned(),
+                    |status| format!("it ended with {status}"),
+                ))
+            }
             Err(RecvTimeoutError::Timeout) => Reply::Silence,
+        }
+    }
+
+    /// Waits for the process to end by itself.
+    pub fn wait(&mut self, timeout: Duration) -> Option<ExitStatus> {
+        let began = Instant::now();
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if began.elapsed() < timeout => thread::sleep(Duration::from_millis(1)),
+                _ => return None,
+            }
         }
     }
 
@@ -150,24 +192,45 @@ fn writer(mut stdin: ChildStdin) -> Sender<String> {
     sender
 }
 
-fn reader(stdout: impl Read + Send + 'static) -> Receiver<String> {
+fn reader(stdout: impl Read + Send + 'static) -> Receiver<Line> {
     let (sender, lines) = mpsc::sync_channel(LINES_WAITING_MAX);
     thread::spawn(move || {
         let mut stdout = BufReader::new(stdout);
-        loop {
-            let mut line = Vec::new();
-            let read = stdout
-                .by_ref()
-                .take(LINE_SIZE_MAX)
-                .read_until(b'\n', &mut line);
-            let Ok(1..) = read else { break };
-            let line = String::from_utf8_lossy(&line).trim().to_owned();
-            if !line.is_empty() && sender.send(line).is_err() {
+        while let Ok(line) = read_line(&mut stdout) {
+            if matches!(&line, Line::Whole(line) if line.iter().all(u8::is_ascii_whitespace)) {
+                continue;
+            }
+            // After a line without an end nothing can be told apart any more.
+            let last = !matches!(line, Line::Whole(_));
+            if sender.send(line).is_err() || last {
                 break;
             }
         }
     });
     lines
+}
+
+/// What a reader comes upon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// The bytes up to the next line feed or the end.
+    Whole(Vec<u8>),
+    /// More bytes than any answer has.
+    TooLong,
+    /// Nothing more.
+    End,
+}
+
+/// Reads the next line, but never more than a line may have.
+pub fn read_line(input: &mut impl BufRead) -> io::Result<Line> {
+    let mut line = Vec::new();
+    let max = LINE_SIZE_MAX as u64 + 1;
+    let size = input.take(max).read_until(b'\n', &mut line)?;
+    Ok(match size {
+        0 => Line::End,
+        _ if size > LINE_SIZE_MAX => Line::TooLong,
+        _ => Line::Whole(line),
+    })
 }
 
 fn last_lines(stderr: impl Read) -> Vec<String> {

@@ -1,0 +1,51 @@
+//! `check`: the whole job.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::{Dir, Ended, describe, fresh_seed, own_adapter, vectors, write_all};
+use crate::check;
+use crate::report::{Format, Report};
+use crate::runner::Options;
+use crate::suite::{Ruleset, Suite};
+
+/// How long our own library may take for an answer.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Args)]
+pub struct Whole {
+    /// Networks to simulate.
+    #[arg(long, default_value_t = 50)]
+    seeds: u64,
+    /// Folder for the report in all its forms.
+    #[arg(long, value_name = "DIR", default_value = "target/grove-report")]
+    report: PathBuf,
+    #[command(flatten)]
+    dir: Dir,
+}
+
+pub fn run(args: &Whole) -> Ended {
+    let started = Instant::now();
+    let suite = Suite::load(args.dir.path())?;
+    let options = Options {
+        command: own_adapter()?,
+        ruleset: Ruleset::Spec,
+        only: None,
+        jobs: 2,
+        seed: 1,
+        timeout: ANSWER_TIME_MAX,
+    };
+    let mut report = Report::new("grove", describe(&suite));
+    report.sections = vec![
+        // Of ourselves we ask the right reason, not only the right verdict.
+        vectors::section(&suite, &options, true, None),
+        check::live_section(fresh_seed()),
+        check::simulation_section(args.seeds),
+    ];
+    report.seconds = started.elapsed().as_secs_f64();
+    super::print(&report, Format::Text);
+    write_all(&report, &args.report)?;
+    Ok(report.exit())
+}

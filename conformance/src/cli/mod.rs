@@ -1,0 +1,179 @@
+//! The command line: which commands there are, and the exit codes they end with.
+//!
+//! One module per family of commands; what several of them share stands here. Nothing is decided
+//! here but what to print and where to write it.
+
+mod adapter;
+mod check;
+mod node;
+mod report;
+mod vectors;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::progress;
+use crate::report::waivers::{self, Waiver};
+use crate::report::{Format, Report};
+use crate::runner::Command;
+use crate::suite::{Suite, store};
+
+pub use node::live_section;
+
+/// How a command ended, as its exit code tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything conforms.
+    Conforms = 0,
+    /// Something does not.
+    Failures = 1,
+    /// The arguments make no sense.
+    Usage = 2,
+    /// Nothing could be judged, because the subject could not be set up.
+    SetUpFailed = 3,
+    /// A waiver has run out or no longer applies.
+    WaiversStale = 4,
+}
+
+/// Judges p2panda libraries and nodes against the vectors and live suites.
+#[derive(Debug, Parser)]
+#[command(name = "grove-conformance", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Commands,
+}
+
+#[derive(Debug, Subcommand)]
+enum Commands {
+    /// Do the whole job: vectors, a live node of ours, simulated networks, one report.
+    Check(check::Whole),
+    /// Run, make and examine the vectors.
+    #[command(subcommand)]
+    Vectors(vectors::Vectors),
+    /// Judge running nodes.
+    #[command(subcommand)]
+    Node(node::Nodes),
+    /// Print a saved report in another form.
+    Report(report::Saved),
+    /// Speak the adapter protocol on stdin and stdout.
+    #[command(subcommand)]
+    Adapter(adapter::Adapters),
+}
+
+/// What a command comes to; an error means that nothing could be judged.
+type Ended = Result<Exit, Box<dyn std::error::Error>>;
+
+/// Runs the command the arguments name.
+pub fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Commands::Check(args) => check::run(&args),
+        Commands::Vectors(command) => vectors::run(command),
+        Commands::Node(command) => node::run(command),
+        Commands::Report(args) => report::run(&args),
+        Commands::Adapter(command) => adapter::run(&command),
+    };
+    ExitCode::from(ended.unwrap_or_else(|error| {
+        eprintln!("grove-conformance: {error}");
+        Exit::SetUpFailed
+    }) as u8)
+}
+
+/// Where the vectors are.
+#[derive(Debug, Args)]
+struct Dir {
+    /// Folder of the vectors [default: those of the source tree]
+    #[arg(long = "vectors", value_name = "DIR")]
+    path: Option<PathBuf>,
+}
+
+impl Dir {
+    fn path(&self) -> &Path {
+        self.path
+            .as_deref()
+            .unwrap_or(Path::new(store::DEFAULT_DIR))
+    }
+}
+
+/// What becomes of a report.
+#[derive(Debug, Args)]
+struct Output {
+    /// Also write the report in every form into this folder.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Form in which the report is printed.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Failures that are known and let go for a time: a JSON list of
+    /// {case, reason, link, expires, fails}.
+    #[arg(long, value_name = "FILE")]
+    waivers: Option<PathBuf>,
+}
+
+impl Output {
+    /// Applies the waivers, prints and writes the report, and tells the exit code.
+    fn finish(&self, mut report: Report, started: Instant) -> Ended {
+        if let Some(path) = &self.waivers {
+            let list: Vec<Waiver> = serde_json::from_slice(&store::read_bytes(path)?)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            let days = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 86_400;
+            report.waive(&list, &waivers::date(days));
+        }
+        report.seconds = started.elapsed().as_secs_f64();
+        print(&report, self.format);
+        if let Some(dir) = &self.report {
+            write_all(&report, dir)?;
+        }
+        Ok(report.exit())
+    }
+}
+
+/// Prints the report; a terminal's form gets the colours of a terminal.
+fn print(report: &Report, format: Format) {
+    match format {
+        Format::Text => print!("{}", report.to_text(progress::colour())),
+        other => print!("{}", other.render(report)),
+    }
+}
+
+/// Writes the report in every form there is into the folder `dir`.
+fn write_all(report: &Report, dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    for format in Format::ALL {
+        let path = dir.join(format.file_name());
+        store::write(&path, format.render(report).as_bytes())?;
+    }
+    // Stdout may be in a form for programs.
+    eprintln!("report in {}", dir.join(Format::Html.file_name()).display());
+    Ok(())
+}
+
+/// The adapter over our own library: this very program.
+pub fn own_adapter() -> io::Result<Command> {
+    Ok(Command::Program(
+        std::env::current_exe()?,
+        vec!["adapter".to_owned(), "serve".to_owned()],
+    ))
+}
+
+/// The adapter of a command line, or our own when none is given.
+fn adapter_of(line: Option<&str>) -> io::Result<Command> {
+    line.map_or_else(own_adapter, |line| Ok(Command::Shell(line.to_owned())))
+}
+
+/// Version and digest of a suite.
+fn describe(suite: &Suite) -> String {
+    format!(
+        "{}, sha256 {}",
+        suite.manifest.version, suite.manifest.digest
+    )
+}
+
+/// A seed no other run has had: the node may be a shared one that keeps what it is told.
+fn fresh_seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
+}
