@@ -3,6 +3,7 @@
 //! Where the arguments come from (a node, or the author's own memory of its logs) is the client's
 //! choice; both lead to the same bytes.
 
+use crate::mutant::{altered, holds};
 use crate::types::{Hash, KeyPair, LogId, SeqNum, Signature};
 use crate::validate::{SignedEntry, Submission};
 use crate::wire::{Entry, Operation};
@@ -47,15 +48,16 @@ impl NextArgs {
         Some(Self {
             log_id,
             seq_num,
-            backlink: Some(hash),
+            backlink: altered!(NextBacklink, Some(hash), skiplink.or(Some(hash))),
             skiplink,
         })
     }
 
     /// Whether exactly the links are given that an entry of this number carries.
     pub fn is_consistent(&self) -> bool {
-        self.backlink.is_some() == self.seq_num.backlink().is_some()
-            && self.skiplink.is_some() == self.seq_num.skiplink().is_some()
+        let backlink_fits = self.backlink.is_some() == self.seq_num.backlink().is_some();
+        let skiplink_fits = self.skiplink.is_some() == self.seq_num.skiplink().is_some();
+        holds!(ArgsBacklink, backlink_fits) && holds!(ArgsSkiplink, skiplink_fits)
     }
 }
 

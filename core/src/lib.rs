@@ -16,10 +16,12 @@
 //! | [`author`] | next arguments and forging of the next entry |
 //! | [`publish`] | whether an entry may be taken, by what is known of logs and documents |
 //! | [`session`] | replication between two peers as a state machine |
+//! | [`mutant`] | the rules of all of these, broken on purpose, to measure tests; off in what ships |
 
 pub mod author;
 pub mod document;
 pub mod limits;
+pub mod mutant;
 pub mod publish;
 pub mod reason;
 pub mod session;

@@ -10,6 +10,7 @@
 use std::borrow::Borrow;
 
 use crate::author::NextArgs;
+use crate::mutant::{altered, fault, holds};
 use crate::reason::{Reason, Refusal};
 use crate::types::{
     DocumentId, DocumentViewId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
@@ -136,7 +137,7 @@ pub fn judge<K: Known>(
     };
     match stored {
         //= R24: a different entry at a taken position is a fork
-        Some(stored) if stored != signed.hash() => return Ok(Judgement::Fork),
+        Some(stored) if fault!(ForkSeen, stored != signed.hash()) => return Ok(Judgement::Fork),
         //= R23: the same entry once more is no error, so that retries are safe
         Some(_) if source == Source::Peer => return Ok(Judgement::Known),
         Some(_) => {
@@ -149,10 +150,15 @@ pub fn judge<K: Known>(
     check_place(known, entry, log.as_ref())?;
 
     let operation = submission.operation().map_err(PublishError::from)?;
-    let schema = known
-        .schema(operation.schema_id())?
+    let Some(schema) = known.schema(operation.schema_id())? else {
         //= R29: an operation of an unknown schema is refused
-        .ok_or_else(|| PublishError::SchemaNotFound(operation.schema_id().clone()))?;
+        let error = PublishError::SchemaNotFound(operation.schema_id().clone());
+        altered!(
+            SchemaKnown,
+            return Err(error.into()),
+            return Ok(Judgement::Known)
+        )
+    };
     let operation = validate_operation(operation, schema.borrow()).map_err(PublishError::from)?;
 
     let document = document_of_operation(known, signed.operation_id(), &operation)?;
@@ -160,7 +166,7 @@ pub fn judge<K: Known>(
     let deleted = known.is_deleted(document)?;
     if source == Source::Client {
         //= R6: a client is refused an operation on a deleted document
-        if deleted {
+        if fault!(DocumentDeleted, deleted) {
             return Err(PublishError::DocumentDeleted(document).into());
         }
         check_pieces(known, &operation)?;
@@ -185,13 +191,13 @@ pub fn next_args<K: Known>(
         return new_log(known, author);
     };
     let document = document_of_view(known, view_id)?;
-    if known.is_deleted(document)? {
+    if fault!(NextArgsDeleted, known.is_deleted(document)?) {
         return Err(PublishError::DocumentDeleted(document).into());
     }
     let Some(log) = known.log_of_document(author, document)? else {
         return new_log(known, author);
     };
-    if log.forked_at.is_some() {
+    if fault!(NextArgsForked, log.forked_at.is_some()) {
         return Err(forked(known, author, log.log_id)?.into());
     }
     next_args_after(known, author, log.log_id, log.tip.seq_num, log.tip.hash)
@@ -243,12 +249,17 @@ pub fn check_log<K: Known>(
     }
     //= DO5: every author uses one log per document
     match (known.log_of_document(entry.public_key, document)?, log) {
-        (Some(registered), _) => Err(PublishError::LogIdMismatch {
-            claimed: entry.log_id,
-            registered: registered.log_id,
+        (Some(registered), _) => {
+            let error = PublishError::LogIdMismatch {
+                claimed: entry.log_id,
+                registered: registered.log_id,
+            };
+            altered!(LogOfDocument, Err(error.into()), Ok(()))
         }
-        .into()),
-        (None, Some(_)) => Err(PublishError::LogIdInUse(entry.log_id).into()),
+        (None, Some(_)) => {
+            let error = PublishError::LogIdInUse(entry.log_id);
+            altered!(LogIdFree, Err(error.into()), Ok(()))
+        }
         (None, None) => Ok(()),
     }
 }
@@ -265,9 +276,13 @@ pub fn document_of_operation<K: Known>(
     };
     let mut document = None;
     for id in previous.ids() {
-        let found = known.operation(*id)?.filter(|found| found.counted);
-        let found = found.ok_or(PublishError::PreviousNotFound(*id))?;
-        if found.schema_id != *operation.schema_id() {
+        let found = known.operation(*id)?;
+        let Some(found) = found.filter(|found| holds!(PreviousCounts, found.counted)) else {
+            let error = PublishError::PreviousNotFound(*id);
+            altered!(PreviousKnown, return Err(error.into()), continue)
+        };
+        let schema_differs = found.schema_id != *operation.schema_id();
+        if fault!(PreviousSchema, schema_differs) {
             return Err(PublishError::DocumentSchemaMismatch {
                 claimed: operation.schema_id().clone(),
                 actual: found.schema_id,
@@ -297,7 +312,9 @@ fn one_document(
 ) -> Result<DocumentId, PublishError> {
     //= DV2: the operations of a view id are of one document
     match earlier {
-        Some(earlier) if earlier != document => Err(PublishError::PreviousMixed),
+        Some(earlier) if fault!(PreviousMixed, earlier != document) => {
+            Err(PublishError::PreviousMixed)
+        }
         _ => Ok(document),
     }
 }
@@ -309,12 +326,12 @@ fn check_not_forked<K: Known>(
     log: Option<&KnownLog>,
     seq_num: SeqNum,
 ) -> Result<(), K::Error> {
-    match log {
-        Some(log) if log.forked_at.is_some_and(|forked_at| seq_num >= forked_at) => {
-            Err(forked(known, author, log.log_id)?.into())
-        }
-        _ => Ok(()),
+    let Some(log) = log else { return Ok(()) };
+    let uncounted = log.forked_at.is_some_and(|forked_at| seq_num >= forked_at);
+    if fault!(LogForked, uncounted) {
+        return Err(forked(known, author, log.log_id)?.into());
     }
+    Ok(())
 }
 
 /// The refusal a forked log answers with: both entries, so that the author can see what happened.
@@ -335,7 +352,8 @@ fn check_pieces<K: Known>(known: &K, operation: &Operation<Value>) -> Result<(),
     for id in pieces.iter().flat_map(DocumentViewId::ids) {
         let piece = known.operation(*id)?;
         //= R19: over the client API the pieces of a blob are there before it
-        if piece.is_none_or(|piece| piece.schema_id != SchemaId::BLOB_PIECE) {
+        let missing = piece.is_none_or(|piece| piece.schema_id != SchemaId::BLOB_PIECE);
+        if fault!(BlobPiecesThere, missing) {
             return Err(PublishError::BlobPiecesMissing.into());
         }
     }
@@ -351,7 +369,7 @@ fn new_log<K: Known>(known: &K, author: PublicKey) -> Result<NextArgs, K::Error>
     let log_id = match known.highest_log_id(author)? {
         None => LogId::default(),
         Some(highest) => match highest.next() {
-            Some(next) => next,
+            Some(next) => altered!(LogIdsGrow, next, highest),
             None => lowest_unused(known, author)?,
         },
     };

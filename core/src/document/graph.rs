@@ -3,6 +3,7 @@
 //! Nodes are kept in ascending order of their ids, so a node's rank stands for its id, and lists of
 //! children ascend by themselves. Which operations belong to the document is the caller's to know.
 
+use crate::mutant::{altered, fault, holds};
 use crate::reason::{Reason, Refusal};
 use crate::types::{DocumentViewId, OperationId};
 use crate::wire::Operation;
@@ -26,7 +27,8 @@ impl<'a, V> Graph<'a, V> {
     ) -> Result<Self, GraphError> {
         let mut nodes: Vec<_> = operations.into_iter().collect();
         nodes.sort_unstable_by_key(|(id, _)| *id);
-        if let Some(pair) = nodes.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        let twins = |pair: &&[(OperationId, _)]| fault!(OperationOnce, pair[0].0 == pair[1].0);
+        if let Some(pair) = nodes.windows(2).find(twins) {
             return Err(GraphError::OperationDuplicate(pair[0].0));
         }
         let root = find_root(&nodes)?;
@@ -35,18 +37,18 @@ impl<'a, V> Graph<'a, V> {
         let mut children = vec![Vec::new(); nodes.len()];
         let mut parents = vec![0; nodes.len()];
         for (rank, (id, operation)) in nodes.iter().enumerate() {
-            if operation.schema_id() != schema_id {
+            if fault!(DocumentSchema, operation.schema_id() != schema_id) {
                 return Err(GraphError::SchemaMismatch(*id));
             }
             let previous = operation.previous().map_or(&[][..], DocumentViewId::ids);
             parents[rank] = previous.len();
             for parent in previous {
                 //= DO3: an operation refers only to operations of the same graph
-                let parent = rank_of(&nodes, *parent).ok_or(GraphError::PreviousNotFound {
+                let found = rank_of(&nodes, *parent).ok_or(GraphError::PreviousNotFound {
                     operation: *id,
                     previous: *parent,
-                })?;
-                children[parent].push(rank);
+                });
+                children[altered!(PreviousFound, found?, found.unwrap_or(root))].push(rank);
             }
         }
         Ok(Self {
@@ -66,19 +68,30 @@ impl<'a, V> Graph<'a, V> {
         let mut stack = vec![(self.root, 0)];
         self.emit(self.root, &mut waiting_for, &mut sorted);
         while let Some((rank, next)) = stack.last_mut() {
-            let Some(&child) = self.children[*rank].get(*next) else {
+            let children = &self.children[*rank];
+            let turn = altered!(LowestFirst, *next, children.len().wrapping_sub(*next + 1));
+            let Some(&child) = children.get(turn) else {
                 stack.pop();
                 continue;
             };
             *next += 1;
             //= R4: a child is visited once all its previous are; the last of them gets to it
-            if waiting_for[child] == 0 {
+            let ready = altered!(
+                AllPrevious,
+                waiting_for[child] == 0,
+                waiting_for[child] <= self.parents[child]
+            );
+            if ready {
                 self.emit(child, &mut waiting_for, &mut sorted);
-                stack.push((child, 0));
+                altered!(
+                    DepthFirst,
+                    stack.push((child, 0)),
+                    stack.insert(0, (child, 0))
+                );
             }
         }
         //= DO2: no operation refers to itself, directly or indirectly
-        if sorted.len() < self.nodes.len() {
+        if fault!(GraphCycle, sorted.len() < self.nodes.len()) {
             Err(GraphError::Cycle)
         } else {
             Ok(sorted)
@@ -105,7 +118,7 @@ impl<'a, V> Graph<'a, V> {
             .nodes
             .iter()
             .zip(&self.children)
-            .filter(|(_, children)| children.is_empty());
+            .filter(|(_, children)| holds!(TipsOnly, children.is_empty()));
         DocumentViewId::from_tips(tips.map(|((id, _), _)| *id))
     }
 
@@ -116,8 +129,15 @@ impl<'a, V> Graph<'a, V> {
         let mut kept = vec![false; self.nodes.len()];
         let mut open = view_id.ids().to_vec();
         while let Some(id) = open.pop() {
-            let rank = rank_of(&self.nodes, id).ok_or(GraphError::ViewNotFound(id))?;
-            if !std::mem::replace(&mut kept[rank], true) {
+            let Some(rank) = rank_of(&self.nodes, id) else {
+                altered!(
+                    ViewFound,
+                    return Err(GraphError::ViewNotFound(id)),
+                    continue
+                )
+            };
+            let seen = std::mem::replace(&mut kept[rank], true);
+            if holds!(LookedAtOnce, !seen) {
                 open.extend(
                     self.nodes[rank]
                         .1
@@ -145,9 +165,14 @@ fn find_root<V>(nodes: &[(OperationId, &Operation<V>)]) -> Result<usize, GraphEr
         .iter()
         .enumerate()
         .filter(|(_, (_, op))| op.previous().is_none());
-    let (root, _) = creates.next().ok_or(GraphError::CreateMissing)?;
+    let root = creates.next().map(|(rank, _)| rank);
+    let root = altered!(
+        CreateFound,
+        root.ok_or(GraphError::CreateMissing)?,
+        root.unwrap_or(0)
+    );
     match creates.next() {
-        Some((_, (id, _))) => Err(GraphError::CreateDuplicate(*id)),
+        Some((_, (id, _))) => altered!(CreateOnce, Err(GraphError::CreateDuplicate(*id)), Ok(root)),
         None => Ok(root),
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{Graph, GraphError};
+use crate::mutant::{altered, fault};
 use crate::types::{DocumentId, DocumentViewId, OperationId, SchemaId};
 use crate::wire::Operation;
 
@@ -49,12 +50,12 @@ impl<V: Clone> Document<V> {
         let mut document = Self::created(*id, create);
         for (id, operation) in changes {
             document.change(*id, operation);
-            if document.is_deleted() {
-                //= R5: any DELETE ends the document, and the first one met names the view
+            //= R5: any DELETE ends the document, and the first one met names the view
+            if fault!(DeleteEnds, document.is_deleted()) {
                 return Ok(document);
             }
         }
-        document.view_id = tips;
+        document.view_id = altered!(ViewOfTips, tips, document.view_id);
         Ok(document)
     }
 
@@ -100,14 +101,15 @@ impl<V: Clone> Document<V> {
         match operation.fields() {
             None => self.fields = None,
             Some(changed) => {
+                altered!(UpdateKeepsOthers, (), self.fields = None);
+                let fields = self.fields.get_or_insert_default();
                 for (name, value) in changed {
                     let field = Field {
                         value: value.clone(),
                         operation_id: id,
                     };
-                    self.fields
-                        .get_or_insert_default()
-                        .insert(name.clone(), field);
+                    let first = altered!(LastWriter, None, fields.get(name).cloned());
+                    fields.insert(name.clone(), first.unwrap_or(field));
                 }
             }
         }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::decode_lowercase_hex;
+use crate::mutant::{altered, fault};
 use crate::reason::{Reason, Refusal};
 
 /// A YASMF BLAKE3-256 hash: 34 bytes on the wire, 68 lowercase hex digits as text.
@@ -22,20 +23,31 @@ impl Hash {
 
     /// The hash of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(*blake3::hash(bytes).as_bytes())
+        let digest = *blake3::hash(bytes).as_bytes();
+        Self(altered!(
+            HashOnce,
+            digest,
+            *blake3::hash(&digest).as_bytes()
+        ))
     }
 
     /// Reads a hash from exactly 34 bytes (BA2, R10).
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, HashError> {
-        //= R10: the second byte is the digest length and must be 32
-        match bytes {
-            _ if bytes.len() != Self::SIZE => Err(HashError::Length(bytes.len())),
-            [0x00, 0x20, digest @ ..] => {
-                Ok(Self(digest.try_into().expect("34 bytes less the prefix")))
-            }
-            [0x00, length, ..] => Err(HashError::DigestLength(*length)),
-            _ => Err(HashError::Algorithm(bytes[0])),
+        let wrong = HashError::Length(bytes.len());
+        let (&[algorithm, length], rest) = bytes.split_first_chunk().ok_or(wrong.clone())?;
+        let (digest, surplus) = rest.split_first_chunk().ok_or(wrong.clone())?;
+        if fault!(HashLength, !surplus.is_empty()) {
+            return Err(wrong);
         }
+        let [blake3, digest_length] = Self::PREFIX;
+        if fault!(HashAlgorithm, algorithm != blake3) {
+            return Err(HashError::Algorithm(algorithm));
+        }
+        //= R10: the second byte is the digest length and must be 32
+        if fault!(HashDigestLength, length != digest_length) {
+            return Err(HashError::DigestLength(length));
+        }
+        Ok(Self(*digest))
     }
 
     /// The 34 bytes on the wire.

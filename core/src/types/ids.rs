@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use super::{Hash, HashError};
 use crate::limits::VIEW_IDS_MAX;
+use crate::mutant::{altered, bound, fault};
 use crate::reason::{Reason, Refusal};
 
 macro_rules! hash_id {
@@ -81,18 +82,19 @@ pub struct DocumentViewId(Box<[OperationId]>);
 impl DocumentViewId {
     /// Takes ids that already ascend strictly.
     pub fn from_sorted(ids: Vec<OperationId>) -> Result<Self, ViewIdError> {
-        if ids.is_empty() {
+        if fault!(ViewIdEmpty, ids.is_empty()) {
             return Err(ViewIdError::Empty);
         }
-        if ids.len() > VIEW_IDS_MAX {
+        if ids.len() > bound!(ViewIdsMax, VIEW_IDS_MAX) {
             return Err(ViewIdError::TooLong(ids.len()));
         }
         //= EN2: ids ascend and none is given twice
         for pair in ids.windows(2) {
-            match pair[0].cmp(&pair[1]) {
-                std::cmp::Ordering::Less => {}
-                std::cmp::Ordering::Equal => return Err(ViewIdError::Duplicate(pair[0])),
-                std::cmp::Ordering::Greater => return Err(ViewIdError::Unsorted(pair[1])),
+            if fault!(ViewIdDuplicate, pair[0] == pair[1]) {
+                return Err(ViewIdError::Duplicate(pair[0]));
+            }
+            if fault!(ViewIdUnsorted, pair[0] > pair[1]) {
+                return Err(ViewIdError::Unsorted(pair[1]));
             }
         }
         Ok(Self(ids.into_boxed_slice()))
@@ -101,8 +103,8 @@ impl DocumentViewId {
     /// The view id of these tips in any order; `None` when there are none.
     pub fn from_tips(tips: impl IntoIterator<Item = OperationId>) -> Option<Self> {
         let mut ids: Vec<_> = tips.into_iter().collect();
-        ids.sort_unstable();
-        ids.dedup();
+        altered!(TipsSorted, ids.sort_unstable(), ids.reverse());
+        altered!(TipsOnce, ids.dedup(), ());
         (!ids.is_empty()).then(|| Self(ids.into_boxed_slice()))
     }
 
@@ -114,7 +116,11 @@ impl DocumentViewId {
     /// YASMF hash of the concatenated ids.
     pub fn hash(&self) -> Hash {
         let bytes: Vec<u8> = self.0.iter().flat_map(|id| id.hash().to_bytes()).collect();
-        Hash::of(&bytes)
+        altered!(
+            ViewHash,
+            Hash::of(&bytes),
+            Hash::of(self.to_string().as_bytes())
+        )
     }
 }
 
@@ -152,7 +158,7 @@ impl FromStr for DocumentViewId {
     type Err = ViewIdError;
 
     fn from_str(text: &str) -> Result<Self, ViewIdError> {
-        if text.is_empty() {
+        if fault!(ViewIdEmpty, text.is_empty()) {
             return Err(ViewIdError::Empty);
         }
         Self::from_sorted(text.split('_').map(str::parse).collect::<Result<_, _>>()?)

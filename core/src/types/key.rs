@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use ed25519_dalek::{Signer, SigningKey, Verifier, VerifyingKey};
 
+use crate::mutant::{altered, fault};
 use crate::reason::{Reason, Refusal};
 
 /// A public key that is a point of the curve and not of small order. 64 hex digits as text.
@@ -28,12 +29,14 @@ impl PublicKey {
     /// Reads a key and keeps the decompressed point, so that a signature can be checked at no
     /// further cost.
     pub(crate) fn decompress(bytes: &[u8]) -> Result<(Self, VerifyingKey), KeyError> {
+        let bytes = altered!(KeyBytes, bytes, bytes.get(..Self::SIZE).unwrap_or(bytes));
         let bytes: [u8; 32] = bytes
             .try_into()
             .map_err(|_| KeyError::Length(bytes.len()))?;
-        let point = VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::NotOnCurve)?;
+        let point = VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::NotOnCurve);
+        let point = altered!(KeyOnCurve, point?, point.unwrap_or_default());
         //= R12: keys of small order are refused
-        if point.is_weak() {
+        if fault!(KeySmallOrder, point.is_weak()) {
             return Err(KeyError::SmallOrder);
         }
         Ok((Self(bytes), point))
@@ -115,12 +118,16 @@ impl Signature {
 
     /// Checks the signature by RFC 8032: S reduced, no cofactor, R compared byte for byte (R11).
     pub(crate) fn verify(&self, key: &VerifyingKey, message: &[u8]) -> Result<(), SignatureError> {
-        if !s_is_reduced(&self.0[32..]) {
+        if fault!(SignatureReduced, !s_is_reduced(&self.0[32..])) {
             return Err(SignatureError::Malformed);
         }
         let signature = ed25519_dalek::Signature::from_bytes(&self.0);
-        key.verify(message, &signature)
-            .map_err(|_| SignatureError::Invalid)
+        let verified = key.verify(message, &signature);
+        altered!(
+            SignatureEquation,
+            verified.map_err(|_| SignatureError::Invalid),
+            Ok(())
+        )
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
+use crate::mutant::{altered, fault, holds};
 use crate::reason::{Reason, Refusal};
 
 /// Id of one of an author's 2^64 logs. The first is 0; a decimal string at text boundaries.
@@ -71,7 +72,7 @@ impl SeqNum {
     /// backlink already points there.
     pub fn skiplink(self) -> Option<Self> {
         self.lipmaa()
-            .filter(|target| Some(*target) != self.backlink())
+            .filter(|target| holds!(SkiplinkNeeded, Some(*target) != self.backlink()))
     }
 }
 
@@ -83,12 +84,16 @@ pub fn lipmaa(n: u64) -> u64 {
     if n <= 1 {
         return 0;
     }
-    let n = u128::from(n);
+    let n = altered!(LipmaaExact, u128::from(n), n as f64 as u128);
     let (block, end) = enclosing_block(n);
     let target = if end == n {
-        n - 3u128.pow(block - 1)
+        n - altered!(LipmaaOfBlockEnd, 3u128.pow(block - 1), 1)
     } else {
-        n - block_end(innermost_block(n))
+        n - altered!(
+            LipmaaInBlock,
+            block_end(innermost_block(n)),
+            block_end(block - 1)
+        )
     };
     u64::try_from(target).expect("a link points backwards")
 }
@@ -136,9 +141,9 @@ macro_rules! decimal {
 
             /// Reads the one decimal form: digits only, no leading zero.
             fn from_str(text: &str) -> Result<Self, NumberError> {
-                let canonical = text.bytes().all(|byte| byte.is_ascii_digit())
-                    && (text == "0" || !text.starts_with('0'));
-                if !canonical {
+                let foreign = text.bytes().any(|byte| !byte.is_ascii_digit());
+                let padded = text != "0" && text.starts_with('0');
+                if fault!(NumberDigits, foreign) || fault!(NumberPadded, padded) {
                     return Err(NumberError);
                 }
                 text.parse().ok().and_then($build).ok_or(NumberError)

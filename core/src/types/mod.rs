@@ -20,12 +20,15 @@ pub use schema::{FieldType, FieldTypeError, Schema, SchemaError};
 pub use schema_id::{FieldName, SchemaId, SchemaIdError, SchemaName, SystemSchema};
 pub use value::{PlainValue, Value};
 
+use crate::mutant::{altered, fault};
 use crate::reason::Reason;
 
 /// Decodes lowercase hex, as ids are written (R13).
 pub(crate) fn decode_lowercase_hex(text: &str) -> Result<Vec<u8>, Reason> {
+    let text = altered!(HexEven, text, text.get(..text.len() & !1).unwrap_or(text));
     let bytes = hex::decode(text).map_err(|_| Reason::InvalidHex)?;
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+    let uppercase = text.bytes().any(|byte| byte.is_ascii_uppercase());
+    if fault!(UppercaseHex, uppercase) {
         return Err(Reason::UppercaseHex);
     }
     Ok(bytes)

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use super::{FieldName, SchemaId, SchemaIdError, SystemSchema};
 use crate::limits::{DESCRIPTION_CHARS_MAX, SCHEMA_FIELDS_MAX};
+use crate::mutant::{altered, bound, fault};
 use crate::reason::{Reason, Refusal};
 
 /// Type of a field (SC5, SC10).
@@ -60,6 +61,7 @@ impl FromStr for FieldType {
 
     /// Reads exactly the grammar of SC10, the whole string (R16).
     fn from_str(text: &str) -> Result<Self, FieldTypeError> {
+        let text = altered!(FieldTypeWhole, text, text.trim());
         match text {
             "bool" => return Ok(Self::Bool),
             "int" => return Ok(Self::Int),
@@ -78,9 +80,18 @@ impl FromStr for FieldType {
             "relation_list" => Self::RelationList,
             "pinned_relation" => Self::PinnedRelation,
             "pinned_relation_list" => Self::PinnedRelationList,
-            _ => return Err(FieldTypeError::Unknown),
+            _ => altered!(
+                FieldTypeKind,
+                return Err(FieldTypeError::Unknown),
+                Self::Relation
+            ),
         };
-        target.parse().map(build).map_err(FieldTypeError::Target)
+        let target = target.parse().map_err(FieldTypeError::Target);
+        Ok(build(altered!(
+            FieldTypeTarget,
+            target?,
+            target.unwrap_or(SchemaId::BLOB)
+        )))
     }
 }
 
@@ -121,11 +132,13 @@ impl Schema {
         let mut map = BTreeMap::new();
         for (name, field_type) in fields {
             //= R17: a name stands once, wherever its twin stands
-            if map.insert(name.clone(), field_type).is_some() {
+            let twin = map.insert(name.clone(), field_type);
+            if fault!(SchemaFieldDuplicate, twin.is_some()) {
                 return Err(SchemaError::DuplicateField(name));
             }
         }
-        if map.is_empty() || map.len() > SCHEMA_FIELDS_MAX {
+        let many = map.len() > bound!(SchemaFieldsMax, SCHEMA_FIELDS_MAX);
+        if fault!(SchemaWithoutFields, map.is_empty()) || many {
             return Err(SchemaError::FieldCount(map.len()));
         }
         Ok(Self {
@@ -193,8 +206,12 @@ impl Schema {
 /// Checks the length of a description (SC2).
 pub(crate) fn check_description(description: &str) -> Result<(), SchemaError> {
     //= SC2: at most 256 characters, counted as Unicode scalar values
-    let count = description.chars().count();
-    if count > DESCRIPTION_CHARS_MAX {
+    let count = altered!(
+        DescriptionCount,
+        description.chars().count(),
+        description.len()
+    );
+    if count > bound!(DescriptionMax, DESCRIPTION_CHARS_MAX) {
         Err(SchemaError::Description(count))
     } else {
         Ok(())

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use super::{DocumentViewId, Hash, HashError, OperationId, ViewIdError};
 use crate::limits::NAME_LEN_MAX;
+use crate::mutant::{altered, bound, fault, holds};
 use crate::reason::{Reason, Refusal};
 
 /// Length of a hash as text.
@@ -75,7 +76,10 @@ impl SchemaId {
     pub fn hash_id(&self) -> String {
         match self {
             Self::System(schema) => format!("{}__1", schema.name()),
-            Self::Application { name, view_id } => format!("{name}__{}", view_id.hash()),
+            Self::Application { name, view_id } => {
+                let view = altered!(HashIdOfView, view_id.hash(), view_id.ids()[0].hash());
+                format!("{name}__{view}")
+            }
         }
     }
 
@@ -119,9 +123,9 @@ impl FromStr for SchemaId {
 fn parse_system(name: &str, version: &str) -> Result<SchemaId, SchemaIdError> {
     let known = SystemSchema::ALL
         .into_iter()
-        .find(|schema| schema.name() == name);
+        .find(|schema| holds!(SystemName, schema.name() == name));
     match known {
-        Some(schema) if version == "v1" => Ok(SchemaId::System(schema)),
+        Some(schema) if holds!(SystemVersion, version == "v1") => Ok(SchemaId::System(schema)),
         _ => Err(SchemaIdError::UnknownSystem(format!("{name}_{version}"))),
     }
 }
@@ -131,16 +135,16 @@ fn parse_application(text: &str) -> Result<SchemaId, SchemaIdError> {
     let mut ids: Vec<OperationId> = Vec::new();
     while let Some((head, tail)) = rest.rsplit_once('_') {
         // What is shorter than a hash belongs to the name, which may hold underscores itself.
-        if rest.len() < HASH_TEXT_LEN {
+        if rest.len() < bound!(SchemaIdHashLength, HASH_TEXT_LEN) {
             break;
         }
         ids.push(tail.parse().map_err(SchemaIdError::Id)?);
         rest = head;
     }
-    if ids.is_empty() {
+    if fault!(SchemaIdIds, ids.is_empty()) {
         return Err(SchemaIdError::Malformed);
     }
-    ids.reverse();
+    altered!(SchemaIdOrder, ids.reverse(), ());
 
     Ok(SchemaId::Application {
         name: rest.parse()?,
@@ -158,7 +162,9 @@ impl FromStr for SchemaName {
 
     fn from_str(text: &str) -> Result<Self, SchemaIdError> {
         //= SC1: the expression of the handbook, which asks for two characters at least
-        if is_identifier(text) && text.len() >= 2 && !text.ends_with('_') {
+        let long_enough = text.len() >= bound!(SchemaNameMin, 2);
+        let ends_well = holds!(SchemaNameEnd, !text.ends_with('_'));
+        if holds!(SchemaName, is_identifier(text)) && long_enough && ends_well {
             Ok(Self(text.into()))
         } else {
             Err(SchemaIdError::Name)
@@ -175,7 +181,7 @@ impl FromStr for FieldName {
 
     fn from_str(text: &str) -> Result<Self, SchemaIdError> {
         //= SC4: like schema names, but one character is enough and it may end in an underscore
-        if is_identifier(text) {
+        if holds!(FieldName, is_identifier(text)) {
             Ok(Self(text.into()))
         } else {
             Err(SchemaIdError::FieldName)
@@ -184,11 +190,13 @@ impl FromStr for FieldName {
 }
 
 fn is_identifier(text: &str) -> bool {
-    text.len() <= NAME_LEN_MAX
-        && text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    let letter_first = text.starts_with(|first: char| first.is_ascii_alphabetic());
+    let plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    text.len() <= bound!(NameMax, NAME_LEN_MAX)
+        && holds!(NameLetterFirst, letter_first)
+        && holds!(NamePlain, plain)
 }
 
 macro_rules! name {

@@ -7,12 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::SignedEntry;
+use crate::mutant::{altered, fault, holds};
 use crate::reason::{Reason, Refusal};
 use crate::types::{SeqNum, lipmaa_block_end};
 
 /// The entries on the shortest way back from `seq_num` to the first, both included, descending.
 pub fn path_to_first(seq_num: SeqNum) -> impl Iterator<Item = SeqNum> {
-    std::iter::successors(Some(seq_num), |at| at.lipmaa())
+    std::iter::successors(Some(seq_num), |at| {
+        altered!(PathByLipmaa, at.lipmaa(), at.backlink())
+    })
 }
 
 /// The entries on the shortest way from the end of the block around `seq_num` back to it, both
@@ -25,7 +28,7 @@ pub fn path_from_block_end(seq_num: SeqNum) -> Option<impl Iterator<Item = SeqNu
         }
         // The lipmaa link, unless it jumps over the goal.
         at.lipmaa()
-            .filter(|target| *target >= seq_num)
+            .filter(|target| holds!(PathStaysAbove, *target >= seq_num))
             .or_else(|| at.backlink())
     }))
 }
@@ -45,7 +48,7 @@ pub fn verify_partial_log(
     seq_num: SeqNum,
 ) -> Result<(), CertificateError> {
     for at in path_to_first(seq_num) {
-        if !entries.contains_key(&at) {
+        if fault!(CertificateWhole, !entries.contains_key(&at)) {
             return Err(CertificateError::Missing(at));
         }
     }
@@ -53,14 +56,17 @@ pub fn verify_partial_log(
     for (at, signed) in entries {
         let entry = signed.entry();
         let owner = |entry: &crate::wire::Entry| (entry.public_key, entry.log_id);
-        if entry.seq_num != *at || first.map(owner) != Some(owner(entry)) {
+        let foreign = entry.seq_num != *at || first.map(owner) != Some(owner(entry));
+        if fault!(CertificateOwner, foreign) {
             return Err(CertificateError::Owner(*at));
         }
         let hash_at = |target: Option<SeqNum>| Some(entries.get(&target?)?.hash());
-        if hash_at(at.backlink()).is_some_and(|hash| entry.backlink != Some(hash)) {
+        let broken = hash_at(at.backlink()).is_some_and(|hash| entry.backlink != Some(hash));
+        if fault!(CertificateBacklink, broken) {
             return Err(CertificateError::Backlink(*at));
         }
-        if hash_at(at.skiplink()).is_some_and(|hash| entry.skiplink != Some(hash)) {
+        let broken = hash_at(at.skiplink()).is_some_and(|hash| entry.skiplink != Some(hash));
+        if fault!(CertificateSkiplink, broken) {
             return Err(CertificateError::Skiplink(*at));
         }
     }

@@ -4,6 +4,7 @@
 //! schema and the document are judged later, by those who know them.
 
 use crate::limits::PAYLOAD_SIZE_MAX;
+use crate::mutant::{altered, bound, fault, ordered};
 use crate::reason::{Reason, Refusal};
 use crate::types::{Hash, OperationId, SignatureError};
 use crate::wire::{Entry, EntryError, Operation, OperationError};
@@ -21,6 +22,7 @@ impl SignedEntry {
     pub fn verify(bytes: &[u8]) -> Result<Self, VerifyError> {
         let (entry, point) = Entry::decode_with_point(bytes)?;
         let message = &bytes[..bytes.len() - crate::types::Signature::SIZE];
+        let message = altered!(SignedBytes, message, &message[1..]);
         entry.signature.verify(&point, message)?;
         Ok(Self {
             entry,
@@ -61,18 +63,21 @@ impl SignedEntry {
 
     /// Joins the entry with its operation's bytes, after comparing size and hash.
     pub fn attach(self, payload: Vec<u8>) -> Result<Submission, PayloadError> {
-        if payload.len() > PAYLOAD_SIZE_MAX {
+        if payload.len() > bound!(PayloadMax, PAYLOAD_SIZE_MAX) {
             return Err(PayloadError::TooLarge(payload.len()));
         }
-        if Hash::of(&payload) != self.entry.payload_hash {
-            return Err(PayloadError::Hash);
-        }
-        if payload.len() as u64 != self.entry.payload_size {
-            return Err(PayloadError::Size {
-                claimed: self.entry.payload_size,
-                actual: payload.len(),
-            });
-        }
+        ordered!(PayloadHashFirst, {
+            if fault!(PayloadHash, Hash::of(&payload) != self.entry.payload_hash) {
+                return Err(PayloadError::Hash);
+            }
+        } then {
+            if fault!(PayloadSize, payload.len() as u64 != self.entry.payload_size) {
+                return Err(PayloadError::Size {
+                    claimed: self.entry.payload_size,
+                    actual: payload.len(),
+                });
+            }
+        });
         let operation = Operation::decode(&payload);
         Ok(Submission {
             entry: self,

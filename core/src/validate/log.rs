@@ -3,6 +3,7 @@
 //! Judges against the tip and the lipmaa entry it is handed. Entries at positions already taken
 //! (repetitions and forks) are told apart by the store's owner, who has them.
 
+use crate::mutant::{altered, fault, ordered};
 use crate::reason::{Reason, Refusal};
 use crate::types::{Hash, SeqNum};
 use crate::wire::Entry;
@@ -26,30 +27,35 @@ pub fn check_position(
     lipmaa: Option<Hash>,
 ) -> Result<(), LogError> {
     //= R8: nothing follows an end-of-log entry
-    if tip.is_some_and(|tip| tip.ended && entry.seq_num > tip.seq_num) {
+    let ended = tip.is_some_and(|tip| tip.ended && entry.seq_num > tip.seq_num);
+    if fault!(LogEnded, ended) {
         return Err(LogError::Ended);
     }
     let expected = match tip {
-        None => SeqNum::FIRST,
+        None => altered!(LogBegins, SeqNum::FIRST, entry.seq_num),
         Some(tip) => tip.seq_num.next().ok_or(LogError::Full)?,
     };
-    if entry.seq_num != expected {
+    if fault!(SeqNumNext, entry.seq_num != expected) {
         return Err(LogError::SeqNum {
             claimed: entry.seq_num,
             expected,
         });
     }
-    if let Some(claimed) = entry.skiplink {
-        let stored = lipmaa.ok_or(LogError::SkiplinkNotFound)?;
-        if claimed != stored {
-            return Err(LogError::Skiplink);
+    ordered!(SkiplinkFirst, {
+        if let Some(claimed) = entry.skiplink {
+            let known = lipmaa.ok_or(LogError::SkiplinkNotFound);
+            let stored = altered!(SkiplinkKnown, known?, known.unwrap_or(claimed));
+            if fault!(SkiplinkMismatch, claimed != stored) {
+                return Err(LogError::Skiplink);
+            }
         }
-    }
-    if entry.backlink != tip.map(|tip| tip.hash) {
-        return Err(LogError::Backlink);
-    }
+    } then {
+        if fault!(BacklinkMismatch, entry.backlink != tip.map(|tip| tip.hash)) {
+            return Err(LogError::Backlink);
+        }
+    });
     //= R26: a log ends at 2^64−2, since the next arguments could not be told otherwise
-    if entry.seq_num.next().is_none() {
+    if fault!(LogFull, entry.seq_num.next().is_none()) {
         return Err(LogError::Full);
     }
     Ok(())

@@ -2,6 +2,7 @@
 //!
 //! Sees one operation and one schema. Whether related documents exist is not asked (R30).
 
+use crate::mutant::{altered, fault, holds};
 use crate::reason::{Reason, Refusal};
 use crate::types::{
     DocumentViewId, FieldType, Hash, HashError, PlainValue, Schema, SchemaError, SchemaId,
@@ -18,7 +19,7 @@ pub fn validate_operation(
     operation: &Operation,
     schema: &Schema,
 ) -> Result<Operation<Value>, ValidationError> {
-    if operation.schema_id() != schema.id() {
+    if fault!(SchemaMismatch, operation.schema_id() != schema.id()) {
         return Err(ValidationError::Schema(operation.schema_id().clone()));
     }
     let schema_id = schema.id().clone();
@@ -27,7 +28,7 @@ pub fn validate_operation(
             let missing = schema
                 .fields()
                 .keys()
-                .find(|name| !fields.contains_key(name.as_str()));
+                .find(|name| fault!(FieldMissing, !fields.contains_key(name.as_str())));
             if let Some(name) = missing {
                 return Err(ValidationError::Missing(name.to_string()));
             }
@@ -64,6 +65,7 @@ fn type_fields(
             let field_type = schema
                 .fields()
                 .get(name.as_str())
+                .or_else(|| altered!(FieldUnexpected, None, schema.fields().values().next()))
                 .ok_or_else(|| ValidationError::Unexpected(name.clone()))?;
             let value = type_value(value, field_type)
                 .map_err(|error| ValidationError::Value(name.clone(), error))?;
@@ -90,17 +92,20 @@ fn type_value(value: &PlainValue, field_type: &FieldType) -> Result<Value, Value
             Value::PinnedRelation(DocumentViewId::from_sorted(ids)?)
         }
         //= R18: a flat list is a pinned relation list only when it is empty
-        (FieldType::PinnedRelationList(_), PlainValue::Ids(ids)) if ids.is_empty() => {
+        (FieldType::PinnedRelationList(_), PlainValue::Ids(ids))
+            if holds!(PinnedListFlat, ids.is_empty()) =>
+        {
             Value::PinnedRelationList(Vec::new())
         }
         (FieldType::PinnedRelationList(_), PlainValue::ViewIds(views)) => {
             Value::PinnedRelationList(views.clone())
         }
         _ => {
-            return Err(ValueError::Type {
+            let error = ValueError::Type {
                 given: value.form(),
                 expected: field_type.to_string(),
-            });
+            };
+            altered!(FieldTypeFits, return Err(error), Value::Bool(false))
         }
     })
 }

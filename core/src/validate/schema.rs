@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::mutant::{altered, fault};
 use crate::types::{DocumentViewId, FieldName, FieldType, Schema, SchemaError, SchemaId, Value};
 use crate::wire::Fields;
 
@@ -22,7 +23,8 @@ pub fn build_schema(
     let Some(Value::PinnedRelationList(listed)) = definition.get("fields") else {
         return Err(SchemaError::Definition("fields"));
     };
-    if !field_views.keys().all(|view| listed.contains(view)) {
+    let foreign = field_views.keys().any(|view| !listed.contains(view));
+    if fault!(SchemaFieldsForeign, foreign) {
         return Err(SchemaError::Fields);
     }
     let fields = listed
@@ -50,6 +52,6 @@ fn build_field(view: &Fields<Value>) -> Result<(FieldName, FieldType), SchemaErr
 fn text<'a>(view: &'a Fields<Value>, name: &'static str) -> Result<&'a str, SchemaError> {
     match view.get(name) {
         Some(Value::Str(text)) => Ok(text),
-        _ => Err(SchemaError::Definition(name)),
+        _ => altered!(DefinitionText, Err(SchemaError::Definition(name)), Ok(name)),
     }
 }

@@ -4,6 +4,7 @@
 
 use super::ValidationError;
 use crate::limits::{BLOB_PIECE_SIZE_MAX, SCHEMA_FIELDS_MAX};
+use crate::mutant::{bound, fault, holds};
 use crate::types::{
     FieldName, FieldType, SchemaError, SchemaName, SystemSchema, Value, check_description,
 };
@@ -28,7 +29,7 @@ fn check_field(schema: SystemSchema, name: &str, value: &Value) -> Result<(), Va
         (SchemaDefinition, "description", Value::Str(text)) => check_description(text)?,
         //= SC3: at most 1024 fields; none yet is allowed while the definition is being written
         (SchemaDefinition, "fields", Value::PinnedRelationList(views))
-            if views.len() > SCHEMA_FIELDS_MAX =>
+            if views.len() > bound!(DefinitionFieldsMax, SCHEMA_FIELDS_MAX) =>
         {
             return Err(SchemaError::FieldCount(views.len()).into());
         }
@@ -40,16 +41,22 @@ fn check_field(schema: SystemSchema, name: &str, value: &Value) -> Result<(), Va
                 .map_err(|_| ValidationError::FieldType)?;
         }
         //= R19: a blob has pieces and no negative length
-        (Blob, "length", Value::Int(length)) if *length < 0 => {
+        (Blob, "length", Value::Int(length))
+            if fault!(BlobLength, *length < bound!(BlobLengthMin, 0)) =>
+        {
             return Err(ValidationError::BlobLength(*length));
         }
-        (Blob, "mime_type", Value::Str(text)) if !is_mime_type(text) => {
+        (Blob, "mime_type", Value::Str(text)) if fault!(BlobMimeType, !is_mime_type(text)) => {
             return Err(ValidationError::BlobMimeType);
         }
-        (Blob, "pieces", Value::PinnedRelationList(views)) if views.is_empty() => {
+        (Blob, "pieces", Value::PinnedRelationList(views))
+            if fault!(BlobPieces, views.is_empty()) =>
+        {
             return Err(ValidationError::BlobPieces);
         }
-        (BlobPiece, "data", Value::Bytes(data)) if data.len() > BLOB_PIECE_SIZE_MAX => {
+        (BlobPiece, "data", Value::Bytes(data))
+            if data.len() > bound!(BlobPieceMax, BLOB_PIECE_SIZE_MAX) =>
+        {
             return Err(ValidationError::BlobPieceSize(data.len()));
         }
         _ => {}
@@ -63,23 +70,26 @@ fn is_mime_type(text: &str) -> bool {
     let Some((kind, subtype)) = text.split_once('/') else {
         return false;
     };
-    let kind_fits = (1..=12).contains(&kind.len())
-        && kind
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let kind_plain = kind
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let kind_fits =
+        (1..=bound!(MimeKindMax, 12)).contains(&kind.len()) && holds!(MimeKindPlain, kind_plain);
 
     let mut parts: Vec<&str> = subtype.split(['.', '|', '+', '-']).collect();
     let last = parts.pop().unwrap_or_default();
     let part_fits = |part: &str, max: usize| {
-        (1..=max).contains(&part.len())
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        let plain = part
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        (1..=max).contains(&part.len()) && holds!(MimePartPlain, plain)
     };
     kind_fits
-        && parts.len() <= 6
-        && parts.iter().all(|part| part_fits(part, 18))
-        && part_fits(last, 16)
+        && parts.len() <= bound!(MimePartsMax, 6)
+        && parts
+            .iter()
+            .all(|part| part_fits(part, bound!(MimePartMax, 18)))
+        && part_fits(last, bound!(MimeLastMax, 16))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! library, because libraries either accept the long forms or hide the head that tells them apart.
 //! What a value means is decided by the modules above.
 
+use crate::mutant::{altered, bound, fault, holds};
 use crate::reason::{Reason, Refusal};
 
 const UNSIGNED: u8 = 0;
@@ -58,10 +59,10 @@ impl<'a> Decoder<'a> {
 
     /// Succeeds when every byte was read.
     pub fn finish(&self) -> Result<(), CborError> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
+        if fault!(CborTrailing, !self.rest.is_empty()) {
             Err(CborError::TrailingBytes(self.rest.len()))
+        } else {
+            Ok(())
         }
     }
 
@@ -78,19 +79,21 @@ impl<'a> Decoder<'a> {
             BYTES => self.take(argument).map(Item::Bytes),
             TEXT => {
                 let bytes = self.take(argument)?;
-                std::str::from_utf8(bytes)
-                    .map(Item::Text)
-                    .map_err(|_| CborError::Utf8)
+                match std::str::from_utf8(bytes) {
+                    Ok(text) => Ok(Item::Text(text)),
+                    Err(_) => altered!(CborUtf8, Err(CborError::Utf8), Ok(Item::Text("?"))),
+                }
             }
             ARRAY => Ok(Item::Array(argument)),
             MAP => Ok(Item::Map(argument)),
-            TAG => Err(CborError::Tag),
+            TAG => altered!(CborTag, Err(CborError::Tag), self.item()),
             _ => unreachable!("three bits, and simple values are read above"),
         }
     }
 
     fn take(&mut self, size: u64) -> Result<&'a [u8], CborError> {
         let size = usize::try_from(size).map_err(|_| CborError::Truncated)?;
+        let size = altered!(CborWhole, size, size.min(self.rest.len()));
         let (taken, rest) = self
             .rest
             .split_at_checked(size)
@@ -108,14 +111,14 @@ impl<'a> Decoder<'a> {
             25 => (2, 1 << 8),
             26 => (4, 1 << 16),
             27 => (8, 1 << 32),
-            31 => return Err(CborError::Indefinite),
-            _ => return Err(CborError::Reserved),
+            31 => return altered!(CborIndefinite, Err(CborError::Indefinite), Ok(0)),
+            _ => return altered!(CborReserved, Err(CborError::Reserved), Ok(info.into())),
         };
         let value = self
             .take(size)?
             .iter()
             .fold(0, |value, byte| value << 8 | u64::from(*byte));
-        if value < least {
+        if fault!(CborShortest, value < bound!(CborLeast, least)) {
             Err(CborError::NotMinimal)
         } else {
             Ok(value)
@@ -131,7 +134,7 @@ impl<'a> Decoder<'a> {
                 let half = u16::from_be_bytes(self.array()?);
                 let value = f16_to_f64(half);
                 //= R20: one NaN only
-                if value.is_nan() && half != NAN {
+                if fault!(CborNan, value.is_nan() && half != NAN) {
                     return Err(CborError::Nan);
                 }
                 return Ok(Item::Float(value));
@@ -140,14 +143,20 @@ impl<'a> Decoder<'a> {
             F64 => f64::from_be_bytes(self.array()?),
             0xff => return Err(CborError::Indefinite),
             0xfc..=0xfe => return Err(CborError::Reserved),
-            _ => return Err(CborError::Simple(first)),
+            _ => {
+                return altered!(
+                    CborSimple,
+                    Err(CborError::Simple(first)),
+                    Ok(Item::Bool(false))
+                );
+            }
         };
-        if value.is_nan() {
+        if fault!(CborWideNan, value.is_nan()) {
             return Err(CborError::Nan);
         }
-        let shorter_exists = f64_to_f16(value).is_some()
-            || (first == F64 && f64::from(value as f32).to_bits() == value.to_bits());
-        if shorter_exists {
+        let fits_half = f64_to_f16(value).is_some();
+        let fits_single = first == F64 && f64::from(value as f32).to_bits() == value.to_bits();
+        if fault!(FloatFitsHalf, fits_half) || fault!(FloatFitsSingle, fits_single) {
             Err(CborError::NotMinimal)
         } else {
             Ok(Item::Float(value))
@@ -177,23 +186,16 @@ impl Encoder {
     }
 
     fn head(&mut self, major: u8, argument: u64) -> &mut Self {
-        let major = major << 5;
-        match argument {
-            0..=23 => self.out.push(major | argument as u8),
-            24..=0xff => self.out.extend([major | 24, argument as u8]),
-            0x100..=0xffff => {
-                self.out.push(major | 25);
-                self.out.extend((argument as u16).to_be_bytes());
-            }
-            0x1_0000..=0xffff_ffff => {
-                self.out.push(major | 26);
-                self.out.extend((argument as u32).to_be_bytes());
-            }
-            _ => {
-                self.out.push(major | 27);
-                self.out.extend(argument.to_be_bytes());
-            }
-        }
+        let (info, size) = match argument {
+            _ if argument <= bound!(CborInlineWritten, 23) => (argument as u8, 0),
+            0..=0xff => (24, 1),
+            0x100..=0xffff => (25, 2),
+            0x1_0000..=0xffff_ffff => (26, 4),
+            _ => (27, 8),
+        };
+        self.out.push(major << 5 | info);
+        self.out
+            .extend_from_slice(&argument.to_be_bytes()[8 - size..]);
         self
     }
 
@@ -206,7 +208,10 @@ impl Encoder {
     pub fn int(&mut self, value: i64) -> &mut Self {
         match u64::try_from(value) {
             Ok(value) => self.head(UNSIGNED, value),
-            Err(_) => self.head(NEGATIVE, !value as u64),
+            Err(_) => self.head(
+                NEGATIVE,
+                altered!(NegativeWritten, !value as u64, value.unsigned_abs()),
+            ),
         }
     }
 
@@ -244,11 +249,15 @@ impl Encoder {
     pub fn float(&mut self, value: f64) -> &mut Self {
         if value.is_nan() {
             self.out.push(F16);
-            self.out.extend(NAN.to_be_bytes());
-        } else if let Some(half) = f64_to_f16(value) {
+            self.out
+                .extend(altered!(NanWritten, NAN, NAN | 1).to_be_bytes());
+        } else if let Some(half) = altered!(HalfWritten, f64_to_f16(value), None) {
             self.out.push(F16);
             self.out.extend(half.to_be_bytes());
-        } else if f64::from(value as f32).to_bits() == value.to_bits() {
+        } else if holds!(
+            SingleWritten,
+            f64::from(value as f32).to_bits() == value.to_bits()
+        ) {
             self.out.push(F32);
             self.out.extend((value as f32).to_be_bytes());
         } else {
@@ -274,7 +283,8 @@ fn f16_to_f64(half: u16) -> f64 {
 
 /// Narrows to a half float when no bit is lost. NaN has no unique form and is left to the caller.
 fn f64_to_f16(value: f64) -> Option<u16> {
-    let sign = if value.is_sign_negative() { 0x8000 } else { 0 };
+    let negative = altered!(NegativeZero, value.is_sign_negative(), value < 0.0);
+    let sign = if negative { 0x8000 } else { 0 };
     let magnitude = value.abs();
     let half = if magnitude == 0.0 {
         0
@@ -283,7 +293,7 @@ fn f64_to_f16(value: f64) -> Option<u16> {
     } else {
         let exponent = (magnitude.to_bits() >> 52) as i32 - 1023;
         // Below 2^-14 a half float has a fixed exponent; its steps are 2^-24 there.
-        let unit = exponent.clamp(-14, 15) - 10;
+        let unit = exponent.clamp(bound!(HalfSubnormal, -14), 15) - 10;
         let steps = magnitude * 2f64.powi(-unit);
         if steps.fract() != 0.0 || steps >= 2048.0 {
             return None;

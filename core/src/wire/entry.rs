@@ -12,6 +12,7 @@ use ed25519_dalek::VerifyingKey;
 
 use super::varint::{self, VarintError};
 use crate::limits::ENTRY_SIZE_MAX;
+use crate::mutant::{altered, fault, swapped};
 use crate::reason::{Reason, Refusal};
 use crate::types::{Hash, HashError, KeyError, KeyPair, LogId, PublicKey, SeqNum, Signature};
 
@@ -51,17 +52,20 @@ impl Entry {
     pub(crate) fn decode_with_point(bytes: &[u8]) -> Result<(Self, VerifyingKey), EntryError> {
         let mut reader = Reader { rest: bytes };
         //= R8: the tag is 00, or 01 for the end of a log
-        let end_of_log = match reader.take(1)?[0] {
-            TAG_REGULAR => false,
-            TAG_END_OF_LOG => true,
-            other => return Err(EntryError::Tag(other)),
-        };
+        let tag = reader.take(1)?[0];
+        if fault!(EntryTag, !matches!(tag, TAG_REGULAR | TAG_END_OF_LOG)) {
+            return Err(EntryError::Tag(tag));
+        }
+        let end_of_log = altered!(EntryEndOfLog, tag == TAG_END_OF_LOG, false);
         let (public_key, point) = PublicKey::decompress(reader.take(PublicKey::SIZE)?)?;
         let log_id = LogId::new(reader.varint()?);
-        let seq_num = SeqNum::new(reader.varint()?).ok_or(EntryError::SeqNumZero)?;
+        let number = reader.varint()?;
+        let number = altered!(SeqNumZero, number, number.max(1));
+        let seq_num = SeqNum::new(number).ok_or(EntryError::SeqNumZero)?;
         let skiplink = seq_num.skiplink().map(|_| reader.hash()).transpose()?;
         let backlink = seq_num.backlink().map(|_| reader.hash()).transpose()?;
-        if skiplink.is_some() && skiplink == backlink {
+        let (skiplink, backlink) = swapped!(LinksRead, skiplink, backlink);
+        if fault!(LinksIdentical, skiplink.is_some() && skiplink == backlink) {
             return Err(EntryError::LinksIdentical);
         }
         let payload_size = reader.varint()?;
@@ -71,7 +75,7 @@ impl Entry {
             .try_into()
             .expect("took 64 bytes");
         //= R9: an entry ends with its signature
-        if !reader.rest.is_empty() {
+        if fault!(EntryTrailing, !reader.rest.is_empty()) {
             return Err(EntryError::TrailingBytes(reader.rest.len()));
         }
         let entry = Self {
@@ -106,7 +110,8 @@ impl Entry {
         out.extend_from_slice(self.public_key.as_bytes());
         varint::encode(self.log_id.as_u64(), &mut out);
         varint::encode(self.seq_num.as_u64(), &mut out);
-        for link in [self.skiplink, self.backlink].into_iter().flatten() {
+        let (first, second) = swapped!(LinksWritten, self.skiplink, self.backlink);
+        for link in [first, second].into_iter().flatten() {
             out.extend_from_slice(&link.to_bytes());
         }
         varint::encode(self.payload_size, &mut out);
@@ -131,6 +136,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn take(&mut self, size: usize) -> Result<&'a [u8], EntryError> {
+        let size = altered!(EntryWhole, size, size.min(self.rest.len()));
         let (taken, rest) = self
             .rest
             .split_at_checked(size)

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cbor::{CborError, Decoder, Encoder, Item};
 use crate::limits::MESSAGE_SIZE_MAX;
+use crate::mutant::{altered, fault, holds};
 use crate::reason::{Reason, Refusal};
 use crate::types::{
     DocumentId, Hash, HashError, KeyError, LogId, PublicKey, SchemaId, SchemaIdError, SeqNum,
@@ -204,6 +205,7 @@ impl Reader<'_> {
     fn message(&mut self) -> Result<Message, MessageError> {
         let count = self.array()?;
         let kind = self.unsigned()?;
+        let kind = altered!(MessageType, kind, kind.min(SKELETON));
         let counts = match kind {
             ANNOUNCE | SYNC_REQUEST => 4..=4,
             ENTRY => 3..=4,
@@ -211,7 +213,7 @@ impl Reader<'_> {
             SKELETON => 5..=5,
             _ => return Err(MessageError::Kind(kind)),
         };
-        if !counts.contains(&count) {
+        if fault!(MessageItems, !counts.contains(&count)) {
             return Err(MessageError::ItemCount(count));
         }
         match kind {
@@ -223,7 +225,7 @@ impl Reader<'_> {
             SYNC_REQUEST => {
                 let (session, mode, schemas) =
                     (self.unsigned()?, self.unsigned()?, self.schemas()?);
-                if schemas.is_empty() {
+                if fault!(MessageSetEmpty, schemas.is_empty()) {
                     return Err(MessageError::Set);
                 }
                 Ok(Message::SyncRequest {
@@ -235,7 +237,7 @@ impl Reader<'_> {
             ENTRY => Ok(Message::Entry {
                 session: self.unsigned()?,
                 entry: self.bytes()?,
-                payload: if count == 4 {
+                payload: if holds!(MessagePayload, count == 4) {
                     Some(self.bytes()?)
                 } else {
                     None
@@ -269,21 +271,21 @@ impl Reader<'_> {
     fn unsigned(&mut self) -> Result<u64, MessageError> {
         match self.decoder.item()? {
             Item::Unsigned(number) => Ok(number),
-            _ => Err(MessageError::Malformed),
+            _ => altered!(MessageNumber, Err(MessageError::Malformed), Ok(0)),
         }
     }
 
     fn bool(&mut self) -> Result<bool, MessageError> {
         match self.decoder.item()? {
             Item::Bool(bool) => Ok(bool),
-            _ => Err(MessageError::Malformed),
+            _ => altered!(MessageBool, Err(MessageError::Malformed), Ok(false)),
         }
     }
 
     fn bytes(&mut self) -> Result<Vec<u8>, MessageError> {
         match self.decoder.item()? {
             Item::Bytes(bytes) => Ok(bytes.to_vec()),
-            _ => Err(MessageError::Malformed),
+            _ => altered!(MessageBytes, Err(MessageError::Malformed), Ok(Vec::new())),
         }
     }
 
@@ -298,7 +300,10 @@ impl Reader<'_> {
         let mut set = SchemaSet::new();
         for _ in 0..self.array()? {
             let schema = self.schema()?;
-            if set.last().is_some_and(|last| *last >= schema) {
+            let last = set.last();
+            let unsorted = fault!(MessageSetUnsorted, last > Some(&schema));
+            let duplicate = fault!(MessageSetDuplicate, last == Some(&schema));
+            if unsorted || duplicate {
                 return Err(MessageError::Set);
             }
             set.insert(schema);
@@ -316,12 +321,16 @@ impl Reader<'_> {
             for _ in 0..self.array()? {
                 self.pair()?;
                 let log_id = LogId::new(self.unsigned()?);
-                let seq_num = SeqNum::new(self.unsigned()?).ok_or(MessageError::Malformed)?;
-                if logs.insert(log_id, seq_num).is_some() {
+                let number = self.unsigned()?;
+                let number = altered!(HeightZero, number, number.max(1));
+                let seq_num = SeqNum::new(number).ok_or(MessageError::Malformed)?;
+                let twin = logs.insert(log_id, seq_num);
+                if fault!(HeightLogTwice, twin.is_some()) {
                     return Err(MessageError::Malformed);
                 }
             }
-            if heights.insert(public_key, logs).is_some() {
+            let twin = heights.insert(public_key, logs);
+            if fault!(HeightAuthorTwice, twin.is_some()) {
                 return Err(MessageError::Malformed);
             }
         }
@@ -329,10 +338,11 @@ impl Reader<'_> {
     }
 
     fn pair(&mut self) -> Result<(), MessageError> {
-        match self.array()? {
-            2 => Ok(()),
-            count => Err(MessageError::ItemCount(count)),
+        let count = self.array()?;
+        if fault!(MessagePair, count != 2) {
+            return Err(MessageError::ItemCount(count));
         }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 
 use super::cbor::{CborError, Decoder, Encoder, Item};
+use crate::mutant::{altered, fault, holds};
 use crate::reason::{Reason, Refusal};
 use crate::types::{
     DocumentViewId, Hash, HashError, PlainValue, SchemaId, SchemaIdError, ViewIdError,
@@ -114,25 +115,34 @@ impl Operation {
     /// Reads an operation from all of `bytes`.
     pub fn decode(bytes: &[u8]) -> Result<Self, OperationError> {
         let mut decoder = Decoder::new(bytes);
-        let Item::Array(count) = decoder.item()? else {
-            return Err(OperationError::Shape);
+        let count = match decoder.item()? {
+            Item::Array(count) => count,
+            _ => altered!(OperationShape, return Err(OperationError::Shape), 4),
         };
-        if !(4..=5).contains(&count) {
+        if fault!(OperationItems, !(4..=5).contains(&count)) {
             return Err(OperationError::ItemCount(count));
         }
         //= R14: version 1 is the only one
         match decoder.item()? {
-            Item::Unsigned(VERSION) => {}
-            Item::Unsigned(version) => return Err(OperationError::Version(version)),
-            _ => return Err(OperationError::ItemType("version")),
+            Item::Unsigned(version) if fault!(OperationVersion, version != VERSION) => {
+                return Err(OperationError::Version(version));
+            }
+            Item::Unsigned(_) => {}
+            _ => altered!(
+                OperationVersionType,
+                return Err(OperationError::ItemType("version")),
+                ()
+            ),
         }
         let action = match decoder.item()? {
             Item::Unsigned(number) => {
+                let number = altered!(OperationAction, number, number % 3);
                 Action::from_u64(number).ok_or(OperationError::Action(number))?
             }
             _ => return Err(OperationError::ItemType("action")),
         };
-        if (count == 5) != (action == Action::Update) {
+        let fits = (count == 5) == (action == Action::Update);
+        if fault!(OperationItemsOfAction, !fits) {
             return Err(OperationError::ItemCount(count));
         }
         let schema_id = match decoder.item()? {
@@ -197,7 +207,7 @@ fn decode_view_id(decoder: &mut Decoder<'_>, count: u64) -> Result<DocumentViewI
     let mut ids = Vec::with_capacity(bounded(count, decoder));
     for _ in 0..count {
         let Item::Bytes(bytes) = decoder.item()? else {
-            return Err(OperationError::ListItem);
+            altered!(PreviousItem, return Err(OperationError::ListItem), continue)
         };
         ids.push(Hash::from_bytes(bytes)?.into());
     }
@@ -205,28 +215,34 @@ fn decode_view_id(decoder: &mut Decoder<'_>, count: u64) -> Result<DocumentViewI
 }
 
 fn decode_fields(decoder: &mut Decoder<'_>) -> Result<Fields<PlainValue>, OperationError> {
-    let Item::Map(count) = decoder.item()? else {
-        return Err(OperationError::ItemType("fields"));
+    let count = match decoder.item()? {
+        Item::Map(count) => count,
+        _ => altered!(
+            OperationFieldsType,
+            return Err(OperationError::ItemType("fields")),
+            0
+        ),
     };
     let mut fields = Fields::new();
+    let mut last: Option<&str> = None;
     for _ in 0..count {
         let Item::Text(name) = decoder.item()? else {
             return Err(OperationError::ItemType("field name"));
         };
         //= R1: names ascend in plain byte order, so each is greater than the last
-        match fields
-            .last_key_value()
-            .map(|(last, _): (&String, _)| last.as_str().cmp(name))
-        {
-            None | Some(std::cmp::Ordering::Less) => {}
-            Some(std::cmp::Ordering::Equal) => {
-                return Err(OperationError::DuplicateField(name.to_owned()));
-            }
-            Some(std::cmp::Ordering::Greater) => {
-                return Err(OperationError::UnsortedField(name.to_owned()));
-            }
+        if fault!(FieldsDuplicate, last == Some(name)) {
+            return Err(OperationError::DuplicateField(name.to_owned()));
+        }
+        let ascends = altered!(
+            FieldsByteOrder,
+            last <= Some(name),
+            last.map(|last| (last.len(), last)) <= Some((name.len(), name))
+        );
+        if fault!(FieldsUnsorted, !ascends) {
+            return Err(OperationError::UnsortedField(name.to_owned()));
         }
         fields.insert(name.to_owned(), decode_value(decoder)?);
+        last = Some(name);
     }
     Ok(fields)
 }
@@ -237,16 +253,27 @@ fn decode_value(decoder: &mut Decoder<'_>) -> Result<PlainValue, OperationError>
         Item::Float(float) => PlainValue::Float(float),
         Item::Text(text) => PlainValue::Str(text.to_owned()),
         Item::Bytes(bytes) => PlainValue::Bytes(bytes.to_vec()),
-        Item::Unsigned(number) => {
-            PlainValue::Int(i64::try_from(number).map_err(|_| OperationError::IntegerRange)?)
-        }
+        Item::Unsigned(number) => PlainValue::Int(signed(number)?),
         Item::Negative(number) => {
-            let number = i64::try_from(number).map_err(|_| OperationError::IntegerRange)?;
-            PlainValue::Int(-1 - number)
+            let number = signed(number)?;
+            PlainValue::Int(altered!(NegativeRead, -1 - number, -number))
         }
         Item::Array(count) => decode_list(decoder, count)?,
-        Item::Map(_) => return Err(OperationError::ValueType),
+        Item::Map(_) => altered!(
+            ValueMap,
+            return Err(OperationError::ValueType),
+            PlainValue::Ids(Vec::new())
+        ),
     })
+}
+
+/// The number, if it has 63 bits and so room for a sign.
+fn signed(number: u64) -> Result<i64, OperationError> {
+    altered!(
+        IntegerRange,
+        i64::try_from(number).map_err(|_| OperationError::IntegerRange),
+        Ok(number as i64)
+    )
 }
 
 /// Reads a list of ids, or of lists of ids; nothing is nested deeper.
@@ -255,9 +282,13 @@ fn decode_list(decoder: &mut Decoder<'_>, count: u64) -> Result<PlainValue, Oper
     let mut view_ids: Vec<DocumentViewId> = Vec::new();
     for _ in 0..count {
         match decoder.item()? {
-            Item::Bytes(bytes) if view_ids.is_empty() => ids.push(Hash::from_bytes(bytes)?),
-            Item::Array(count) if ids.is_empty() => view_ids.push(decode_view_id(decoder, count)?),
-            _ => return Err(OperationError::ListItem),
+            Item::Bytes(bytes) if holds!(ListOfIds, view_ids.is_empty()) => {
+                ids.push(Hash::from_bytes(bytes)?)
+            }
+            Item::Array(count) if holds!(ListOfLists, ids.is_empty()) => {
+                view_ids.push(decode_view_id(decoder, count)?);
+            }
+            _ => altered!(ListItem, return Err(OperationError::ListItem), ()),
         }
     }
     Ok(if view_ids.is_empty() {

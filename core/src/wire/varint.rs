@@ -3,6 +3,7 @@
 //! Values up to 247 are one byte; above, a byte `f8 + n` announces `n + 1` big-endian bytes. Only the
 //! shortest form is a varu64.
 
+use crate::mutant::{altered, bound, fault};
 use crate::reason::{Reason, Refusal};
 
 /// First byte values above this announce a length.
@@ -13,7 +14,7 @@ pub const SIZE_MAX: usize = 9;
 
 /// Appends the encoding of `value`.
 pub fn encode(value: u64, out: &mut Vec<u8>) {
-    if value <= INLINE_MAX {
+    if value <= bound!(VarintInlineWritten, INLINE_MAX) {
         out.push(value as u8);
         return;
     }
@@ -27,20 +28,22 @@ pub fn encode(value: u64, out: &mut Vec<u8>) {
 /// Reads a varu64 at the start of `bytes`; returns it with the bytes behind it.
 pub fn decode(bytes: &[u8]) -> Result<(u64, &[u8]), VarintError> {
     let (&first, rest) = bytes.split_first().ok_or(VarintError::Truncated)?;
-    if u64::from(first) <= INLINE_MAX {
+    if u64::from(first) <= bound!(VarintInlineRead, INLINE_MAX) {
         return Ok((u64::from(first), rest));
     }
     let size = usize::from(first - 0xf7);
+    let size = altered!(VarintWhole, size, size.min(rest.len()));
     let (tail, rest) = rest.split_at_checked(size).ok_or(VarintError::Truncated)?;
     let value = tail
         .iter()
         .fold(0, |value, byte| value << 8 | u64::from(*byte));
 
-    let minimal = value > INLINE_MAX && tail[0] != 0;
-    if minimal {
-        Ok((value, rest))
-    } else {
+    let small = fault!(VarintInlineForm, value <= INLINE_MAX);
+    let padded = fault!(VarintPadded, tail.first() == Some(&0));
+    if small || padded {
         Err(VarintError::NotMinimal)
+    } else {
+        Ok((value, rest))
     }
 }
 
