@@ -225,6 +225,9 @@ points! {
     // Publishing.
     Check ForkSeen ["R24" "FK1"] [] "a second entry for a taken position is a success"
     Check LogForked ["R24" "FK5"] [LogForked] "something is published to a forked log"
+    Check ForkPosition ["R24" "FK3"] [ForkPosition] "entries of two positions prove a fork"
+    Check ForkTwoEntries ["R24" "FK3"] [ForkIdentical] "an entry forks with itself"
+    Order ForkAscends ["R24" "FK3"] [] "one pair of entries makes different evidence"
     Check NextArgsForked ["R24" "FK5"] [LogForked] "a forked log has next arguments"
     Value SchemaKnown ["R29" "PB3"] [SchemaNotFound] "an operation is published under an unknown schema"
     Check DocumentDeleted ["R6" "PB5"] [DocumentDeleted] "something is published to a deleted document"

@@ -6,6 +6,7 @@
 //! Always true: both entries are validly signed, they differ, and both claim one position of one log.
 
 use super::{SignedEntry, VerifyError};
+use crate::mutant::{fault, swapped};
 use crate::reason::{Reason, Refusal};
 use crate::types::{Hash, LogId, PublicKey, SeqNum};
 use crate::wire::Entry;
@@ -28,10 +29,11 @@ impl ForkEvidence {
 
     /// Joins two signed entries, in either order, if they contradict each other.
     pub fn of(first: SignedEntry, second: SignedEntry) -> Result<Self, ForkError> {
-        if position(first.entry()) != position(second.entry()) {
+        let elsewhere = position(first.entry()) != position(second.entry());
+        if fault!(ForkPosition, elsewhere) {
             return Err(ForkError::Position);
         }
-        if first.hash() == second.hash() {
+        if fault!(ForkTwoEntries, first.hash() == second.hash()) {
             return Err(ForkError::Identical);
         }
         let (lower, higher) = if first.hash() < second.hash() {
@@ -39,6 +41,7 @@ impl ForkEvidence {
         } else {
             (second, first)
         };
+        let (lower, higher) = swapped!(ForkAscends, lower, higher);
         Ok(Self { lower, higher })
     }
 
