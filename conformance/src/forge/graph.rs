@@ -68,6 +68,23 @@ pub fn deployed_order(graph: &Graph, root: Hash) -> Option<Vec<Hash>> {
     Some(out)
 }
 
+/// Whether some operation names an ancestor together with a descendant of it.
+pub fn names_ancestor_beside_descendant(graph: &Graph) -> bool {
+    graph.values().any(|previous| {
+        previous
+            .iter()
+            .any(|one| previous.iter().any(|other| is_below(graph, *one, *other)))
+    })
+}
+
+/// Whether `ancestor` can be reached from `id` by way of `previous`.
+fn is_below(graph: &Graph, id: Hash, ancestor: Hash) -> bool {
+    let previous = graph.get(&id).into_iter().flatten();
+    previous
+        .copied()
+        .any(|parent| parent == ancestor || is_below(graph, parent, ancestor))
+}
+
 fn children(graph: &Graph, id: Hash) -> Vec<Hash> {
     graph
         .iter()

@@ -39,7 +39,7 @@ fn gap(word: &str) -> Option<String> {
         "conduct" => "conduct of an implementation that no input shows",
         "impossible" => "a published schema cannot contain its own id",
         "live" => "shows at a running node only; judged by the live suite",
-        "ordered" => "an order is computed, nothing can be refused",
+        "computed" => "an order and a state are computed, nothing can be refused",
         "simulator" => "shows between several nodes only; judged by the simulator",
         "store" => "shows in what a node keeps only; judged by its store tests and the simulator",
         other => panic!("no gap is called {other:?}"),

@@ -44,14 +44,14 @@ SC10  must    -          field type strings follow the grammar
 DO1   must    -          a document has exactly one CREATE
 DO2   must    -          the graph of a document has no cycle
 DO3   must    -          every previous operation is part of the document
-DO4   must    -          a document with a DELETE has no view
+DO4   must    computed   a document with a DELETE has no view
 DO5   must    live       a log holds one author's contributions to one document
 DO6   must    -          the walk starts at the CREATE
-DO7   must    ordered    an operation that refers to the last one comes next
-DO8   must    ordered    of several, the one with the lowest id comes first
-DO9   must    ordered    a branch is finished before the next one
-D10   must    ordered    each operation is visited exactly once
-D11   must    -          the walk stops at a DELETE, whose id is the view id
+DO7   must    computed   an operation that refers to the last one comes next
+DO8   must    computed   of several, the one with the lowest id comes first
+DO9   must    computed   a branch is finished before the next one
+D10   must    -          each operation is visited exactly once
+D11   must    computed   the walk stops at a DELETE, whose id is the view id
 DV1   must    -          a view id is the sorted set of the graph's tips
 DV2   must    live       the operations of a view id are of one document
 NO1   must    -          nodes check entries wherever they come from

@@ -3,6 +3,9 @@
 //! Operation ids are given, not derived, so that every order can be set up and read off. The expected
 //! states come from [`crate::forge::graph`].
 
+mod broken;
+mod shapes;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -15,7 +18,7 @@ use crate::suite::Case;
 const ORDER: &[&str] = &["DO6", "DO7", "DO8", "DO9", "D10", "DV1"];
 
 /// What one operation does.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Act {
     Create,
     /// Sets the opening hour to the operation's number.
@@ -27,10 +30,10 @@ enum Act {
 }
 
 /// An operation: its number, whose id is that byte 32 times, what it does, and its previous.
-type Node = (u8, Act, &'static [u8]);
+type Node<'a> = (u8, Act, &'a [u8]);
 
 /// A whole document.
-type Nodes = &'static [Node];
+type Nodes = &'static [Node<'static>];
 
 pub fn sets() -> Vec<Set> {
     let mut set = Set::new("document.reduce", "graphs", ORDER);
@@ -44,9 +47,9 @@ pub fn sets() -> Vec<Set> {
     contested(&mut set);
     given_in_any_order(&mut set);
     deletions(&mut set);
-    broken(&mut set);
-    foreign(&mut set);
-    vec![set]
+    broken::documents(&mut set);
+    broken::foreign(&mut set);
+    vec![set, shapes::shapes()]
 }
 
 /// A schema with the fields of [`CAFE`] under another id.
@@ -54,9 +57,9 @@ fn cave() -> String {
     CAFE.replacen("cafe", "cave", 1)
 }
 
-fn encode(&(number, act, previous): &Node) -> Value {
+fn encode((number, act, previous): &Node<'_>) -> Value {
     let previous: Vec<_> = previous.iter().copied().map(id).collect();
-    let hour = ("opening_hour", Item::Int(number.into()));
+    let hour = ("opening_hour", Item::Int((*number).into()));
     let title = ("title", Item::text(number.to_string()));
     let operation = match act {
         Act::Create => operation::create(CAFE, [hour, title]),
@@ -65,14 +68,14 @@ fn encode(&(number, act, previous): &Node) -> Value {
         Act::Nothing => operation::update(CAFE, &previous, []),
         Act::Delete => operation::delete(CAFE, &previous),
     };
-    json!({"id": id(number).hex(), "operation": hex(operation.encode())})
+    json!({"id": id(*number).hex(), "operation": hex(operation.encode())})
 }
 
-fn input(nodes: &[Node]) -> Value {
+fn input(nodes: &[Node<'_>]) -> Value {
     json!({"operations": nodes.iter().map(encode).collect::<Vec<_>>()})
 }
 
-fn graph_of(nodes: &[Node]) -> graph::Graph {
+fn graph_of(nodes: &[Node<'_>]) -> graph::Graph {
     let parents = |previous: &[u8]| previous.iter().copied().map(id).collect();
     nodes
         .iter()
@@ -81,7 +84,7 @@ fn graph_of(nodes: &[Node]) -> graph::Graph {
 }
 
 /// The state after applying `order`, up to the first DELETE.
-fn state(nodes: &[Node], order: &[Hash], tips: &[Hash]) -> Value {
+fn state(nodes: &[Node<'_>], order: &[Hash], tips: &[Hash]) -> Value {
     let acts: BTreeMap<_, _> = nodes.iter().map(|node| (id(node.0), node)).collect();
     let mut fields = serde_json::Map::new();
     for (index, operation) in order.iter().enumerate() {
@@ -104,21 +107,54 @@ fn state(nodes: &[Node], order: &[Hash], tips: &[Hash]) -> Value {
     json!({"view_id": hash::view_id(tips), "deleted": false, "order": order, "fields": fields})
 }
 
-/// Adds a document given in the order of `nodes`; the walks of both rulesets are worked out.
-fn document<'a>(set: &'a mut Set, name: &str, comment: &str, nodes: &[Node]) -> &'a mut Case {
+/// What deployed software makes of a document: the state, or the reason why it fails.
+fn deployed(nodes: &[Node<'_>]) -> Result<Value, &'static str> {
     let graph = graph_of(nodes);
-    let create = nodes.iter().find(|node| matches!(node.1, Act::Create));
-    let root = id(create.expect("a sound document").0);
+    let order = graph::deployed_order(&graph, root(nodes)).ok_or("graph_cycle")?;
     let tips = graph::tips(&graph);
-    let expected = state(nodes, &graph::handbook_order(&graph, root), &tips);
-    let deployed = graph::deployed_order(&graph, root).map(|order| state(nodes, &order, &tips));
-    let case = set.valid(name, comment, input(nodes), expected.clone());
-    match deployed {
-        Some(deployed) if deployed != expected => {
-            case.expected_wire = Some(deployed);
-            case.ruled("R4").flag("Order");
+    let mut state = state(nodes, &order, &tips);
+    if state["deleted"] == true {
+        if state["order"].as_array().map(Vec::len) != Some(order.len()) {
+            return Err("document_deleted");
         }
-        _ => {}
+        // Every tip is kept in the view id of a deleted document.
+        state["view_id"] = hash::view_id(&tips).into();
+    }
+    Ok(state)
+}
+
+fn root(nodes: &[Node<'_>]) -> Hash {
+    let create = nodes.iter().find(|node| matches!(node.1, Act::Create));
+    id(create.expect("a sound document").0)
+}
+
+/// The ruling behind any difference between the rulesets.
+fn ruling(nodes: &[Node<'_>]) -> &'static str {
+    let graph = graph_of(nodes);
+    if nodes.iter().any(|node| matches!(node.1, Act::Delete)) {
+        "R5"
+    } else if graph::names_ancestor_beside_descendant(&graph) {
+        "R21"
+    } else {
+        "R4"
+    }
+}
+
+/// Adds a document given in the order of `nodes`; the walks of both rulesets are worked out.
+fn document<'a>(set: &'a mut Set, name: &str, comment: &str, nodes: &[Node<'_>]) -> &'a mut Case {
+    let graph = graph_of(nodes);
+    let order = graph::handbook_order(&graph, root(nodes));
+    let expected = state(nodes, &order, &graph::tips(&graph));
+    let case = set.valid(name, comment, input(nodes), expected.clone());
+    match deployed(nodes) {
+        Ok(deployed) if deployed != expected => {
+            case.expected_wire = Some(deployed);
+            case.ruled(ruling(nodes)).flag("Order");
+        }
+        Ok(_) => {}
+        Err(reason) => {
+            case.wire_refuses(ruling(nodes), reason);
+        }
     }
     case
 }
@@ -412,17 +448,12 @@ fn deletions(set: &mut Set) {
         &[(1, Create, &[]), (3, Hour, &[1]), (2, Delete, &[3])],
     ));
     let last: &[Node] = &[(1, Create, &[]), (2, Hour, &[1]), (3, Delete, &[1])];
-    let case = document(
+    deleted(document(
         set,
         "delete-beside-lower-update",
         "A DELETE concurrent with an UPDATE of a lower id.",
         last,
-    );
-    // Deployed software keeps every tip in the view id of a deleted document.
-    let mut wire = case.expected.clone().unwrap_or_default();
-    wire["view_id"] = hash::view_id(&[id(2), id(3)]).into();
-    case.ruled("R5").expected_wire = Some(wire);
-    deleted(case);
+    ));
     let contested: [(&str, &str, &[Node]); 4] = [
         (
             "delete-beside-higher-update",
@@ -446,164 +477,6 @@ fn deletions(set: &mut Set) {
         ),
     ];
     for (name, comment, nodes) in contested {
-        let case = document(set, name, comment, nodes);
-        case.expected_wire = None;
-        case.wire_refuses("R5", "document_deleted");
-        deleted(case);
-    }
-}
-
-fn broken(set: &mut Set) {
-    use Act::{Create, Delete, Hour, Title};
-    let cases: [(&str, &str, &str, Nodes, &str, &str); 11] = [
-        (
-            "empty",
-            "create",
-            "No operation at all.",
-            &[],
-            "create_missing",
-            "DO1",
-        ),
-        (
-            "without-create",
-            "chain",
-            "The CREATE is missing.",
-            &[(5, Hour, &[9]), (3, Title, &[5])],
-            "create_missing",
-            "DO1",
-        ),
-        (
-            "two-creates",
-            "create",
-            "Two CREATEs.",
-            &[(1, Create, &[]), (2, Create, &[])],
-            "create_duplicate",
-            "DO1",
-        ),
-        (
-            "two-creates-and-update",
-            "chain",
-            "A second CREATE in a longer document.",
-            &[
-                (9, Create, &[]),
-                (5, Hour, &[9]),
-                (3, Title, &[5]),
-                (4, Create, &[]),
-            ],
-            "create_duplicate",
-            "DO1",
-        ),
-        (
-            "same-create-twice",
-            "create",
-            "The CREATE given twice.",
-            &[(1, Create, &[]), (1, Create, &[])],
-            "operation_duplicate",
-            "DO1",
-        ),
-        (
-            "previous-missing",
-            "chain",
-            "An operation of the chain is missing.",
-            &[(9, Create, &[]), (3, Title, &[5])],
-            "previous_not_found",
-            "DO3",
-        ),
-        (
-            "one-previous-missing",
-            "two-branches-merged",
-            "A branch of a merge is missing.",
-            &[(1, Create, &[]), (2, Hour, &[1]), (4, Hour, &[2, 3])],
-            "previous_not_found",
-            "DO3",
-        ),
-        (
-            "delete-unconnected",
-            "deleted",
-            "A DELETE of something else.",
-            &[(1, Create, &[]), (2, Delete, &[7])],
-            "previous_not_found",
-            "DO3",
-        ),
-        (
-            "own-previous",
-            "chain",
-            "An operation that builds on itself.",
-            &[(9, Create, &[]), (5, Hour, &[5]), (3, Title, &[5])],
-            "graph_cycle",
-            "DO2",
-        ),
-        (
-            "circle",
-            "chain",
-            "Two operations that build on each other and on the CREATE.",
-            &[(9, Create, &[]), (5, Hour, &[3, 9]), (3, Title, &[5])],
-            "graph_cycle",
-            "DO2",
-        ),
-        (
-            "circle-of-three",
-            "two-branches-merged",
-            "A circle of three behind the CREATE.",
-            &[
-                (1, Create, &[]),
-                (2, Hour, &[1, 4]),
-                (3, Hour, &[1]),
-                (4, Hour, &[2, 3]),
-            ],
-            "graph_cycle",
-            "DO2",
-        ),
-    ];
-    for (name, near, comment, nodes, reason, requirement) in cases {
-        let case = set.invalid(name, comment, near, input(nodes), reason);
-        case.requires(&[requirement, "DO6"]);
-        match name {
-            "same-create-twice" => {
-                case.or(&["create_duplicate"]);
-            }
-            "without-create" => {
-                case.or(&["previous_not_found"]);
-            }
-            "own-previous" => {
-                case.or(&["previous_not_found"]);
-            }
-            _ => {}
-        }
-    }
-    let other = operation::update(&cave(), &[id(9)], [("opening_hour", Item::Int(5))]);
-    let mut mixed = input(&[(9, Create, &[]), (5, Hour, &[9]), (3, Title, &[5])]);
-    mixed["operations"][1]["operation"] = hex(other.encode()).into();
-    set.invalid(
-        "other-schema",
-        "An operation of another schema.",
-        "chain",
-        mixed,
-        "document_schema_mismatch",
-    )
-    .requires(&["OP4", "DO3"])
-    .or(&["schema_mismatch"]);
-}
-
-/// Operations that agree with each other, but not with the schema they are read by.
-fn foreign(set: &mut Set) {
-    use Act::{Create, Hour, Title};
-    set.using("schema", "cave");
-    let documents: [(&str, Nodes); 2] = [
-        ("create", &[(1, Create, &[])]),
-        (
-            "chain",
-            &[(9, Create, &[]), (5, Hour, &[9]), (3, Title, &[5])],
-        ),
-    ];
-    for (near, nodes) in documents {
-        set.invalid(
-            &format!("{near}-of-other-schema"),
-            "A whole document of another schema.",
-            near,
-            input(nodes),
-            "schema_mismatch",
-        )
-        .requires(&["OP4", "OP8"]);
+        deleted(document(set, name, comment, nodes));
     }
 }
