@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use grove_core::Reason;
 use grove_core::types::{Schema, SchemaId, Value as FieldValue};
-use jsonrpsee::server::RpcModule;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::register as add;
+use super::Methods;
+use super::openrpc::{
+    any_object, boolean, count, hash, list, method, object, or_null, public_key, text, view_id,
+};
 use crate::api::{self, ApiError, Asked, parse};
 use crate::runtime::Node;
 use crate::store::{DocumentRow, Read};
@@ -20,11 +22,64 @@ use crate::store::{DocumentRow, Read};
 const FIRST_DEFAULT: u32 = 25;
 
 /// Adds the methods.
-pub(super) fn register(module: &mut RpcModule<Node>) {
-    add(module, "panda_getDocument", document);
-    add(module, "panda_queryDocuments", documents);
-    add(module, "panda_getSchemas", schemas);
-    add(module, "panda_getStatus", status);
+pub(super) fn register(methods: &mut Methods) {
+    let summary = "A document by its id, or as it was at a view; null when it is not there.";
+    let description = method("panda_getDocument", summary, or_null(document_schema()))
+        .needs("schema", text())
+        .takes("id", hash())
+        .takes("viewId", view_id());
+    methods.add(description, document);
+
+    let summary =
+        "A page of the documents of a schema, by filters and in an order like those of GraphQL.";
+    let page = object([
+        ("totalCount", count()),
+        ("hasNextPage", boolean()),
+        ("endCursor", or_null(text())),
+        ("documents", list(document_schema())),
+    ]);
+    let description = method("panda_queryDocuments", summary, page)
+        .needs("schema", text())
+        .takes("filter", any_object())
+        .takes("meta", any_object())
+        .takes("orderBy", text())
+        .takes("orderDirection", json!({ "enum": ["ASC", "DESC"] }))
+        .takes("first", count())
+        .takes("after", text());
+    methods.add(description, documents);
+
+    let summary = "All schemas the node knows, those of the system aside.";
+    let schema = object([
+        ("id", text()),
+        ("description", text()),
+        ("fields", any_object()),
+    ]);
+    let result = object([("schemas", list(schema))]);
+    methods.add(method("panda_getSchemas", summary, result), schemas);
+
+    let summary = "How the node is and how much it holds.";
+    let result = object([
+        ("version", text()),
+        ("accepting", boolean()),
+        ("entries", count()),
+        ("documents", count()),
+        ("schemas", count()),
+        ("parked", count()),
+        ("forks", count()),
+    ]);
+    methods.add(method("panda_getStatus", summary, result), status);
+}
+
+fn document_schema() -> Value {
+    object([
+        ("id", hash()),
+        ("viewId", view_id()),
+        ("schema", text()),
+        ("owner", public_key()),
+        ("edited", boolean()),
+        ("deleted", boolean()),
+        ("fields", or_null(any_object())),
+    ])
 }
 
 #[derive(Deserialize)]

@@ -6,12 +6,14 @@ use grove_core::Reason;
 use grove_core::author::NextArgs;
 use grove_core::types::{DocumentId, DocumentViewId, Hash, LogId, PublicKey, SeqNum};
 use grove_core::wire::{Entry, Heights};
-use jsonrpsee::server::RpcModule;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::{bytes_argument, details};
-use super::register as add;
+use super::Methods;
+use super::openrpc::{
+    any_object, count, hash, hex, list, method, number, object, one_of, or_null, public_key, text,
+};
 use crate::api::{self, ApiError, parse};
 use crate::runtime::Node;
 use crate::store::{EntryRow, Read, StoreError};
@@ -23,14 +25,86 @@ const LIST_LEN_MAX: usize = 10_000;
 const ENTRIES_DEFAULT: u32 = 100;
 
 /// Adds the methods.
-pub(super) fn register(module: &mut RpcModule<Node>) {
-    add(module, "panda_getEntryArguments", entry_arguments);
-    add(module, "panda_getManyEntryArguments", many_entry_arguments);
-    add(module, "panda_publishEntry", publish_entry);
-    add(module, "panda_publishEntries", publish_entries);
-    add(module, "panda_queryEntries", query_entries);
-    add(module, "panda_getLogEntries", log_entries);
-    add(module, "panda_getFork", fork);
+pub(super) fn register(methods: &mut Methods) {
+    let summary =
+        "What an author needs to know to write the next entry of a document, or of a new one.";
+    let description = method("panda_getEntryArguments", summary, arguments_schema())
+        .needs("author", public_key())
+        .takes("document", hash());
+    methods.add(description, entry_arguments);
+
+    let summary = "The same for many documents of one author, null standing for a new one.";
+    let description = method("panda_getManyEntryArguments", summary, results_schema())
+        .needs("author", public_key())
+        .needs("documents", list(or_null(hash())));
+    methods.add(description, many_entry_arguments);
+
+    let summary = "Publishes an entry with its operation. Once answered it is durable and shows in every \
+                   later answer; to publish it again does no harm.";
+    let description = method("panda_publishEntry", summary, arguments_schema())
+        .needs("entryEncoded", hex())
+        .needs("operationEncoded", hex());
+    methods.add(description, publish_entry);
+
+    let summary = "Publishes entries in their order, each with an answer of its own.";
+    let entry = object([("entryEncoded", hex()), ("operationEncoded", hex())]);
+    let description =
+        method("panda_publishEntries", summary, results_schema()).needs("entries", list(entry));
+    methods.add(description, publish_entries);
+
+    let summary = "All entries of the documents of a schema.";
+    let description =
+        method("panda_queryEntries", summary, entries_schema()).needs("schema", text());
+    methods.add(description, query_entries);
+
+    let summary = "Entries of one log from a sequence number on, as far as they count.";
+    let description = method("panda_getLogEntries", summary, entries_schema())
+        .needs("author", public_key())
+        .needs("logId", number())
+        .takes("from", number())
+        .takes("first", count());
+    methods.add(description, log_entries);
+
+    let summary = "The two entries that prove a log to be forked, null while nobody knows of any.";
+    let proof = object([
+        ("seqNum", number()),
+        ("entries", list(hex())),
+        ("entryHashes", list(hash())),
+    ]);
+    let description = method("panda_getFork", summary, or_null(proof))
+        .needs("author", public_key())
+        .needs("logId", number());
+    methods.add(description, fork);
+}
+
+fn arguments_schema() -> Value {
+    object([
+        ("entryHashBacklink", or_null(hash())),
+        ("entryHashSkiplink", or_null(hash())),
+        ("seqNum", number()),
+        ("logId", number()),
+    ])
+}
+
+fn results_schema() -> Value {
+    let outcome = one_of([
+        object([("result", arguments_schema())]),
+        object([("error", any_object())]),
+    ]);
+    object([("results", list(outcome))])
+}
+
+fn entries_schema() -> Value {
+    let entry = object([
+        ("author", public_key()),
+        ("entryBytes", hex()),
+        ("entryHash", hash()),
+        ("logId", number()),
+        ("payloadBytes", or_null(hex())),
+        ("payloadHash", hash()),
+        ("seqNum", number()),
+    ]);
+    object([("entries", list(entry))])
 }
 
 #[derive(Deserialize)]
@@ -211,10 +285,10 @@ impl TryFrom<EntryRow> for StoredEntry {
         let entry = Entry::decode(&row.entry).map_err(|_| StoreError::Corrupt("entry"))?;
         Ok(Self {
             author: row.public_key.to_string(),
-            entry_bytes: hex::encode(&row.entry),
+            entry_bytes: ::hex::encode(&row.entry),
             entry_hash: row.hash.to_string(),
             log_id: row.log_id.as_u64().to_string(),
-            payload_bytes: row.payload.map(hex::encode),
+            payload_bytes: row.payload.map(::hex::encode),
             payload_hash: entry.payload_hash.to_string(),
             seq_num: row.seq_num.as_u64().to_string(),
         })
@@ -292,7 +366,7 @@ async fn fork(node: Arc<Node>, params: ForkParams) -> Result<Option<Fork>, ApiEr
         let entries = [&fork.first, &fork.second];
         Fork {
             seq_num: fork.seq_num.as_u64().to_string(),
-            entries: entries.map(hex::encode),
+            entries: entries.map(::hex::encode),
             entry_hashes: entries.map(|entry| Hash::of(entry).to_string()),
         }
     }))

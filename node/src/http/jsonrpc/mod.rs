@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | `entries` | the three of early p2panda nodes, many at once, logs and forks |
 //! | `documents` | documents, collections, schemas, and how the node is |
+//! | `openrpc` | `rpc.discover`, where all of them are told of |
 //!
 //! Method names, parameter names and the order of result members of the first three are those of node
 //! 0.2.0; log ids start at 0 and operations are CBOR arrays, as everywhere today.
 
 mod documents;
 mod entries;
+mod openrpc;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -35,6 +37,7 @@ use serde_json::{Value, json};
 use tower::Service;
 use tower::layer::util::Identity;
 
+use self::openrpc::Method;
 use super::{Limits, details};
 use crate::api::ApiError;
 use crate::runtime::Node;
@@ -135,29 +138,47 @@ fn id_of_invalid_request(body: &[u8]) -> Option<Value> {
     )
 }
 
-fn methods(node: Node) -> RpcModule<Node> {
-    let mut module = RpcModule::new(node);
-    entries::register(&mut module);
-    documents::register(&mut module);
-    module
+/// The methods, and what is told of them.
+struct Methods {
+    module: RpcModule<Node>,
+    described: Vec<Value>,
 }
 
-/// Adds a method.
-fn register<P, R, F>(
-    module: &mut RpcModule<Node>,
-    name: &'static str,
-    method: impl Fn(Arc<Node>, P) -> F + Clone + Send + Sync + 'static,
-) where
-    P: DeserializeOwned + Send,
-    R: Serialize + Clone + Send + 'static,
-    F: Future<Output = Result<R, ApiError>> + Send,
-{
-    module
-        .register_async_method(name, move |params, node, _| {
-            let method = method.clone();
-            async move { method(node, parse(&params)?).await.map_err(refuse) }
-        })
+impl Methods {
+    fn add<P, R, F>(
+        &mut self,
+        description: Method,
+        method: impl Fn(Arc<Node>, P) -> F + Clone + Send + Sync + 'static,
+    ) where
+        P: DeserializeOwned + Send,
+        R: Serialize + Clone + Send + 'static,
+        F: Future<Output = Result<R, ApiError>> + Send,
+    {
+        let name = description.name;
+        self.described.push(description.describe());
+        self.module
+            .register_async_method(name, move |params, node, _| {
+                let method = method.clone();
+                async move { method(node, parse(&params)?).await.map_err(refuse) }
+            })
+            .expect("the names differ");
+    }
+}
+
+fn methods(node: Node) -> RpcModule<Node> {
+    let mut methods = Methods {
+        module: RpcModule::new(node),
+        described: Vec::new(),
+    };
+    entries::register(&mut methods);
+    documents::register(&mut methods);
+
+    let document = openrpc::document(&methods.described);
+    methods
+        .module
+        .register_method("rpc.discover", move |_, _, _| document.clone())
         .expect("the names differ");
+    methods.module
 }
 
 /// Reads parameters by name or by position; members nobody knows are ignored.
