@@ -398,7 +398,7 @@ pub enum PublishError {
     /// Another entry claims this position, or an earlier one, of the log. (Caller, Peer)
     #[error("the log is forked: {first} and {second} claim the same position")]
     LogForked {
-        /// The entry taken first.
+        /// The entry with the lower hash.
         first: Hash,
         /// The other entry.
         second: Hash,

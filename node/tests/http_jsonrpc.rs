@@ -187,10 +187,11 @@ async fn a_fork_is_told_with_both_entries() {
     assert_eq!(accepted["result"], again["result"]);
     let data = &forked["error"]["data"];
     assert_eq!(data["code"], "log_forked");
-    let hashes = [
+    let mut hashes = [
         first.entry().hash().to_string(),
         second.entry().hash().to_string(),
     ];
+    hashes.sort();
     assert_eq!(data["entries"], json!(hashes));
 }
 

@@ -10,7 +10,7 @@ use grove_core::publish::{
     next_args_after,
 };
 use grove_core::types::{DocumentId, SchemaId};
-use grove_core::validate::{LogError, SignedEntry, Submission, validate_operation};
+use grove_core::validate::{ForkEvidence, LogError, SignedEntry, Submission, validate_operation};
 use grove_core::wire::{Action, Entry};
 use grove_core::{Reason, Refusal};
 
@@ -177,21 +177,18 @@ impl<S: Store> Engine<S> {
     ) -> Result<IngestError, IngestError> {
         let log = self.store.log(stored.public_key, stored.log_id)?;
         let log = log.ok_or(StoreError::Corrupt("log"))?;
+        let kept = SignedEntry::verify(&stored.entry).map_err(|_| StoreError::Corrupt("entry"))?;
+        let evidence = ForkEvidence::of(kept, submission.entry().clone())
+            .map_err(|_| StoreError::Corrupt("entry"))?;
         // One pair of entries per log is kept, at the earliest position known to be forked.
         if log
             .forked_at
-            .is_none_or(|forked_at| stored.seq_num < forked_at)
+            .is_none_or(|forked_at| evidence.seq_num() < forked_at)
         {
-            self.store.insert_fork(&ForkRow {
-                public_key: stored.public_key,
-                log_id: stored.log_id,
-                seq_num: stored.seq_num,
-                first: stored.entry.clone(),
-                second: submission.entry().bytes().to_vec(),
-            })?;
+            self.store.insert_fork(&ForkRow::from(&evidence))?;
             self.rematerialise(log.document)?;
         }
-        let (first, second) = (stored.hash, submission.entry().hash());
+        let [first, second] = evidence.hashes();
         Ok(PublishError::LogForked { first, second }.into())
     }
 

@@ -13,7 +13,7 @@ use grove_core::types::{
     DocumentId, DocumentViewId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
     Value,
 };
-use grove_core::validate::LogTip;
+use grove_core::validate::{ForkEvidence, LogTip};
 use grove_core::wire::{Action, Fields, Heights, SchemaSet};
 
 pub use query::{DocumentQuery, Standing};
@@ -164,10 +164,23 @@ pub struct ForkRow {
     pub log_id: LogId,
     /// The position both claim.
     pub seq_num: SeqNum,
-    /// The entry this node accepted first.
+    /// The entry with the lower hash.
     pub first: Vec<u8>,
     /// The other entry.
     pub second: Vec<u8>,
+}
+
+impl From<&ForkEvidence> for ForkRow {
+    fn from(evidence: &ForkEvidence) -> Self {
+        let [first, second] = evidence.entries().map(|entry| entry.bytes().to_vec());
+        Self {
+            public_key: evidence.public_key(),
+            log_id: evidence.log_id(),
+            seq_num: evidence.seq_num(),
+            first,
+            second,
+        }
+    }
 }
 
 /// Questions to the last committed state (or, inside a transaction, to its own).

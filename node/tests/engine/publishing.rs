@@ -3,11 +3,11 @@
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
 use grove_core::types::{PlainValue, SchemaId, Value};
-use grove_core::validate::Submission;
+use grove_core::validate::{ForkEvidence, Submission};
 use grove_core::{Reason, Refusal};
 use grove_node::api::next_args;
 use grove_node::engine::{Engine, EngineLimits, Input, Output, RequestId, document_at_view};
-use grove_node::store::{DocumentQuery, Read, SqliteStore};
+use grove_node::store::{DocumentQuery, ForkRow, Read, SqliteStore};
 
 use super::support::*;
 
@@ -158,10 +158,12 @@ fn a_fork_is_refused_kept_and_contained() {
         .fork(author.key_pair.public_key(), log)
         .unwrap()
         .unwrap();
+    let evidence = ForkEvidence::verify(&fork.first, &fork.second).unwrap();
     assert_eq!(
-        (fork.first.as_slice(), fork.second.as_slice()),
-        (two.entry().bytes(), other.entry().bytes())
+        Ok(&evidence),
+        ForkEvidence::of(two.entry().clone(), other.entry().clone()).as_ref()
     );
+    assert_eq!(ForkRow::from(&evidence), fork);
 }
 
 #[test]
