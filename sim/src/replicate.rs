@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use grove_core::session::PeerId;
-use grove_core::wire::{Entry, Message};
+use grove_core::wire::{Entry, Message, MessageReader};
 use grove_core::{Phase, Reason};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -168,22 +168,21 @@ impl Replication {
 
     /// Hands in messages until the stream ends or makes no sense.
     async fn read(&self, other: usize, mut reader: impl AsyncRead + Unpin) {
-        let mut buffer = Vec::new();
+        let mut messages = MessageReader::new();
+        let mut buffer = vec![0; READ_SIZE];
         loop {
-            while let Some((message, size)) = match Message::decode_prefix(&buffer) {
-                Ok(decoded) => decoded,
+            match reader.read(&mut buffer).await {
+                Ok(size) if size > 0 => messages.push(&buffer[..size]),
+                _ => return,
+            }
+            while let Some(message) = match messages.next_message() {
+                Ok(message) => message,
                 Err(_) => return,
             } {
-                buffer.drain(..size);
                 if !self.is_deaf_to(&message) {
                     let peer = peer_id(other);
                     self.feed(Input::Message { peer, message });
                 }
-            }
-            buffer.reserve(READ_SIZE);
-            match reader.read_buf(&mut buffer).await {
-                Ok(size) if size > 0 => {}
-                _ => return,
             }
         }
     }

@@ -7,17 +7,17 @@
 use crate::mutant::{altered, bound, fault, holds};
 use crate::reason::{Reason, Refusal};
 
-const UNSIGNED: u8 = 0;
+pub(super) const UNSIGNED: u8 = 0;
 const NEGATIVE: u8 = 1;
-const BYTES: u8 = 2;
-const TEXT: u8 = 3;
-const ARRAY: u8 = 4;
+pub(super) const BYTES: u8 = 2;
+pub(super) const TEXT: u8 = 3;
+pub(super) const ARRAY: u8 = 4;
 const MAP: u8 = 5;
 const TAG: u8 = 6;
 const SIMPLE: u8 = 7;
 
-const FALSE: u8 = 0xf4;
-const TRUE: u8 = 0xf5;
+pub(super) const FALSE: u8 = 0xf4;
+pub(super) const TRUE: u8 = 0xf5;
 const F16: u8 = 0xf9;
 const F32: u8 = 0xfa;
 const F64: u8 = 0xfb;
@@ -89,6 +89,27 @@ impl<'a> Decoder<'a> {
             TAG => altered!(CborTag, Err(CborError::Tag), self.item()),
             _ => unreachable!("three bits, and simple values are read above"),
         }
+    }
+
+    /// How many bytes a cut item has at least: its head, and when that is there its content, too.
+    /// Arrays and maps count without theirs.
+    pub fn size_at_least(&self) -> u64 {
+        let Some(first) = self.rest.first() else {
+            return 1;
+        };
+        let argument_size = match first & 0x1f {
+            24 => 1,
+            25 => 2,
+            26 => 4,
+            27 => 8,
+            _ => 0,
+        };
+        let head = 1 + argument_size;
+        let content = match (first >> 5, self.clone().argument()) {
+            (BYTES | TEXT, Ok(size)) => size,
+            _ => 0,
+        };
+        content.saturating_add(head)
     }
 
     fn take(&mut self, size: u64) -> Result<&'a [u8], CborError> {

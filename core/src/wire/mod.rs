@@ -8,8 +8,10 @@ pub mod cbor;
 mod entry;
 mod message;
 mod operation;
+mod stream;
 pub mod varint;
 
 pub use entry::{Entry, EntryError};
 pub use message::{Heights, Message, MessageError, SchemaSet};
 pub use operation::{Action, Fields, Operation, OperationError};
+pub use stream::MessageReader;
