@@ -55,7 +55,7 @@ const HELLO = {
   protocol: PROTOCOL,
   implementation: { name: "grove-second-opinion-javascript", version: "1.0.0", language: "javascript" },
   kinds: Object.keys(KINDS),
-  features: [],
+  features: ["partial-log"],
   ruleset: RULESET,
 };
 

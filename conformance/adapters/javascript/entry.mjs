@@ -151,15 +151,23 @@ function checkPayload(entry, operation) {
 }
 
 function checkPosition(log, entry) {
-  const last = log.get(BigInt(log.size));
+  const height = [...log.keys()].reduce((a, b) => (a > b ? a : b), 0n);
+  const last = log.get(height);
   if (last?.endOfLog) refuse("log", "log_ended", "nothing follows an end-of-log entry");
-  if (entry.seqNum !== BigInt(log.size) + 1n) {
-    refuse("log", "seq_num_mismatch", `${entry.seqNum} after ${log.size}`);
+  if (entry.seqNum !== height + 1n) {
+    refuse("log", "seq_num_mismatch", `${entry.seqNum} after ${height}`);
   }
-  if (entry.skiplink !== null && entry.skiplink !== log.get(lipmaa(entry.seqNum)).hash) {
+  if (entry.skiplink !== null && entry.skiplink !== farHash(log, entry.seqNum)) {
     refuse("links", "skiplink_mismatch");
   }
   if (entry.backlink !== (last?.hash ?? null)) refuse("links", "backlink_mismatch");
+}
+
+// The hash of the entry a skiplink of this number names; of a log held in part, it may not be there.
+function farHash(log, seqNum) {
+  const far = log.get(lipmaa(seqNum));
+  if (far === undefined) refuse("links", "skiplink_not_found", `entry ${lipmaa(seqNum)} is not known`);
+  return far.hash;
 }
 
 function nextArguments(log, entry) {
@@ -170,6 +178,6 @@ function nextArguments(log, entry) {
     log_id: String(entry.logId),
     seq_num: String(next),
     backlink: entry.hash,
-    skiplink: hasSkiplink(next) ? log.get(lipmaa(next)).hash : null,
+    skiplink: hasSkiplink(next) ? farHash(log, next) : null,
   };
 }

@@ -182,7 +182,10 @@ fn log_append(context: &Value, input: &Value) -> Answer {
     }
     let next = NextArgs::after(entry.log_id, entry.seq_num, signed.hash(), hash_at);
     let Some(next) = next else {
-        return refuse(Reason::SeqNumMax);
+        return refuse(match entry.seq_num.next() {
+            None => Reason::SeqNumMax,
+            Some(_) => Reason::SkiplinkNotFound,
+        });
     };
     Ok(next_args_out(&next))
 }

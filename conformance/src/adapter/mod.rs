@@ -74,7 +74,7 @@ fn hello() -> Value {
             "language": "rust",
         },
         "kinds": kinds,
-        "features": [],
+        "features": ["partial-log"],
         "ruleset": "spec",
     })
 }

@@ -73,6 +73,17 @@ impl Set {
         self.uses.insert(what.to_owned(), name.to_owned());
     }
 
+    /// From here on cases are given nothing of the context.
+    pub fn using_nothing(&mut self) {
+        self.uses.clear();
+    }
+
+    /// Whether there is a case of this name.
+    pub fn has(&self, name: &str) -> bool {
+        let id = self.id(name);
+        self.cases.iter().any(|case| case.id == id)
+    }
+
     /// Adds an input that is right in both rulesets.
     pub fn valid(
         &mut self,

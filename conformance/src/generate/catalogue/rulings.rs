@@ -29,7 +29,7 @@ R18 -          a flat id list is no pinned_relation_list unless empty; deployed 
 R19 -          a blob has pieces and a length of at least 0; deployed software checks neither
 R20 -          NaN is f97e00 and infinities are values; deployed software takes other NaNs
 R21 -          previous may name an ancestor beside its descendant; each operation counts once; deployed software applies it twice
-R22 live       any log id that is not taken is accepted; the next one is proposed
+R22 -          any log id that is not taken is accepted; the next one is proposed
 R23 -          the same entry once more is a success, answered as the first time; deployed software refuses it
 R24 -          a different entry at a taken position is a fork
 R25 live       anybody may update or delete what nobody restricted

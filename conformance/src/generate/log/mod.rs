@@ -1,5 +1,8 @@
 //! Cases of `log.append`: is an entry, with its operation, the next one of a log?
 
+mod neighbours;
+mod partial;
+
 use serde_json::{Value, json};
 
 use super::fixtures::{author, cafe_create, id, log, other_author};
@@ -14,7 +17,7 @@ pub fn sets() -> Vec<Set> {
     set.key("author", &author());
     set.key("other", &other_author());
     set.log("empty", &[]);
-    for len in [1, 2, 3, 4, 7, 12] {
+    for len in [1, 2, 3, 4, 7, 12, 13, 24, 39] {
         set.log(&format!("of-{len}"), &log(author(), 0, len).entries);
     }
     sound(&mut set);
@@ -23,7 +26,7 @@ pub fn sets() -> Vec<Set> {
     links(&mut set);
     payloads(&mut set);
     end_of_log(&mut set);
-    vec![set]
+    vec![set, neighbours::neighbours(), partial::partial()]
 }
 
 fn payload() -> Vec<u8> {
@@ -50,7 +53,7 @@ fn next_args(before: &Log, entry: &[u8]) -> Value {
 }
 
 fn sound(set: &mut Set) {
-    for len in [0, 1, 2, 3, 4, 7, 12] {
+    for len in [0, 1, 2, 3, 4, 7, 12, 13, 24, 39] {
         let before = log(author(), 0, len);
         let name = if len == 0 {
             "empty".to_owned()
@@ -278,6 +281,19 @@ fn links(set: &mut Set) {
             |draft| {
                 draft.skiplink = Some(id(7));
             },
+        )
+        .flag("Links");
+    }
+    // Where a link of one level would do if the levels were counted otherwise.
+    for (len, wrong) in [(12, 8), (24, 20), (39, 26), (39, 38)] {
+        let hash = Hash::of(&log(author(), 0, len).entries[wrong - 1]);
+        altered(
+            set,
+            &format!("skiplink-{}-to-{wrong}", len + 1),
+            "The skiplink names an entry of the log, but not the right one.",
+            len,
+            "skiplink_mismatch",
+            move |draft| draft.skiplink = Some(hash),
         )
         .flag("Links");
     }
