@@ -4,6 +4,7 @@
 //! here but what to print and where to write it.
 
 mod adapter;
+mod case;
 mod check;
 mod node;
 mod report;
@@ -58,6 +59,8 @@ enum Commands {
     /// Judge running nodes.
     #[command(subcommand)]
     Node(node::Nodes),
+    /// Explain one case, or ask an adapter just that one.
+    Case(case::OneCase),
     /// Print a saved report in another form.
     Report(report::Saved),
     /// Speak the adapter protocol on stdin and stdout.
@@ -74,6 +77,7 @@ pub fn main() -> ExitCode {
         Commands::Check(args) => check::run(&args),
         Commands::Vectors(command) => vectors::run(command),
         Commands::Node(command) => node::run(command),
+        Commands::Case(args) => case::run(&args),
         Commands::Report(args) => report::run(&args),
         Commands::Adapter(command) => adapter::run(&command),
     };
