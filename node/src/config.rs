@@ -135,6 +135,20 @@ impl From<LogLevel> for tracing_subscriber::filter::LevelFilter {
 }
 
 impl Config {
+    /// Everything as by default, but a port of its own and nothing kept: a node for a while.
+    pub fn ephemeral() -> Self {
+        Self {
+            data_dir: None,
+            ephemeral: true,
+            http_port: 0,
+            http_host: Ipv4Addr::LOCALHOST.into(),
+            allow_author: None,
+            deny_author: Vec::new(),
+            allow_schema: None,
+            log_level: LogLevel::Off,
+        }
+    }
+
     /// Whose entries and which schemas are let in.
     pub fn policy(&self) -> Policy {
         let schemas = self.allow_schema.as_ref();
@@ -332,10 +346,10 @@ mod tests {
     use super::*;
 
     fn config(data_dir: Option<PathBuf>) -> Config {
-        let mut config = Config::parse_from(["grove-node"]);
-        config.data_dir = data_dir;
-        config.ephemeral = true;
-        config
+        Config {
+            data_dir,
+            ..Config::ephemeral()
+        }
     }
 
     #[test]
