@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Case, File, Limits, Step, Suite, SuiteError, Verdict, edit, store};
+use super::{Case, File, Limits, Step, Suite, SuiteError, Verdict, edit, rebuild, store};
 use crate::dissect;
 
 /// Largest file, and largest suite, in bytes.
@@ -34,6 +34,7 @@ pub fn lint(dir: &Path) -> Result<Vec<String>, SuiteError> {
             check_verdicts(case, &mut report);
             check_near(file, case, &mut report);
             check_annotation(file, case, &mut report);
+            rebuild::check(&file.kind, case, &mut report);
         }
     }
     check_coverage(&suite, &mut problems);

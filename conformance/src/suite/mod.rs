@@ -5,6 +5,7 @@
 mod compact;
 pub mod edit;
 pub mod lint;
+mod rebuild;
 pub mod stats;
 pub mod store;
 
