@@ -3,11 +3,10 @@
 pub mod adapter;
 pub mod check;
 pub mod cli;
-pub mod dissect;
-pub mod explain;
 pub mod forge;
 pub mod generate;
 pub mod live;
+pub mod mutants;
 mod progress;
 pub mod report;
 pub mod runner;

@@ -10,7 +10,7 @@ use grove_core::mutant::{Form, Mutant, Point};
 use grove_core::{Phase, Reason};
 
 /// Reasons between text and message that no point guards, and why.
-const ELSEWHERE: [(Reason, &str); 8] = [
+const ELSEWHERE: [(Reason, &str); 6] = [
     (Reason::NotUtf8, "texts are handed in as texts"),
     (
         Reason::VarintTrailingBytes,
@@ -21,8 +21,6 @@ const ELSEWHERE: [(Reason, &str); 8] = [
         "the engine of a node sees what came with an entry",
     ),
     (Reason::DocumentNotFound, "a store knows its documents"),
-    (Reason::AuthorNotAllowed, "the operator of a node says so"),
-    (Reason::SchemaNotAllowed, "the operator of a node says so"),
     (
         Reason::LogIdMax,
         "takes more logs of one author than any test writes",
@@ -38,7 +36,7 @@ fn form_of(name: &str) -> Option<Form> {
     Some(match name {
         "fault" | "holds" => Form::Check,
         "bound" => Form::Bound,
-        "ordered" | "swapped" => Form::Order,
+        "swapped" => Form::Order,
         "altered" => Form::Value,
         _ => return None,
     })

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::{Ended, Exit};
 use crate::adapter::{self, impostor::Impostor};
@@ -10,7 +10,7 @@ use crate::adapter::{self, impostor::Impostor};
 #[derive(Debug, Subcommand)]
 pub enum Adapters {
     /// Answer for our own library.
-    Serve,
+    Serve(Serving),
     /// Answer like someone who knows nothing, to try the runner on.
     Impostor {
         /// In which manner.
@@ -19,11 +19,37 @@ pub enum Adapters {
     },
 }
 
+/// How our own library serves.
+#[derive(Debug, Args)]
+pub struct Serving {
+    /// Rule to break first, to see what notices.
+    #[cfg(feature = "mutants")]
+    #[arg(long, value_name = "NAME", value_parser = mutant)]
+    mutant: Option<grove_core::mutant::Mutant>,
+}
+
+impl Serving {
+    fn break_rule(&self) {
+        #[cfg(feature = "mutants")]
+        if let Some(mutant) = self.mutant {
+            grove_core::mutant::activate(mutant);
+        }
+    }
+}
+
 pub fn run(command: &Adapters) -> Ended {
     let (stdin, stdout) = (io::stdin().lock(), io::stdout().lock());
     match command {
-        Adapters::Serve => adapter::serve(stdin, stdout)?,
+        Adapters::Serve(serving) => {
+            serving.break_rule();
+            adapter::serve(stdin, stdout)?;
+        }
         Adapters::Impostor { manner } => adapter::impostor::serve(*manner, stdin, stdout)?,
     }
     Ok(Exit::Conforms)
+}
+
+#[cfg(feature = "mutants")]
+fn mutant(name: &str) -> Result<grove_core::mutant::Mutant, String> {
+    grove_core::mutant::Mutant::named(name).ok_or_else(|| format!("there is no mutant {name:?}"))
 }

@@ -4,8 +4,8 @@
 //! here but what to print and where to write it.
 
 mod adapter;
-mod case;
 mod check;
+mod mutants;
 mod node;
 mod report;
 mod vectors;
@@ -59,8 +59,8 @@ enum Commands {
     /// Judge running nodes.
     #[command(subcommand)]
     Node(node::Nodes),
-    /// Explain one case, or ask an adapter just that one.
-    Case(case::OneCase),
+    /// Break every rule of our library, one at a time, and count what the vectors notice.
+    Mutants(mutants::Breaking),
     /// Print a saved report in another form.
     Report(report::Saved),
     /// Speak the adapter protocol on stdin and stdout.
@@ -77,7 +77,7 @@ pub fn main() -> ExitCode {
         Commands::Check(args) => check::run(&args),
         Commands::Vectors(command) => vectors::run(command),
         Commands::Node(command) => node::run(command),
-        Commands::Case(args) => case::run(&args),
+        Commands::Mutants(args) => mutants::run(args),
         Commands::Report(args) => report::run(&args),
         Commands::Adapter(command) => adapter::run(&command),
     };

@@ -7,6 +7,7 @@ mod badge;
 mod html;
 mod junit;
 mod markdown;
+mod mutants;
 mod sections;
 mod tap;
 mod terminal;

@@ -28,6 +28,7 @@ pub use hello::{HelloError, Implementation, read as read_hello};
 pub use judge::Outcome;
 pub use process::{Adapter, Command, Reply};
 use question::Question;
+pub(crate) use question::matches;
 pub use score::{Score, Scores};
 use worker::Worker;
 

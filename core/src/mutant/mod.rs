@@ -19,7 +19,7 @@ pub enum Form {
     Check,
     /// A number that something is compared with: `bound!`.
     Bound,
-    /// Two things of which one comes first: `ordered!` and `swapped!`.
+    /// Two things of which one comes first: `swapped!`.
     Order,
     /// A value, with another that a mistaken reader of the rule might take: `altered!`.
     Value,
@@ -174,19 +174,6 @@ macro_rules! bound {
     };
 }
 
-/// Two steps, of which the first comes first: `ordered!(LinksInOrder, { … } then { … })`.
-macro_rules! ordered {
-    ($point:ident, $first:block then $second:block) => {
-        if $crate::mutant::broken!($point, Swapped) {
-            $second
-            $first
-        } else {
-            $first
-            $second
-        }
-    };
-}
-
 /// Two values of one type, in this order: `swapped!(LinkOrder, skiplink, backlink)` is a pair.
 macro_rules! swapped {
     ($point:ident, $first:expr, $second:expr) => {{
@@ -210,4 +197,4 @@ macro_rules! altered {
     };
 }
 
-pub(crate) use {altered, bound, broken, fault, holds, ordered, swapped};
+pub(crate) use {altered, bound, broken, fault, holds, swapped};

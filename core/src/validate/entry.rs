@@ -4,7 +4,7 @@
 //! schema and the document are judged later, by those who know them.
 
 use crate::limits::PAYLOAD_SIZE_MAX;
-use crate::mutant::{altered, bound, fault, ordered};
+use crate::mutant::{altered, bound, fault};
 use crate::reason::{Reason, Refusal};
 use crate::types::{Hash, OperationId, SignatureError};
 use crate::wire::{Entry, EntryError, Operation, OperationError};
@@ -66,18 +66,15 @@ impl SignedEntry {
         if payload.len() > bound!(PayloadMax, PAYLOAD_SIZE_MAX) {
             return Err(PayloadError::TooLarge(payload.len()));
         }
-        ordered!(PayloadHashFirst, {
-            if fault!(PayloadHash, Hash::of(&payload) != self.entry.payload_hash) {
-                return Err(PayloadError::Hash);
-            }
-        } then {
-            if fault!(PayloadSize, payload.len() as u64 != self.entry.payload_size) {
-                return Err(PayloadError::Size {
-                    claimed: self.entry.payload_size,
-                    actual: payload.len(),
-                });
-            }
-        });
+        if fault!(PayloadHash, Hash::of(&payload) != self.entry.payload_hash) {
+            return Err(PayloadError::Hash);
+        }
+        if fault!(PayloadSize, payload.len() as u64 != self.entry.payload_size) {
+            return Err(PayloadError::Size {
+                claimed: self.entry.payload_size,
+                actual: payload.len(),
+            });
+        }
         let operation = Operation::decode(&payload);
         Ok(Submission {
             entry: self,

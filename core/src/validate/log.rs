@@ -3,7 +3,7 @@
 //! Judges against the tip and the lipmaa entry it is handed. Entries at positions already taken
 //! (repetitions and forks) are told apart by the store's owner, who has them.
 
-use crate::mutant::{altered, fault, ordered};
+use crate::mutant::{altered, fault};
 use crate::reason::{Reason, Refusal};
 use crate::types::{Hash, SeqNum};
 use crate::wire::Entry;
@@ -41,19 +41,16 @@ pub fn check_position(
             expected,
         });
     }
-    ordered!(SkiplinkFirst, {
-        if let Some(claimed) = entry.skiplink {
-            let known = lipmaa.ok_or(LogError::SkiplinkNotFound);
-            let stored = altered!(SkiplinkKnown, known?, known.unwrap_or(claimed));
-            if fault!(SkiplinkMismatch, claimed != stored) {
-                return Err(LogError::Skiplink);
-            }
+    if let Some(claimed) = entry.skiplink {
+        let known = lipmaa.ok_or(LogError::SkiplinkNotFound);
+        let stored = altered!(SkiplinkKnown, known?, known.unwrap_or(claimed));
+        if fault!(SkiplinkMismatch, claimed != stored) {
+            return Err(LogError::Skiplink);
         }
-    } then {
-        if fault!(BacklinkMismatch, entry.backlink != tip.map(|tip| tip.hash)) {
-            return Err(LogError::Backlink);
-        }
-    });
+    }
+    if fault!(BacklinkMismatch, entry.backlink != tip.map(|tip| tip.hash)) {
+        return Err(LogError::Backlink);
+    }
     //= R26: a log ends at 2^64−2, since the next arguments could not be told otherwise
     if fault!(LogFull, entry.seq_num.next().is_none()) {
         return Err(LogError::Full);

@@ -3,7 +3,6 @@
 use grove_core::publish::PublishError;
 use grove_core::{Reason, Refusal};
 
-use super::PolicyError;
 use crate::store::StoreError;
 
 /// Why an entry with its operation was not accepted; nothing was stored.
@@ -13,9 +12,6 @@ pub enum IngestError {
     /// The rules refuse it. (Caller, Peer)
     #[error(transparent)]
     Refused(#[from] PublishError),
-    /// The operator does not want it. (Caller, Peer)
-    #[error(transparent)]
-    Unwanted(#[from] PolicyError),
     /// The database failed. (Local)
     #[error("the node could not store the entry: {0}")]
     Store(String),
@@ -31,7 +27,6 @@ impl Refusal for IngestError {
     fn reason(&self) -> Reason {
         match self {
             Self::Refused(error) => error.reason(),
-            Self::Unwanted(error) => error.reason(),
             Self::Store(_) => Reason::StoreFailed,
         }
     }

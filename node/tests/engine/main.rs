@@ -4,6 +4,5 @@
 
 mod network;
 mod ordering;
-mod policy;
 mod publishing;
 mod support;
