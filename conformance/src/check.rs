@@ -3,11 +3,11 @@
 //! The only place that starts anything of ours. The suites themselves know a node by its address and a
 //! library by its adapter, so what they say of ours they would say of anybody's.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use grove_core::session::PeerId;
-use grove_node::config::{Config, DataDir, LogLevel, StartError};
+use grove_node::config::{Config, DataDir, StartError};
 use grove_node::engine::EngineLimits;
 use grove_node::http::{Http, Limits, serve};
 use grove_node::runtime::ThreadedNode;
@@ -30,13 +30,7 @@ pub struct OwnNode {
 impl OwnNode {
     /// Starts the node; it serves until it is stopped.
     pub fn start() -> Result<Self, StartError> {
-        let config = Config {
-            data_dir: None,
-            ephemeral: true,
-            http_port: 0,
-            http_host: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            log_level: LogLevel::Off,
-        };
+        let config = Config::ephemeral();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;

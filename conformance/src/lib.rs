@@ -3,6 +3,8 @@
 pub mod adapter;
 pub mod check;
 pub mod cli;
+pub mod dissect;
+pub mod explain;
 pub mod forge;
 pub mod generate;
 pub mod live;

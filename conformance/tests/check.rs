@@ -60,3 +60,52 @@ fn a_node_that_is_not_there_exits_with_three() {
 
     assert_eq!(output.status.code(), Some(3));
 }
+
+#[test]
+fn a_case_is_explained_down_to_its_bytes() {
+    let output = conformance(&["case", "operation-decode-trailing-byte"]);
+
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap());
+}
+
+#[test]
+fn an_unknown_case_names_those_that_were_meant() {
+    let output = conformance(&["case", "operation-decode-trailing-bite"]);
+
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        told.contains("did you mean operation-decode-trailing-byte?"),
+        "{told}"
+    );
+}
+
+#[test]
+fn one_case_is_asked_and_judged() {
+    let ask = |manner: &str| {
+        let own = env!("CARGO_BIN_EXE_grove-conformance");
+        let adapter = format!("{own} adapter {manner}");
+        conformance(&["case", "lipmaa-4", "--adapter", &adapter])
+    };
+
+    let right = ask("serve");
+    let wrong = ask("impostor no");
+
+    let told = String::from_utf8(right.stdout).unwrap();
+    assert_eq!(right.status.code(), Some(0), "{told}");
+    assert!(told.contains("judgement  passed"), "{told}");
+    let told = String::from_utf8(wrong.stdout).unwrap();
+    assert_eq!(wrong.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("wrong verdict: refused (invalid_hex), but is valid"),
+        "{told}"
+    );
+}
+
+fn conformance(args: &[&str]) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_grove-conformance"))
+        .args(args)
+        .output()
+        .unwrap()
+}

@@ -94,6 +94,7 @@ reasons! {
         KeyLength "key_length" "a public key has 32 bytes",
         KeyNotOnCurve "key_not_on_curve" "the bytes are no point of the curve",
         KeySmallOrder "key_small_order" "anybody can sign for a key of small order",
+        AuthorNotAllowed "author_not_allowed" "the operator of the node does not take entries of this key",
     }
     Hash {
         HashLength "hash_length" "a YASMF hash has 34 bytes",
@@ -171,6 +172,7 @@ reasons! {
         SchemaName "schema_name" "the schema name breaks SC1",
         SchemaDescription "schema_description" "the description is longer than 256 characters",
         SchemaNotFound "schema_not_found" "this node does not know the schema",
+        SchemaNotAllowed "schema_not_allowed" "the operator of the node does not take documents of this schema",
         SchemaMismatch "schema_mismatch" "the operation names another schema",
         SchemaFieldCount "schema_field_count" "a schema has 1 to 1024 fields",
         SchemaFieldDuplicate "schema_field_duplicate" "a schema has two fields of one name",

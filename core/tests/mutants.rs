@@ -10,7 +10,7 @@ use grove_core::mutant::{Form, Mutant, Point};
 use grove_core::{Phase, Reason};
 
 /// Reasons between text and message that no point guards, and why.
-const ELSEWHERE: [(Reason, &str); 6] = [
+const ELSEWHERE: [(Reason, &str); 8] = [
     (Reason::NotUtf8, "texts are handed in as texts"),
     (
         Reason::VarintTrailingBytes,
@@ -21,6 +21,8 @@ const ELSEWHERE: [(Reason, &str); 6] = [
         "the engine of a node sees what came with an entry",
     ),
     (Reason::DocumentNotFound, "a store knows its documents"),
+    (Reason::AuthorNotAllowed, "the operator of a node says so"),
+    (Reason::SchemaNotAllowed, "the operator of a node says so"),
     (
         Reason::LogIdMax,
         "takes more logs of one author than any test writes",

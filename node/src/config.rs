@@ -8,10 +8,13 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
 use directories::ProjectDirs;
+use grove_core::types::{PublicKey, SchemaId, SchemaIdError};
 
+use crate::engine::Policy;
 use crate::store::StoreError;
 
 /// Port on which clients look for a node.
@@ -40,6 +43,34 @@ pub struct Config {
     #[arg(long, env = "GROVE_HTTP_HOST", value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
     pub http_host: IpAddr,
 
+    /// Take entries of these keys only; may be given several times
+    #[arg(
+        long,
+        env = "GROVE_ALLOW_AUTHORS",
+        value_name = "KEY",
+        value_delimiter = ','
+    )]
+    pub allow_author: Option<Vec<PublicKey>>,
+
+    /// Take no entries of these keys
+    #[arg(
+        long,
+        env = "GROVE_DENY_AUTHORS",
+        value_name = "KEY",
+        value_delimiter = ','
+    )]
+    pub deny_author: Vec<PublicKey>,
+
+    /// Take documents of these schemas only (and what defines them), or "none" at all; may be given
+    /// several times
+    #[arg(
+        long,
+        env = "GROVE_ALLOW_SCHEMAS",
+        value_name = "SCHEMA",
+        value_delimiter = ','
+    )]
+    pub allow_schema: Option<Vec<SchemaChoice>>,
+
     /// How much is written to the standard error stream
     #[arg(
         long,
@@ -57,6 +88,26 @@ Exit codes:
   2  wrong arguments
   3  could not listen on the address
   4  could not use the data directory";
+
+/// A schema, or the word that stands for no schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchemaChoice {
+    /// No documents at all.
+    None,
+    /// Documents of this schema.
+    Only(SchemaId),
+}
+
+impl FromStr for SchemaChoice {
+    type Err = SchemaIdError;
+
+    fn from_str(text: &str) -> Result<Self, SchemaIdError> {
+        match text {
+            "none" => Ok(Self::None),
+            id => id.parse().map(Self::Only),
+        }
+    }
+}
 
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -84,6 +135,39 @@ impl From<LogLevel> for tracing_subscriber::filter::LevelFilter {
 }
 
 impl Config {
+    /// Everything as by default, but a port of its own and nothing kept: a node for a while.
+    pub fn ephemeral() -> Self {
+        Self {
+            data_dir: None,
+            ephemeral: true,
+            http_port: 0,
+            http_host: Ipv4Addr::LOCALHOST.into(),
+            allow_author: None,
+            deny_author: Vec::new(),
+            allow_schema: None,
+            log_level: LogLevel::Off,
+        }
+    }
+
+    /// Whose entries and which schemas are let in.
+    pub fn policy(&self) -> Policy {
+        let schemas = self.allow_schema.as_ref();
+        Policy {
+            allowed_authors: self
+                .allow_author
+                .as_ref()
+                .map(|keys| keys.iter().copied().collect()),
+            denied_authors: self.deny_author.iter().copied().collect(),
+            allowed_schemas: schemas.map(|choices| {
+                let only = |choice: &SchemaChoice| match choice {
+                    SchemaChoice::None => None,
+                    SchemaChoice::Only(id) => Some(id.clone()),
+                };
+                choices.iter().filter_map(only).collect()
+            }),
+        }
+    }
+
     /// Where to listen.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.http_host, self.http_port)
@@ -262,10 +346,10 @@ mod tests {
     use super::*;
 
     fn config(data_dir: Option<PathBuf>) -> Config {
-        let mut config = Config::parse_from(["grove-node"]);
-        config.data_dir = data_dir;
-        config.ephemeral = true;
-        config
+        Config {
+            data_dir,
+            ..Config::ephemeral()
+        }
     }
 
     #[test]

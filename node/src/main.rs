@@ -48,10 +48,16 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let listener = listen(config.address()).await?;
     let address = listener.local_addr()?;
     let data = DataDir::open(config)?;
-    let (node, stop) = ThreadedNode::start(&data.database(), UNNAMED, EngineLimits::default())
-        .map_err(|source| StartError::Database {
-            path: data.path().to_owned(),
-            source,
+    let limits = EngineLimits {
+        policy: config.policy(),
+        ..EngineLimits::default()
+    };
+    let (node, stop) =
+        ThreadedNode::start(&data.database(), UNNAMED, limits).map_err(|source| {
+            StartError::Database {
+                path: data.path().to_owned(),
+                source,
+            }
         })?;
 
     announce(&data, address);

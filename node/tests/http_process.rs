@@ -256,3 +256,30 @@ fn wait_until_closed(address: SocketAddr) {
         std::thread::yield_now();
     }
 }
+
+#[tokio::test]
+async fn operators_say_whom_they_let_in() {
+    let [welcome, stranger] = [Author::new(1), Author::new(2)];
+    let node = Daemon::start(&[
+        "--ephemeral",
+        "--http-port=0",
+        "--allow-author",
+        &welcome.public_key(),
+        "--allow-schema=blob_piece_v1",
+    ]);
+    let publish = async |author: &Author| {
+        let mutation = "mutation ($entry: EncodedEntry!, $operation: EncodedOperation!) {
+            publish(entry: $entry, operation: $operation) { seqNum } }";
+        node.graphql(mutation, encoded(&author.first(&piece(b"one"))))
+            .await
+    };
+
+    assert_eq!(publish(&welcome).await["data"]["publish"]["seqNum"], "2");
+    let refused = publish(&stranger).await;
+    assert_eq!(
+        refused["errors"][0]["extensions"]["code"],
+        "author_not_allowed"
+    );
+    let wrong = run(&["--ephemeral", "--allow-author=nobody"]);
+    assert_eq!(wrong.status.code(), Some(2));
+}

@@ -4,6 +4,7 @@
 //! here but what to print and where to write it.
 
 mod adapter;
+mod case;
 mod check;
 mod mutants;
 mod node;
@@ -61,6 +62,8 @@ enum Commands {
     Node(node::Nodes),
     /// Break every rule of our library, one at a time, and count what the vectors notice.
     Mutants(mutants::Breaking),
+    /// Explain one case, or ask an adapter just that one.
+    Case(case::OneCase),
     /// Print a saved report in another form.
     Report(report::Saved),
     /// Speak the adapter protocol on stdin and stdout.
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Commands::Vectors(command) => vectors::run(command),
         Commands::Node(command) => node::run(command),
         Commands::Mutants(args) => mutants::run(args),
+        Commands::Case(args) => case::run(&args),
         Commands::Report(args) => report::run(&args),
         Commands::Adapter(command) => adapter::run(&command),
     };

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::catalogue;
+use crate::dissect;
 use crate::forge::{Key, hex};
 use crate::suite::{
     Case, Context, ContextKey, Failure, File, Hazard, Importance, Level, Limits, Near,
@@ -143,6 +144,7 @@ impl Set {
         self.fill_in_wire_results();
         for case in &mut self.cases {
             case.limits = Limits::of(&case.input);
+            case.annotation = dissect::annotate(self.kind, &case.input);
         }
         let used = self.cases.iter().flat_map(|case| &case.flags);
         let mut all = catalogue::flags();
@@ -194,6 +196,7 @@ impl Set {
             importance: Importance::High,
             context: self.uses.clone(),
             input,
+            annotation: BTreeMap::new(),
             expected,
             expected_wire: None,
             near: None,

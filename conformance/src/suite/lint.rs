@@ -8,7 +8,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Case, File, Limits, Step, Suite, SuiteError, Verdict, edit, store};
+use super::{Case, File, Limits, Step, Suite, SuiteError, Verdict, edit, rebuild, store};
+use crate::dissect;
 
 /// Largest file, and largest suite, in bytes.
 const FILE_SIZE_MAX: usize = 1_000_000;
@@ -32,6 +33,8 @@ pub fn lint(dir: &Path) -> Result<Vec<String>, SuiteError> {
             check_references(&suite, file, case, &mut report);
             check_verdicts(case, &mut report);
             check_near(file, case, &mut report);
+            check_annotation(file, case, &mut report);
+            rebuild::check(&file.kind, case, &mut report);
         }
     }
     check_coverage(&suite, &mut problems);
@@ -255,6 +258,29 @@ fn check_near(file: &File, case: &Case, report: &mut impl FnMut(String)) {
         > MOST_CHANGES
     {
         report("the edit changes more than one thing".to_owned());
+    }
+}
+
+/// The annotation is what stands in the bytes, and what is read from a valid case is what it expects.
+fn check_annotation(file: &File, case: &Case, report: &mut impl FnMut(String)) {
+    if case.annotation != dissect::annotate(&file.kind, &case.input) {
+        report("the annotation is not that of the input".to_owned());
+    }
+    let strings = dissect::byte_strings(&file.kind, &case.input);
+    for (path, (form, bytes)) in &strings {
+        let dissection = dissect::dissect(*form, bytes);
+        let end = dissection.parts.iter().try_fold(0, |end, part| {
+            (end == part.at && part.size > 0).then_some(part.at + part.size)
+        });
+        if end != Some(bytes.len()) {
+            report(format!("the annotation of {path:?} leaves bytes out"));
+        }
+        let expected = case.expected.as_ref().filter(|_| path.is_empty());
+        if let (Verdict::Valid, Some(expected)) = (case.verdict.spec, expected)
+            && !dissect::agrees(&file.kind, &dissection, expected)
+        {
+            report("the annotation reads something else than is expected".to_owned());
+        }
     }
 }
 

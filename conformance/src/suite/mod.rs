@@ -5,6 +5,7 @@
 mod compact;
 pub mod edit;
 pub mod lint;
+mod rebuild;
 pub mod stats;
 pub mod store;
 
@@ -60,6 +61,17 @@ pub enum Verdict {
     Undefined,
 }
 
+impl Verdict {
+    /// The spelling in the files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Invalid => "invalid",
+            Self::Undefined => "undefined",
+        }
+    }
+}
+
 /// One verdict per ruleset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,6 +108,17 @@ pub enum Level {
     Must,
     Should,
     May,
+}
+
+impl Level {
+    /// The spelling in the files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Should => "should",
+            Self::May => "may",
+        }
+    }
 }
 
 /// What goes wrong for users when a case fails.
@@ -166,6 +189,9 @@ pub struct Case {
     pub context: BTreeMap<String, String>,
     /// The question; its shape depends on the kind.
     pub input: Value,
+    /// What the bytes of the input mean, by JSON pointer: lines of offset, size and meaning.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotation: BTreeMap<String, Vec<String>>,
     /// The whole result, when some ruleset says valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Value>,

@@ -3,6 +3,7 @@
 use grove_core::publish::PublishError;
 use grove_core::{Reason, Refusal};
 
+use super::PolicyError;
 use crate::store::StoreError;
 
 /// Why an entry with its operation was not accepted; nothing was stored.
@@ -12,6 +13,9 @@ pub enum IngestError {
     /// The rules refuse it. (Caller, Peer)
     #[error(transparent)]
     Refused(#[from] PublishError),
+    /// The operator does not want it. (Caller, Peer)
+    #[error(transparent)]
+    Unwanted(#[from] PolicyError),
     /// The database failed. (Local)
     #[error("the node could not store the entry: {0}")]
     Store(String),
@@ -27,6 +31,7 @@ impl Refusal for IngestError {
     fn reason(&self) -> Reason {
         match self {
             Self::Refused(error) => error.reason(),
+            Self::Unwanted(error) => error.reason(),
             Self::Store(_) => Reason::StoreFailed,
         }
     }

@@ -64,9 +64,13 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Decides about an entry by what is stored.
+    /// Decides about an entry by what the operator wants and by what is stored.
     fn judge(&mut self, submission: &Submission, source: Source) -> Result<Judgement, IngestError> {
+        let policy = &self.limits.policy;
+        //= R25: anyone may write whom the operator does not keep out
+        policy.admit_author(submission.entry().entry().public_key)?;
         if let Ok(operation) = submission.operation() {
+            policy.admit_schema(operation.schema_id())?;
             self.learn_schema(operation.schema_id())?;
         }
         judge(&self.knowledge(), submission, source)

@@ -14,6 +14,7 @@
 //! | `ingest` | what follows from an entry being accepted, too early, a repetition or a fork |
 //! | `knowledge` | what is stored, as core's rules of publishing ask for it |
 //! | `materialise` | the state of a document after an operation |
+//! | `policy` | whose entries and which schemas the operator lets in |
 //! | `schemas` | which schemas are known |
 //! | `replicate` | sessions with peers |
 //! | `lookup` | small questions that several of them, and answers to clients, ask |
@@ -23,6 +24,7 @@ mod ingest;
 mod knowledge;
 mod lookup;
 mod materialise;
+mod policy;
 mod replicate;
 mod schemas;
 
@@ -42,6 +44,7 @@ use schemas::Schemas;
 pub use error::IngestError;
 pub(crate) use knowledge::Knowledge;
 pub use lookup::document_at_view;
+pub use policy::{Policy, PolicyError};
 
 /// Names a publishing request until it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,16 +114,21 @@ pub enum Output {
     },
 }
 
-/// Bounds that an operator may set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What an operator may set.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineLimits {
+    /// Whose entries and which schemas are let in.
+    pub policy: Policy,
     /// Most entries that wait for something; the oldest are dropped first (R28).
     pub parked_max: u64,
 }
 
 impl Default for EngineLimits {
     fn default() -> Self {
-        Self { parked_max: 10_000 }
+        Self {
+            policy: Policy::default(),
+            parked_max: 10_000,
+        }
     }
 }
 

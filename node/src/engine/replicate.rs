@@ -10,7 +10,7 @@ use grove_core::session::{Action, HandleError, Peer, PeerId};
 use grove_core::time::Instant;
 use grove_core::types::{DocumentId, SchemaId};
 use grove_core::validate::{SignedEntry, Submission, VerifyError};
-use grove_core::wire::{Heights, Message};
+use grove_core::wire::{Heights, Message, SchemaSet};
 use grove_core::{Reason, Refusal};
 
 use super::ingest::tolerate;
@@ -44,7 +44,7 @@ impl<S: Store> Engine<S> {
         // A new connection replaces one whose end went unnoticed, with all that was under way on it.
         self.disconnect(peer);
         let mut session = Peer::new(self.local, peer);
-        let message = session.announce(now, self.schemas.ids());
+        let message = session.announce(now, self.wanted_schemas());
         self.peers.insert(
             peer,
             PeerState {
@@ -54,6 +54,13 @@ impl<S: Store> Engine<S> {
             },
         );
         self.outputs.push_back(Output::Send { peer, message });
+    }
+
+    /// The known schemas whose documents the operator lets in.
+    fn wanted_schemas(&self) -> SchemaSet {
+        let mut schemas = self.schemas.ids();
+        schemas.retain(|id| self.limits.policy.wants(id));
+        schemas
     }
 
     pub(super) fn disconnect(&mut self, peer: PeerId) {
@@ -86,7 +93,7 @@ impl<S: Store> Engine<S> {
 
     /// Announces what is new and begins sessions with those who may lack something.
     pub(super) fn tick(&mut self, now: Instant) {
-        let schemas = self.schemas.ids();
+        let schemas = self.wanted_schemas();
         for (peer, state) in &mut self.peers {
             if state.session.expire(now) > 0 {
                 state.news = true;
@@ -196,6 +203,9 @@ impl<S: Store> Engine<S> {
         schema_id: &SchemaId,
     ) -> Result<(), IngestError> {
         let entry = signed.entry();
+        let policy = &self.limits.policy;
+        policy.admit_author(entry.public_key)?;
+        policy.admit_schema(schema_id)?;
         let known = self.knowledge();
         let log = known.log(entry.public_key, entry.log_id)?;
         if log.is_some_and(|log| entry.seq_num <= log.tip.seq_num) {

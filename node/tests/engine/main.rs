@@ -4,5 +4,6 @@
 
 mod network;
 mod ordering;
+mod policy;
 mod publishing;
 mod support;

@@ -10,14 +10,22 @@ use grove_core::types::{
 };
 use grove_core::validate::Submission;
 use grove_core::wire::{Fields, Operation};
-use grove_node::engine::{Engine, EngineLimits, IngestError, Input, Output, RequestId};
+use grove_node::engine::{Engine, EngineLimits, IngestError, Input, Output, Policy, RequestId};
 use grove_node::store::{DocumentRow, Read, SqliteStore};
 
 pub type TestEngine = Engine<SqliteStore>;
 
 pub fn engine(identity: u8) -> TestEngine {
+    engine_with(identity, Policy::default())
+}
+
+pub fn engine_with(identity: u8, policy: Policy) -> TestEngine {
     let store = SqliteStore::in_memory().unwrap();
-    Engine::new(store, PeerId([identity; 32]), EngineLimits::default()).unwrap()
+    let limits = EngineLimits {
+        policy,
+        ..EngineLimits::default()
+    };
+    Engine::new(store, PeerId([identity; 32]), limits).unwrap()
 }
 
 pub fn publish(engine: &mut TestEngine, submission: &Submission) -> Result<NextArgs, IngestError> {

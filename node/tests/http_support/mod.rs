@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 
 use grove_core::author::{NextArgs, forge};
 use grove_core::session::PeerId;
-use grove_core::types::{DocumentViewId, KeyPair, OperationId, PlainValue, SchemaId};
+use grove_core::types::{DocumentViewId, KeyPair, LogId, OperationId, PlainValue, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::Operation;
 use grove_node::engine::EngineLimits;
@@ -171,6 +171,11 @@ impl Author {
     pub async fn forge(&self, node: &TestNode, operation: &Operation) -> Submission {
         let args = self.next_args(node, operation.previous()).await;
         forge(&self.0, &args, operation).unwrap()
+    }
+
+    /// An author's very first entry, for which nobody needs to be asked.
+    pub fn first(&self, operation: &Operation) -> Submission {
+        forge(&self.0, &NextArgs::first(LogId::default()), operation).unwrap()
     }
 
     pub async fn publish(&self, node: &TestNode, operation: &Operation) -> OperationId {

@@ -1,0 +1,90 @@
+//! `case`: one case, in words or asked.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Dir, Ended, Exit, adapter_of};
+use crate::explain;
+use crate::runner::{self, Options, Selection, batch};
+use crate::suite::{Ruleset, Suite};
+
+#[derive(Debug, Args)]
+pub struct OneCase {
+    /// Its id.
+    id: String,
+    /// Say what it turns on, what is right and why, and what its bytes mean. Done unless an adapter is
+    /// asked.
+    #[arg(long)]
+    explain: bool,
+    /// Ask this adapter; show the question, the answer and the judgement.
+    #[arg(long, value_name = "CMD")]
+    adapter: Option<String>,
+    /// Rules to judge by.
+    #[arg(long, value_enum, default_value_t)]
+    ruleset: Ruleset,
+    /// Count a refusal for another reason than the expected one as a failure.
+    #[arg(long)]
+    strict: bool,
+    /// Seconds an answer may take.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+    #[command(flatten)]
+    dir: Dir,
+}
+
+pub fn run(args: &OneCase) -> Ended {
+    let suite = Suite::load(args.dir.path())?;
+    let Some((path, file, case)) = explain::find(&suite, &args.id) else {
+        eprintln!("grove-conformance: there is no case {:?}", args.id);
+        for id in explain::near_misses(&suite, &args.id) {
+            eprintln!("  did you mean {id}?");
+        }
+        return Ok(Exit::Usage);
+    };
+    if args.explain || args.adapter.is_none() {
+        print!("{}", explain::explain(&suite, path, file, case));
+    }
+    match &args.adapter {
+        Some(adapter) => ask(args, adapter, &suite),
+        None => Ok(Exit::Conforms),
+    }
+}
+
+fn ask(args: &OneCase, adapter: &str, suite: &Suite) -> Ended {
+    let options = Options {
+        command: adapter_of(Some(adapter))?,
+        ruleset: args.ruleset,
+        only: Some(args.id.clone()),
+        jobs: 1,
+        seed: 1,
+        timeout: Duration::from_secs(args.timeout),
+    };
+    let selection = Selection {
+        ruleset: args.ruleset,
+        only: options.only.clone(),
+        seed: options.seed,
+    };
+    let question = batch::questions(suite, &selection)?.swap_remove(1);
+    let run = runner::run(suite, &options, &|_, _| {})?;
+    let record = &run.records[0];
+    println!("question   {question}");
+    match &record.answer {
+        Some(answer) => println!("answer     {answer}"),
+        None => println!("answer     none"),
+    }
+    println!("judgement  {}", record.outcome.headline());
+    record
+        .stderr
+        .iter()
+        .for_each(|line| println!("stderr     {line}"));
+    let passed = match &record.outcome {
+        runner::Outcome::Weak(_) => !args.strict,
+        outcome => outcome.is_pass(),
+    };
+    Ok(if passed {
+        Exit::Conforms
+    } else {
+        Exit::Failures
+    })
+}
