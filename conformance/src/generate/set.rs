@@ -314,6 +314,12 @@ impl Case {
         self.ruled(ruling)
     }
 
+    /// What deployed software makes of the input binds nobody.
+    pub(super) fn wire_is_open(&mut self) -> &mut Self {
+        self.verdict.wire = Verdict::Undefined;
+        self
+    }
+
     pub(super) fn spec_is_open(&mut self) -> &mut Self {
         self.verdict.spec = Verdict::Undefined;
         self

@@ -9,7 +9,6 @@ from .refusal import Refused
 SYSTEM_NAMES = ("schema_definition", "schema_field_definition", "blob", "blob_piece")
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}[A-Za-z0-9]")
-_VERSION = re.compile(r"0|[1-9][0-9]{0,2}")
 _ID_DIGITS = 2 * SIZE
 
 
@@ -49,6 +48,7 @@ def parse_schema_id(text: str) -> SchemaId:
 def _parse_system(name: str, version: str) -> SchemaId:
     if name not in SYSTEM_NAMES:
         raise Refused("schema_id_unknown_system", f"no system schema {name!r}")
-    if not _VERSION.fullmatch(version) or int(version) > 255:
+    # Only the first versions were ever defined, and they have one spelling (R16).
+    if version != "1":
         raise Refused("schema_id_unknown_system", f"no version {version!r}")
-    return SchemaId(name, int(version), None)
+    return SchemaId(name, 1, None)

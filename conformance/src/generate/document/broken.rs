@@ -229,6 +229,9 @@ pub(super) fn documents(set: &mut Set) {
             "without-create" | "delete-alone" => {
                 case.or(&["previous_not_found"]);
             }
+            "same-update-twice" | "one-id-for-two" => {
+                case.wire_is_open();
+            }
             "own-previous" => {
                 case.or(&["previous_not_found"]);
             }

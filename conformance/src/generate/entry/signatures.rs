@@ -126,7 +126,8 @@ fn scalars(set: &mut Set) {
         &draft,
         swapped,
     )
-    .or(&["signature_malformed"]);
+    .or(&["signature_malformed"])
+    .kills();
 }
 
 /// R by itself: moved by a point of small order, the identity, and the identity written otherwise.
