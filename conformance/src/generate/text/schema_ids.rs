@@ -106,6 +106,7 @@ fn also_right(name: &str, reason: &str) -> &'static [&'static str] {
     match (name, reason) {
         // Without a separator all of it may be taken for the name, or for the one id.
         ("no-underscore", _) => &["schema_name", "hash_length"],
+        ("two-words", _) => &["schema_name", "hash_length", "invalid_hex"],
         ("empty" | "hash-alone", _) => &["schema_name"],
         // Two separators have an empty id between them.
         ("underscore-last", _) => &["schema_id_malformed", "hash_length"],
@@ -127,6 +128,13 @@ fn schema_parse_negative(set: &mut Set, a: &str, b: &str) {
             "one-id",
             "A name alone.",
             "cafe".to_owned(),
+            "schema_id_malformed",
+        ),
+        (
+            "two-words",
+            "one-id",
+            "A name of two words alone, whose underscore separates nothing.",
+            "cafe_menu".to_owned(),
             "schema_id_malformed",
         ),
         (
