@@ -7,7 +7,9 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use ed25519_dalek::{Signature, Verifier, VerifyingKey};
 use grove_core::author::{NextArgs, forge};
 use grove_core::document::Document;
-use grove_core::types::{DocumentViewId, Hash, KeyPair, LogId, OperationId, PlainValue, SchemaId};
+use grove_core::types::{
+    DocumentViewId, Hash, KeyPair, Keyring, LogId, OperationId, PlainValue, SchemaId,
+};
 use grove_core::validate::{SignedEntry, Submission};
 use grove_core::wire::{Entry, Fields, Operation};
 
@@ -40,6 +42,10 @@ fn entries(criterion: &mut Criterion) {
     });
     group.bench_function("decode and verify", |bencher| {
         bencher.iter(|| SignedEntry::verify(black_box(bytes)).is_ok());
+    });
+    group.bench_function("decode and verify, author known", |bencher| {
+        let mut keyring = Keyring::default();
+        bencher.iter(|| SignedEntry::verify_with(black_box(bytes), &mut keyring).is_ok());
     });
     group.finish();
 }

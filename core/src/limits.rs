@@ -30,5 +30,8 @@ pub const VIEW_IDS_MAX: usize = 16_384;
 /// Largest replication message, including a whole `Have` of a very large node.
 pub const MESSAGE_SIZE_MAX: usize = 16 * 1024 * 1024;
 
+/// Most keys of authors that are kept ready for checking signatures, 240 bytes each.
+pub const KEYRING_SIZE_MAX: usize = 4096;
+
 /// Most sessions one peer may hold open at once.
 pub const SESSIONS_PER_PEER_MAX: usize = 8;

@@ -3,6 +3,7 @@
 //! Where seeds come from and where they are kept is the client's matter. Keys of small order are
 //! refused, because anybody can sign for them (R12).
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -44,6 +45,12 @@ impl PublicKey {
 
     /// The 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl Borrow<[u8]> for PublicKey {
+    fn borrow(&self) -> &[u8] {
         &self.0
     }
 }

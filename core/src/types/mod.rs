@@ -5,6 +5,7 @@
 mod hash;
 mod ids;
 mod key;
+mod keyring;
 mod log;
 mod schema;
 mod schema_id;
@@ -13,6 +14,7 @@ mod value;
 pub use hash::{Hash, HashError};
 pub use ids::{DocumentId, DocumentViewId, OperationId, ViewIdError};
 pub use key::{KeyError, KeyPair, PublicKey, Signature, SignatureError};
+pub use keyring::Keyring;
 pub(crate) use log::lipmaa_block_end;
 pub use log::{LogId, NumberError, SeqNum};
 pub(crate) use schema::check_description;

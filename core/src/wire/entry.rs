@@ -14,7 +14,9 @@ use super::varint::{self, VarintError};
 use crate::limits::ENTRY_SIZE_MAX;
 use crate::mutant::{altered, fault, swapped};
 use crate::reason::{Reason, Refusal};
-use crate::types::{Hash, HashError, KeyError, KeyPair, LogId, PublicKey, SeqNum, Signature};
+use crate::types::{
+    Hash, HashError, KeyError, KeyPair, Keyring, LogId, PublicKey, SeqNum, Signature,
+};
 
 const TAG_REGULAR: u8 = 0x00;
 const TAG_END_OF_LOG: u8 = 0x01;
@@ -45,11 +47,14 @@ pub struct Entry {
 impl Entry {
     /// Reads an entry; the signature is not checked.
     pub fn decode(bytes: &[u8]) -> Result<Self, EntryError> {
-        Self::decode_with_point(bytes).map(|(entry, _)| entry)
+        Self::decode_with(bytes, &Keyring::new(0)).map(|(entry, _)| entry)
     }
 
-    /// Reads an entry and keeps the decompressed key for checking the signature.
-    pub(crate) fn decode_with_point(bytes: &[u8]) -> Result<(Self, VerifyingKey), EntryError> {
+    /// Reads an entry, and gives the point of its key for checking the signature.
+    pub(crate) fn decode_with(
+        bytes: &[u8],
+        keyring: &Keyring,
+    ) -> Result<(Self, VerifyingKey), EntryError> {
         let mut reader = Reader { rest: bytes };
         //= R8: the tag is 00, or 01 for the end of a log
         let tag = reader.take(1)?[0];
@@ -57,7 +62,7 @@ impl Entry {
             return Err(EntryError::Tag(tag));
         }
         let end_of_log = altered!(EntryEndOfLog, tag == TAG_END_OF_LOG, false);
-        let (public_key, point) = PublicKey::decompress(reader.take(PublicKey::SIZE)?)?;
+        let (public_key, point) = keyring.decompress(reader.take(PublicKey::SIZE)?)?;
         let log_id = LogId::new(reader.varint()?);
         let number = reader.varint()?;
         let number = altered!(SeqNumZero, number, number.max(1));

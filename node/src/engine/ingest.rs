@@ -219,7 +219,9 @@ impl<S: Store> Engine<S> {
             self.parked = self.parked.saturating_sub(rows.len() as u64);
             for row in rows {
                 // It was verified when it was parked; a refusal now is final and drops it.
-                if let Ok(submission) = Submission::verify(&row.entry, row.payload) {
+                let submission =
+                    Submission::verify_with(&row.entry, row.payload, &mut self.keyring);
+                if let Ok(submission) = submission {
                     tolerate(self.ingest(&submission))?;
                 }
             }

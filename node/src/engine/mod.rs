@@ -33,7 +33,7 @@ use std::collections::{BTreeMap, VecDeque};
 use grove_core::author::NextArgs;
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
-use grove_core::types::{DocumentId, OperationId, SchemaId};
+use grove_core::types::{DocumentId, Keyring, OperationId, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::Message;
 
@@ -139,6 +139,7 @@ pub struct Engine<S> {
     local: PeerId,
     limits: EngineLimits,
     schemas: Schemas,
+    keyring: Keyring,
     /// How many entries are parked, so that looking for them can be left out when there are none.
     parked: u64,
     peers: BTreeMap<PeerId, PeerState>,
@@ -153,6 +154,7 @@ impl<S: Store> Engine<S> {
     pub fn new(store: S, local: PeerId, limits: EngineLimits) -> Result<Self, StoreError> {
         Ok(Self {
             schemas: Schemas::load(&store)?,
+            keyring: Keyring::default(),
             parked: store.counts()?.parked,
             store,
             local,

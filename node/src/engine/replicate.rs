@@ -171,7 +171,8 @@ impl<S: Store> Engine<S> {
                 payload: Some(payload),
                 ..
             } => {
-                let submission = Submission::verify(&entry, payload).map_err(refused);
+                let submission = Submission::verify_with(&entry, payload, &mut self.keyring);
+                let submission = submission.map_err(refused);
                 tolerate(submission.and_then(|submission| self.ingest(&submission)))?
             }
             Message::Entry { payload: None, .. } => Some(Reason::PayloadMissing),
@@ -181,7 +182,8 @@ impl<S: Store> Engine<S> {
                 document,
                 ..
             } => {
-                let entry = SignedEntry::verify(&entry).map_err(refused);
+                let entry = SignedEntry::verify_with(&entry, &mut self.keyring);
+                let entry = entry.map_err(refused);
                 tolerate(entry.and_then(|entry| self.take_skeleton(&entry, document, &schema)))?
             }
             _ => unreachable!("sessions pass on nothing else"),
