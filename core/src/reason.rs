@@ -198,6 +198,7 @@ reasons! {
         OperationDuplicate "operation_duplicate" "an operation is given twice",
         GraphCycle "graph_cycle" "operations refer to each other in a circle",
         ViewNotFound "view_not_found" "an operation of the view id is not part of the document",
+        BlobLengthMismatch "blob_length_mismatch" "the length of the blob is not that of its pieces",
         BlobPiecesMissing "blob_pieces_missing" "the pieces of a blob are published before it",
     }
     Store {

@@ -234,6 +234,9 @@ pub enum SchemaError {
     /// The view is not one of a definition.
     #[error("the view has no usable {0:?}")]
     Definition(&'static str),
+    /// The view has a field that definitions do not have.
+    #[error("no definition has a field {0:?}")]
+    Surplus(String),
     /// The definition names a field view that was not given, or another was given.
     #[error("the field definitions are not those the schema definition names")]
     Fields,
@@ -254,7 +257,7 @@ impl Refusal for SchemaError {
             Self::Description(_) => Reason::SchemaDescription,
             Self::FieldCount(_) => Reason::SchemaFieldCount,
             Self::DuplicateField(_) => Reason::SchemaFieldDuplicate,
-            Self::Definition(_) | Self::Fields => Reason::SchemaDefinition,
+            Self::Definition(_) | Self::Surplus(_) | Self::Fields => Reason::SchemaDefinition,
             Self::Name(error) | Self::FieldName(error) => error.reason(),
             Self::FieldType(..) => Reason::FieldType,
         }

@@ -53,12 +53,17 @@ pub fn verify_partial_log(
         }
     }
     let first = entries.values().next().map(SignedEntry::entry);
+    let last = entries.keys().next_back();
     for (at, signed) in entries {
         let entry = signed.entry();
         let owner = |entry: &crate::wire::Entry| (entry.public_key, entry.log_id);
         let foreign = entry.seq_num != *at || first.map(owner) != Some(owner(entry));
         if fault!(CertificateOwner, foreign) {
             return Err(CertificateError::Owner(*at));
+        }
+        //= R8: nothing follows an end-of-log entry
+        if entry.end_of_log && last != Some(at) {
+            return Err(CertificateError::Ended(*at));
         }
         let hash_at = |target: Option<SeqNum>| Some(entries.get(&target?)?.hash());
         let broken = hash_at(at.backlink()).is_some_and(|hash| entry.backlink != Some(hash));
@@ -83,6 +88,9 @@ pub enum CertificateError {
     /// An entry is of another key or log, or stands at another position.
     #[error("entry {0} is of another log or position")]
     Owner(SeqNum),
+    /// An entry ended the log, yet there are later ones.
+    #[error("entry {0} ended the log, yet there are later ones")]
+    Ended(SeqNum),
     /// An entry's backlink names another entry than the one before it.
     #[error("the backlink of entry {0} is not the hash of the entry before")]
     Backlink(SeqNum),
@@ -96,6 +104,7 @@ impl Refusal for CertificateError {
         match self {
             Self::Missing(_) => Reason::CertificateIncomplete,
             Self::Owner(_) => Reason::LogOwnerMismatch,
+            Self::Ended(_) => Reason::LogEnded,
             Self::Backlink(_) => Reason::BacklinkMismatch,
             Self::Skiplink(_) => Reason::SkiplinkMismatch,
         }
@@ -177,6 +186,27 @@ mod tests {
         assert_eq!(
             verify_partial_log(&mine, seq(13)),
             Err(CertificateError::Owner(seq(4)))
+        );
+    }
+
+    #[test]
+    fn nothing_is_proved_past_the_end_of_a_log() {
+        let mut entries = log(1, 3);
+        let (tip, key_pair) = (entries[&seq(3)].clone(), KeyPair::from_seed(&[1; 32]));
+        let mut last = tip.entry().clone();
+        last.end_of_log = true;
+        last.sign(&key_pair);
+        let last = SignedEntry::verify(&last.encode()).unwrap();
+        entries.insert(seq(3), last.clone());
+
+        assert_eq!(verify_partial_log(&entries, seq(3)), Ok(()));
+        let hash_at = |at| entries.get(&at).map(SignedEntry::hash);
+        let args = NextArgs::after(LogId::new(0), seq(3), last.hash(), hash_at).unwrap();
+        let after = crate::author::sign_entry(&key_pair, &args, &[]).unwrap();
+        entries.insert(seq(4), after);
+        assert_eq!(
+            verify_partial_log(&entries, seq(4)),
+            Err(CertificateError::Ended(seq(3)))
         );
     }
 

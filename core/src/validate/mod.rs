@@ -6,6 +6,7 @@
 //!
 //! What a check needs from a store is handed in; looking it up is the engine's work.
 
+mod blob;
 mod certificate;
 mod entry;
 mod fork;
@@ -14,6 +15,7 @@ mod operation;
 mod schema;
 mod system;
 
+pub use blob::{BlobError, blob_length};
 pub use certificate::{
     CertificateError, certificate_pool, path_from_block_end, path_to_first, verify_partial_log,
 };

@@ -16,6 +16,7 @@ pub fn build_schema(
     definition: &Fields<Value>,
     field_views: &BTreeMap<DocumentViewId, Fields<Value>>,
 ) -> Result<Schema, SchemaError> {
+    check_names(definition, &["description", "fields", "name"])?;
     let name = text(definition, "name")?
         .parse()
         .map_err(SchemaError::Name)?;
@@ -40,6 +41,7 @@ pub fn build_schema(
 }
 
 fn build_field(view: &Fields<Value>) -> Result<(FieldName, FieldType), SchemaError> {
+    check_names(view, &["name", "type"])?;
     let name: FieldName = text(view, "name")?
         .parse()
         .map_err(SchemaError::FieldName)?;
@@ -47,6 +49,12 @@ fn build_field(view: &Fields<Value>) -> Result<(FieldName, FieldType), SchemaErr
         .parse()
         .map_err(|error| SchemaError::FieldType(name.clone(), error))?;
     Ok((name, field_type))
+}
+
+/// Checks that a view has no field beside those of its own schema.
+fn check_names(view: &Fields<Value>, names: &[&str]) -> Result<(), SchemaError> {
+    let surplus = view.keys().find(|name| !names.contains(&name.as_str()));
+    surplus.map_or(Ok(()), |name| Err(SchemaError::Surplus(name.clone())))
 }
 
 fn text<'a>(view: &'a Fields<Value>, name: &'static str) -> Result<&'a str, SchemaError> {

@@ -189,6 +189,9 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn message(&mut self) -> Result<Message, MessageError> {
         let count = self.array()?;
+        if count == 0 {
+            return Err(MessageError::ItemCount(0));
+        }
         let kind = self.unsigned()?;
         let kind = altered!(MessageType, kind, kind.min(SKELETON));
         let counts = match kind {
@@ -479,6 +482,7 @@ pub(super) mod tests {
         };
         assert_eq!(reason("8204f4"), Reason::MessageType);
         assert_eq!(reason("82030a"), Reason::MessageItemCount);
+        assert_eq!(reason("80"), Reason::MessageItemCount);
         assert_eq!(
             reason("84010000 80".replace(' ', "").as_str()),
             Reason::MessageSet
