@@ -118,8 +118,8 @@ fn a_changed_byte_is_a_difference() {
 )]
 #[case::unknown_flag(
     "hash/hash.parse__text.json",
-    "\"Uppercase\"\n",
-    "\"Lowercase\"\n",
+    "[\"Uppercase\"]",
+    "[\"Lowercase\"]",
     "unknown flag Lowercase"
 )]
 #[case::member_nobody_knows(

@@ -1,13 +1,14 @@
 //! Reads and writes the suite's folder.
 //!
-//! The bytes of a file are a function of its content: two-space JSON, members in a fixed order, one
-//! line feed at the end. Schemas and retired ids are kept by hand and only read here.
+//! The bytes of a file are a function of its content: JSON with members in a fixed order, what fits on a
+//! line on one, one line feed at the end. Schemas and retired ids are kept by hand and only read here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{File, Note, compact};
@@ -18,6 +19,9 @@ pub const DEFAULT_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/v
 
 /// The file of every id that was ever given out.
 pub const RELEASED: &str = "released-ids.json";
+
+/// Widest line that holds several members or items.
+const LINE_MAX: usize = 120;
 
 /// Every id by the version of the suite it came with.
 pub type Released = BTreeMap<String, BTreeSet<String>>;
@@ -160,9 +164,58 @@ pub fn file_to_bytes(file: &File) -> Vec<u8> {
 
 /// Any other content in its one form.
 pub fn to_bytes(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(value).expect("maps have string keys");
-    bytes.push(b'\n');
-    bytes
+    let value = serde_json::to_value(value).expect("maps have string keys");
+    let mut text = String::new();
+    lay_out(&value, 0, &mut text);
+    text.push('\n');
+    text.into_bytes()
+}
+
+/// Writes what fits on a line on one line, and else each member or item on its own.
+fn lay_out(value: &Value, indent: usize, out: &mut String) {
+    let line = one_line(value);
+    let (open, close, parts): (_, _, Vec<(String, &Value)>) = match value {
+        _ if indent + line.len() <= LINE_MAX => return out.push_str(&line),
+        Value::Array(items) => {
+            let parts = items.iter().map(|item| (String::new(), item));
+            ('[', ']', parts.collect())
+        }
+        Value::Object(members) => {
+            let parts = members
+                .iter()
+                .map(|(name, value)| (format!("{}: ", one_line(&name.as_str().into())), value));
+            ('{', '}', parts.collect())
+        }
+        _ => return out.push_str(&line),
+    };
+    out.push(open);
+    for (index, (name, part)) in parts.into_iter().enumerate() {
+        out.push_str(if index == 0 { "\n" } else { ",\n" });
+        out.push_str(&" ".repeat(indent + 2));
+        out.push_str(&name);
+        lay_out(part, indent + 2, out);
+    }
+    out.push('\n');
+    out.push_str(&" ".repeat(indent));
+    out.push(close);
+}
+
+/// A value on one line, with a space after each colon and comma.
+fn one_line(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(one_line).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| {
+                format!("{}: {}", one_line(&name.as_str().into()), one_line(value))
+            };
+            let members: Vec<_> = members.iter().map(member).collect();
+            format!("{{{}}}", members.join(", "))
+        }
+        scalar => scalar.to_string(),
+    }
 }
 
 /// Lowercase hex of the SHA-256.
@@ -229,7 +282,7 @@ fn read_file(path: &Path) -> Result<File, SuiteError> {
         path: path.to_owned(),
         source,
     };
-    let mut value: serde_json::Value = read(path)?;
+    let mut value: Value = read(path)?;
     if !compact::expand(&mut value) {
         return Err(SuiteError::Compact(path.to_owned()));
     }
