@@ -5,8 +5,6 @@
 
 mod answers;
 pub mod impostor;
-mod publishing;
-mod world;
 
 use std::io::{self, BufRead, Write};
 
@@ -74,7 +72,7 @@ fn hello() -> Value {
             "language": "rust",
         },
         "kinds": kinds,
-        "features": ["partial-log"],
+        "features": ["partial-log", "skeleton"],
         "ruleset": "spec",
     })
 }

@@ -7,9 +7,13 @@ mod catalogue;
 mod document;
 mod entry;
 mod fixtures;
+mod fork;
 mod log;
+mod message;
 mod numbers;
 mod operation;
+mod partial;
+mod schema;
 mod set;
 mod text;
 mod validate;
@@ -101,6 +105,10 @@ fn all_sets() -> impl Iterator<Item = Set> {
         text::sets(),
         entry::sets(),
         log::sets(),
+        message::sets(),
+        partial::sets(),
+        fork::sets(),
+        schema::sets(),
         operation::sets(),
         validate::sets(),
         document::sets(),

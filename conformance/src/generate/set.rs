@@ -320,6 +320,12 @@ impl Case {
         self
     }
 
+    /// An ability that an implementation may lack.
+    pub(super) fn feature(&mut self, name: &str) -> &mut Self {
+        self.features.push(name.to_owned());
+        self
+    }
+
     pub(super) fn spec_is_open(&mut self) -> &mut Self {
         self.verdict.spec = Verdict::Undefined;
         self

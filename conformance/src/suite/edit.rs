@@ -44,7 +44,7 @@ pub enum Step {
     },
     /// Takes another member of the file's context.
     Use {
-        /// `log` or `schema`.
+        /// `log`, `schema` or `world`.
         what: String,
         /// Its name in the file's context.
         name: String,

@@ -322,6 +322,7 @@ impl File {
                     .logs
                     .get(name)
                     .map(|log| serde_json::json!(log)),
+                "world" => self.context.worlds.get(name).cloned(),
                 _ => self.context.schemas.get(name).cloned(),
             };
             (what.clone(), value.unwrap_or(Value::Null))
@@ -371,6 +372,9 @@ pub struct Context {
     /// Name → entries of a log from its beginning, as hex.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub logs: BTreeMap<String, Vec<String>>,
+    /// Name → what a node knows: schemas, and what was published in which order.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub worlds: BTreeMap<String, Value>,
 }
 
 /// A key pair, in hex.

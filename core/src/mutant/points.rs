@@ -173,6 +173,7 @@ points! {
     Check PathStaysAbove ["BA1"] [] "the way back jumps over its goal"
     Check CertificateWhole ["BA1"] [CertificateIncomplete] "a log with a hole proves its entries"
     Check CertificateOwner ["BA1"] [LogOwnerMismatch] "entries of other logs prove an entry"
+    Check CertificateEnded ["R8" "FK2"] [LogEnded] "entries after the end of a log prove themselves"
     Check CertificateBacklink ["BA1"] [BacklinkMismatch] "broken backlinks prove an entry"
     Check CertificateSkiplink ["BA1"] [SkiplinkMismatch] "broken skiplinks prove an entry"
 
@@ -183,12 +184,15 @@ points! {
     Check PinnedListFlat ["R18"] [FieldTypeMismatch] "a flat list is a pinned relation list"
     Value FieldTypeFits ["OP8"] [FieldTypeMismatch] "a value of any form fits any field"
     Check SchemaFieldsForeign ["SC3"] [SchemaDefinition] "a schema is built from fields it does not name"
+    Check DefinitionSurplus ["SC1"] [SchemaDefinition] "a definition has fields that no definition has"
     Value DefinitionText ["SC1" "SC2"] [SchemaDefinition] "a definition without a name has one"
     Bound DefinitionFieldsMax ["SC3"] [SchemaFieldCount] "a definition has another number of fields"
     Check BlobLength ["R19" "BL1"] [BlobLength] "the length of a blob is negative"
     Bound BlobLengthMin ["R19" "BL1"] [BlobLength] "the least length of a blob is another one"
     Check BlobMimeType ["BL1"] [BlobMimeType] "a MIME type is anything"
     Check BlobPieces ["R19" "BL1"] [BlobPieces] "a blob has no pieces"
+    Check BlobComplete ["R19" "BL2"] [BlobPiecesMissing] "a blob is served without a piece of it"
+    Check BlobLengthSum ["R19" "BL2"] [BlobLengthMismatch] "a blob is served that is shorter or longer than it says"
     Bound BlobPieceMax ["R19" "BL1"] [BlobPieceSize] "the largest piece of a blob is another one"
     Bound MimeKindMax ["BL1"] [BlobMimeType] "the longest MIME type is another one"
     Check MimeKindPlain ["BL1"] [BlobMimeType] "a MIME type has any characters"
@@ -241,6 +245,7 @@ points! {
 
     // Replication messages.
     Value MessageType ["RP1"] [MessageType] "an unknown message is a known one"
+    Check MessageNothing ["RP1"] [MessageItemCount] "a message of nothing waits for more"
     Check MessageItems ["RP1"] [MessageItemCount] "a message has any number of items"
     Check MessageSetEmpty ["RP5"] [MessageSet] "a request names no schema"
     Check MessagePayload ["RP7"] [] "an entry comes with or without its operation as it is not"

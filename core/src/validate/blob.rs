@@ -5,6 +5,7 @@
 use super::ValidationError;
 use super::system::check_fields;
 use crate::limits::BLOB_PIECE_SIZE_MAX;
+use crate::mutant::{bound, fault};
 use crate::reason::{Reason, Refusal};
 use crate::types::{DocumentViewId, SystemSchema, Value};
 use crate::wire::Fields;
@@ -27,14 +28,18 @@ pub fn blob_length(
 
     let mut length = 0;
     for piece in pieces {
-        let size = piece_len(piece).ok_or_else(|| BlobError::PieceMissing(piece.clone()))?;
-        if size > BLOB_PIECE_SIZE_MAX {
+        let size = piece_len(piece);
+        if fault!(BlobComplete, size.is_none()) {
+            return Err(BlobError::PieceMissing(piece.clone()));
+        }
+        let size = size.unwrap_or_default();
+        if size > bound!(BlobPieceMax, BLOB_PIECE_SIZE_MAX) {
             return Err(ValidationError::BlobPieceSize(size).into());
         }
         length += size as u64;
     }
     //= BL2: a blob is only served when its length is that of its pieces
-    if u64::try_from(*claimed) != Ok(length) {
+    if fault!(BlobLengthSum, u64::try_from(*claimed) != Ok(length)) {
         return Err(BlobError::Length {
             claimed: *claimed,
             actual: length,

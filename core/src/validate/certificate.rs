@@ -62,7 +62,8 @@ pub fn verify_partial_log(
             return Err(CertificateError::Owner(*at));
         }
         //= R8: nothing follows an end-of-log entry
-        if entry.end_of_log && last != Some(at) {
+        let ended = entry.end_of_log && last != Some(at);
+        if fault!(CertificateEnded, ended) {
             return Err(CertificateError::Ended(*at));
         }
         let hash_at = |target: Option<SeqNum>| Some(entries.get(&target?)?.hash());

@@ -54,7 +54,10 @@ fn build_field(view: &Fields<Value>) -> Result<(FieldName, FieldType), SchemaErr
 /// Checks that a view has no field beside those of its own schema.
 fn check_names(view: &Fields<Value>, names: &[&str]) -> Result<(), SchemaError> {
     let surplus = view.keys().find(|name| !names.contains(&name.as_str()));
-    surplus.map_or(Ok(()), |name| Err(SchemaError::Surplus(name.clone())))
+    if fault!(DefinitionSurplus, surplus.is_some()) {
+        return Err(SchemaError::Surplus(surplus.cloned().unwrap_or_default()));
+    }
+    Ok(())
 }
 
 fn text<'a>(view: &'a Fields<Value>, name: &'static str) -> Result<&'a str, SchemaError> {

@@ -189,7 +189,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn message(&mut self) -> Result<Message, MessageError> {
         let count = self.array()?;
-        if count == 0 {
+        if fault!(MessageNothing, count == 0) {
             return Err(MessageError::ItemCount(0));
         }
         let kind = self.unsigned()?;

@@ -13,7 +13,7 @@ use grove_core::publish::{
 use grove_core::types::{
     DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
 };
-use grove_core::validate::{LogTip, SignedEntry, Submission};
+use grove_core::validate::{ForkEvidence, LogTip, SignedEntry, Submission};
 use grove_core::wire::Action;
 
 /// Logs, operations and schemas.
@@ -100,10 +100,12 @@ impl World {
         let first = log
             .at(entry.seq_num)
             .expect("a fork is of a taken position");
-        let (first, second) = (first.hash(), signed.hash());
+        let evidence = ForkEvidence::of(first.clone(), signed.clone());
+        let hashes = evidence.expect("told apart before").hashes();
         if log.fork.is_none_or(|(at, _)| entry.seq_num < at) {
-            log.fork = Some((entry.seq_num, [first, second]));
+            log.fork = Some((entry.seq_num, hashes));
         }
+        let [first, second] = hashes;
         PublishError::LogForked { first, second }
     }
 }

@@ -79,12 +79,12 @@ PB14  should  live       any log id that is not taken may be the one of a new lo
 
 /// Replication and forks.
 const REPLICATION: &str = "
-RP1   must    live       a message is the array its type prescribes
-RP2   must    live       messages are canonical CBOR, one after the other
-RP3   must    live       numbers of messages have 64 bits, and sequence numbers start at 1
-RP4   must    live       sets of schema ids ascend, system schemas first, without duplicates
-RP5   must    live       a request names at least one schema
-RP6   must    live       heights are given per author and log, keys as 32 bytes
+RP1   must    -          a message is the array its type prescribes
+RP2   must    -          messages are canonical CBOR, one after the other
+RP3   must    -          numbers of messages have 64 bits, and sequence numbers start at 1
+RP4   must    -          sets of schema ids ascend, system schemas first, without duplicates
+RP5   must    -          a request names at least one schema
+RP6   must    -          heights are given per author and log, keys as 32 bytes
 RP7   must    live       an entry travels with its operation
 RP8   must    simulator  of two crossing requests, the one of the larger peer id counts
 RP9   must    simulator  a session ends when both sides are done, fail or fall silent
@@ -94,7 +94,7 @@ RP12  must    live       a malformed message ends its session and nothing else
 RP13  should  live       heights and schema ids are only of what was announced
 FK1   must    -          a second entry for a taken position is a fork, not a success
 FK2   must    -          nothing follows an end-of-log entry
-FK3   must    simulator  two validly signed, different entries of one position prove a fork
+FK3   must    -          two validly signed, different entries of one position prove a fork
 FK4   must    simulator  from the forked position on, no entry of the log counts
 FK5   must    simulator  nothing is published to a forked log
 FK6   must    simulator  operations that build on one that does not count wait
@@ -108,7 +108,7 @@ DL2   must    store      entries stay, and so does the payload of a DELETE
 DL3   must    store      a payload that was deleted never leaves the node again
 DL4   must    simulator  an UPDATE without effect after a DELETE keeps its place in the log
 DL5   must    store      views, values and files of a deleted document are gone
-DL6   must    simulator  a peer of grove's own kind is told that a payload was deleted
+DL6   must    -          a peer of grove's own kind is told that a payload was deleted
 DL7   must    simulator  nodes end equal, whichever of UPDATE and DELETE came first
 BL1   must    -          blobs and their pieces obey the rules of their schemas
 BL2   must    live       a blob whose length is not that of its pieces is not served
@@ -120,7 +120,7 @@ BL4   must    live       a blob is served as its pieces in their order, under it
 const INTERFACES: &str = "
 QU1   must    live       every known schema can be asked for one document and for all
 QU2   must    live       asked for a document it does not show, a node answers null
-QU3   must    live       asked for a view id, a node shows the document as it was there
+QU3   must    -          asked for a view id, a node shows the document as it was there
 QU4   must    live       going through a collection page by page shows each document once
 QU5   must    live       filters and orders follow the types of their fields
 QU6   must    live       a relation to a document of another schema reads as null

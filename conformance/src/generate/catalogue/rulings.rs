@@ -24,7 +24,7 @@ R13 -          hashes, ids, view ids and schema ids are lowercase; keys may be e
 R14 -          the operation version is 1
 R15 -          schema names have 2 to 64 characters, field names 1 to 64
 R16 -          type strings are exactly the grammar; deployed software lets junk pass around it
-R17 live       field names of a schema are unique wherever they stand; deployed software sees adjacent ones only
+R17 -          field names of a schema are unique wherever they stand; deployed software sees adjacent ones only
 R18 -          a flat id list is no pinned_relation_list unless empty; deployed software reads it as empty
 R19 -          a blob has pieces and a length of at least 0; deployed software checks neither
 R20 -          NaN is f97e00 and infinities are values; deployed software takes other NaNs
@@ -34,11 +34,11 @@ R23 -          the same entry once more is a success, answered as the first time
 R24 -          a different entry at a taken position is a fork
 R25 live       anybody may update or delete what nobody restricted
 R26 -          a log ends at 2^64-2, since nothing could be told to follow 2^64-1
-R27 live       heights are nested per author, keys are byte strings
+R27 -          heights are nested per author, keys are byte strings
 R28 simulator  what lacks its inputs is kept within bounds and judged when they arrive; deployed software drops it
 R29 live       an operation of a schema that is not known cannot be published
 R30 live       the target of a relation need not exist; of another schema, it reads as null
-R31 simulator  peers of grove's own kind are told that a payload was deleted; others are not sent its entry
+R31 -          peers of grove's own kind are told that a payload was deleted; others are not sent its entry
 R32 simulator  a node that never saw the document needs no DELETE of it
 ";
 

@@ -5,6 +5,7 @@
 
 mod broken;
 mod shapes;
+mod views;
 
 use std::collections::BTreeMap;
 
@@ -49,7 +50,7 @@ pub fn sets() -> Vec<Set> {
     deletions(&mut set);
     broken::documents(&mut set);
     broken::foreign(&mut set);
-    vec![set, shapes::shapes()]
+    vec![set, shapes::shapes(), views::views()]
 }
 
 /// A schema with the fields of [`CAFE`] under another id.
@@ -142,10 +143,20 @@ fn ruling(nodes: &[Node<'_>]) -> &'static str {
 
 /// Adds a document given in the order of `nodes`; the walks of both rulesets are worked out.
 fn document<'a>(set: &'a mut Set, name: &str, comment: &str, nodes: &[Node<'_>]) -> &'a mut Case {
+    add(set, (name, comment), input(nodes), nodes)
+}
+
+/// Adds a question whose answer is the state that `nodes` lead to.
+fn add<'a>(
+    set: &'a mut Set,
+    (name, comment): (&str, &str),
+    input: Value,
+    nodes: &[Node<'_>],
+) -> &'a mut Case {
     let graph = graph_of(nodes);
     let order = graph::handbook_order(&graph, root(nodes));
     let expected = state(nodes, &order, &graph::tips(&graph));
-    let case = set.valid(name, comment, input(nodes), expected.clone());
+    let case = set.valid(name, comment, input, expected.clone());
     match deployed(nodes) {
         Ok(deployed) if deployed != expected => {
             case.expected_wire = Some(deployed);

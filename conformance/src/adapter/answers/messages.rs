@@ -1,0 +1,144 @@
+//! Replication messages.
+
+use grove_core::Reason;
+use grove_core::types::{LogId, SeqNum};
+use grove_core::wire::{Heights, Message, SchemaSet};
+use serde_json::{Value, json};
+
+use super::super::{Answer, Failed};
+use super::form::{bytes, failed, list, number, optional, seq_num, text};
+use crate::forge::hex;
+
+pub(super) fn message_decode(_: &Value, input: &Value) -> Answer {
+    Ok(message_out(&Message::decode(&bytes(input)?)?))
+}
+
+pub(super) fn message_encode(_: &Value, input: &Value) -> Answer {
+    let encoded = message_in(input)?.encode();
+    // What the library writes, it must also take.
+    Message::decode(&encoded)?;
+    Ok(json!({"message": hex(encoded)}))
+}
+
+fn message_out(message: &Message) -> Value {
+    match message {
+        Message::Announce {
+            version,
+            timestamp,
+            schemas,
+        } => json!({
+            "type": "announce",
+            "version": version.to_string(),
+            "timestamp": timestamp.to_string(),
+            "schemas": schemas_out(schemas),
+        }),
+        Message::SyncRequest {
+            session,
+            mode,
+            schemas,
+        } => json!({
+            "type": "sync_request",
+            "session": session.to_string(),
+            "mode": mode.to_string(),
+            "schemas": schemas_out(schemas),
+        }),
+        Message::Entry {
+            session,
+            entry,
+            payload,
+        } => json!({
+            "type": "entry",
+            "session": session.to_string(),
+            "entry": hex(entry),
+            "operation": payload.as_ref().map(hex),
+        }),
+        Message::SyncDone { session, live } => json!({
+            "type": "sync_done",
+            "session": session.to_string(),
+            "live": live,
+        }),
+        Message::Have { session, heights } => json!({
+            "type": "have",
+            "session": session.to_string(),
+            "heights": heights_out(heights),
+        }),
+        Message::Skeleton {
+            session,
+            entry,
+            schema,
+            document,
+        } => json!({
+            "type": "skeleton",
+            "session": session.to_string(),
+            "entry": hex(entry),
+            "schema_id": schema.to_string(),
+            "document_id": document.to_string(),
+        }),
+    }
+}
+
+fn schemas_out(schemas: &SchemaSet) -> Vec<String> {
+    schemas.iter().map(ToString::to_string).collect()
+}
+
+fn heights_out(heights: &Heights) -> Vec<Value> {
+    let mut authors = Vec::new();
+    for (public_key, logs) in heights {
+        let log = |(log_id, seq_num): (&LogId, &SeqNum)| json!({"log_id": log_id.to_string(), "seq_num": seq_num.to_string()});
+        let logs = logs.iter().map(log).collect::<Vec<_>>();
+        authors.push(json!({"public_key": public_key.to_string(), "logs": logs}));
+    }
+    authors
+}
+
+fn message_in(given: &Value) -> Result<Message, Failed> {
+    let session = |given: &Value| number(&given["session"]);
+    Ok(match text(&given["type"])? {
+        "announce" => Message::Announce {
+            version: number(&given["version"])?,
+            timestamp: number(&given["timestamp"])?,
+            schemas: schemas_in(&given["schemas"])?,
+        },
+        "sync_request" => Message::SyncRequest {
+            session: session(given)?,
+            mode: number(&given["mode"])?,
+            schemas: schemas_in(&given["schemas"])?,
+        },
+        "entry" => Message::Entry {
+            session: session(given)?,
+            entry: bytes(&given["entry"])?,
+            payload: optional(&given["operation"], bytes)?,
+        },
+        "sync_done" => Message::SyncDone {
+            session: session(given)?,
+            live: given["live"] == true,
+        },
+        "have" => Message::Have {
+            session: session(given)?,
+            heights: heights_in(&given["heights"])?,
+        },
+        "skeleton" => Message::Skeleton {
+            session: session(given)?,
+            entry: bytes(&given["entry"])?,
+            schema: text(&given["schema_id"])?.parse()?,
+            document: text(&given["document_id"])?.parse()?,
+        },
+        _ => return Err(failed(Reason::MessageType)),
+    })
+}
+
+/// Producers sort, and say nothing twice.
+fn schemas_in(given: &Value) -> Result<SchemaSet, Failed> {
+    let read = |id: &Value| Ok(text(id)?.parse()?);
+    list(given)?.iter().map(read).collect()
+}
+
+fn heights_in(given: &Value) -> Result<Heights, Failed> {
+    let log = |log: &Value| Ok((text(&log["log_id"])?.parse()?, seq_num(&log["seq_num"])?));
+    let author = |author: &Value| {
+        let public_key = text(&author["public_key"])?.parse()?;
+        let logs = list(&author["logs"])?.iter().map(log);
+        Ok((public_key, logs.collect::<Result<_, Failed>>()?))
+    };
+    list(given)?.iter().map(author).collect()
+}
