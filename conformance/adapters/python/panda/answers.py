@@ -2,10 +2,10 @@
 
 import struct
 
-from . import document, entry, operation, schema, varu64
+from . import definition, document, entry, message, operation, proofs, schema, varu64
 from .ed25519 import check_public_key
 from .ids import hash_of, parse_hash, parse_view_id, view_hash, view_text
-from .lipmaa import has_skiplink, lipmaa
+from .lipmaa import has_skiplink, lipmaa, path_from_block_end, path_to_first
 from .operation import Operation
 from .refusal import Refused
 from .schema_id import parse_schema_id
@@ -138,13 +138,26 @@ def _operation_validate(text: str, context: dict) -> dict:
     return _operation_to_json(schema.decode(unhex(text), wanted["id"], wanted["fields"]))
 
 
-def _document_reduce(question: dict, context: dict) -> dict:
-    wanted = context["schema"]
-    given = [
+def _operations(question: dict, wanted: dict) -> list[tuple[bytes, Operation]]:
+    return [
         (parse_hash(item["id"]), _of_document(unhex(item["operation"]), wanted))
         for item in question["operations"]
     ]
-    result = document.reduce(given, wanted["id"])
+
+
+def _document_reduce(question: dict, context: dict) -> dict:
+    wanted = context["schema"]
+    return _document_to_json(document.reduce(_operations(question, wanted), wanted["id"]))
+
+
+def _document_view(question: dict, context: dict) -> dict:
+    wanted = context["schema"]
+    view_id = parse_view_id(question["view_id"])
+    given = _operations(question, wanted)
+    return _document_to_json(document.at_view(given, wanted["id"], view_id))
+
+
+def _document_to_json(result: document.Document) -> dict:
     fields = result.fields
     if fields is not None:
         fields = {
@@ -169,6 +182,90 @@ def _of_document(data: bytes, wanted: dict) -> Operation:
         raise
 
 
+def _certificate(text: str, _context) -> dict:
+    seq_num = parse_u64(text)
+    to_first = _numbers(path_to_first(seq_num))
+    from_block_end = path_from_block_end(seq_num)
+    if from_block_end is not None:
+        from_block_end = _numbers(from_block_end)
+    return {"to_first": to_first, "from_block_end": from_block_end}
+
+
+def _numbers(path: list[int]) -> list[str]:
+    return [str(number) for number in path]
+
+
+def _log_verify(question: dict, _context) -> dict:
+    seq_num = parse_u64(question["seq_num"])
+    entries = [entry.decode(unhex(text)) for text in question["entries"]]
+    proved, path = proofs.verify_partial_log(entries, seq_num)
+    return {"hash": proved.hash.hex(), "path": _numbers(path)}
+
+
+def _fork_verify(question: dict, _context) -> dict:
+    first, second = (entry.decode(unhex(question[name])) for name in ("first", "second"))
+    hashes = proofs.verify_fork(first, second)
+    return {
+        "public_key": first.public_key.hex(),
+        "log_id": str(first.log_id),
+        "seq_num": str(first.seq_num),
+        "hashes": [part.hex() for part in hashes],
+    }
+
+
+def _schema_build(question: dict, _context) -> dict:
+    schema_id, description, fields = definition.build(
+        question["view_id"], question["definition"], question["fields"]
+    )
+    return {
+        "id": f"{schema_id.name}_{view_text(schema_id.view_id)}",
+        "name": schema_id.name,
+        "hash_id": schema_id.hash_id(),
+        "description": description,
+        "fields": [{"name": name, "type": kind} for name, kind in fields],
+    }
+
+
+def _message_decode(text: str, _context) -> dict:
+    answer = {}
+    for name, item in message.decode(unhex(text)).items():
+        match item:
+            case bool() | str() | list() | None:
+                answer[name] = item
+            case int():
+                answer[name] = str(item)
+            case bytes():
+                answer[name] = item.hex()
+            case dict():
+                answer[name] = [_heights_to_json(*pair) for pair in sorted(item.items())]
+    return answer
+
+
+def _heights_to_json(key: bytes, logs: dict[int, int]) -> dict:
+    heights = [{"log_id": str(log_id), "seq_num": str(seq_num)} for log_id, seq_num in sorted(logs.items())]
+    return {"public_key": key.hex(), "logs": heights}
+
+
+def _message_encode(given: dict, _context) -> dict:
+    members = dict(given)
+    for name, item in given.items():
+        match name:
+            case "version" | "timestamp" | "session" | "mode":
+                members[name] = parse_u64(item)
+            case "entry" | "operation":
+                members[name] = unhex(item)
+            case "document_id":
+                members[name] = parse_hash(item)
+            case "heights":
+                members[name] = {
+                    unhex(author["public_key"]): {
+                        parse_u64(log["log_id"]): parse_u64(log["seq_num"]) for log in author["logs"]
+                    }
+                    for author in item
+                }
+    return {"message": message.encode(members).hex()}
+
+
 KINDS = {
     "varu64.decode": lambda text, _: {"value": str(varu64.decode_all(unhex(text)))},
     "varu64.encode": lambda text, _: {"bytes": varu64.encode(parse_u64(text)).hex()},
@@ -186,4 +283,11 @@ KINDS = {
     "operation.encode": _operation_encode,
     "operation.validate": _operation_validate,
     "document.reduce": _document_reduce,
+    "document.view": _document_view,
+    "schema.build": _schema_build,
+    "certificate": _certificate,
+    "log.verify": _log_verify,
+    "fork.verify": _fork_verify,
+    "message.decode": _message_decode,
+    "message.encode": _message_encode,
 }

@@ -61,8 +61,9 @@ def _encode_float(number: float) -> bytes:
     raise AssertionError("a double always keeps its own bits")
 
 
-def decode(data: bytes):
-    decoder = _Decoder(data)
+def decode(data: bytes, too_deep: str = "list_item_type"):
+    """The one item of the bytes; `too_deep` is the reason told where nesting has no end."""
+    decoder = _Decoder(data, too_deep)
     item = decoder.item(0)
     if decoder.at != len(data):
         raise Refused("cbor_trailing_bytes", f"bytes from {decoder.at} follow the item")
@@ -70,9 +71,10 @@ def decode(data: bytes):
 
 
 class _Decoder:
-    def __init__(self, data: bytes):
+    def __init__(self, data: bytes, too_deep: str):
         self.data = data
         self.at = 0
+        self.too_deep = too_deep
 
     def take(self, size: int) -> bytes:
         part = self.data[self.at : self.at + size]
@@ -83,7 +85,7 @@ class _Decoder:
 
     def item(self, depth: int):
         if depth > _MAX_DEPTH:
-            raise Refused("list_item_type", "deeper than any operation")
+            raise Refused(self.too_deep, "deeper than anything this protocol has")
         major, info = divmod(self.take(1)[0], 32)
         if major == 7:
             return self.simple_or_float(info)

@@ -20,6 +20,28 @@ class Document:
 
 
 def reduce(given: list[tuple[bytes, Operation]], schema_id: str) -> Document:
+    operations, root = _graph(given, schema_id)
+    return _state(root, operations)
+
+
+def at_view(given: list[tuple[bytes, Operation]], schema_id: str, view_id: list[bytes]) -> Document:
+    """The document as it was at a view: what that names and builds on, and nothing beside it."""
+    operations, root = _graph(given, schema_id)
+    for key in view_id:
+        if key not in operations:
+            raise Refused("view_not_found", f"{key.hex()} is not part of the document")
+    kept = {}
+    open_ends = list(view_id)
+    while open_ends:
+        key = open_ends.pop()
+        if key not in kept:
+            kept[key] = operations[key]
+            open_ends.extend(operations[key].previous or ())
+    return _state(root, kept)
+
+
+def _graph(given: list[tuple[bytes, Operation]], schema_id: str) -> tuple[dict, bytes]:
+    """The operations by their ids and the CREATE, once all of them are known to make up one document."""
     operations = dict(given)
     if len(operations) != len(given):
         raise Refused("operation_duplicate", "an operation is given twice")
@@ -29,11 +51,14 @@ def reduce(given: list[tuple[bytes, Operation]], schema_id: str) -> Document:
             raise Refused("document_schema_mismatch", f"{key.hex()} is of another schema")
     if operations[root].schema_id != schema_id:
         raise Refused("schema_mismatch", f"the document is of {operations[root].schema_id}")
+    if len(_walk(root, operations, _children(operations))) != len(operations):
+        raise Refused("graph_cycle", "operations refer to each other in a circle")
+    return operations, root
+
+
+def _state(root: bytes, operations: dict) -> Document:
     children = _children(operations)
     walked = _walk(root, operations, children)
-    if len(walked) != len(operations):
-        raise Refused("graph_cycle", "operations refer to each other in a circle")
-
     fields = {}
     for at, key in enumerate(walked):
         if operations[key].action == "delete":

@@ -27,8 +27,16 @@ PHASES = {
     ),
     "signature": ("signature_invalid", "signature_malformed"),
     "payload": ("payload_hash_mismatch", "payload_size_mismatch"),
-    "links": ("backlink_mismatch", "skiplink_mismatch", "skiplink_not_found"),
-    "log": ("log_ended", "log_forked", "seq_num_max", "seq_num_mismatch"),
+    "links": ("backlink_mismatch", "certificate_incomplete", "skiplink_mismatch", "skiplink_not_found"),
+    "log": (
+        "fork_identical",
+        "fork_position",
+        "log_ended",
+        "log_forked",
+        "log_owner_mismatch",
+        "seq_num_max",
+        "seq_num_mismatch",
+    ),
     "cbor": (
         "cbor_indefinite",
         "cbor_nan",
@@ -62,8 +70,10 @@ PHASES = {
         "field_type",
         "field_type_mismatch",
         "field_unexpected",
+        "schema_definition",
         "schema_description",
         "schema_field_count",
+        "schema_field_duplicate",
         "schema_id_malformed",
         "schema_id_unknown_system",
         "schema_mismatch",
@@ -76,7 +86,9 @@ PHASES = {
         "graph_cycle",
         "operation_duplicate",
         "previous_not_found",
+        "view_not_found",
     ),
+    "message": ("message_item_count", "message_malformed", "message_set", "message_type"),
 }
 
 _PHASE_OF = {reason: phase for phase, reasons in PHASES.items() for reason in reasons}

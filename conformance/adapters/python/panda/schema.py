@@ -79,7 +79,7 @@ def _typed(name: str, value: tuple, wanted: str) -> tuple:
     raise Refused("field_type_mismatch", f"{name!r} is {wanted}, not {kind}")
 
 
-def _description(text: str) -> None:
+def check_description(text: str) -> None:
     if len(text) > MAX_DESCRIPTION:
         raise Refused("schema_description", f"{len(text)} characters")
 
@@ -90,7 +90,7 @@ def _definition_fields(view_ids: list) -> None:
         raise Refused("schema_field_count", f"{len(view_ids)} fields")
 
 
-def _field_name(text: str) -> None:
+def check_field_name(text: str) -> None:
     if not _FIELD_NAME.fullmatch(text):
         raise Refused("field_name", "1 to 64 letters, digits and underscores (SC4)")
 
@@ -117,9 +117,9 @@ def _piece_data(data: bytes) -> None:
 
 _SYSTEM_RULES = {
     ("schema_definition_v1", "name"): check_schema_name,
-    ("schema_definition_v1", "description"): _description,
+    ("schema_definition_v1", "description"): check_description,
     ("schema_definition_v1", "fields"): _definition_fields,
-    ("schema_field_definition_v1", "name"): _field_name,
+    ("schema_field_definition_v1", "name"): check_field_name,
     ("schema_field_definition_v1", "type"): parse_field_type,
     ("blob_v1", "length"): _blob_length,
     ("blob_v1", "mime_type"): _blob_mime_type,

@@ -1,0 +1,143 @@
+"""Replication messages: one canonical CBOR array each, `[type, …]`.
+
+Sets of schemas have one order in the bytes. Heights may come in any, as deployed nodes write them, but name each log
+once; they are handed on sorted.
+"""
+
+from . import cbor
+from .ed25519 import check_public_key
+from .ids import check_hash
+from .refusal import Refused
+from .schema_id import SYSTEM_NAMES, parse_schema_id
+from .text import U64_MAX
+
+NUMBERS = {"announce": 0, "sync_request": 1, "entry": 2, "sync_done": 3, "have": 10, "skeleton": 12}
+TYPES = {number: name for name, number in NUMBERS.items()}
+
+
+def decode(data: bytes) -> dict:
+    items = cbor.decode(data, too_deep="message_malformed")
+    if type(items) is not list:
+        raise Refused("message_malformed", "a message is an array")
+    if not items:
+        raise Refused("message_item_count", "an array of nothing has no type")
+    kind = TYPES.get(_u64(items[0]))
+    if kind is None:
+        raise Refused("message_type", f"type {items[0]}")
+    forms = _FORMS[kind]
+    if kind == "entry" and len(items) == 3:
+        # Some peers leave out the operation they have lost; that is read, and never written.
+        forms = {name: form for name, form in forms.items() if name != "operation"}
+    if len(items) - 1 != len(forms):
+        raise Refused("message_item_count", f"{len(items)} items for {kind}")
+    members = {name: form(item) for (name, form), item in zip(forms.items(), items[1:])}
+    if kind == "sync_request" and not members["schemas"]:
+        raise Refused("message_set", "a request names at least one schema")
+    missing = {name: None for name in _FORMS[kind] if name not in members}
+    return {"type": kind} | members | missing
+
+
+def encode(message: dict) -> bytes:
+    """The canonical bytes; sets may come in any order."""
+    kind = message["type"]
+    if kind not in NUMBERS:
+        raise Refused("message_type", f"type {kind!r}")
+    items = [NUMBERS[kind]]
+    for name in _FORMS[kind]:
+        item = message[name]
+        match name:
+            case "schemas":
+                item = sorted(set(item), key=_schema_order)
+            case "schema_id":
+                parse_schema_id(item)
+            case "heights":
+                item = [
+                    [key, [list(pair) for pair in sorted(logs.items())]]
+                    for key, logs in sorted(_checked(item).items())
+                ]
+        items.append(item)
+    if kind == "sync_request" and not message["schemas"]:
+        raise Refused("message_set", "a request names at least one schema")
+    return cbor.encode(items)
+
+
+def _checked(heights: dict) -> dict:
+    for key, logs in heights.items():
+        check_public_key(key)
+        if 0 in logs.values():
+            raise Refused("seq_num_zero", "sequence numbers start at 1")
+    return heights
+
+
+def _typed(item, wanted: type):
+    if type(item) is not wanted:
+        raise Refused("message_malformed", f"{wanted.__name__} expected")
+    return item
+
+
+def _u64(item) -> int:
+    if type(item) is not int or not 0 <= item <= U64_MAX:
+        raise Refused("message_malformed", "an unsigned number expected")
+    return item
+
+
+def _pair(item) -> list:
+    if len(_typed(item, list)) != 2:
+        raise Refused("message_item_count", f"{len(item)} items where two are expected")
+    return item
+
+
+def _schema_order(text: str) -> tuple:
+    schema_id = parse_schema_id(text)
+    if schema_id.view_id is None:
+        return 0, SYSTEM_NAMES.index(schema_id.name)
+    return 1, schema_id.name.encode(), schema_id.view_id
+
+
+def _schema_set(item) -> list[str]:
+    texts = [_typed(text, str) for text in _typed(item, list)]
+    order = [_schema_order(text) for text in texts]
+    if any(before >= after for before, after in zip(order, order[1:])):
+        raise Refused("message_set", "schema ids ascend, each named once")
+    return texts
+
+
+def _schema_id(item) -> str:
+    parse_schema_id(_typed(item, str))
+    return item
+
+
+def _heights(item) -> dict[bytes, dict[int, int]]:
+    heights = {}
+    for author in _typed(item, list):
+        key, logs = _pair(author)
+        check_public_key(_typed(key, bytes))
+        if key in heights:
+            raise Refused("message_malformed", "an author is named twice")
+        heights[key] = {}
+        for log in _typed(logs, list):
+            log_id, seq_num = map(_u64, _pair(log))
+            if seq_num == 0 or log_id in heights[key]:
+                raise Refused("message_malformed", "a log without entries, or named twice")
+            heights[key][log_id] = seq_num
+    return heights
+
+
+_FORMS = {
+    "announce": {"version": _u64, "timestamp": _u64, "schemas": _schema_set},
+    "sync_request": {"session": _u64, "mode": _u64, "schemas": _schema_set},
+    "entry": {
+        "session": _u64,
+        "entry": lambda item: _typed(item, bytes),
+        "operation": lambda item: _typed(item, bytes),
+    },
+    "sync_done": {"session": _u64, "live": lambda item: _typed(item, bool)},
+    "have": {"session": _u64, "heights": _heights},
+    # The one message that only grove's own kind speaks: an entry whose payload was deleted (R31).
+    "skeleton": {
+        "session": _u64,
+        "entry": lambda item: _typed(item, bytes),
+        "schema_id": _schema_id,
+        "document_id": lambda item: check_hash(_typed(item, bytes)),
+    },
+}
