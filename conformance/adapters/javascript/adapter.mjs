@@ -4,11 +4,16 @@
 // throws a Refusal where the answer is no. Any other error is a bug and ends the adapter.
 
 import { createInterface } from "node:readline";
-import { reduceDocument } from "./document.mjs";
+import { buildSchema } from "./definition.mjs";
+import { documentAtView, reduceDocument } from "./document.mjs";
 import { publicKeyPoint } from "./ed25519.mjs";
-import { appendToLog, decodeEntry, encodeEntry, hasSkiplink, lipmaa, showEntry } from "./entry.mjs";
+import {
+  appendToLog, decodeEntry, encodeEntry, hasSkiplink, lipmaa, pathFromBlockEnd, pathToFirst, showEntry,
+} from "./entry.mjs";
 import { bytesFromHex, hashOf, hexFromBytes, parseHash, parseViewId, viewHash } from "./ids.mjs";
+import { decodeMessage, encodeMessage } from "./message.mjs";
 import { decodeOperation, encodeOperation, showOperation } from "./operation.mjs";
+import { verifyFork, verifyPartialLog } from "./proofs.mjs";
 import { Refusal, refuse } from "./refusal.mjs";
 import { parseSchemaId, validateOperation } from "./schema.mjs";
 import { decodeVaru64, encodeVaru64, parseU64 } from "./varu64.mjs";
@@ -41,13 +46,25 @@ const KINDS = {
   "operation.encode": (input) => ({ operation: hexFromBytes(encodeOperation(input)) }),
   "operation.validate": (input, { schema }) =>
     showOperation(validateOperation(decodeOperation(bytesFromHex(input)), schema)),
-  "document.reduce"({ operations }, { schema }) {
-    const decoded = operations.map(({ id, operation }) => ({
-      id: parseHash(id),
-      operation: decodeOperation(bytesFromHex(operation)),
-    }));
-    return reduceDocument(decoded, schema);
+  "document.reduce": ({ operations }, { schema }) => reduceDocument(decodedAll(operations), schema),
+  "document.view": ({ operations, view_id }, { schema }) =>
+    documentAtView(decodedAll(operations), schema, parseViewId(view_id)),
+  "schema.build": (input) => buildSchema(input),
+  certificate(input) {
+    const seq = parseU64(input);
+    const [toFirst, fromBlockEnd] = [pathToFirst(seq), pathFromBlockEnd(seq)];
+    return { to_first: toFirst.map(String), from_block_end: fromBlockEnd && fromBlockEnd.map(String) };
   },
+  "log.verify": ({ entries, seq_num }) =>
+    verifyPartialLog(entries.map((entry) => decodeEntry(bytesFromHex(entry))), parseU64(seq_num)),
+  "fork.verify"(input) {
+    const [first, second] = [input.first, input.second].map((entry) => decodeEntry(bytesFromHex(entry)));
+    const hashes = verifyFork(first, second);
+    const { public_key, log_id, seq_num } = showEntry(first);
+    return { public_key, log_id, seq_num, hashes };
+  },
+  "message.decode": (input) => decodeMessage(bytesFromHex(input)),
+  "message.encode": (input) => ({ message: hexFromBytes(encodeMessage(input)) }),
 };
 
 const HELLO = {
@@ -55,9 +72,16 @@ const HELLO = {
   protocol: PROTOCOL,
   implementation: { name: "grove-second-opinion-javascript", version: "1.0.0", language: "javascript" },
   kinds: Object.keys(KINDS),
-  features: ["partial-log"],
+  features: ["partial-log", "skeleton"],
   ruleset: RULESET,
 };
+
+function decodedAll(operations) {
+  return operations.map(({ id, operation }) => ({
+    id: parseHash(id),
+    operation: decodeOperation(bytesFromHex(operation)),
+  }));
+}
 
 function wholeVaru64(bytes) {
   const { value, end } = decodeVaru64(bytes);

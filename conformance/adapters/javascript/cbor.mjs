@@ -7,13 +7,13 @@
 import { refuse } from "./refusal.mjs";
 
 // An id inside a list of lists inside the fields inside the operation. Bounds the recursion.
-const DEPTH_MAX = 5;
+const OPERATION_DEPTH = { max: 5, phase: "operation", reason: "list_item_type" };
 const INDEFINITE = 31;
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The one item these bytes are. */
-export function decodeCbor(bytes) {
-  const reader = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), at: 0 };
+/** The one item these bytes are; `depth` says how deep it may be, and what is told where it is deeper. */
+export function decodeCbor(bytes, depth = OPERATION_DEPTH) {
+  const reader = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), at: 0, depth };
   const item = readItem(reader, 1);
   if (reader.at < bytes.length) {
     refuse("cbor", "cbor_trailing_bytes", `${bytes.length - reader.at} bytes left`);
@@ -22,7 +22,8 @@ export function decodeCbor(bytes) {
 }
 
 function readItem(reader, depth) {
-  if (depth > DEPTH_MAX) refuse("operation", "list_item_type", "lists nested too deeply");
+  const { max, phase, reason } = reader.depth;
+  if (depth > max) refuse(phase, reason, "lists nested too deeply");
   const head = take(reader, 1)[0];
   const [major, info] = [head >> 5, head & 0x1f];
   if (major === 7) return readSimple(reader, info);

@@ -5,6 +5,28 @@ import { validateOperation } from "./schema.mjs";
 
 /** Order and state of a document, from its operations in any order: a list of { id, operation }. */
 export function reduceDocument(operations, schema) {
+  const { nodes, root } = graphOf(operations, schema);
+  return stateOf(walk(nodes, root));
+}
+
+/** The same of what a view names and builds on, and of nothing beside it. */
+export function documentAtView(operations, schema, viewId) {
+  const { nodes, root } = graphOf(operations, schema);
+  walk(nodes, root);
+  const kept = new Map();
+  const open = [...viewId];
+  while (open.length > 0) {
+    const id = open.pop();
+    if (!nodes.has(id)) refuse("graph", "view_not_found", id);
+    if (kept.has(id)) continue;
+    kept.set(id, nodes.get(id));
+    open.push(...(nodes.get(id).operation.previous ?? []));
+  }
+  for (const node of kept.values()) node.children = node.children.filter(({ id }) => kept.has(id));
+  return stateOf(walk(kept, root));
+}
+
+function graphOf(operations, schema) {
   const nodes = new Map();
   for (const { id, operation } of operations) {
     if (nodes.has(id)) refuse("graph", "operation_duplicate", id);
@@ -18,7 +40,7 @@ export function reduceDocument(operations, schema) {
     node.operation = validateOperation(node.operation, schema);
   }
   connect(nodes);
-  return stateOf(walk(nodes, root));
+  return { nodes, root };
 }
 
 function rootOf(nodes) {

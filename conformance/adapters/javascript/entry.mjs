@@ -27,6 +27,26 @@ export function lipmaa(seq) {
   }
 }
 
+/** The numbers from an entry back to the first, by far links. */
+export function pathToFirst(seq) {
+  const path = [seq];
+  while (path.at(-1) !== 1n) path.push(lipmaa(path.at(-1)));
+  return path;
+}
+
+/** The numbers from the end of its block, the next of 1, 4, 13, 40, …, back to an entry; null where that has no number. */
+export function pathFromBlockEnd(seq) {
+  let end = 1n;
+  while (end < seq) end = end * 3n + 1n;
+  if (end > U64_MAX) return null;
+  const path = [end];
+  while (path.at(-1) !== seq) {
+    const far = lipmaa(path.at(-1));
+    path.push(far >= seq ? far : path.at(-1) - 1n);
+  }
+  return path;
+}
+
 /** A skiplink that would equal the backlink is left out. */
 export function hasSkiplink(seq) {
   return seq > 1n && lipmaa(seq) !== seq - 1n;

@@ -3,15 +3,15 @@
 import { parseHash, requireViewId, viewHash, hashFromBytes } from "./ids.mjs";
 import { Refusal, refuse } from "./refusal.mjs";
 
-const SYSTEM_NAMES = ["schema_definition", "schema_field_definition", "blob", "blob_piece"];
-const SCHEMA_NAME = /^[A-Za-z][A-Za-z0-9_]{0,62}[A-Za-z0-9]$/;
-const FIELD_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
+export const SYSTEM_NAMES = ["schema_definition", "schema_field_definition", "blob", "blob_piece"];
+export const SCHEMA_NAME = /^[A-Za-z][A-Za-z0-9_]{0,62}[A-Za-z0-9]$/;
+export const FIELD_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 const MIME_TYPE = /^[a-z-]{1,12}\/(?:[a-z0-9]{1,18}[.|+-]){0,6}[a-z0-9]{1,16}$/;
 const SCALARS = ["bool", "int", "float", "str", "bytes"];
 const RELATION = /^(relation|relation_list|pinned_relation|pinned_relation_list)\(([^()]*)\)$/;
 const ID_TEXT_LENGTH = 68;
-const DESCRIPTION_MAX = 256;
-const FIELD_COUNT_MAX = 1024;
+export const DESCRIPTION_MAX = 256;
+export const FIELD_COUNT_MAX = 1024;
 const PIECE_SIZE_MAX = 256_000;
 
 /** Parses a schema id (SC9): `name_v1` of a system schema, or a name and the ids of a view. */
