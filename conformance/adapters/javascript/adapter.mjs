@@ -102,8 +102,20 @@ function answer({ op, seq, kind, ruleset, input, context }) {
   }
 }
 
-for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
-  const question = JSON.parse(line);
-  if (question.op === "stop") break;
-  process.stdout.write(JSON.stringify(answer(question)) + "\n");
+function objectFrom(line) {
+  try {
+    const value = JSON.parse(line);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
+
+for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+  const question = objectFrom(line);
+  if (question?.op === "stop") break;
+  const reply = question === undefined ? { error: "the line is not a JSON object" } : answer(question);
+  process.stdout.write(JSON.stringify(reply) + "\n");
+}
+// An open input would keep the process alive.
+process.stdin.destroy();

@@ -25,7 +25,7 @@ HELLO = {
 def answer(question: dict) -> dict:
     seq = question.get("seq")
     solve = KINDS.get(question.get("kind"))
-    if question["op"] != "case" or solve is None:
+    if question.get("op") != "case" or solve is None:
         return {"seq": seq, "unsupported": True}
     if question["ruleset"] != RULESET:
         return {"seq": seq, "skip": {"reason": f"implements the ruleset {RULESET} alone"}}
@@ -44,10 +44,16 @@ def answer(question: dict) -> dict:
 
 def main() -> None:
     for line in sys.stdin:
-        question = json.loads(line)
-        if question["op"] == "stop":
+        try:
+            question = json.loads(line)
+        except ValueError:
+            question = None
+        if not isinstance(question, dict):
+            reply = {"error": "the line is not a JSON object"}
+        elif question.get("op") == "stop":
             return
-        reply = HELLO if question["op"] == "hello" else answer(question)
+        else:
+            reply = HELLO if question.get("op") == "hello" else answer(question)
         print(json.dumps(reply), flush=True)
 
 

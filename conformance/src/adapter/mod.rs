@@ -4,7 +4,9 @@
 //! refusal is one the library made. Reads until `stop` or the end of the input.
 
 mod answers;
+pub mod checklist;
 pub mod impostor;
+pub mod template;
 
 use std::io::{self, BufRead, Write};
 
@@ -39,8 +41,10 @@ pub fn serve(input: impl BufRead, mut output: impl Write) -> io::Result<()> {
         if line.trim().is_empty() {
             continue;
         }
-        let Ok(question) = serde_json::from_str::<Value>(&line) else {
-            respond(&mut output, &json!({"error": "the line is not JSON"}))?;
+        let parsed = serde_json::from_str::<Value>(&line).ok();
+        let Some(question) = parsed.filter(Value::is_object) else {
+            let error = json!({"error": "the line is not a JSON object"});
+            respond(&mut output, &error)?;
             continue;
         };
         match question["op"].as_str() {

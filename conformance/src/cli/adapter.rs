@@ -1,16 +1,32 @@
-//! `adapter`: the near end of the adapter protocol.
+//! `adapter`: the near end of the adapter protocol, and help for those who write one.
 
 use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 
-use super::{Ended, Exit};
-use crate::adapter::{self, impostor::Impostor};
+use super::{Dir, Ended, Exit, Output, adapter_of, describe};
+use crate::adapter::impostor::Impostor;
+use crate::adapter::template::{self, Language};
+use crate::adapter::{self, checklist};
+use crate::report::Report;
+use crate::suite::Suite;
 
 #[derive(Debug, Subcommand)]
 pub enum Adapters {
     /// Answer for our own library.
     Serve(Serving),
+    /// See whether an adapter speaks the protocol, point by point.
+    Check(CheckArgs),
+    /// Write an adapter to start from.
+    New {
+        /// Language it is written in.
+        #[arg(long, value_enum)]
+        lang: Language,
+        /// Folder it is put into.
+        dir: PathBuf,
+    },
     /// Answer like someone who knows nothing, to try the runner on.
     Impostor {
         /// In which manner.
@@ -37,14 +53,41 @@ impl Serving {
     }
 }
 
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Command line of the adapter; our own library when absent.
+    #[arg(long, value_name = "CMD")]
+    adapter: Option<String>,
+    /// Seconds an answer may take.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+    #[command(flatten)]
+    dir: Dir,
+    #[command(flatten)]
+    output: Output,
+}
+
 pub fn run(command: &Adapters) -> Ended {
-    let (stdin, stdout) = (io::stdin().lock(), io::stdout().lock());
     match command {
         Adapters::Serve(serving) => {
             serving.break_rule();
-            adapter::serve(stdin, stdout)?;
+            adapter::serve(io::stdin().lock(), io::stdout().lock())?;
         }
-        Adapters::Impostor { manner } => adapter::impostor::serve(*manner, stdin, stdout)?,
+        Adapters::Impostor { manner } => {
+            adapter::impostor::serve(*manner, io::stdin().lock(), io::stdout().lock())?;
+        }
+        Adapters::Check(args) => return check(args),
+        Adapters::New { lang, dir } => {
+            for path in template::write(*lang, dir)? {
+                println!("{}", path.display());
+            }
+            let command = lang.command(dir).replace('\'', "");
+            println!(
+                "\nIt answers varu64.decode. See for yourself, then go on with the next kind:"
+            );
+            println!("  grove-conformance adapter check --adapter '{command}'");
+            println!("  grove-conformance vectors run --adapter '{command}'");
+        }
     }
     Ok(Exit::Conforms)
 }
@@ -52,4 +95,20 @@ pub fn run(command: &Adapters) -> Ended {
 #[cfg(feature = "mutants")]
 fn mutant(name: &str) -> Result<grove_core::mutant::Mutant, String> {
     grove_core::mutant::Mutant::named(name).ok_or_else(|| format!("there is no mutant {name:?}"))
+}
+
+fn check(args: &CheckArgs) -> Ended {
+    let started = Instant::now();
+    let suite = Suite::load(args.dir.path())?;
+    let command = adapter_of(args.adapter.as_deref())?;
+    let again = format!(
+        "grove-conformance adapter check{}",
+        super::vectors::adapter_argument(args.adapter.as_deref())
+    );
+    let timeout = Duration::from_secs(args.timeout);
+    let mut report = Report::new("Adapter", describe(&suite));
+    report
+        .sections
+        .push(checklist::checklist(&suite, &command, timeout, &again));
+    args.output.finish(report, started)
 }

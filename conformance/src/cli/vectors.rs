@@ -199,14 +199,18 @@ fn of_run(
 
 /// The command that runs the vectors in the same way.
 pub fn again(adapter: Option<&str>, ruleset: Ruleset) -> String {
-    let adapter = adapter
-        .map(|line| format!(" --adapter '{}'", line.replace('\'', r"'\''")))
-        .unwrap_or_default();
+    let adapter = adapter_argument(adapter);
     let ruleset = match ruleset {
         Ruleset::Spec => String::new(),
         other => format!(" --ruleset {other}"),
     };
     format!("grove-conformance vectors run{adapter}{ruleset}")
+}
+
+/// The argument that names an adapter, quoted for the shell.
+pub fn adapter_argument(line: Option<&str>) -> String {
+    line.map(|line| format!(" --adapter '{}'", line.replace('\'', r"'\''")))
+        .unwrap_or_default()
 }
 
 fn ask(suite: &Suite, selection: &Selection) -> Ended {

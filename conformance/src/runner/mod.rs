@@ -24,10 +24,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::suite::{Ruleset, Suite};
-pub use hello::{HelloError, Implementation, read as read_hello};
+pub use hello::{HelloError, Implementation, greeting, read as read_hello};
 pub use judge::Outcome;
 pub use process::{Adapter, Command, Reply};
 use question::Question;
+pub use question::line as question_line;
 pub(crate) use question::matches;
 pub use score::{Score, Scores};
 use worker::Worker;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{RunError, Selection};
-use crate::suite::{Case, Ruleset, Suite};
+use crate::suite::{Case, File, Ruleset, Suite};
 
 /// One case in this many is asked twice.
 const REPEAT_EVERY: usize = 16;
@@ -11,9 +11,9 @@ const REPEAT_EVERY: usize = 16;
 /// One question in the queue.
 #[derive(Clone, Debug)]
 pub struct Question<'a> {
+    pub file: &'a File,
     pub case: &'a Case,
     pub kind: &'a str,
-    pub context: Value,
     /// Asked alone, because an adapter broke down while it was under way.
     pub alone: bool,
 }
@@ -21,15 +21,20 @@ pub struct Question<'a> {
 impl Question<'_> {
     /// The line that asks it.
     pub fn line(&self, seq: u64, ruleset: Ruleset) -> Value {
-        json!({
-            "op": "case",
-            "seq": seq,
-            "kind": self.kind,
-            "ruleset": ruleset,
-            "context": self.context,
-            "input": self.case.input,
-        })
+        line(self.file, self.case, seq.into(), ruleset)
     }
+}
+
+/// The line that asks a case of a file.
+pub fn line(file: &File, case: &Case, seq: Value, ruleset: Ruleset) -> Value {
+    json!({
+        "op": "case",
+        "seq": seq,
+        "kind": file.kind,
+        "ruleset": ruleset,
+        "context": file.context_of(case),
+        "input": case.input,
+    })
 }
 
 /// An operation nobody has defined.
@@ -57,9 +62,9 @@ pub fn in_order<'a>(
         .cases()
         .filter(|(file, case)| wanted(case, &file.kind))
         .map(|(file, case)| Question {
+            file,
             case,
             kind: &file.kind,
-            context: file.context_of(case),
             alone: false,
         })
         .collect();
