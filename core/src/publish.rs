@@ -200,6 +200,10 @@ pub fn next_args<K: Known>(
     if fault!(NextArgsForked, log.forked_at.is_some()) {
         return Err(forked(known, author, log.log_id)?.into());
     }
+    //= R8: nothing follows an end-of-log entry
+    if fault!(NextArgsEnded, log.tip.ended) {
+        return Err(PublishError::Log(LogError::Ended).into());
+    }
     next_args_after(known, author, log.log_id, log.tip.seq_num, log.tip.hash)
 }
 

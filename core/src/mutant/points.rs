@@ -231,6 +231,7 @@ points! {
     Check ForkTwoEntries ["R24" "FK3"] [ForkIdentical] "an entry forks with itself"
     Order ForkAscends ["R24" "FK3"] [] "one pair of entries makes different evidence"
     Check NextArgsForked ["R24" "FK5"] [LogForked] "a forked log has next arguments"
+    Check NextArgsEnded ["R8" "FK2"] [LogEnded] "an author is told to write on after the end of a log"
     Value SchemaKnown ["R29" "PB3"] [SchemaNotFound] "an operation is published under an unknown schema"
     Check DocumentDeleted ["R6" "PB5"] [DocumentDeleted] "something is published to a deleted document"
     Check NextArgsDeleted ["R6" "PB5"] [DocumentDeleted] "a deleted document has next arguments"

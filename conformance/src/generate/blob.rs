@@ -1,0 +1,277 @@
+//! Cases of `blob.check`: is a blob what its pieces make up?
+
+use serde_json::{Map, Value, json};
+
+use super::fixtures::id;
+use super::set::Set;
+use crate::forge::{hash, hex};
+use crate::suite::Case;
+
+pub fn sets() -> Vec<Set> {
+    let mut set = Set::new("blob.check", "pieces", &["BL2"]);
+    sound(&mut set);
+    wrong_lengths(&mut set);
+    missing(&mut set);
+    malformed(&mut set);
+    vec![set]
+}
+
+/// A blob of `length` that lists the pieces of these bytes, where those in `given` are there.
+fn question(length: i64, listed: &[u8], given: &[(u8, &[u8])]) -> Value {
+    let listed: Vec<_> = listed.iter().map(|byte| json!([id(*byte).hex()])).collect();
+    let pieces: Map<_, _> = given
+        .iter()
+        .map(|(byte, data)| (id(*byte).hex(), hex(data).into()))
+        .collect();
+    json!({
+        "blob": {
+            "length": {"int": length.to_string()},
+            "mime_type": {"str": "text/plain"},
+            "pieces": {"pinned_relation_list": listed},
+        },
+        "pieces": pieces,
+    })
+}
+
+const HELLO: &[(u8, &[u8])] = &[(1, b"hel"), (2, b"lo")];
+
+fn good<'a>(
+    set: &'a mut Set,
+    name: &str,
+    comment: &str,
+    length: i64,
+    question: Value,
+) -> &'a mut Case {
+    set.valid(
+        name,
+        comment,
+        question,
+        json!({"length": length.to_string()}),
+    )
+}
+
+fn sound(set: &mut Set) {
+    good(
+        set,
+        "one-piece",
+        "A blob of one piece.",
+        3,
+        question(3, &[1], &HELLO[..1]),
+    );
+    good(
+        set,
+        "two-pieces",
+        "The sum of two pieces.",
+        5,
+        question(5, &[1, 2], HELLO),
+    );
+    good(
+        set,
+        "other-order",
+        "The order of the list is that of the bytes, not that of the ids.",
+        5,
+        question(5, &[2, 1], HELLO),
+    );
+    good(
+        set,
+        "piece-twice",
+        "A piece that comes twice counts twice.",
+        8,
+        question(8, &[1, 2, 1], HELLO),
+    );
+    good(
+        set,
+        "piece-unused",
+        "A piece that is there and not listed does not count.",
+        3,
+        question(3, &[1], HELLO),
+    );
+    good(
+        set,
+        "empty-piece",
+        "A piece of nothing.",
+        3,
+        question(3, &[1, 4], &[(1, b"hel"), (4, b"")]),
+    );
+    good(
+        set,
+        "empty-blob",
+        "A blob whose only piece is empty.",
+        0,
+        question(0, &[4], &[(4, b"")]),
+    )
+    .flag("Boundary");
+    let greatest = vec![0; 256_000];
+    good(
+        set,
+        "greatest-pieces",
+        "Two pieces of the greatest size.",
+        512_000,
+        question(512_000, &[1, 1], &[(1, &greatest)]),
+    )
+    .flag("Boundary");
+    let mut merged = question(5, &[1, 2], HELLO);
+    let view = [id(2), id(3)];
+    merged["blob"]["pieces"]["pinned_relation_list"][1] = json!([view[0].hex(), view[1].hex()]);
+    merged["pieces"] = json!({id(1).hex(): hex(b"hel"), hash::view_id(&view): hex(b"lo")});
+    good(
+        set,
+        "merged-piece",
+        "A piece at a view of two operations.",
+        5,
+        merged,
+    );
+}
+
+fn wrong_lengths(set: &mut Set) {
+    for (name, comment, near, question) in [
+        (
+            "too-long",
+            "A byte more than the pieces have.",
+            "two-pieces",
+            question(6, &[1, 2], HELLO),
+        ),
+        (
+            "too-short",
+            "A byte less than the pieces have.",
+            "two-pieces",
+            question(4, &[1, 2], HELLO),
+        ),
+        (
+            "zero",
+            "No length, and bytes.",
+            "two-pieces",
+            question(0, &[1, 2], HELLO),
+        ),
+        (
+            "of-one-piece-only",
+            "The length of the first piece.",
+            "two-pieces",
+            question(3, &[1, 2], HELLO),
+        ),
+        (
+            "piece-counted-once",
+            "A piece that comes twice, counted once.",
+            "piece-twice",
+            question(5, &[1, 2, 1], HELLO),
+        ),
+        (
+            "of-pieces-not-listed",
+            "The length of all that is there, not of what is listed.",
+            "piece-unused",
+            question(5, &[1], HELLO),
+        ),
+        (
+            "number-of-pieces",
+            "The number of pieces in place of their length.",
+            "two-pieces",
+            question(2, &[1, 2], HELLO),
+        ),
+        (
+            "greatest-number",
+            "A length nobody has the disk for.",
+            "two-pieces",
+            question(i64::MAX, &[1, 2], HELLO),
+        ),
+        (
+            "cut-to-32-bits",
+            "A length that is right in its lower half.",
+            "two-pieces",
+            question((1 << 32) + 5, &[1, 2], HELLO),
+        ),
+    ] {
+        set.invalid(name, comment, near, question, "blob_length_mismatch")
+            .ruled("R19");
+    }
+    set.invalid(
+        "negative",
+        "A length below nothing.",
+        "two-pieces",
+        question(-5, &[1, 2], HELLO),
+        "blob_length",
+    )
+    .or(&["blob_length_mismatch"])
+    .ruled("R19");
+}
+
+fn missing(set: &mut Set) {
+    for (name, comment, listed, given) in [
+        (
+            "last-missing",
+            "The last piece is not there.",
+            &[1, 2],
+            &HELLO[..1],
+        ),
+        (
+            "first-missing",
+            "The first piece is not there.",
+            &[1, 2],
+            &HELLO[1..],
+        ),
+        ("all-missing", "No piece is there.", &[1, 2], &HELLO[..0]),
+    ] {
+        set.invalid(
+            name,
+            comment,
+            "two-pieces",
+            question(5, listed, given),
+            "blob_pieces_missing",
+        )
+        .ruled("R19");
+    }
+    set.invalid(
+        "missing-yet-as-long",
+        "The pieces that are there are as long as the blob; another is not.",
+        "one-piece",
+        question(3, &[1, 2], &HELLO[..1]),
+        "blob_pieces_missing",
+    )
+    .or(&["blob_length_mismatch"])
+    .ruled("R19");
+    set.invalid(
+        "no-piece",
+        "A blob of nothing.",
+        "empty-blob",
+        question(0, &[], &[(4, b"")]),
+        "blob_pieces",
+    )
+    .ruled("R19");
+}
+
+fn malformed(set: &mut Set) {
+    let large = vec![0; 256_001];
+    set.invalid(
+        "piece-too-large",
+        "A piece with a byte too many.",
+        "greatest-pieces",
+        question(512_002, &[1, 1], &[(1, &large)]),
+        "blob_piece_size",
+    )
+    .ruled("R19")
+    .flag("Boundary");
+    for (name, member) in [("without-length", "length"), ("without-pieces", "pieces")] {
+        let mut lacking = question(5, &[1, 2], HELLO);
+        lacking["blob"]
+            .as_object_mut()
+            .expect("fields")
+            .shift_remove(member);
+        set.invalid(
+            name,
+            "A field of the blob is not there.",
+            "two-pieces",
+            lacking,
+            "field_missing",
+        )
+        .requires(&["BL1"]);
+    }
+    let mut odd = question(5, &[1, 2], HELLO);
+    odd["blob"]["mime_type"] = json!({"str": "text"});
+    set.invalid(
+        "mime-type",
+        "A MIME type that is none.",
+        "two-pieces",
+        odd,
+        "blob_mime_type",
+    )
+    .requires(&["BL1"]);
+}

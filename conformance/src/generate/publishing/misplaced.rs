@@ -1,0 +1,308 @@
+//! Entries that are in the wrong place: of their log, or of their author's logs.
+
+use super::refused::{create, tips};
+use super::{
+    Forked, Places, after, again, author, cafe_update, ended, forked, id, next, not_taken, places,
+    submission, taken,
+};
+use crate::forge::{Draft, Hash, Log};
+use crate::generate::set::Set;
+
+pub fn positions(set: &mut Set) {
+    let Places {
+        cafe,
+        visit,
+        ids: [one, _, three, _],
+        ..
+    } = places();
+    let payload = cafe_update(&[three], 12);
+    let draft = || cafe.draft(&payload);
+    let skip = |seq_num| Draft {
+        seq_num,
+        skiplink: None,
+        ..draft()
+    };
+    let wrong: [(&str, &str, Draft, &str); 6] = [
+        ("gap", "A number is left out.", skip(5), "seq_num_mismatch"),
+        (
+            "far-gap",
+            "A number far ahead.",
+            skip(1_000_000),
+            "seq_num_mismatch",
+        ),
+        (
+            "backlink-wrong",
+            "A backlink to nothing.",
+            Draft {
+                backlink: Some(id(7)),
+                ..draft()
+            },
+            "backlink_mismatch",
+        ),
+        (
+            "backlink-older",
+            "A backlink to the entry before the last.",
+            Draft {
+                backlink: Some(Hash::of(&cafe.entries[1])),
+                ..draft()
+            },
+            "backlink_mismatch",
+        ),
+        (
+            "backlink-of-other",
+            "A backlink into somebody else's log.",
+            Draft {
+                backlink: Some(Hash::of(&visit.entries[0])),
+                ..draft()
+            },
+            "backlink_mismatch",
+        ),
+        (
+            "skiplink-wrong",
+            "A far link to nothing.",
+            Draft {
+                skiplink: Some(id(7)),
+                ..draft()
+            },
+            "skiplink_mismatch",
+        ),
+    ];
+    for (name, comment, draft, reason) in wrong {
+        let case = not_taken(
+            set,
+            (name, comment),
+            "good-update",
+            submission(&draft.sign(&author()), &payload),
+            reason,
+        );
+        case.requires(&["PB1", "BA1"]).flag("Links");
+        if name == "far-gap" {
+            case.or(&["skiplink_not_found"]);
+        }
+    }
+    let far = Draft {
+        seq_num: u64::MAX,
+        ..draft()
+    };
+    not_taken(
+        set,
+        ("greatest-number", "The number that nothing could follow."),
+        "good-update",
+        submission(&far.sign(&author()), &payload),
+        "seq_num_mismatch",
+    )
+    .requires(&["PB12", "PB1"])
+    .ruled("R26")
+    .or(&["seq_num_max", "skiplink_not_found"])
+    .flag("Boundary");
+    let mut new = Log::new(author(), 3);
+    new.push(create());
+    not_taken(
+        set,
+        (
+            "second-without-first",
+            "The second entry of a log that has no first.",
+        ),
+        "good-update",
+        next(&new, &payload),
+        "seq_num_mismatch",
+    );
+    let taken_first = submission(
+        &Draft::first(&author(), 0, &create()).sign(&author()),
+        &create(),
+    );
+    not_taken(
+        set,
+        (
+            "taken-first",
+            "A CREATE in a log that began long ago: a second first entry.",
+        ),
+        "good-document",
+        taken_first,
+        "log_forked",
+    )
+    .requires(&["FK1", "FK3"])
+    .ruled("R24")
+    .or(&["seq_num_mismatch", "log_id_in_use"])
+    .flag("Fork");
+    for (name, comment, len) in [
+        ("taken-second", "A second second entry.", 1),
+        ("taken-last", "A second last entry.", 2),
+    ] {
+        let mut before = cafe.clone();
+        before.entries.truncate(len);
+        let other = cafe_update(&[one], 99);
+        not_taken(
+            set,
+            (name, comment),
+            "good-update",
+            next(&before, &other),
+            "log_forked",
+        )
+        .requires(&["FK1", "FK3"])
+        .ruled("R24")
+        .or(&["seq_num_mismatch"])
+        .flag("Fork");
+    }
+}
+
+pub fn logs(set: &mut Set) {
+    let Places {
+        cafe,
+        bar,
+        visit,
+        ids: [_, _, three, _],
+        bar_id,
+        ..
+    } = places();
+    let update = cafe_update(&[three], 12);
+    let new = Log::new(author(), 3);
+    let cases: [(&str, &str, &str, &Log, Vec<u8>, &str); 5] = [
+        (
+            "log-of-other-document",
+            "good-update",
+            "The log of another document of the author.",
+            &bar,
+            update.clone(),
+            "log_id_mismatch",
+        ),
+        (
+            "log-new-for-known",
+            "good-update",
+            "A new log for a document the author has one for.",
+            &new,
+            update,
+            "log_id_mismatch",
+        ),
+        (
+            "log-crossed",
+            "good-update",
+            "The second document in the log of the first.",
+            &cafe,
+            cafe_update(&[bar_id], 12),
+            "log_id_mismatch",
+        ),
+        (
+            "log-in-use",
+            "good-update",
+            "A CREATE in the log of another document.",
+            &cafe,
+            create(),
+            "log_id_in_use",
+        ),
+        (
+            "log-in-use-by-visitor",
+            "good-visit",
+            "A first visit to a document in the log of another.",
+            &visit,
+            cafe_update(&[bar_id], 12),
+            "log_id_in_use",
+        ),
+    ];
+    for (name, near, comment, log, payload, reason) in cases {
+        not_taken(set, (name, comment), near, next(log, &payload), reason)
+            .requires(&["PB6", "DO5"])
+            .or(&["log_id_mismatch", "log_id_in_use"]);
+    }
+}
+
+pub fn forks(set: &mut Set) {
+    let Forked {
+        world,
+        log,
+        visit,
+        ids,
+    } = forked();
+    set.world("forked", world.value());
+    set.using("world", "forked");
+    taken(
+        set,
+        "good-beside-fork",
+        "On top of what came before the fork.",
+        &visit,
+        &cafe_update(&[ids[0]], 13),
+    )
+    .requires(&["FK4"]);
+    let next_one = cafe_update(&[ids[2]], 13);
+    not_taken(
+        set,
+        ("fork-goes-on", "The next entry of a forked log."),
+        "good-update",
+        next(&log, &next_one),
+        "log_forked",
+    )
+    .requires(&["FK5"])
+    .flag("Fork")
+    .wire_reads("R24", after(&log, &next_one));
+    for (name, comment, seq_num) in [
+        ("fork-again", "The forked entry once more.", 2),
+        ("fork-again-later", "An entry after the fork once more.", 3),
+    ] {
+        not_taken(
+            set,
+            (name, comment),
+            "good-beside-fork",
+            again(&log, seq_num),
+            "log_forked",
+        )
+        .requires(&["FK5", "FK4", "PB7"])
+        .ruled("R24")
+        .or(&["seq_num_mismatch"])
+        .flag("Fork");
+    }
+    for (name, comment, previous) in [
+        (
+            "fork-built-on",
+            "On top of the forked entry's operation.",
+            ids[1],
+        ),
+        (
+            "fork-built-on-later",
+            "On top of an operation after the fork.",
+            ids[2],
+        ),
+    ] {
+        let payload = cafe_update(&[previous], 13);
+        not_taken(
+            set,
+            (name, comment),
+            "good-beside-fork",
+            next(&visit, &payload),
+            "previous_not_found",
+        )
+        .requires(&["FK6", "FK4"])
+        .flag("Fork")
+        .wire_reads("R24", after(&visit, &payload));
+    }
+    let both = cafe_update(&tips(ids[0], ids[2]), 13);
+    not_taken(
+        set,
+        (
+            "fork-built-on-both",
+            "On top of something before the fork and something after it.",
+        ),
+        "good-beside-fork",
+        next(&visit, &both),
+        "previous_not_found",
+    )
+    .requires(&["FK6"])
+    .flag("Fork")
+    .wire_reads("R24", after(&visit, &both));
+}
+
+pub fn after_the_end(set: &mut Set) {
+    let (world, log, ids) = ended();
+    set.world("ended", world.value());
+    set.using("world", "ended");
+    let payload = cafe_update(&[ids[1]], 12);
+    not_taken(
+        set,
+        ("ended", "An entry after the one that ended the log."),
+        "good-update",
+        next(&log, &payload),
+        "log_ended",
+    )
+    .requires(&["FK2"])
+    .flag("EndOfLog")
+    .wire_reads("R8", after(&log, &payload));
+}

@@ -1,0 +1,397 @@
+//! What is published and taken.
+
+use super::{
+    CAFE, Forked, Places, World, after, after_again, again, author, cafe_create, cafe_update, cave,
+    ended, forked, id, long, next, other_author, places, set_of, taken, third_author,
+};
+use crate::forge::{Hash, Item, Log, operation};
+use crate::generate::fixtures::{EVERY, every_schema};
+use crate::generate::set::Set;
+use crate::suite::{Case, Level};
+
+pub fn published() -> Set {
+    let mut set = set_of("publish", "taken", &["PB1", "PB8"]);
+    beginnings(&mut set);
+    updates(&mut set);
+    by_others(&mut set);
+    retries(&mut set);
+    beside_forks(&mut set);
+    system_schemas(&mut set);
+    relations(&mut set);
+    set
+}
+
+fn beginnings(set: &mut Set) {
+    set.world("nothing", World::of_places().value());
+    set.world("places", places().world.value());
+    set.using("world", "nothing");
+    let create = cafe_create(12, "New");
+    taken(
+        set,
+        "first",
+        "The first entry of a node.",
+        &Log::new(author(), 0),
+        &create,
+    )
+    .requires(&["PB1", "PB2", "PB3"]);
+    for (name, comment, log_id) in [
+        ("log-5", "A log that is not the next one.", 5),
+        ("log-10", "A log of two digits.", 10),
+        ("greatest-log", "The greatest log there is.", u64::MAX),
+    ] {
+        let case = taken(set, name, comment, &Log::new(author(), log_id), &create);
+        case.requires(&["PB14", "BA4"]).ruled("R22");
+        case.level = Level::Should;
+    }
+    set.using("world", "places");
+    taken(
+        set,
+        "next-log",
+        "One more document.",
+        &Log::new(author(), 3),
+        &create,
+    )
+    .requires(&["PB1", "BA4"]);
+    let case = taken(
+        set,
+        "log-left-out",
+        "One more document, a log left out.",
+        &Log::new(author(), 4),
+        &create,
+    );
+    case.requires(&["PB14"]).ruled("R22");
+    case.level = Level::Should;
+    let same = cafe_create(8, "Panda");
+    taken(
+        set,
+        "same-operation",
+        "The operation of another entry, in an entry of its own.",
+        &Log::new(author(), 3),
+        &same,
+    );
+    let in_cave = operation::create(
+        &cave(),
+        [
+            ("opening_hour", Item::Int(1)),
+            ("title", Item::text("Cave")),
+        ],
+    );
+    taken(
+        set,
+        "other-schema",
+        "A document of another schema.",
+        &Log::new(author(), 3),
+        &in_cave.encode(),
+    )
+    .requires(&["PB3"]);
+}
+
+fn updates(set: &mut Set) {
+    let Places {
+        cafe,
+        bar,
+        ids: [one, two, three, beside],
+        bar_id,
+        ..
+    } = places();
+    let cases: [(&str, &str, &Log, Vec<u8>); 9] = [
+        (
+            "update",
+            "On top of the last operation.",
+            &cafe,
+            cafe_update(&[three], 12),
+        ),
+        (
+            "update-merging",
+            "On top of both tips.",
+            &cafe,
+            cafe_update(&sorted([three, beside]), 12),
+        ),
+        (
+            "update-branching",
+            "On top of an older view.",
+            &cafe,
+            cafe_update(&[two], 12),
+        ),
+        (
+            "update-of-other",
+            "On top of somebody else's operation.",
+            &cafe,
+            cafe_update(&[beside], 12),
+        ),
+        (
+            "update-of-create",
+            "On top of the CREATE.",
+            &cafe,
+            cafe_update(&[one], 12),
+        ),
+        (
+            "update-of-nothing",
+            "An UPDATE that gives no field.",
+            &cafe,
+            operation::update(CAFE, &[three], []).encode(),
+        ),
+        (
+            "update-second-entry",
+            "The second entry of a log.",
+            &bar,
+            cafe_update(&[bar_id], 12),
+        ),
+        (
+            "delete",
+            "A DELETE by the author.",
+            &cafe,
+            operation::delete(CAFE, &[three]).encode(),
+        ),
+        (
+            "delete-older",
+            "A DELETE on top of an older view.",
+            &cafe,
+            operation::delete(CAFE, &[one]).encode(),
+        ),
+    ];
+    for (name, comment, log, payload) in cases {
+        taken(set, name, comment, log, &payload).requires(&["PB1", "PB4", "PB8"]);
+    }
+    taken(
+        set,
+        "update-with-ancestor",
+        "On top of an operation and of one it builds on.",
+        &cafe,
+        &cafe_update(&sorted([one, three]), 12),
+    )
+    .requires(&["PB4"])
+    .ruled("R21");
+    for len in [1, 2, 3, 6, 7, 11, 12] {
+        let name = format!("log-of-{len}");
+        let (world, log) = long(len);
+        set.world(&name, world.value());
+        set.using("world", &name);
+        let payload = cafe_update(&[Hash::of(&log.entries[len - 1])], 23);
+        let comment = format!("Entry {} of a log.", len + 1);
+        taken(set, &format!("entry-{}", len + 1), &comment, &log, &payload)
+            .requires(&["PB8", "BA1"])
+            .flag("Links");
+    }
+}
+
+fn sorted<const N: usize>(mut ids: [Hash; N]) -> [Hash; N] {
+    ids.sort_unstable();
+    ids
+}
+
+/// Nobody needs leave to write.
+fn by_others(set: &mut Set) {
+    set.using("world", "places");
+    let Places {
+        visit,
+        ids: [one, _, three, _],
+        bar_id,
+        ..
+    } = places();
+    let free = |case: &mut Case| {
+        case.requires(&["PB13"]).ruled("R25");
+    };
+    free(taken(
+        set,
+        "visitor-again",
+        "Somebody else's second entry.",
+        &visit,
+        &cafe_update(&[three], 13),
+    ));
+    free(taken(
+        set,
+        "visitor-elsewhere",
+        "Somebody else's first entry on another document.",
+        &Log::new(other_author(), 3),
+        &cafe_update(&[bar_id], 13),
+    ));
+    free(taken(
+        set,
+        "stranger-updates",
+        "An UPDATE by somebody nobody heard of.",
+        &Log::new(third_author(), 0),
+        &cafe_update(&[one], 13),
+    ));
+    free(taken(
+        set,
+        "stranger-deletes",
+        "A DELETE by somebody nobody heard of.",
+        &Log::new(third_author(), 0),
+        &operation::delete(CAFE, &[three]).encode(),
+    ));
+    free(taken(
+        set,
+        "stranger-in-log-9",
+        "In a log of the stranger's choice.",
+        &Log::new(third_author(), 9),
+        &cafe_update(&[one], 13),
+    ));
+}
+
+/// Publishing is safe to repeat.
+fn retries(set: &mut Set) {
+    let Places {
+        cafe,
+        closed,
+        visit,
+        ..
+    } = places();
+    for (name, comment, log, seq_num) in [
+        ("again-last", "The last entry of a log once more.", &cafe, 3),
+        ("again-middle", "An entry in the middle.", &cafe, 2),
+        ("again-first", "The first entry.", &cafe, 1),
+        ("again-by-other", "Somebody else's entry.", &visit, 1),
+        (
+            "again-create-of-deleted",
+            "The CREATE of a document that was deleted since.",
+            &closed,
+            1,
+        ),
+        ("again-delete", "The DELETE once more.", &closed, 2),
+    ] {
+        set.valid(
+            name,
+            comment,
+            again(log, seq_num),
+            after_again(log, seq_num),
+        )
+        .requires(&["PB7"])
+        .wire_refuses("R23", "seq_num_mismatch");
+    }
+}
+
+fn beside_forks(set: &mut Set) {
+    let Forked {
+        world,
+        log,
+        visit,
+        ids,
+    } = forked();
+    set.world("forked", world.value());
+    set.using("world", "forked");
+    taken(
+        set,
+        "beside-fork-other-document",
+        "Another document by an author who forked a log.",
+        &Log::new(author(), 1),
+        &cafe_create(3, "New"),
+    )
+    .requires(&["FK5", "PB1"]);
+    taken(
+        set,
+        "beside-fork-by-other",
+        "On top of what came before the fork.",
+        &visit,
+        &cafe_update(&[ids[0]], 13),
+    )
+    .requires(&["FK4", "FK6"])
+    .flag("Fork");
+    set.valid(
+        "again-before-fork",
+        "What came before the fork, once more.",
+        again(&log, 1),
+        after_again(&log, 1),
+    )
+    .requires(&["PB7", "FK4"])
+    .flag("Fork")
+    .wire_refuses("R23", "seq_num_mismatch");
+    let (world, _, ids) = ended();
+    set.world("ended", world.value());
+    set.using("world", "ended");
+    taken(
+        set,
+        "beside-ended",
+        "Somebody else goes on where an author ended the log.",
+        &Log::new(other_author(), 0),
+        &cafe_update(&[ids[1]], 13),
+    )
+    .requires(&["FK2", "PB1"])
+    .flag("EndOfLog");
+}
+
+/// Every node knows the schemas of the system.
+fn system_schemas(set: &mut Set) {
+    let empty = World::default();
+    set.world("no-schemas", empty.value());
+    set.using("world", "no-schemas");
+    let field = operation::create(
+        "schema_field_definition_v1",
+        [("name", Item::text("title")), ("type", Item::text("str"))],
+    );
+    taken(
+        set,
+        "field-definition",
+        "A field definition, where no schema was published yet.",
+        &Log::new(author(), 0),
+        &field.encode(),
+    )
+    .requires(&["PB3"]);
+    let fields = [
+        ("description", Item::text("Places")),
+        ("fields", Item::Array(vec![Item::ids(&[id(1)])])),
+        ("name", Item::text("cafe")),
+    ];
+    let definition = operation::create("schema_definition_v1", fields);
+    taken(
+        set,
+        "definition",
+        "A definition, whose fields may come later.",
+        &Log::new(author(), 0),
+        &definition.encode(),
+    )
+    .requires(&["PB3"]);
+    let piece = operation::create("blob_piece_v1", [("data", Item::bytes(*b"hello"))]);
+    taken(
+        set,
+        "piece",
+        "A piece of a blob that is yet to come.",
+        &Log::new(author(), 0),
+        &piece.encode(),
+    )
+    .requires(&["PB3", "BL3"]);
+}
+
+/// Nobody asks whether the documents are there that a relation names.
+fn relations(set: &mut Set) {
+    let mut world = World::of_places();
+    world.schemas.push(every_schema());
+    let mut log = Log::new(author(), 0);
+    let place = world.publish(&mut log, cafe_create(8, "Panda"));
+    let fields = |target: Hash| {
+        [
+            ("a_bool", Item::Bool(true)),
+            ("b_bytes", Item::bytes([1])),
+            ("c_int", Item::Int(1)),
+            ("d_float", Item::Float(0.5)),
+            ("e_str", Item::text("e")),
+            ("f_relation", Item::id(target)),
+            ("g_relation_list", Item::ids(&[target])),
+            ("h_pinned_relation", Item::ids(&[target])),
+            (
+                "i_pinned_relation_list",
+                Item::Array(vec![Item::ids(&[target])]),
+            ),
+        ]
+    };
+    set.world("relations", world.value());
+    set.using("world", "relations");
+    for (name, comment, target) in [
+        (
+            "relation-to-known",
+            "Relations to a document that is known.",
+            place,
+        ),
+        (
+            "relation-to-unknown",
+            "Relations to a document nobody knows.",
+            id(9),
+        ),
+    ] {
+        let payload = operation::create(EVERY, fields(target)).encode();
+        let log = Log::new(author(), 1);
+        set.valid(name, comment, next(&log, &payload), after(&log, &payload))
+            .requires(&["PB3", "SC7"])
+            .ruled("R30");
+    }
+}
