@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::forge::{Hash, Item, Key, Log, operation};
+use crate::forge::{Hash, Item, Key, Log, lipmaa, operation};
 
 /// The worked example's schema: `opening_hour` int, `title` str.
 pub const CAFE: &str = "cafe_0020c88cc25a7df9869c07335191f24edda75097196a4ee8b9826e2562eeb8904454";
@@ -69,4 +69,22 @@ pub fn log(key: Key, log_id: u64, len: usize) -> Log {
         tip = Some(log.push(payload));
     }
     log
+}
+
+/// The arguments of the entry after the last of a log.
+pub fn next_args(log: &Log) -> Value {
+    let link = |seq_num: u64| {
+        let entry = (seq_num as usize)
+            .checked_sub(1)
+            .map(|index| &log.entries[index]);
+        entry.map(|entry| Hash::of(entry).hex())
+    };
+    let seq_num = log.entries.len() as u64 + 1;
+    let far = lipmaa::is_encoded(seq_num).then(|| lipmaa::lipmaa(seq_num));
+    json!({
+        "log_id": log.log_id.to_string(),
+        "seq_num": seq_num.to_string(),
+        "backlink": link(seq_num - 1),
+        "skiplink": far.and_then(link),
+    })
 }

@@ -3,6 +3,7 @@
 //! Deterministic: fixed keys, no clock, no random source. What is right is decided by the handbook
 //! and its rulings as written down here, case by case, never by asking an implementation.
 
+mod blob;
 mod catalogue;
 mod document;
 mod entry;
@@ -13,6 +14,7 @@ mod message;
 mod numbers;
 mod operation;
 mod partial;
+mod publishing;
 mod schema;
 mod set;
 mod text;
@@ -109,6 +111,8 @@ fn all_sets() -> impl Iterator<Item = Set> {
         partial::sets(),
         fork::sets(),
         schema::sets(),
+        publishing::sets(),
+        blob::sets(),
         operation::sets(),
         validate::sets(),
         document::sets(),

@@ -69,6 +69,11 @@ impl Set {
             .insert(name.to_owned(), entries.iter().map(hex).collect());
     }
 
+    /// Puts what a node knows into the file's context.
+    pub fn world(&mut self, name: &str, world: Value) {
+        self.context.worlds.insert(name.to_owned(), world);
+    }
+
     /// From here on cases are given this member of the context.
     pub fn using(&mut self, what: &str, name: &str) {
         self.uses.insert(what.to_owned(), name.to_owned());
@@ -207,7 +212,7 @@ impl Set {
     }
 
     fn id(&self, name: &str) -> String {
-        format!("{}-{name}", self.kind.replace('.', "-"))
+        format!("{}-{name}", self.kind.replace(['.', '_'], "-"))
     }
 
     fn near(&self, name: &str, edit: impl Fn(&Case) -> Vec<Step>) -> Near {

@@ -36,6 +36,8 @@ pub fn reasons() -> BTreeMap<String, ReasonInfo> {
 fn gap(word: &str) -> Option<String> {
     let reason = match word {
         "-" => return None,
+        "answer" => "it is an answer: a wrong one is a wrong result, nothing is refused",
+        "freedom" => "it says what may be done; there is nothing to refuse",
         "conduct" => "conduct of an implementation that no input shows",
         "impossible" => "a published schema cannot contain its own id",
         "live" => "shows at a running node only; judged by the live suite",

@@ -15,7 +15,7 @@ const HANDBOOK: &str = "
 BA1   must    -          entries are encoded as the Bamboo specification says
 BA2   must    -          entries are hashed with BLAKE3 in YASMF form
 BA3   must    -          entries and operations travel as hex in text interfaces
-BA4   should  live       log ids of one author grow by one
+BA4   should  freedom    log ids of one author grow by one
 KY1   must    -          keys are Ed25519 key pairs
 KY2   should  conduct    a fresh key pair is used per context
 KY3   should  conduct    private keys are kept unreadable for others
@@ -45,7 +45,7 @@ DO1   must    -          a document has exactly one CREATE
 DO2   must    -          the graph of a document has no cycle
 DO3   must    -          every previous operation is part of the document
 DO4   must    computed   a document with a DELETE has no view
-DO5   must    live       a log holds one author's contributions to one document
+DO5   must    -          a log holds one author's contributions to one document
 DO6   must    -          the walk starts at the CREATE
 DO7   must    computed   an operation that refers to the last one comes next
 DO8   must    computed   of several, the one with the lowest id comes first
@@ -53,28 +53,28 @@ DO9   must    computed   a branch is finished before the next one
 D10   must    -          each operation is visited exactly once
 D11   must    computed   the walk stops at a DELETE, whose id is the view id
 DV1   must    -          a view id is the sorted set of the graph's tips
-DV2   must    live       the operations of a view id are of one document
+DV2   must    -          the operations of a view id are of one document
 NO1   must    -          nodes check entries wherever they come from
-NO2   must    live       nodes check operations wherever they come from
-NO3   should  live       nodes check documents when operations are published
+NO2   must    -          nodes check operations wherever they come from
+NO3   should  -          nodes check documents when operations are published
 ";
 
 /// Publishing and next arguments.
 const PUBLISHING: &str = "
-PB1   must    live       a published entry is the next one of its log
-PB2   must    live       a published operation is the one its entry was signed for
-PB3   must    live       an operation is only published under a schema that is known
-PB4   must    live       the previous of a published operation are known, of one document and schema
-PB5   must    live       nothing is published to a document that was deleted
-PB6   must    live       an author writes a document in one log, and no other in it
-PB7   must    live       the same entry once more is answered as the first time
-PB8   must    live       publishing answers with the next arguments of the same log
-PB9   must    live       next arguments for a new document name the log after the highest
-PB10  must    live       next arguments for a document name the place after the last entry
-PB11  must    live       next arguments are refused for a view that is not of one document
+PB1   must    -          a published entry is the next one of its log
+PB2   must    -          a published operation is the one its entry was signed for
+PB3   must    -          an operation is only published under a schema that is known
+PB4   must    -          the previous of a published operation are known, of one document and schema
+PB5   must    -          nothing is published to a document that was deleted
+PB6   must    -          an author writes a document in one log, and no other in it
+PB7   must    -          the same entry once more is answered as the first time
+PB8   must    answer     publishing answers with the next arguments of the same log
+PB9   must    answer     next arguments for a new document name the log after the highest
+PB10  must    answer     next arguments for a document name the place after the last entry
+PB11  must    -          next arguments are refused for a view that is not of one document
 PB12  must    live       a log ends before the greatest sequence number
-PB13  must    live       anybody may update or delete what nobody restricted
-PB14  should  live       any log id that is not taken may be the one of a new log
+PB13  must    freedom    anybody may update or delete what nobody restricted
+PB14  should  freedom    any log id that is not taken may be the one of a new log
 ";
 
 /// Replication and forks.
@@ -95,9 +95,9 @@ RP13  should  live       heights and schema ids are only of what was announced
 FK1   must    -          a second entry for a taken position is a fork, not a success
 FK2   must    -          nothing follows an end-of-log entry
 FK3   must    -          two validly signed, different entries of one position prove a fork
-FK4   must    simulator  from the forked position on, no entry of the log counts
-FK5   must    simulator  nothing is published to a forked log
-FK6   must    simulator  operations that build on one that does not count wait
+FK4   must    -          from the forked position on, no entry of the log counts
+FK5   must    -          nothing is published to a forked log
+FK6   must    -          operations that build on one that does not count wait
 FK7   must    simulator  evidence is kept for good and passed on to grove's own kind
 ";
 
@@ -111,8 +111,8 @@ DL5   must    store      views, values and files of a deleted document are gone
 DL6   must    -          a peer of grove's own kind is told that a payload was deleted
 DL7   must    simulator  nodes end equal, whichever of UPDATE and DELETE came first
 BL1   must    -          blobs and their pieces obey the rules of their schemas
-BL2   must    live       a blob whose length is not that of its pieces is not served
-BL3   must    live       the pieces of a blob are published before it
+BL2   must    -          a blob whose length is not that of its pieces is not served
+BL3   must    -          the pieces of a blob are published before it
 BL4   must    live       a blob is served as its pieces in their order, under its MIME type
 ";
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::fixtures::{author, cafe_create, id, log, other_author};
 use super::set::Set;
-use crate::forge::{Draft, Hash, Log, hex, lipmaa};
+use crate::forge::{Draft, Hash, Log, hex};
 use crate::suite::{Case, Step};
 
 const SIGNED: (&str, &str) = ("/entry", "author");
@@ -41,15 +41,7 @@ fn input(entry: &[u8]) -> Value {
 fn next_args(before: &Log, entry: &[u8]) -> Value {
     let mut after = before.clone();
     after.push_signed(entry.to_vec(), payload());
-    let seq_num = after.entries.len() as u64 + 1;
-    let far = lipmaa::lipmaa(seq_num) as usize;
-    let skiplink = lipmaa::is_encoded(seq_num).then(|| Hash::of(&after.entries[far - 1]).hex());
-    json!({
-        "log_id": after.log_id.to_string(),
-        "seq_num": seq_num.to_string(),
-        "backlink": Hash::of(entry).hex(),
-        "skiplink": skiplink,
-    })
+    super::fixtures::next_args(&after)
 }
 
 fn sound(set: &mut Set) {

@@ -146,6 +146,9 @@ pub fn positions(set: &mut Set) {
     }
 }
 
+/// A case: name, sibling and comment, the log it is put in, its operation, and the cause.
+type Misplaced<'a> = (&'a str, &'a str, &'a str, &'a Log, Vec<u8>, &'a str);
+
 pub fn logs(set: &mut Set) {
     let Places {
         cafe,
@@ -157,7 +160,7 @@ pub fn logs(set: &mut Set) {
     } = places();
     let update = cafe_update(&[three], 12);
     let new = Log::new(author(), 3);
-    let cases: [(&str, &str, &str, &Log, Vec<u8>, &str); 5] = [
+    let cases: [Misplaced<'_>; 5] = [
         (
             "log-of-other-document",
             "good-update",

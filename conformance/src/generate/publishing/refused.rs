@@ -1,8 +1,8 @@
 //! What is published and refused, one fault each.
 
 use super::{
-    CAFE, Places, World, author, after, cafe_create, cafe_update, cave, id, misplaced, next, not_taken, other_author,
-    places, set_of, submission, taken, third_author,
+    CAFE, Places, World, after, author, cafe_create, cafe_update, cave, id, misplaced, next,
+    not_taken, other_author, places, set_of, submission, taken, third_author,
 };
 use crate::forge::{Draft, Hash, Item, Log, operation};
 use crate::generate::set::Set;
