@@ -3,6 +3,7 @@
 pub mod adapter;
 pub mod check;
 pub mod cli;
+pub mod coverage;
 pub mod dissect;
 pub mod explain;
 pub mod forge;

@@ -6,6 +6,7 @@
 mod adapter;
 mod case;
 mod check;
+mod coverage;
 mod mutants;
 mod node;
 mod report;
@@ -64,6 +65,8 @@ enum Commands {
     Mutants(mutants::Breaking),
     /// Explain one case, or ask an adapter just that one.
     Case(case::OneCase),
+    /// Show where each requirement is met and what shows it.
+    Coverage(coverage::Tree),
     /// Print a saved report in another form.
     Report(report::Saved),
     /// Speak the adapter protocol on stdin and stdout.
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
         Commands::Node(command) => node::run(command),
         Commands::Mutants(args) => mutants::run(args),
         Commands::Case(args) => case::run(&args),
+        Commands::Coverage(args) => coverage::run(args),
         Commands::Report(args) => report::run(&args),
         Commands::Adapter(command) => adapter::run(&command),
     };
