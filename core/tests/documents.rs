@@ -85,14 +85,52 @@ fn reference_walk(nodes: &[Node]) -> Vec<OperationId> {
     out
 }
 
-fn ancestors(nodes: &[Node], of: OperationId) -> BTreeSet<OperationId> {
-    let mut seen = BTreeSet::from([of]);
+/// The operations a view saw: those it names and all that led to them.
+fn seen_by(nodes: &[Node], view: &DocumentViewId) -> Vec<Node> {
+    let mut seen = BTreeSet::from_iter(view.ids().iter().copied());
     for (id, operation) in nodes.iter().rev() {
         if seen.contains(id) {
             seen.extend(operation.previous().into_iter().flat_map(|view| view.ids()));
         }
     }
-    seen
+    let seen = nodes.iter().filter(|(id, _)| seen.contains(id));
+    seen.cloned().collect()
+}
+
+type State = (
+    DocumentViewId,
+    Option<BTreeMap<String, (PlainValue, OperationId)>>,
+);
+
+/// The state of a document, naively: the last value of the walk, up to the first DELETE it meets.
+fn reference_state(nodes: &[Node]) -> State {
+    let operations: BTreeMap<_, _> = refs(nodes).collect();
+    let mut fields = BTreeMap::new();
+    for id in reference_walk(nodes) {
+        let Some(changed) = operations[&id].fields() else {
+            return (id.into(), None);
+        };
+        for (name, value) in changed {
+            fields.insert(name.clone(), (value.clone(), id));
+        }
+    }
+    let parents: BTreeSet<_> = nodes
+        .iter()
+        .filter_map(|(_, operation)| operation.previous())
+        .flat_map(|view| view.ids().iter().copied())
+        .collect();
+    let tips = operations.into_keys().filter(|id| !parents.contains(id));
+    (DocumentViewId::from_tips(tips).unwrap(), Some(fields))
+}
+
+fn state_of(document: &Document<PlainValue>) -> State {
+    let fields = document.fields.as_ref().map(|fields| {
+        let fields = fields.iter();
+        fields
+            .map(|(name, field)| (name.clone(), (field.value.clone(), field.operation_id)))
+            .collect()
+    });
+    (document.view_id.clone(), fields)
 }
 
 proptest! {
@@ -118,29 +156,23 @@ proptest! {
     #[test]
     fn reduction_keeps_the_last_value_of_the_walk_and_ends_at_a_delete(nodes in any_document(true)) {
         let document = Document::reduce(refs(&nodes)).unwrap();
-        let operations: BTreeMap<_, _> = refs(&nodes).collect();
-        let walk = reference_walk(&nodes);
+        prop_assert_eq!(state_of(&document), reference_state(&nodes));
+    }
 
-        match walk.iter().find(|id| operations[id].fields().is_none()) {
-            Some(delete) => {
-                prop_assert!(document.is_deleted());
-                prop_assert_eq!(document.view_id, DocumentViewId::from(*delete));
+    #[test]
+    fn operations_are_applied_one_by_one_or_make_it_reduce_anew(nodes in any_document(true)) {
+        let mut document = Document::reduce(refs(&nodes[..1])).unwrap();
+        for end in 1..nodes.len() {
+            let (id, operation) = &nodes[end];
+            let before = document.clone();
+            let extends = !before.is_deleted() && operation.previous() == Some(&before.view_id);
+
+            prop_assert_eq!(document.apply(*id, operation), extends);
+            if !extends {
+                prop_assert_eq!(&document, &before);
+                document = Document::reduce(refs(&nodes[..=end])).unwrap();
             }
-            None => {
-                let mut fields = BTreeMap::new();
-                for id in walk {
-                    for (name, value) in operations[&id].fields().unwrap() {
-                        fields.insert(name.clone(), (value.clone(), id));
-                    }
-                }
-                let reduced: BTreeMap<_, _> = document
-                    .fields
-                    .unwrap()
-                    .into_iter()
-                    .map(|(name, field)| (name, (field.value, field.operation_id)))
-                    .collect();
-                prop_assert_eq!(reduced, fields);
-            }
+            prop_assert_eq!(state_of(&document), reference_state(&nodes[..=end]));
         }
     }
 
@@ -162,46 +194,62 @@ proptest! {
     }
 
     #[test]
-    fn an_earlier_view_is_the_reduction_of_its_ancestors(
-        nodes in any_document(false),
-        at: prop::sample::Index,
+    fn any_view_is_the_reduction_of_what_it_saw(
+        nodes in any_document(true),
+        named in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
     ) {
-        let id = nodes[at.index(nodes.len())].0;
-        let kept = ancestors(&nodes, id);
-        let kept: Vec<Node> = nodes.iter().filter(|(id, _)| kept.contains(id)).cloned().collect();
+        let named = named.iter().map(|at| nodes[at.index(nodes.len())].0);
+        let view_id = DocumentViewId::from_tips(named).unwrap();
+        let seen = seen_by(&nodes, &view_id);
 
         let graph = Graph::build(refs(&nodes)).unwrap();
-        let view = Document::from_graph(&graph.at_view(&id.into()).unwrap()).unwrap();
+        let view = Document::from_graph(&graph.at_view(&view_id).unwrap()).unwrap();
 
-        prop_assert_eq!(&view, &Document::reduce(refs(&kept)).unwrap());
-        prop_assert_eq!(view.view_id, DocumentViewId::from(id));
+        prop_assert_eq!(state_of(&view), reference_state(&seen));
     }
 }
 
-#[test]
-fn stacked_diamonds_cost_no_more_than_their_operations() {
+/// A CREATE, and so many times two operations at once that a third one merges.
+fn stacked_diamonds(count: usize) -> Vec<Node> {
     let id = |n: usize| OperationId::from(Hash::of(&n.to_be_bytes()));
     let update = |previous: &[OperationId]| Operation::Update {
         schema_id: SchemaId::BLOB,
         previous: DocumentViewId::from_tips(previous.iter().copied()).unwrap(),
         fields: Fields::new(),
     };
-    let mut nodes = vec![(
-        id(0),
-        Operation::Create {
-            schema_id: SchemaId::BLOB,
-            fields: Fields::new(),
-        },
-    )];
-    for n in 0..2_000 {
+    let create = Operation::Create {
+        schema_id: SchemaId::BLOB,
+        fields: Fields::new(),
+    };
+    let mut nodes = vec![(id(0), create)];
+    for n in 0..count {
         let (base, left, right, join) = (id(3 * n), id(3 * n + 1), id(3 * n + 2), id(3 * n + 3));
         nodes.push((left, update(&[base])));
         nodes.push((right, update(&[base])));
         nodes.push((join, update(&[left, right])));
     }
+    nodes
+}
+
+#[test]
+fn every_view_of_stacked_diamonds_costs_no_more_than_its_operations() {
+    let nodes = stacked_diamonds(64);
+    let graph = Graph::build(refs(&nodes)).unwrap();
+    for (at, (id, _)) in nodes.iter().enumerate() {
+        let seen = graph.at_view(&(*id).into()).unwrap().walk().unwrap().len();
+        // The right side of a diamond does not see the left one.
+        let expected = if at % 3 == 2 { at } else { at + 1 };
+        assert_eq!(seen, expected, "{at}");
+    }
+}
+
+#[test]
+fn stacked_diamonds_cost_no_more_than_their_operations() {
+    let nodes = stacked_diamonds(2_000);
+    let top = nodes[nodes.len() - 1].0;
 
     let graph = Graph::build(refs(&nodes)).unwrap();
-    let whole = graph.at_view(&id(6_000).into()).unwrap();
+    let whole = graph.at_view(&top.into()).unwrap();
 
     assert_eq!(whole.walk().unwrap().len(), nodes.len());
 }

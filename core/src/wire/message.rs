@@ -448,6 +448,26 @@ pub(super) mod tests {
         }
 
         #[test]
+        fn a_changed_byte_is_refused_or_decodes_to_itself(
+            message in any_message(),
+            at: prop::sample::Index,
+            byte: u8,
+        ) {
+            let mut bytes = message.encode();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(other) = Message::decode(&bytes) {
+                let again = other.encode();
+                // Authors and logs of a `Have` come in any order, and are sent in theirs.
+                if !matches!(other, Message::Have { .. }) {
+                    prop_assert_eq!(&again, &bytes);
+                }
+                prop_assert_eq!(again.len(), bytes.len());
+                prop_assert_eq!(Message::decode(&again), Ok(other));
+            }
+        }
+
+        #[test]
         fn random_bytes_never_panic(bytes: Vec<u8>) {
             let _ = Message::decode(&bytes);
         }
