@@ -15,6 +15,7 @@ mod numbers;
 mod operation;
 mod partial;
 mod publishing;
+mod scenario;
 mod schema;
 mod set;
 mod text;
@@ -113,6 +114,7 @@ fn all_sets() -> impl Iterator<Item = Set> {
         schema::sets(),
         publishing::sets(),
         blob::sets(),
+        scenario::sets(),
         operation::sets(),
         validate::sets(),
         document::sets(),

@@ -8,6 +8,7 @@ mod logs;
 mod messages;
 mod operations;
 mod publishing;
+mod scenario;
 mod text;
 mod world;
 
@@ -45,4 +46,5 @@ pub const KINDS: &[(&str, Question)] = &[
     ("message.encode", messages::message_encode),
     ("next_args", publishing::next_args),
     ("publish", publishing::publish),
+    ("scenario", scenario::scenario),
 ];

@@ -14,7 +14,7 @@ R3  -          ids inside operations are 34-byte byte strings
 R4  -          concurrent operations are ordered by the handbook's walk; deployed software visits the lowest sibling first, then the rest descending
 R5  -          any DELETE connected to the CREATE deletes the document; its view id is the first DELETE the walk meets
 R6  -          an UPDATE after the DELETE is refused from a client; from a peer it joins its log without effect
-R7  store      of a deleted document, only entries and the payloads of DELETEs are kept; deployed software keeps everything
+R7  -          of a deleted document, only entries and the payloads of DELETEs are kept; deployed software keeps everything
 R8  -          the tag byte is 00, or 01 for the end of the log; deployed software reads any
 R9  -          nothing follows the signature; deployed software passes up to 32 crafted bytes
 R10 -          the YASMF length byte is 20; deployed software does not look
@@ -35,7 +35,7 @@ R24 -          a different entry at a taken position is a fork
 R25 -          anybody may update or delete what nobody restricted
 R26 -          a log ends at 2^64-2, since nothing could be told to follow 2^64-1
 R27 -          heights are nested per author, keys are byte strings
-R28 simulator  what lacks its inputs is kept within bounds and judged when they arrive; deployed software drops it
+R28 -          what lacks its inputs is kept within bounds and judged when they arrive; deployed software drops it
 R29 -          an operation of a schema that is not known cannot be published
 R30 -          the target of a relation need not exist; of another schema, it reads as null
 R31 -          peers of grove's own kind are told that a payload was deleted; others are not sent its entry
