@@ -280,3 +280,32 @@ impl<'a> Diagnostic<'a> {
         taken
     }
 }
+
+/// The ways of certificate pools against a search of all ways.
+#[test]
+fn certificate_ways_are_the_shortest() {
+    for seq_num in 1..=364 {
+        let back = lipmaa::way_to_first(seq_num);
+        let down = lipmaa::way_from_block_end(seq_num).unwrap();
+
+        assert_eq!(back.len(), entries_between(seq_num, 1));
+        assert_eq!(down.len(), entries_between(down[0], seq_num));
+        assert!([1, 4, 13, 40, 121, 364].contains(&down[0]));
+    }
+    assert_eq!(lipmaa::way_from_block_end(u64::MAX), None);
+}
+
+/// How many entries the shortest way from one entry down to another has, both included.
+fn entries_between(from: u64, to: u64) -> usize {
+    let mut reached = BTreeMap::from([(from, 1)]);
+    for at in (to + 1..=from).rev() {
+        let Some(&entries) = reached.get(&at) else {
+            continue;
+        };
+        for link in [at - 1, lipmaa::lipmaa(at)] {
+            let best = reached.entry(link).or_insert(usize::MAX);
+            *best = (*best).min(entries + 1);
+        }
+    }
+    reached[&to]
+}
