@@ -4,6 +4,7 @@
 // throws a Refusal where the answer is no. Any other error is a bug and ends the adapter.
 
 import { createInterface } from "node:readline";
+import { checkBlob } from "./blob.mjs";
 import { buildSchema } from "./definition.mjs";
 import { documentAtView, reduceDocument } from "./document.mjs";
 import { publicKeyPoint } from "./ed25519.mjs";
@@ -63,6 +64,7 @@ const KINDS = {
     const { public_key, log_id, seq_num } = showEntry(first);
     return { public_key, log_id, seq_num, hashes };
   },
+  "blob.check": (input) => checkBlob(input),
   "message.decode": (input) => decodeMessage(bytesFromHex(input)),
   "message.encode": (input) => ({ message: hexFromBytes(encodeMessage(input)) }),
 };

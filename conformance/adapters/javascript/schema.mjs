@@ -67,15 +67,20 @@ export function validateOperation(operation, schema) {
     if (types.has(name)) fields.set(name, typedValue(name, value, parseFieldType(types.get(name))));
     else unexpected.push(name);
   }
-  SYSTEM_RULES[schema.id]?.(fields);
+  requireSystemRules(schema.id, fields);
   if (unexpected.length > 0) refuse("schema", "field_unexpected", unexpected.join(", "));
   return { ...operation, fields };
 }
 
-function requireAllFields(fields, types) {
+export function requireAllFields(fields, types) {
   for (const name of types.keys()) {
     if (!fields.has(name)) refuse("schema", "field_missing", name);
   }
+}
+
+/** What a system schema asks of the given fields beyond their types; other schemas ask nothing. */
+export function requireSystemRules(schemaId, fields) {
+  SYSTEM_RULES[schemaId]?.(fields);
 }
 
 function typedValue(name, value, type) {

@@ -2,7 +2,7 @@
 
 import struct
 
-from . import definition, document, entry, message, operation, proofs, schema, varu64
+from . import blob, definition, document, entry, message, operation, proofs, schema, varu64
 from .ed25519 import check_public_key
 from .ids import hash_of, parse_hash, parse_view_id, view_hash, view_text
 from .lipmaa import has_skiplink, lipmaa, path_from_block_end, path_to_first
@@ -266,6 +266,16 @@ def _message_encode(given: dict, _context) -> dict:
     return {"message": message.encode(members).hex()}
 
 
+def _blob_check(question: dict, _context) -> dict:
+    fields = {name: next(iter(value.items())) for name, value in question["blob"].items()}
+    values = {
+        name: parse_i64(content) if kind == "int" else content
+        for name, (kind, content) in fields.items()
+    }
+    pieces = {key: unhex(data) for key, data in question["pieces"].items()}
+    return {"length": str(blob.check(values, pieces))}
+
+
 KINDS = {
     "varu64.decode": lambda text, _: {"value": str(varu64.decode_all(unhex(text)))},
     "varu64.encode": lambda text, _: {"bytes": varu64.encode(parse_u64(text)).hex()},
@@ -288,6 +298,7 @@ KINDS = {
     "certificate": _certificate,
     "log.verify": _log_verify,
     "fork.verify": _fork_verify,
+    "blob.check": _blob_check,
     "message.decode": _message_decode,
     "message.encode": _message_encode,
 }

@@ -80,6 +80,8 @@ PHASES = {
         "schema_name",
     ),
     "graph": (
+        "blob_length_mismatch",
+        "blob_pieces_missing",
         "create_duplicate",
         "create_missing",
         "document_schema_mismatch",

@@ -53,7 +53,7 @@ def decode(data: bytes, schema_id: str, types: dict[str, str]) -> Operation:
         if name in types
     }
     for name, (_, value) in fields.items():
-        rule = _SYSTEM_RULES.get((schema_id, name))
+        rule = SYSTEM_RULES.get((schema_id, name))
         if rule:
             rule(value)
     if len(fields) != len(operation.fields):
@@ -115,7 +115,7 @@ def _piece_data(data: bytes) -> None:
         raise Refused("blob_piece_size", f"{len(data)} bytes")
 
 
-_SYSTEM_RULES = {
+SYSTEM_RULES = {
     ("schema_definition_v1", "name"): check_schema_name,
     ("schema_definition_v1", "description"): check_description,
     ("schema_definition_v1", "fields"): _definition_fields,
