@@ -171,15 +171,25 @@ fn encode() -> Set {
         ("letters", "Hex digits are not decimal digits.", "1", "1f"),
         ("exponent", "An exponent is not a digit.", "1", "1e3"),
         ("prefix", "Hex is not decimal.", "1", "0x1"),
+        ("plus", "A plus sign before the digits.", "1", "+1"),
+        (
+            "padded",
+            "A zero before the digits: each number has one spelling.",
+            "1",
+            "01",
+        ),
         ("separator", "Digits are not grouped.", "1", "1_000"),
         ("line-feed", "A line feed after the digits.", "1", "1\n"),
         ("other-digits", "Digits of another script.", "1", "١"),
     ];
     for (name, comment, near, input) in malformed {
-        set.invalid(name, comment, near, input, "invalid_number")
-            .flag("Text")
+        let case = set.invalid(name, comment, near, input, "invalid_number");
+        case.flag("Text")
             .requires(&["BA3"])
             .importance(Importance::Low);
+        if matches!(name, "plus" | "padded") {
+            case.wire_is_open();
+        }
     }
     set
 }

@@ -73,7 +73,7 @@ points! {
     Value HashIdOfView ["SC9"] [] "the short schema id has the first operation id, not the view's hash"
     Check SystemName ["SC9"] [SchemaIdUnknownSystem] "system schemas have any name"
     Check SystemVersion ["SC9"] [SchemaIdUnknownSystem] "system schemas have any version"
-    Bound SchemaIdHashLength ["SC9"] [] "name and view id are cut apart at another place"
+    Value SchemaIdNameInWords ["SC9" "SC1"] [] "what is behind an underscore in a name is taken for an id"
     Check SchemaIdIds ["SC9"] [SchemaIdMalformed] "an application schema id has no view id"
     Value SchemaIdOrder ["SC9"] [] "the ids in a schema id are read from the back"
     Bound SchemaNameMin ["SC1" "R15"] [SchemaName] "the shortest schema name is another one"

@@ -135,7 +135,8 @@ fn parse_application(text: &str) -> Result<SchemaId, SchemaIdError> {
     let mut ids: Vec<OperationId> = Vec::new();
     while let Some((head, tail)) = rest.rsplit_once('_') {
         // What is shorter than a hash belongs to the name, which may hold underscores itself.
-        if rest.len() < bound!(SchemaIdHashLength, HASH_TEXT_LEN) {
+        let too_short = rest.len() < HASH_TEXT_LEN;
+        if altered!(SchemaIdNameInWords, too_short, false) {
             break;
         }
         ids.push(tail.parse().map_err(SchemaIdError::Id)?);

@@ -7,7 +7,7 @@ from .refusal import Refused
 U64_MAX = 2**64 - 1
 
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
-_DECIMAL = re.compile(r"-?[0-9]{1,20}")
+_DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,19}")
 
 
 def unhex(text: str) -> bytes:
