@@ -136,10 +136,12 @@ pub fn judge<K: Known>(
         false => None,
     };
     match stored {
+        //= FK1: another entry at a taken position is told apart from the same once more
         //= R24: a different entry at a taken position is a fork
         Some(stored) if fault!(ForkSeen, stored != signed.hash()) => return Ok(Judgement::Fork),
         //= R23: the same entry once more is no error, so that retries are safe
         Some(_) if source == Source::Peer => return Ok(Judgement::Known),
+        //= PB7: a retry is let through like the first time
         Some(_) => {
             check_not_forked(known, entry.public_key, log.as_ref(), entry.seq_num)?;
             return Ok(Judgement::Known);
@@ -147,10 +149,12 @@ pub fn judge<K: Known>(
         None => {}
     }
     check_not_forked(known, entry.public_key, log.as_ref(), entry.seq_num)?;
+    //= PB1: the entry is the next one of its log
     check_place(known, entry, log.as_ref())?;
 
     let operation = submission.operation().map_err(PublishError::from)?;
     let Some(schema) = known.schema(operation.schema_id())? else {
+        //= PB3: the schema of an operation is known
         //= R29: an operation of an unknown schema is refused
         let error = PublishError::SchemaNotFound(operation.schema_id().clone());
         altered!(
@@ -165,6 +169,7 @@ pub fn judge<K: Known>(
     check_log(known, entry, log.as_ref(), document)?;
     let deleted = known.is_deleted(document)?;
     if source == Source::Client {
+        //= PB5: a deleted document takes nothing more
         //= R6: a client is refused an operation on a deleted document
         if fault!(DocumentDeleted, deleted) {
             return Err(PublishError::DocumentDeleted(document).into());
@@ -204,6 +209,7 @@ pub fn next_args<K: Known>(
     if fault!(NextArgsEnded, log.tip.ended) {
         return Err(PublishError::Log(LogError::Ended).into());
     }
+    //= PB10: the place after the last entry of the log
     next_args_after(known, author, log.log_id, log.tip.seq_num, log.tip.hash)
 }
 
@@ -251,6 +257,7 @@ pub fn check_log<K: Known>(
     if log.is_some_and(|log| log.document == document) {
         return Ok(());
     }
+    //= PB6: a document has one log per author, and a log one document
     //= DO5: every author uses one log per document
     match (known.log_of_document(entry.public_key, document)?, log) {
         (Some(registered), _) => {
@@ -280,6 +287,8 @@ pub fn document_of_operation<K: Known>(
     };
     let mut document = None;
     for id in previous.ids() {
+        //= FK6: what builds on an operation that does not count has to wait
+        //= PB4: previous are known and of one document and schema
         let found = known.operation(*id)?;
         let Some(found) = found.filter(|found| holds!(PreviousCounts, found.counted)) else {
             let error = PublishError::PreviousNotFound(*id);
@@ -303,6 +312,7 @@ fn document_of_view<K: Known>(known: &K, view_id: &DocumentViewId) -> Result<Doc
     let mut document = None;
     for id in view_id.ids() {
         let found = known.operation(*id)?;
+        //= PB11: next arguments need a view of known operations
         let found = found.ok_or(PublishError::PreviousNotFound(*id))?;
         document = Some(one_document(document, found.document)?);
     }
@@ -324,6 +334,7 @@ fn one_document(
 }
 
 /// Refuses positions from the fork of a log on (R24).
+//= FK5: nothing is published to a forked log
 fn check_not_forked<K: Known>(
     known: &K,
     author: PublicKey,
@@ -355,6 +366,7 @@ fn check_pieces<K: Known>(known: &K, operation: &Operation<Value>) -> Result<(),
     };
     for id in pieces.iter().flat_map(DocumentViewId::ids) {
         let piece = known.operation(*id)?;
+        //= BL3: the pieces come before their blob
         //= R19: over the client API the pieces of a blob are there before it
         let missing = piece.is_none_or(|piece| piece.schema_id != SchemaId::BLOB_PIECE);
         if fault!(BlobPiecesThere, missing) {
@@ -369,6 +381,7 @@ fn check_pieces<K: Known>(known: &K, operation: &Operation<Value>) -> Result<(),
 /// Once the highest possible log is used, the lowest unused one is proposed instead, so that one
 /// outlier does not silence a key for ever.
 fn new_log<K: Known>(known: &K, author: PublicKey) -> Result<NextArgs, K::Error> {
+    //= PB9: a new document gets a new log
     //= BA4: log ids of one author grow by one
     let log_id = match known.highest_log_id(author)? {
         None => LogId::default(),

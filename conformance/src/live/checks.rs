@@ -185,6 +185,7 @@ fn must_refuse(what: &str, answer: &Answer) -> Result<(), Wrong> {
     })
 }
 
+//= PB9: asks for a key without logs
 fn next_args_of_new_key(world: &mut World) -> Result<(), Wrong> {
     let mut author = world.author("a");
     author.open_log();
@@ -213,6 +214,8 @@ fn one_log(world: &mut World, door: Door) -> Result<(), Wrong> {
     )
 }
 
+//= PB1: fills a log with links of both kinds
+//= PB8: compares what publishing answers with what comes next
 fn log_of_fourteen(world: &mut World) -> Result<(), Wrong> {
     let mut author = world.author("a");
     let document = world.create(&mut author, 0, "log", Door::GraphQl)?;
@@ -257,6 +260,7 @@ fn log_ids_grow(world: &mut World) -> Result<(), Wrong> {
     Ok(())
 }
 
+//= BA3: hands entries and operations in as hex
 fn publish_uppercase_hex(world: &mut World) -> Result<(), Wrong> {
     for door in [Door::GraphQl, Door::JsonRpc] {
         let mut author = world.author(&format!("{door:?}"));
@@ -270,6 +274,7 @@ fn publish_uppercase_hex(world: &mut World) -> Result<(), Wrong> {
     Ok(())
 }
 
+//= PB7: retries the same entry
 fn publish_twice(world: &mut World) -> Result<(), Wrong> {
     let mut author = world.author("a");
     let document = world.create(&mut author, 1, "twice", Door::GraphQl)?;
@@ -349,6 +354,7 @@ fn document_by_view(world: &mut World) -> Result<(), Wrong> {
     )
 }
 
+//= QU2: asks for a document nobody has
 fn unknown_document(world: &mut World) -> Result<(), Wrong> {
     let nowhere = Hash::of(format!("nowhere {}", world.seed)).hex();
     must_equal(
@@ -417,6 +423,7 @@ fn collection(world: &mut World) -> Result<(), Wrong> {
     Ok(())
 }
 
+//= QU4: goes through a collection in pages of two
 fn collection_paging(world: &mut World) -> Result<(), Wrong> {
     let mut author = world.author("a");
     for hour in 0..5 {
@@ -449,6 +456,7 @@ fn collection_paging(world: &mut World) -> Result<(), Wrong> {
     must_equal("the documents visited", distinct, all)
 }
 
+//= QU9: gives null for an optional argument
 fn optional_null(world: &mut World) -> Result<(), Wrong> {
     page(world, "first: null, after: null").map(drop)?;
     let nowhere = Hash::of("nowhere").hex();
@@ -511,6 +519,7 @@ fn update(world: &mut World) -> Result<(), Wrong> {
     )
 }
 
+//= PB13: another author updates the document
 fn update_by_other_author(world: &mut World) -> Result<(), Wrong> {
     let (mut author, mut other) = (world.author("a"), world.author("b"));
     let document = world.create(&mut author, 1, "shared", Door::GraphQl)?;
@@ -639,6 +648,7 @@ fn concurrent_delete(world: &mut World) -> Result<(), Wrong> {
         .map(drop)
 }
 
+//= PB11: asks for a view nobody knows
 fn next_args_of_unknown_view(world: &mut World) -> Result<(), Wrong> {
     let nowhere = Hash::of(format!("nowhere {}", world.seed)).hex();
     let key = world.author("a").public_key();
@@ -686,6 +696,7 @@ fn malformed_arguments(world: &mut World) -> Result<(), Wrong> {
     world.control("after")
 }
 
+//= RC4: compares the codes of errors
 fn json_rpc_errors(world: &mut World) -> Result<(), Wrong> {
     world.control("before")?;
     let requests = [

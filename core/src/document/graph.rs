@@ -31,6 +31,7 @@ impl<'a, V> Graph<'a, V> {
         if let Some(pair) = nodes.windows(2).find(twins) {
             return Err(GraphError::OperationDuplicate(pair[0].0));
         }
+        //= DO1: one CREATE, and only one
         let root = find_root(&nodes)?;
         let schema_id = nodes[root].1.schema_id();
 
@@ -65,10 +66,12 @@ impl<'a, V> Graph<'a, V> {
         let mut waiting_for = self.parents.clone();
         let mut sorted = Vec::with_capacity(self.nodes.len());
         // Each level remembers which of its node's children comes next.
+        //= DO6: the CREATE comes first
         let mut stack = vec![(self.root, 0)];
         self.emit(self.root, &mut waiting_for, &mut sorted);
         while let Some((rank, next)) = stack.last_mut() {
             let children = &self.children[*rank];
+            //= DO8: children are kept in ascending order of their ids
             let turn = altered!(LowestFirst, *next, children.len().wrapping_sub(*next + 1));
             let Some(&child) = children.get(turn) else {
                 stack.pop();
@@ -83,6 +86,8 @@ impl<'a, V> Graph<'a, V> {
             );
             if ready {
                 self.emit(child, &mut waiting_for, &mut sorted);
+                //= DO7: what refers to the last one is looked at next
+                //= DO9: a branch is followed to its end before the next one
                 altered!(
                     DepthFirst,
                     stack.push((child, 0)),
@@ -105,6 +110,7 @@ impl<'a, V> Graph<'a, V> {
         waiting_for: &mut [usize],
         sorted: &mut Vec<(OperationId, &'a Operation<V>)>,
     ) {
+        //= D10: what was visited once is never ready again
         waiting_for[rank] = usize::MAX;
         for child in &self.children[rank] {
             waiting_for[*child] = waiting_for[*child].saturating_sub(1);
@@ -114,6 +120,7 @@ impl<'a, V> Graph<'a, V> {
 
     /// The operations that nothing was made on top of, as view id (DV1).
     pub fn tips(&self) -> Option<DocumentViewId> {
+        //= DV1: a view id is the set of operations nothing was made on top of
         let tips = self
             .nodes
             .iter()

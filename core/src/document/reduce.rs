@@ -50,6 +50,7 @@ impl<V: Clone> Document<V> {
         let mut document = Self::created(*id, create);
         for (id, operation) in changes {
             document.change(*id, operation);
+            //= D11: the walk ends at a DELETE, which names the view
             //= R5: any DELETE ends the document, and the first one met names the view
             if fault!(DeleteEnds, document.is_deleted()) {
                 return Ok(document);
@@ -99,6 +100,7 @@ impl<V: Clone> Document<V> {
     fn change(&mut self, id: OperationId, operation: &Operation<V>) {
         self.view_id = id.into();
         match operation.fields() {
+            //= DO4: with a DELETE the document has no view
             None => self.fields = None,
             Some(changed) => {
                 altered!(UpdateKeepsOthers, (), self.fields = None);

@@ -140,6 +140,7 @@ impl Peer {
 
     /// Gives up sessions that take too long; returns how many.
     pub fn expire(&mut self, now: Instant) -> usize {
+        //= RP9: a session that takes too long is given up
         let before = self.sessions.len();
         self.sessions
             .retain(|_, session| now < session.opened.after(SESSION_TIMEOUT));
@@ -217,6 +218,7 @@ impl Peer {
             requested && (**own == id || session.schemas == *schemas)
         });
         if let Some((&own, _)) = crossing {
+            //= RP8: the greater peer id keeps its own request
             if self.local > self.remote {
                 return Ok(false);
             }
@@ -229,6 +231,7 @@ impl Peer {
         if taken {
             return Err(SessionError::Duplicate(id));
         }
+        //= NW3: a peer has only so many sessions
         if self.sessions.len() >= SESSIONS_PER_PEER_MAX {
             return Err(SessionError::Limit);
         }

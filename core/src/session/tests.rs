@@ -120,6 +120,7 @@ fn a_side_without_data_still_finishes() {
     );
 }
 
+//= RP8 test
 #[test]
 fn of_crossing_requests_the_greater_peer_wins() {
     let mut sides = Side::pair(heights(&[(1, 0, 1)]), heights(&[(2, 0, 1)]));
@@ -172,6 +173,7 @@ fn messages_out_of_place_are_refused_with_their_cause() {
     assert_eq!(reason(have()), Some(Reason::SessionUnknown));
 }
 
+//= RP9 test
 #[test]
 fn an_unanswered_session_is_given_up_at_the_deadline() {
     let mut sides = Side::pair(Heights::new(), Heights::new());

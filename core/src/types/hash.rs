@@ -23,6 +23,7 @@ impl Hash {
 
     /// The hash of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
+        //= BA2: entries and operations are known by their BLAKE3 hash
         let digest = *blake3::hash(bytes).as_bytes();
         Self(altered!(
             HashOnce,

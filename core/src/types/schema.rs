@@ -62,6 +62,8 @@ impl FromStr for FieldType {
     /// Reads exactly the grammar of SC10, the whole string (R16).
     fn from_str(text: &str) -> Result<Self, FieldTypeError> {
         let text = altered!(FieldTypeWhole, text, text.trim());
+        //= SC5: these five, and the four relations below
+        //= SC10: names and targets as the grammar has them
         match text {
             "bool" => return Ok(Self::Bool),
             "int" => return Ok(Self::Int),

@@ -111,6 +111,7 @@ impl FromStr for SchemaId {
     type Err = SchemaIdError;
 
     fn from_str(text: &str) -> Result<Self, SchemaIdError> {
+        //= SC9: a system schema with its version, or a name with a view id
         let (head, tail) = text.rsplit_once('_').ok_or(SchemaIdError::Malformed)?;
         // A version is short; a name part that happens to start with "v" is followed by a hash.
         if tail.starts_with('v') && tail.len() < HASH_TEXT_LEN {

@@ -28,6 +28,7 @@ impl SignedEntry {
         let (entry, point) = Entry::decode_with(bytes, keyring)?;
         let message = &bytes[..bytes.len() - crate::types::Signature::SIZE];
         let message = altered!(SignedBytes, message, &message[1..]);
+        //= KY1: an entry is signed with the Ed25519 key it names
         entry.signature.verify(&point, message)?;
         keyring.keep(entry.public_key, point);
         Ok(Self {
@@ -72,6 +73,7 @@ impl SignedEntry {
         if payload.len() > bound!(PayloadMax, PAYLOAD_SIZE_MAX) {
             return Err(PayloadError::TooLarge(payload.len()));
         }
+        //= PB2: the operation is the one the entry was signed for
         if fault!(PayloadHash, Hash::of(&payload) != self.entry.payload_hash) {
             return Err(PayloadError::Hash);
         }

@@ -29,6 +29,7 @@ impl ForkEvidence {
 
     /// Joins two signed entries, in either order, if they contradict each other.
     pub fn of(first: SignedEntry, second: SignedEntry) -> Result<Self, ForkError> {
+        //= FK3: two signed entries of one position that differ are the proof
         let elsewhere = position(first.entry()) != position(second.entry());
         if fault!(ForkPosition, elsewhere) {
             return Err(ForkError::Position);
@@ -119,6 +120,7 @@ mod tests {
         sign_entry(&KeyPair::from_seed(&[seed; 32]), &args, payload).unwrap()
     }
 
+    //= FK3 test
     #[test]
     fn a_pair_tells_who_forked_which_log_where() {
         let (one, other) = (entry(1, 3, 8, b"one"), entry(1, 3, 8, b"other"));

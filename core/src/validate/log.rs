@@ -26,6 +26,7 @@ pub fn check_position(
     tip: Option<&LogTip>,
     lipmaa: Option<Hash>,
 ) -> Result<(), LogError> {
+    //= FK2: an end-of-log entry is the last one
     //= R8: nothing follows an end-of-log entry
     let ended = tip.is_some_and(|tip| tip.ended && entry.seq_num > tip.seq_num);
     if fault!(LogEnded, ended) {
@@ -51,6 +52,7 @@ pub fn check_position(
     if fault!(BacklinkMismatch, entry.backlink != tip.map(|tip| tip.hash)) {
         return Err(LogError::Backlink);
     }
+    //= PB12: the greatest sequence number is never reached
     //= R26: a log ends at 2^64−2, since the next arguments could not be told otherwise
     if fault!(LogFull, entry.seq_num.next().is_none()) {
         return Err(LogError::Full);

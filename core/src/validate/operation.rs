@@ -25,6 +25,7 @@ pub fn validate_operation(
     let schema_id = schema.id().clone();
     let typed = match operation {
         Operation::Create { fields, .. } => {
+            //= OP6: a CREATE leaves no field out
             let missing = schema
                 .fields()
                 .keys()
@@ -74,6 +75,7 @@ fn type_fields(
         .collect()
 }
 
+//= OP8: a value has the type its schema gives the field
 fn type_value(value: &PlainValue, field_type: &FieldType) -> Result<Value, ValueError> {
     Ok(match (field_type, value) {
         (FieldType::Bool, PlainValue::Bool(bool)) => Value::Bool(*bool),

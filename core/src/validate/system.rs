@@ -40,6 +40,7 @@ fn check_field(schema: SystemSchema, name: &str, value: &Value) -> Result<(), Va
             text.parse::<FieldType>()
                 .map_err(|_| ValidationError::FieldType)?;
         }
+        //= BL1: a blob names its pieces and its length
         //= R19: a blob has pieces and no negative length
         (Blob, "length", Value::Int(length))
             if fault!(BlobLength, *length < bound!(BlobLengthMin, 0)) =>

@@ -79,6 +79,7 @@ impl<'a> Decoder<'a> {
             BYTES => self.take(argument).map(Item::Bytes),
             TEXT => {
                 let bytes = self.take(argument)?;
+                //= SC6: text is UTF-8
                 match std::str::from_utf8(bytes) {
                     Ok(text) => Ok(Item::Text(text)),
                     Err(_) => altered!(CborUtf8, Err(CborError::Utf8), Ok(Item::Text("?"))),

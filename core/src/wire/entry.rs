@@ -56,6 +56,7 @@ impl Entry {
         keyring: &Keyring,
     ) -> Result<(Self, VerifyingKey), EntryError> {
         let mut reader = Reader { rest: bytes };
+        //= BA1: the fields of an entry stand in the order of Bamboo
         //= R8: the tag is 00, or 01 for the end of a log
         let tag = reader.take(1)?[0];
         if fault!(EntryTag, !matches!(tag, TAG_REGULAR | TAG_END_OF_LOG)) {

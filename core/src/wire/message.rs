@@ -154,6 +154,7 @@ impl Message {
         if bytes.len() > MESSAGE_SIZE_MAX {
             return Err(MessageError::TooLarge);
         }
+        //= RP2: canonical CBOR and nothing after it
         let mut reader = Reader {
             decoder: Decoder::new(bytes),
         };
@@ -201,6 +202,7 @@ impl Reader<'_> {
             SKELETON => 5..=5,
             _ => return Err(MessageError::Kind(kind)),
         };
+        //= RP1: the type tells how many items there are
         if fault!(MessageItems, !counts.contains(&count)) {
             return Err(MessageError::ItemCount(count));
         }
@@ -213,6 +215,7 @@ impl Reader<'_> {
             SYNC_REQUEST => {
                 let (session, mode, schemas) =
                     (self.unsigned()?, self.unsigned()?, self.schemas()?);
+                //= RP5: a request is about some schema
                 if fault!(MessageSetEmpty, schemas.is_empty()) {
                     return Err(MessageError::Set);
                 }
@@ -239,6 +242,7 @@ impl Reader<'_> {
                 session: self.unsigned()?,
                 heights: self.heights()?,
             }),
+            //= DL6: peers of the own kind are told that an operation was deleted
             SKELETON => Ok(Message::Skeleton {
                 session: self.unsigned()?,
                 entry: self.bytes()?,
@@ -288,6 +292,7 @@ impl Reader<'_> {
         let mut set = SchemaSet::new();
         for _ in 0..self.array()? {
             let schema = self.schema()?;
+            //= RP4: schema ids ascend, and none is given twice
             let last = set.last();
             let unsorted = fault!(MessageSetUnsorted, last > Some(&schema));
             let duplicate = fault!(MessageSetDuplicate, last == Some(&schema));
@@ -304,6 +309,7 @@ impl Reader<'_> {
         let mut heights = Heights::new();
         for _ in 0..self.array()? {
             self.pair()?;
+            //= RP6: heights stand under the 32 bytes of their author's key
             let public_key = PublicKey::from_bytes(&self.bytes()?)?;
             let mut logs = BTreeMap::new();
             for _ in 0..self.array()? {
@@ -311,6 +317,7 @@ impl Reader<'_> {
                 let log_id = LogId::new(self.unsigned()?);
                 let number = self.unsigned()?;
                 let number = altered!(HeightZero, number, number.max(1));
+                //= RP3: sequence numbers start at one
                 let seq_num = SeqNum::new(number).ok_or(MessageError::Malformed)?;
                 let twin = logs.insert(log_id, seq_num);
                 if fault!(HeightLogTwice, twin.is_some()) {

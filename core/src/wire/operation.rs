@@ -114,6 +114,8 @@ impl<V> Operation<V> {
 impl Operation {
     /// Reads an operation from all of `bytes`.
     pub fn decode(bytes: &[u8]) -> Result<Self, OperationError> {
+        //= EN1: one canonical CBOR item and nothing after it
+        //= OP1: an operation is an array of four or five items
         let mut decoder = Decoder::new(bytes);
         let count = match decoder.item()? {
             Item::Array(count) => count,
@@ -122,6 +124,7 @@ impl Operation {
         if fault!(OperationItems, !(4..=5).contains(&count)) {
             return Err(OperationError::ItemCount(count));
         }
+        //= OP2: the version is told and is the known one
         //= R14: version 1 is the only one
         match decoder.item()? {
             Item::Unsigned(version) if fault!(OperationVersion, version != VERSION) => {
@@ -134,6 +137,7 @@ impl Operation {
                 ()
             ),
         }
+        //= OP3: the action is one of three
         let action = match decoder.item()? {
             Item::Unsigned(number) => {
                 let number = altered!(OperationAction, number, number % 3);
@@ -141,10 +145,12 @@ impl Operation {
             }
             _ => return Err(OperationError::ItemType("action")),
         };
+        //= OP5: an UPDATE has both previous and fields, the others one of them
         let fits = (count == 5) == (action == Action::Update);
         if fault!(OperationItemsOfAction, !fits) {
             return Err(OperationError::ItemCount(count));
         }
+        //= OP4: every operation names its schema
         let schema_id = match decoder.item()? {
             Item::Text(text) => text.parse()?,
             _ => return Err(OperationError::ItemType("schema id")),
@@ -247,6 +253,7 @@ fn decode_fields(decoder: &mut Decoder<'_>) -> Result<Fields<PlainValue>, Operat
     Ok(fields)
 }
 
+//= OP7: a value has one of the known forms
 fn decode_value(decoder: &mut Decoder<'_>) -> Result<PlainValue, OperationError> {
     Ok(match decoder.item()? {
         Item::Bool(bool) => PlainValue::Bool(bool),

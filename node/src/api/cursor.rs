@@ -58,6 +58,7 @@ fn read_place(order: &Order, cursor: &str) -> Option<Place> {
     };
     let id = Hash::from_bytes(id).ok()?.into();
     decoder.finish().ok()?;
+    //= QU10: a cursor of another order is refused
     let fits = order.by != OrderBy::DocumentId
         && name == order_name(order)
         && descending == order.descending;

@@ -32,6 +32,7 @@ impl<S: Store> Engine<S> {
             }
             Judgement::Accept(acceptance) => self.accept(submission, acceptance)?,
         }
+        //= PB8: publishing answers with what comes next in the log
         self.release()?;
         let signed = submission.entry();
         let entry = signed.entry();
@@ -56,6 +57,7 @@ impl<S: Store> Engine<S> {
                 Err(self.record_fork(submission, &row)?)
             }
             Ok(Judgement::Accept(acceptance)) => self.accept(submission, acceptance),
+            //= RP10: what lacks its inputs waits, and is no error of the session
             //= R28: what a peer sends too early is parked until its inputs arrive
             Err(error) => match need_behind(&error, submission.entry().entry()) {
                 Some(need) => self.park(submission, &need),
@@ -67,12 +69,15 @@ impl<S: Store> Engine<S> {
     /// Decides about an entry by what the operator wants and by what is stored.
     fn judge(&mut self, submission: &Submission, source: Source) -> Result<Judgement, IngestError> {
         let policy = &self.limits.policy;
+        //= PB13: who is on no list may update and delete
         //= R25: anyone may write whom the operator does not keep out
         policy.admit_author(submission.entry().entry().public_key)?;
         if let Ok(operation) = submission.operation() {
             policy.admit_schema(operation.schema_id())?;
             self.learn_schema(operation.schema_id())?;
         }
+        //= NO1: clients and peers are judged by the same rules
+        //= NO2: and so are the operations they hand in
         judge(&self.knowledge(), submission, source)
     }
 
@@ -97,6 +102,7 @@ impl<S: Store> Engine<S> {
         } = acceptance;
         let signed = submission.entry();
         let action = operation.action();
+        //= DL4: an UPDATE after the DELETE keeps its place in the log
         //= R6: an operation on a deleted document is not kept, but its entry keeps the log whole
         let keep = effective || action == Action::Delete;
         let payload = keep.then_some((submission.payload(), action));

@@ -83,6 +83,7 @@ impl<S: Store> Engine<S> {
         };
         let operations = connected_operations(&self.store, id, &operation.schema_id)?;
         if operations.is_empty() {
+            //= FK4: what a forked log says from the fork on is left out
             //= R24: from a fork on nothing counts, so a document whose CREATE is there is not shown
             self.store.remove_document(id)?;
             return Ok(());
@@ -96,6 +97,7 @@ impl<S: Store> Engine<S> {
     fn put(&mut self, row: DocumentRow) -> Result<(), IngestError> {
         self.store.put_document(&row)?;
         if row.is_deleted() {
+            //= DL1: the operations of a deleted document are dropped
             //= R7: with the document go the bytes of its operations
             self.store.drop_payloads(row.id)?;
             self.outputs.push_back(Output::Deleted(row.id));

@@ -164,6 +164,8 @@ fn deletion_reaches_nodes_that_never_saw_the_document() {
     assert!(tombstone.is_deleted());
 }
 
+//= DL7 test
+//= R6 test
 #[test]
 fn an_update_and_a_deletion_that_cross_end_equal() {
     let (mut a, mut b) = (Author::new(1), Author::new(2));

@@ -102,6 +102,8 @@ fn concurrent_updates_merge_and_old_views_stay_readable() {
     assert_eq!(old.view_id, id(&left).into());
 }
 
+//= PB7 test
+//= R23 test
 #[test]
 fn a_retried_publish_gets_the_first_answer_again() {
     let mut author = Author::new(1);
@@ -115,6 +117,8 @@ fn a_retried_publish_gets_the_first_answer_again() {
     assert_eq!(publish(&mut engine, &create).unwrap(), first);
 }
 
+//= FK5 test
+//= R24 test
 #[test]
 fn a_fork_is_refused_kept_and_contained() {
     let mut author = Author::new(1);
@@ -166,6 +170,9 @@ fn a_fork_is_refused_kept_and_contained() {
     assert_eq!(ForkRow::from(&evidence), fork);
 }
 
+//= DL1 test
+//= DL2 test
+//= R7 test
 #[test]
 fn deletion_drops_payloads_and_keeps_the_logs_whole() {
     let mut author = Author::new(1);
@@ -227,6 +234,7 @@ fn what_does_not_fit_is_refused_with_its_code() {
     assert_eq!(refusal(&mut engine, &no_schema), Reason::SchemaNotFound);
 }
 
+//= BL3 test
 #[test]
 fn blobs_need_their_pieces_first() {
     let mut author = Author::new(1);

@@ -16,10 +16,12 @@ pub(super) fn check(evidence: &Evidence) -> Result<(), Violation> {
                 invariant: NAME,
                 difference,
             };
+            //= DL5: a deleted document shows nowhere
             if node.shown.contains_key(document) {
                 let difference = format!("{} shows {document}, which was deleted", node.name);
                 return Err(violation(difference));
             }
+            //= DL1: no node keeps its operations
             //= R7: the payloads of a deleted document go, those of its DELETE operations stay
             let kept = folded.content.iter().find(|position| {
                 node.entries

@@ -9,6 +9,7 @@ use super::{Evidence, Held, NodeState, Violation, place};
 
 const NAME: &str = "entry_sets_equal";
 
+//= RP11: nodes that are quiet hold the same entries
 pub(super) fn check(evidence: &Evidence) -> Result<(), Violation> {
     let Some((first, others)) = evidence.nodes.split_first() else {
         return Ok(());

@@ -12,6 +12,7 @@ use crate::fold;
 
 const NAME: &str = "views_equal";
 
+//= DL7: nodes show the same, whichever operation came first
 pub(super) fn check(evidence: &Evidence) -> Result<(), Violation> {
     let expected: BTreeMap<DocumentId, Shown> = fold::fold(&evidence.published)
         .into_iter()

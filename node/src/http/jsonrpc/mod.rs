@@ -195,5 +195,6 @@ fn parse<T: DeserializeOwned>(params: &Params<'_>) -> Result<T, ErrorObjectOwned
 }
 
 fn refuse(error: ApiError) -> ErrorObjectOwned {
+    //= RC4: a refusal carries its reason
     ErrorObjectOwned::owned(REFUSED, error.to_string(), Some(details(&error)))
 }

@@ -84,6 +84,7 @@ impl Store for SqliteStore {
     }
 
     fn drop_payloads(&mut self, document: DocumentId) -> Result<(), StoreError> {
+        //= DL2: what deleted the document is kept
         //= R7: the DELETE operations stay, as the document's tombstone
         self.database.execute(
             "UPDATE entries SET payload = NULL
