@@ -165,6 +165,7 @@ pub fn judge<K: Known>(
     };
     let operation = validate_operation(operation, schema.borrow()).map_err(PublishError::from)?;
 
+    //= NO3: an operation's place in its document is judged when it is published
     let document = document_of_operation(known, signed.operation_id(), &operation)?;
     check_log(known, entry, log.as_ref(), document)?;
     let deleted = known.is_deleted(document)?;
@@ -383,6 +384,7 @@ fn check_pieces<K: Known>(known: &K, operation: &Operation<Value>) -> Result<(),
 fn new_log<K: Known>(known: &K, author: PublicKey) -> Result<NextArgs, K::Error> {
     //= PB9: a new document gets a new log
     //= BA4: log ids of one author grow by one
+    //= R22: proposed is the log after the highest; any other unused one is taken, too
     let log_id = match known.highest_log_id(author)? {
         None => LogId::default(),
         Some(highest) => match highest.next() {

@@ -52,6 +52,7 @@ async fn every_scalar_type_reads_back() {
     assert_eq!(data.await["d"].to_string(), expected.to_string());
 }
 
+//= QU7 test
 #[tokio::test]
 async fn floats_json_does_not_know_are_null() {
     let site = Site::start().await;
@@ -106,6 +107,7 @@ async fn concurrent_updates_merge_and_deletion_ends_it() {
     assert_eq!(site.node.query_error(&next).await, "document_deleted");
 }
 
+//= QU2 test
 #[tokio::test]
 async fn documents_that_are_not_there_are_null_without_error() {
     let site = Site::start().await;
@@ -189,6 +191,7 @@ async fn relations_follow_documents_and_views() {
     assert_eq!(fields["tour_pinned"]["totalCount"], 3);
 }
 
+//= QU6 test
 #[tokio::test]
 async fn relations_to_nothing_are_null() {
     let site = Site::start().await;
@@ -209,6 +212,7 @@ async fn relations_to_nothing_are_null() {
     }
 }
 
+//= QU4 test
 #[tokio::test]
 async fn walks_visit_each_document_once() {
     let site = Site::start().await;
@@ -367,6 +371,7 @@ async fn a_relation_to_an_unknown_schema_is_null() {
     );
 }
 
+//= QU1 test
 #[tokio::test]
 async fn system_schemas_are_queried_like_others() {
     let site = Site::start().await;
@@ -473,6 +478,7 @@ async fn variables_may_be_declared_as_anything(#[case] head: &str, #[case] mut v
     "query N($key: String!) { nextArgs(publicKey: $key) { logId } }",
     "argument_missing"
 )]
+//= QU8 test
 #[case::not_declared("query N { nextArgs(publicKey: $key) { logId } }", "request_malformed")]
 #[case::syntax("{ nextArgs(", "request_malformed")]
 #[case::empty("", "request_malformed")]

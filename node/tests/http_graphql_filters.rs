@@ -49,6 +49,8 @@ fn names(answer: &Value, sorted: bool) -> Vec<String> {
     names
 }
 
+//= QU5 test
+//= QU9 test
 #[rstest]
 #[case("filter: {name: {eq: \"Alpha\"}}", &["Alpha"])]
 #[case("filter: {name: {eq: \"alpha\"}}", &[])]
@@ -95,6 +97,7 @@ async fn orders_order(#[case] arguments: &str, #[case] expected: &[&str]) {
     assert_eq!(names(&answer, false), expected, "{arguments}");
 }
 
+//= QU10 test
 #[rstest]
 #[case("filter: {nope: {eq: 1}}", "request_malformed")]
 #[case("filter: {name: {like: \"x\"}}", "request_malformed")]

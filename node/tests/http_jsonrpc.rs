@@ -24,6 +24,8 @@ async fn publish(node: &TestNode, author: &Author, operation: &Operation) -> (St
     (submission.entry().hash().to_string(), answer)
 }
 
+//= RC2 test
+//= RC3 test
 #[tokio::test]
 async fn arguments_of_a_new_author_start_at_log_zero() {
     let node = TestNode::start().await;
@@ -100,6 +102,7 @@ async fn entries_of_a_schema_come_back_as_published() {
     assert_eq!(unknown["result"], json!({ "entries": [] }));
 }
 
+//= DL3 test
 #[tokio::test]
 async fn a_deleted_document_keeps_its_entry_without_payload() {
     let node = TestNode::start().await;
@@ -195,6 +198,7 @@ async fn a_fork_is_told_with_both_entries() {
     assert_eq!(data["entries"], json!(hashes));
 }
 
+//= RC1 test
 #[tokio::test]
 async fn envelopes_follow_the_specification() {
     let node = TestNode::start().await;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 
 use super::*;
-use crate::types::{KeyPair, LogId, SchemaId};
+use crate::types::{Hash, KeyPair, LogId, SchemaId};
 
 const NOW: Instant = Instant::ZERO;
 
@@ -215,4 +215,31 @@ fn announcements_only_replace_older_ones() {
     };
     assert_eq!(announced(second), [Action::Announced(schemas())]);
     assert_eq!(announced(first), []);
+}
+
+//= NW3 test
+#[test]
+fn a_peer_has_only_so_many_sessions_open() {
+    let mut sides = Side::pair(Heights::new(), Heights::new());
+    let peer = &mut sides[0].peer;
+    let request = |session: u64| Message::SyncRequest {
+        session,
+        mode: 0,
+        schemas: (0..=session)
+            .map(|number| format!("cafe_{}", Hash::of(&number.to_be_bytes())))
+            .map(|id| id.parse().unwrap())
+            .collect(),
+    };
+    let mut handle = |session| {
+        peer.handle(NOW, request(session), |_| {
+            Ok::<_, Infallible>(Heights::new())
+        })
+    };
+
+    let most = SESSIONS_PER_PEER_MAX as u64;
+    assert!((0..most).all(|session| handle(session).is_ok()));
+    match handle(most) {
+        Err(HandleError::Session(error)) => assert_eq!(error.reason(), Reason::SessionLimit),
+        _ => panic!("one more session was let in"),
+    }
 }

@@ -21,6 +21,8 @@ pub struct Page {
     pub has_next_page: bool,
 }
 
+//= QU2: what is not there is no error, but nothing
+//= QU6: a document of another schema than the one asked for is not there either
 /// The current view of a live document.
 pub fn document_by_id(
     store: &dyn Read,

@@ -202,6 +202,7 @@ impl Reader {
     }
 }
 
+//= QU9: null is as good as absent
 /// The members of an object that are not null.
 fn members<'v>(
     name: &'static str,

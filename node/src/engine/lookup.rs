@@ -11,6 +11,7 @@ use grove_core::wire::Operation;
 
 use crate::store::{DocumentRow, EntryRow, Read, StoreError};
 
+//= QU3: any view whose operations are there can be shown
 /// A live document as it was at a view: the current one, or any whose operations are there.
 pub fn document_at_view(
     store: &dyn Read,

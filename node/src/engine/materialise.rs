@@ -71,6 +71,7 @@ impl<S: Store> Engine<S> {
     /// Reduces a document from its stored operations. A deleted one stays deleted.
     pub(super) fn rematerialise(&mut self, id: DocumentId) -> Result<(), IngestError> {
         let current = self.store.document(id)?;
+        //= DL7: once deleted it stays so, whatever arrives afterwards
         if current.as_ref().is_some_and(DocumentRow::is_deleted) {
             return Ok(());
         }

@@ -175,6 +175,7 @@ impl<S: Store> Engine<S> {
                 let submission = submission.map_err(refused);
                 tolerate(submission.and_then(|submission| self.ingest(&submission)))?
             }
+            //= RP7: an entry without its operation is refused
             Message::Entry { payload: None, .. } => Some(Reason::PayloadMissing),
             Message::Skeleton {
                 entry,
@@ -219,6 +220,7 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
+    //= RP11: whatever a peer lacks is sent to it
     /// Reads the next entries of the oldest transfer into the outputs; behind the last follows
     /// `SyncDone`.
     pub(super) fn continue_transfer(&mut self) -> Result<(), StoreError> {
@@ -258,6 +260,7 @@ fn state_of(peers: &mut BTreeMap<PeerId, PeerState>, peer: PeerId) -> &mut PeerS
         .expect("a message is handled only while its peer is connected")
 }
 
+//= DL3: of an operation that was deleted only the entry is sent
 fn message_of(session: u64, row: EntryRow) -> Message {
     match row.payload {
         Some(payload) => Message::Entry {

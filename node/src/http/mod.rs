@@ -175,6 +175,7 @@ fn details(error: &ApiError) -> Value {
 }
 
 /// The bytes an argument gives in hex of either case, which carries no meaning in them.
+//= BA3: entries and operations come as hex
 fn bytes_argument(name: &'static str, text: &str) -> Result<Vec<u8>, ApiError> {
     hex::decode(text).map_err(|error| ApiError::Argument {
         name,

@@ -105,6 +105,7 @@ pub enum Test {
 }
 
 impl Test {
+    //= QU5: values are compared as their type says
     fn holds(&self, value: &Value) -> bool {
         match (self, value) {
             //= R20: NaN equals nothing, itself included
@@ -181,6 +182,7 @@ impl Order {
         Place { key, id: row.id }
     }
 
+    //= QU4: each document has one place, so that pages neither skip nor repeat any
     /// Which of two places comes first.
     pub fn compare(&self, a: &Place, b: &Place) -> Ordering {
         let keys = match (&a.key, &b.key) {

@@ -135,6 +135,7 @@ fn a_fresh_node_learns_schema_and_documents_in_one_go() {
     );
 }
 
+//= DL3 test
 #[test]
 fn deletion_reaches_nodes_that_never_saw_the_document() {
     let mut a = Author::new(1);
@@ -270,6 +271,7 @@ fn a_false_claim_about_a_deleted_entry_harms_only_itself() {
     );
 }
 
+//= RP7 test
 #[test]
 fn an_entry_without_its_operation_is_refused_and_nothing_else() {
     let mut a = Author::new(1);

@@ -206,6 +206,8 @@ fn any_rows() -> impl Strategy<Value = Vec<DocumentRow>> {
     })
 }
 
+//= QU4 test
+//= QU5 test
 pub fn questions_find_what_their_meaning_admits<B: Backend>() {
     let runner = ProptestConfig::with_cases(48);
     proptest!(runner, |(rows in any_rows(), queries in prop::collection::vec(any_query(), 1..24))| {

@@ -90,7 +90,6 @@ RP8   must    simulator  of two crossing requests, the one of the larger peer id
 RP9   must    simulator  a session ends when both sides are done, fail or fall silent
 RP10  must    simulator  what lacks its inputs waits for them and harms no session
 RP11  must    simulator  nodes that meet often enough end with the same entries
-RP12  must    live       a malformed message ends its session and nothing else
 RP13  should  live       heights and schema ids are only of what was announced
 FK1   must    -          a second entry for a taken position is a fork, not a success
 FK2   must    -          nothing follows an end-of-log entry
@@ -98,7 +97,6 @@ FK3   must    -          two validly signed, different entries of one position p
 FK4   must    -          from the forked position on, no entry of the log counts
 FK5   must    -          nothing is published to a forked log
 FK6   must    -          operations that build on one that does not count wait
-FK7   must    simulator  evidence is kept for good and passed on to grove's own kind
 ";
 
 /// Deletion, and blobs.
@@ -107,13 +105,12 @@ DL1   must    store      a node drops the payloads of a deleted document's opera
 DL2   must    store      entries stay, and so does the payload of a DELETE
 DL3   must    store      a payload that was deleted never leaves the node again
 DL4   must    simulator  an UPDATE without effect after a DELETE keeps its place in the log
-DL5   must    store      views, values and files of a deleted document are gone
+DL5   must    store      views and values of a deleted document are gone
 DL6   must    -          a peer of grove's own kind is told that a payload was deleted
 DL7   must    simulator  nodes end equal, whichever of UPDATE and DELETE came first
 BL1   must    -          blobs and their pieces obey the rules of their schemas
 BL2   must    -          a blob whose length is not that of its pieces is not served
 BL3   must    -          the pieces of a blob are published before it
-BL4   must    live       a blob is served as its pieces in their order, under its MIME type
 ";
 
 /// What clients and peers meet at a running node.
@@ -132,11 +129,7 @@ RC1   must    live       requests and answers are JSON-RPC 2.0, single or in bat
 RC2   must    live       the three methods of the first nodes keep their names and members
 RC3   must    live       log ids and sequence numbers are decimal strings
 RC4   must    live       errors carry the codes of JSON-RPC and the reason of the refusal
-RC5   must    live       subscribers are told of what they asked for, and nothing else
-NW1   must    live       a peer is who its key says
-NW2   must    live       one peer's misbehaviour costs no other peer its service
 NW3   must    live       queues, messages and sessions of a peer are bounded
-NW4   must    live       a node that was cut off dials its peers again
 ";
 
 /// Every requirement a case, a check or a simulation may name.

@@ -70,6 +70,7 @@ async fn answer(State(service): State<Service>, body: Body) -> Response {
             .into_response();
     };
     match serde_json::from_slice::<Posted>(&bytes) {
+        //= QU8: what went wrong with a request that could be read stands in its answer
         Ok(posted) => Json(service.execute(posted).await).into_response(),
         Err(error) => {
             let text = format!("the body is not a GraphQL request: {error}");

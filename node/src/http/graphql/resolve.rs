@@ -346,7 +346,8 @@ pub(super) fn scalar<'a>(name: &str, ctx: ResolverContext<'a>) -> FieldFuture<'a
     FieldFuture::from_value(Some(match value {
         DocumentValue::Bool(bool) => Value::from(*bool),
         DocumentValue::Int(int) => Value::from(*int),
-        //= R20: JSON has no NaN and no infinities, they are shown as null
+        //= QU7: NaN and the infinities are shown as null
+        //= R20: JSON has neither
         DocumentValue::Float(float) => Number::from_f64(*float).map_or(Value::Null, Value::Number),
         DocumentValue::Str(text) => Value::from(text.as_str()),
         DocumentValue::Bytes(bytes) => Value::from(hex::encode(bytes)),

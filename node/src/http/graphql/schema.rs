@@ -75,6 +75,7 @@ impl Graph {
             // Queries are bounded before they come here.
             .limit_recursive_depth(usize::MAX)
             .register(Object::new("MutationRoot").field(publish()));
+        //= QU1: every known schema gives a query for one document and one for all
         for schema in schemas.values() {
             query = query.field(document(schema)).field(collection(schema));
             builder = register(filter::register(builder, schema), schema, &schemas);

@@ -24,6 +24,7 @@ const LIST_LEN_MAX: usize = 10_000;
 /// Entries of a log read at once, when the request does not say.
 const ENTRIES_DEFAULT: u32 = 100;
 
+//= RC2: the first three methods are called and called for as in the first nodes
 /// Adds the methods.
 pub(super) fn register(methods: &mut Methods) {
     let summary =
@@ -124,6 +125,7 @@ struct EntryArguments {
     log_id: String,
 }
 
+//= RC3: numbers of 64 bits are decimal strings
 impl From<NextArgs> for EntryArguments {
     fn from(args: NextArgs) -> Self {
         Self {

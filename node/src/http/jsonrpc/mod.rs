@@ -120,6 +120,7 @@ impl Rpc {
     }
 }
 
+//= RC1: what is no request is told so with the codes of the specification
 /// The id of what is JSON but no request, null without one; `None` for everything else. The library
 /// would call it a parse error, which the specification keeps for what is not JSON.
 fn id_of_invalid_request(body: &[u8]) -> Option<Value> {

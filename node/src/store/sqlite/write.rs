@@ -144,6 +144,7 @@ impl Store for SqliteStore {
         let schema = database.schema_row_or_insert(&document.schema_id)?;
         let owner = database.author_or_insert(document.owner)?;
         match &document.fields {
+            //= DL5: with the document goes its view
             None => self.remove_view(document.id)?,
             Some(fields) => {
                 if self
