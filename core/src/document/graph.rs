@@ -103,6 +103,7 @@ impl<'a, V> Graph<'a, V> {
         }
     }
 
+    //= R21: once, also when an operation names an ancestor beside its descendant
     /// Marks a node as visited. It then waits for more than there is, so that it is visited once.
     fn emit(
         &self,

@@ -123,7 +123,8 @@ impl Signature {
         self.0
     }
 
-    /// Checks the signature by RFC 8032: S reduced, no cofactor, R compared byte for byte (R11).
+    //= R11: the one equation of RFC 8032, without cofactor, never in batches
+    /// Checks the signature by RFC 8032: S reduced, no cofactor, R compared byte for byte.
     pub(crate) fn verify(&self, key: &VerifyingKey, message: &[u8]) -> Result<(), SignatureError> {
         if fault!(SignatureReduced, !s_is_reduced(&self.0[32..])) {
             return Err(SignatureError::Malformed);
@@ -222,6 +223,7 @@ mod tests {
         assert!(hex::encode(pair.sign(b"test").to_bytes()).starts_with("ef12237050"));
     }
 
+    //= R12 test
     #[test]
     fn keys_of_small_order_are_refused() {
         let mut identity = [0; 32];

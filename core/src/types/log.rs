@@ -48,11 +48,6 @@ impl SeqNum {
         self.0.get()
     }
 
-    /// Whether this is the first entry of a log.
-    pub fn is_first(self) -> bool {
-        self == Self::FIRST
-    }
-
     /// The number after this one; `None` after 2^64−1.
     pub fn next(self) -> Option<Self> {
         self.0.checked_add(1).map(Self)

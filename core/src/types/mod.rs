@@ -25,7 +25,8 @@ pub use value::{PlainValue, Value};
 use crate::mutant::{altered, fault};
 use crate::reason::Reason;
 
-/// Decodes lowercase hex, as ids are written (R13).
+//= R13: ids are lowercase at every text boundary
+/// Decodes lowercase hex, as ids are written.
 pub(crate) fn decode_lowercase_hex(text: &str) -> Result<Vec<u8>, Reason> {
     let text = altered!(HexEven, text, text.get(..text.len() & !1).unwrap_or(text));
     let bytes = hex::decode(text).map_err(|_| Reason::InvalidHex)?;

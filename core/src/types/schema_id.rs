@@ -191,6 +191,7 @@ impl FromStr for FieldName {
     }
 }
 
+//= R15: names have at most 64 characters, those of schemas at least 2
 fn is_identifier(text: &str) -> bool {
     let letter_first = text.starts_with(|first: char| first.is_ascii_alphabetic());
     let plain = text

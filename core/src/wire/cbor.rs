@@ -124,6 +124,7 @@ impl<'a> Decoder<'a> {
         Ok(taken)
     }
 
+    //= R2: heads are in their shortest form, lengths definite
     /// Reads a head's argument: the number, length or count, in its shortest form.
     fn argument(&mut self) -> Result<u64, CborError> {
         let info = self.take(1)?[0] & 0x1f;

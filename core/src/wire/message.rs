@@ -132,6 +132,7 @@ impl Message {
                 out.array(3).unsigned(HAVE).unsigned(*session);
                 encode_heights(heights, &mut out);
             }
+            //= R31: an entry whose operation was deleted is told as such
             Self::Skeleton {
                 session,
                 entry,
@@ -304,6 +305,7 @@ impl Reader<'_> {
         Ok(set)
     }
 
+    //= R27: heights are nested per author, keys as byte strings
     /// Reads heights. Deployed nodes send authors in no order, so only duplicates are refused.
     fn heights(&mut self) -> Result<Heights, MessageError> {
         let mut heights = Heights::new();

@@ -208,6 +208,7 @@ fn decode_previous(decoder: &mut Decoder<'_>) -> Result<DocumentViewId, Operatio
     }
 }
 
+//= R3: ids inside operations are 34-byte byte strings
 /// Reads the `count` ids of a view id.
 fn decode_view_id(decoder: &mut Decoder<'_>, count: u64) -> Result<DocumentViewId, OperationError> {
     let mut ids = Vec::with_capacity(bounded(count, decoder));

@@ -22,6 +22,7 @@ pub struct Page {
 }
 
 //= QU2: what is not there is no error, but nothing
+//= R30: a relation to a document of another schema reads as null
 //= QU6: a document of another schema than the one asked for is not there either
 /// The current view of a live document.
 pub fn document_by_id(
