@@ -15,7 +15,8 @@ const MAY_USE: [(&str, &[&str]); 5] = [
     ("grove-node", &["grove-core"]),
     ("grove-client", &["grove-core"]),
     ("grove-sim", &["grove-core", "grove-node", "grove-client"]),
-    // node and sim serve its `check` command, which starts our own node and a batch of simulations.
+    // node and sim serve its `check` command, which starts our own node and a batch of simulations,
+    // and the node's engine its own adapter, which plays stories of several steps.
     (
         "grove-conformance",
         &["grove-core", "grove-node", "grove-sim"],

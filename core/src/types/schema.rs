@@ -293,6 +293,20 @@ mod tests {
         assert!("relation(blob_v9)".parse::<FieldType>().is_err());
     }
 
+    //= SC3 test
+    #[test]
+    fn a_schema_has_1_to_1024_fields() {
+        let build = |count: usize| {
+            let name = |number| format!("f{number}").parse().unwrap();
+            let fields = (0..count).map(|number| (name(number), FieldType::Int));
+            Schema::new(SchemaId::BLOB, String::new(), fields).map(|schema| schema.fields().len())
+        };
+
+        assert_eq!(build(0), Err(SchemaError::FieldCount(0)));
+        assert_eq!([build(1), build(1024)], [Ok(1), Ok(1024)]);
+        assert_eq!(build(1025), Err(SchemaError::FieldCount(1025)));
+    }
+
     #[test]
     fn duplicate_fields_are_found_anywhere() {
         let name = |text: &str| text.parse::<FieldName>().unwrap();
