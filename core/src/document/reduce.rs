@@ -53,6 +53,7 @@ impl<V: Clone> Document<V> {
             //= D11: the walk ends at a DELETE, which names the view
             //= R5: any DELETE ends the document, and the first one met names the view
             if fault!(DeleteEnds, document.is_deleted()) {
+                document.view_id = (*id).into();
                 return Ok(document);
             }
         }
@@ -71,6 +72,7 @@ impl<V: Clone> Document<V> {
             && !self.is_deleted();
         if extends {
             self.change(id, operation);
+            self.view_id = id.into();
         }
         extends
     }
@@ -98,7 +100,6 @@ impl<V: Clone> Document<V> {
     }
 
     fn change(&mut self, id: OperationId, operation: &Operation<V>) {
-        self.view_id = id.into();
         match operation.fields() {
             //= DO4: with a DELETE the document has no view
             None => self.fields = None,
@@ -110,8 +111,10 @@ impl<V: Clone> Document<V> {
                         value: value.clone(),
                         operation_id: id,
                     };
-                    let first = altered!(LastWriter, None, fields.get(name).cloned());
-                    fields.insert(name.clone(), first.unwrap_or(field));
+                    match fields.get_mut(name) {
+                        Some(earlier) => altered!(LastWriter, *earlier = field, drop(field)),
+                        None => drop(fields.insert(name.clone(), field)),
+                    }
                 }
             }
         }
