@@ -490,3 +490,19 @@ async fn the_service_describes_itself() {
         assert!(errors.is_empty(), "{name}: {errors:?} in {answer}");
     }
 }
+
+#[tokio::test]
+async fn pages_have_an_end_whatever_is_asked() {
+    let node = TestNode::start().await;
+    let author = Author::new(1);
+    for number in 0..101u8 {
+        publish(&node, &author, &piece(&[number])).await;
+    }
+    let asked = json!({ "schema": "blob_piece_v1", "first": u32::MAX });
+
+    let page = node.rpc("panda_queryDocuments", asked).await;
+
+    assert_eq!(page["result"]["documents"].as_array().unwrap().len(), 100);
+    assert_eq!(page["result"]["hasNextPage"], true);
+    assert_eq!(page["result"]["totalCount"], 101);
+}

@@ -21,6 +21,9 @@ use crate::store::{DocumentRow, Read};
 /// Documents on a page when the request does not say.
 const FIRST_DEFAULT: u32 = 25;
 
+/// Most documents on a page, whatever is asked: each may be megabytes large, and all are held at once.
+const FIRST_MAX: u32 = 100;
+
 /// Adds the methods.
 pub(super) fn register(methods: &mut Methods) {
     let summary = "A document by its id, or as it was at a view; null when it is not there.";
@@ -142,7 +145,7 @@ async fn documents(node: Arc<Node>, params: DocumentsParams) -> Result<Value, Ap
         order_by: params.order_by,
         order_direction: params.order_direction,
     };
-    let first = params.first.unwrap_or(FIRST_DEFAULT);
+    let first = params.first.unwrap_or(FIRST_DEFAULT).min(FIRST_MAX);
     if first == 0 {
         let text = "expected a number above 0";
         return Err(ApiError::invalid("first", Reason::ArgumentInvalid, text));

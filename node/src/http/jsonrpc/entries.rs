@@ -21,8 +21,9 @@ use crate::store::{EntryRow, Read, StoreError};
 /// Most things asked or handed in at once.
 const LIST_LEN_MAX: usize = 10_000;
 
-/// Entries of a log read at once, when the request does not say.
-const ENTRIES_DEFAULT: u32 = 100;
+/// Entries of a log read at once, whatever is asked: each may be megabytes large, and all are held at
+/// once.
+const ENTRIES_MAX: u32 = 100;
 
 //= RC2: the first three methods are called and called for as in the first nodes
 /// Adds the methods.
@@ -333,10 +334,7 @@ async fn log_entries(node: Arc<Node>, params: LogEntriesParams) -> Result<Entrie
         Some(from) => parse("from", &from)?,
         None => SeqNum::FIRST,
     };
-    let first = params
-        .first
-        .unwrap_or(ENTRIES_DEFAULT)
-        .min(LIST_LEN_MAX as u32);
+    let first = params.first.unwrap_or(ENTRIES_MAX).min(ENTRIES_MAX);
     let starts = Heights::from([(author, [(log_id, from)].into())]);
     let question = move |store: &dyn Read| Ok(store.entries_from(&starts, i64::MIN, first)?);
     Entries::of(node.read(question).await?)
