@@ -1,4 +1,4 @@
-//! The store in one SQLite file: opening it, its versions, its transactions.
+//! The store in one SQLite file: opening it, its transactions.
 //!
 //! One connection writes; any number of others read, each seeing the last committed state without
 //! waiting. Deleted bytes are overwritten in the file, and leave the write-ahead log with the next
@@ -8,6 +8,7 @@ mod codec;
 mod database;
 mod read;
 mod select;
+mod versions;
 mod views;
 mod write;
 
@@ -17,18 +18,10 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use grove_core::types::{Schema, SchemaId, SystemSchema};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
 use database::Database;
-use views::View;
-
-/// The version this program writes.
-const VERSION: i64 = 1;
-
-/// Marks the file as a database of this program: "grov".
-const APPLICATION_ID: i64 = 0x6772_6f76;
 
 /// How long a connection waits for another one's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -94,7 +87,7 @@ impl SqliteStore {
     fn set_up(connection: Connection, path: Option<PathBuf>) -> Result<Self, StoreError> {
         tune(&connection)?;
         // Looked at before anything that writes: another program's file stays as it is.
-        let version = check_version(&connection)?;
+        let version = versions::found(&connection)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "cache_size", -CACHE_SIZE_KIB)?;
@@ -102,8 +95,8 @@ impl SqliteStore {
         //= OP9: what is deleted is gone, not just out of sight
         connection.pragma_update(None, "secure_delete", "ON")?;
         let database = Database::new(connection);
-        if version == 0 {
-            create_tables(&database)?;
+        if version < versions::VERSION {
+            versions::bring_to(versions::VERSION, &database)?;
         }
         Ok(Self {
             database,
@@ -149,42 +142,4 @@ fn tune(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "trusted_schema", "OFF")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     select::add_functions(connection)
-}
-
-/// The version of the database, 0 when it is empty.
-fn check_version(connection: &Connection) -> Result<i64, StoreError> {
-    let (version, application, tables): (i64, i64, i64) = connection.query_row(
-        "SELECT (SELECT user_version FROM pragma_user_version),
-                (SELECT application_id FROM pragma_application_id),
-                (SELECT count(*) FROM sqlite_schema)",
-        [],
-        |row| row.try_into(),
-    )?;
-    match version {
-        0 if tables == 0 => Ok(0),
-        _ if application != APPLICATION_ID => Err(StoreError::Foreign),
-        1..=VERSION => Ok(version),
-        _ => Err(StoreError::TooNew {
-            found: version,
-            known: VERSION,
-        }),
-    }
-}
-
-/// Creates everything in an empty database, or nothing.
-fn create_tables(database: &Database) -> Result<(), StoreError> {
-    let connection = database.connection();
-    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-    // Another process may have been faster.
-    if check_version(connection)? == VERSION {
-        return Ok(());
-    }
-    connection.execute_batch(include_str!("schema.sql"))?;
-    for system in SystemSchema::ALL {
-        let row = database.schema_row_or_insert(&SchemaId::System(system))?;
-        View::new(row, Schema::system(system)).create(database)?;
-    }
-    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-    connection.pragma_update(None, "user_version", VERSION)?;
-    Ok(transaction.commit()?)
 }

@@ -299,9 +299,9 @@ impl<T: AsRef<Database>> Read for T {
         let database = self.as_ref();
         database.snapshot(|| {
             Ok(Counts {
-                entries: database.number("SELECT count(*) FROM entries", [])?,
-                documents: database
-                    .number("SELECT count(*) FROM documents WHERE deleted = 0", [])?,
+                // Entries are numbered without gaps and never removed.
+                entries: database.number("SELECT coalesce(max(id), 0) FROM entries", [])?,
+                documents: database.number("SELECT sum(live) FROM schemas", [])?,
                 schemas: database.number("SELECT count(definition) FROM schemas", [])?,
                 parked: database.number("SELECT count(*) FROM parked", [])?,
                 forks: database.number("SELECT count(*) FROM forks", [])?,

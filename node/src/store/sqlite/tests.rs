@@ -11,9 +11,11 @@ use grove_core::types::{
 use grove_core::wire::Action;
 use rusqlite::Connection;
 
+use super::SqliteStore;
+use super::database::Database;
 use super::read::{ENTRIES_AFTER, LOG_POSITIONS};
 use super::select::LIVE_COUNT;
-use super::{SqliteStore, VERSION};
+use super::versions::{self, VERSION};
 use crate::store::query;
 use crate::store::{DocumentQuery, DocumentRow, NewEntry, Read, Store, StoreError};
 
@@ -103,7 +105,7 @@ fn a_newer_or_foreign_file_is_refused_and_left_alone() {
     drop(SqliteStore::open(&newer.0).unwrap());
     let connection = Connection::open(&newer.0).unwrap();
     connection
-        .pragma_update(None, "user_version", VERSION + 1)
+        .pragma_update(None, "user_version", VERSION as i64 + 1)
         .unwrap();
     drop(connection);
     let foreign = Place::new();
@@ -116,7 +118,7 @@ fn a_newer_or_foreign_file_is_refused_and_left_alone() {
     std::fs::write(&text.0, "no database at all ".repeat(100)).unwrap();
 
     for (place, expected) in [
-        (newer, "version 2"),
+        (newer, "version 3"),
         (foreign, "this program"),
         (text, "not a database"),
     ] {
@@ -269,4 +271,58 @@ fn lists_and_lookups_use_their_indexes() {
             "{question}: {plan}"
         );
     }
+}
+
+#[test]
+fn an_older_database_is_brought_up_to_date() {
+    let place = Place::new();
+    drop(SqliteStore::open(&place.0).unwrap());
+    std::fs::remove_file(&place.0).unwrap();
+    let connection = Connection::open(&place.0).unwrap();
+    super::tune(&connection).unwrap();
+    let old = Database::new(connection);
+    versions::bring_to(1, &old).unwrap();
+    let mut old = SqliteStore {
+        database: old,
+        path: None,
+        parked: None,
+    };
+    old.begin().unwrap();
+    old.insert_schema(&schema()).unwrap();
+    let documents: Vec<_> = (0..5).map(|n| publish(&mut old, n, "hello")).collect();
+    put(&mut old, documents[0], None);
+    old.commit().unwrap();
+    let before: Vec<_> = documents
+        .iter()
+        .map(|id| {
+            (
+                old.document(*id).unwrap(),
+                old.document_entries(*id).unwrap(),
+            )
+        })
+        .collect();
+    drop(old);
+
+    let mut store = SqliteStore::open(&place.0).unwrap();
+
+    assert_eq!(
+        versions::found(store.database.connection()).unwrap(),
+        VERSION
+    );
+    for (id, before) in documents.iter().zip(before) {
+        assert_eq!(store.document(*id).unwrap(), before.0);
+        assert_eq!(store.document_entries(*id).unwrap(), before.1);
+        let log = store.log_of_document(author(), *id).unwrap();
+        assert_eq!(log.map(|log| log.document), Some(*id));
+    }
+    let everything = DocumentQuery::default();
+    assert_eq!(store.count(schema().id(), &everything).unwrap(), 4);
+    store.begin().unwrap();
+    publish(&mut store, 5, "hello");
+    put(&mut store, documents[1], None);
+    put(&mut store, documents[1], None);
+    store.remove_document(documents[2]).unwrap();
+    store.commit().unwrap();
+    assert_eq!(store.count(schema().id(), &everything).unwrap(), 3);
+    assert_eq!(store.list(schema().id(), &everything).unwrap().len(), 3);
 }

@@ -158,8 +158,11 @@ impl Store for SqliteStore {
             }
         }
         database.execute(
-            "INSERT OR REPLACE INTO documents (id, schema, owner, view_id, edited, deleted)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO documents (id, schema, owner, view_id, edited, deleted)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (id) DO UPDATE
+             SET schema = excluded.schema, owner = excluded.owner, view_id = excluded.view_id,
+                 edited = excluded.edited, deleted = excluded.deleted",
             params![
                 document.id.hash().digest(),
                 schema,

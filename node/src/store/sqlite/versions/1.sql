@@ -1,4 +1,4 @@
--- Version 1.
+-- Version 1: what a new database begins with. It is history and never changes; later versions build on it.
 --
 -- Hashes are their 32-byte digests. Log ids and sequence numbers are unsigned numbers of 64 bits,
 -- moved down by 2^63 so that they fit and keep their order.
