@@ -11,6 +11,7 @@ use grove_core::session::PeerId;
 use grove_node::engine::EngineLimits;
 use grove_node::http::{Http, Limits, serve};
 use grove_node::runtime::ThreadedNode;
+use grove_node::store::SqliteStore;
 use serde_json::{Value as Json, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -31,10 +32,10 @@ impl RealNode {
         fs::create_dir_all(&folder).unwrap();
         let runtime = Runtime::new().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let database = folder.join("node.sqlite");
+        let store = SqliteStore::open(&folder.join("node.sqlite")).unwrap();
         let url = runtime.block_on(async {
             let limits = EngineLimits::default();
-            let (node, _) = ThreadedNode::start(&database, PeerId([0; 32]), limits).unwrap();
+            let (node, _) = ThreadedNode::start(store, PeerId([0; 32]), limits).unwrap();
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
             let http = Http::new(node, Limits::default());

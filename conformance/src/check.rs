@@ -11,6 +11,7 @@ use grove_node::config::{Config, DataDir, StartError};
 use grove_node::engine::EngineLimits;
 use grove_node::http::{Http, Limits, serve};
 use grove_node::runtime::ThreadedNode;
+use grove_node::store::SqliteStore;
 use grove_sim::batch::{BatchOptions, SeedReport, Verdict, batch};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -40,13 +41,14 @@ impl OwnNode {
             let address = listener.local_addr()?;
             let data = DataDir::open(&config)?;
             let database = data.database();
-            let (node, node_stop) =
-                ThreadedNode::start(&database, PeerId([0; 32]), EngineLimits::default()).map_err(
-                    |source| StartError::Database {
-                        path: database,
-                        source,
-                    },
-                )?;
+            let (node, node_stop) = SqliteStore::open(&database)
+                .and_then(|store| {
+                    ThreadedNode::start(store, PeerId([0; 32]), EngineLimits::default())
+                })
+                .map_err(|source| StartError::Database {
+                    path: database,
+                    source,
+                })?;
             let serving = tokio::spawn(async move {
                 let http = Http::new(node, Limits::default());
                 // Stopped on purpose or because whoever could stop it is gone: either way it ends.

@@ -17,7 +17,7 @@ use grove_core::types::{DocumentId, LogId, PlainValue, SchemaId, SeqNum, Value};
 use grove_core::validate::Submission;
 use grove_node::engine::{Engine, EngineLimits, Input, Output, RequestId};
 use grove_node::store::query::{Comparison, Condition, Order, OrderBy, Place, Test};
-use grove_node::store::{DocumentQuery, Read, SqliteReader, SqliteStore};
+use grove_node::store::{DocumentQuery, Read, SharedStore, SqliteReader, SqliteStore};
 use support::{Author, schema, venue};
 
 /// Documents in the collections that are paged through.

@@ -10,6 +10,7 @@ use grove_node::config::{Config, DataDir, StartError};
 use grove_node::engine::EngineLimits;
 use grove_node::http::{Http, Limits, serve};
 use grove_node::runtime::ThreadedNode;
+use grove_node::store::SqliteStore;
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -52,12 +53,11 @@ async fn run(config: &Config) -> Result<(), StartError> {
         policy: config.policy(),
         ..EngineLimits::default()
     };
-    let (node, stop) =
-        ThreadedNode::start(&data.database(), UNNAMED, limits).map_err(|source| {
-            StartError::Database {
-                path: data.path().to_owned(),
-                source,
-            }
+    let (node, stop) = SqliteStore::open(&data.database())
+        .and_then(|store| ThreadedNode::start(store, UNNAMED, limits))
+        .map_err(|source| StartError::Database {
+            path: data.path().to_owned(),
+            source,
         })?;
 
     announce(&data, address);

@@ -14,6 +14,7 @@ use grove_core::{Reason, Refusal};
 use grove_node::engine::EngineLimits;
 use grove_node::runtime::{Node, Stop, ThreadedNode};
 use grove_node::store::DocumentQuery;
+use grove_node::store::SqliteStore;
 
 struct Folder(PathBuf);
 
@@ -34,8 +35,8 @@ impl Folder {
     }
 
     fn start(&self) -> (Node, Stop) {
-        let database = self.0.join("node.sqlite");
-        ThreadedNode::start(&database, PeerId([0; 32]), EngineLimits::default()).unwrap()
+        let store = SqliteStore::open(&self.0.join("node.sqlite")).unwrap();
+        ThreadedNode::start(store, PeerId([0; 32]), EngineLimits::default()).unwrap()
     }
 }
 

@@ -171,6 +171,11 @@ impl<S: Store> Engine<S> {
         &self.store
     }
 
+    /// The store, for what is not the engine's matter.
+    pub fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
     /// Takes inputs, all in one transaction: that is what lets many publishers share one sync of the
     /// disk. Outputs wait in [`Engine::poll`] until everything is durable.
     ///

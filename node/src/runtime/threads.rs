@@ -3,7 +3,7 @@
 //! The writer takes all entries that arrived while the last transaction was made durable and commits
 //! them in one. That is what makes `synchronous=FULL` affordable: many publishers share one sync.
 
-use std::path::Path;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time;
@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use super::{Node, Runtime};
 use crate::api::ApiError;
 use crate::engine::{Engine, EngineLimits, IngestError, Input, Output, RequestId};
-use crate::store::{Read, SqliteReader, SqliteStore, StoreError};
+use crate::store::{Read, SharedStore, StoreError};
 
 /// Most entries in one transaction.
 const BATCH_MAX: usize = 512;
@@ -65,16 +65,15 @@ impl Stop {
 }
 
 impl ThreadedNode {
-    /// Starts a node over the database at `path`.
+    /// Starts a node over `store`, known to its peers as `local`.
     pub fn start(
-        path: &Path,
+        store: impl SharedStore,
         local: PeerId,
         limits: EngineLimits,
     ) -> Result<(Node, Stop), StoreError> {
-        let store = SqliteStore::open(path)?;
         let idle = (0..READERS_MAX)
-            .map(|_| store.reader())
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|_| Ok(Box::new(store.reader()?) as Reader))
+            .collect::<Result<Vec<_>, StoreError>>()?;
         let readers = Arc::new(Readers {
             idle: Mutex::new(idle),
             places: Arc::new(Semaphore::new(READERS_MAX)),
@@ -142,18 +141,25 @@ pub(super) async fn answer(waiting: Answer) -> Result<NextArgs, ApiError> {
     Ok(waiting.await.map_err(|_| ApiError::Busy)??)
 }
 
+type Reader = Box<dyn Read + Send>;
+
 /// Connections for questions.
-#[derive(Debug)]
 struct Readers {
-    idle: Mutex<Vec<SqliteReader>>,
+    idle: Mutex<Vec<Reader>>,
     places: Arc<Semaphore>,
+}
+
+impl fmt::Debug for Readers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Readers").field(&self.places).finish()
+    }
 }
 
 /// A connection for one question. It goes back however the question ends, even if nobody waits for
 /// the answer any more.
 struct Loan {
     readers: Arc<Readers>,
-    reader: Option<SqliteReader>,
+    reader: Option<Reader>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -175,8 +181,8 @@ impl Readers {
 }
 
 impl Loan {
-    fn reader(&self) -> &SqliteReader {
-        self.reader.as_ref().expect("taken only on drop")
+    fn reader(&self) -> &dyn Read {
+        self.reader.as_deref().expect("taken only on drop")
     }
 }
 
@@ -192,16 +198,16 @@ impl Drop for Loan {
 }
 
 /// The thread that owns the engine.
-struct Writer {
-    engine: Engine<SqliteStore>,
+struct Writer<S> {
+    engine: Engine<S>,
     queue: mpsc::Receiver<Job>,
     schemas: watch::Sender<u64>,
     started: time::Instant,
-    /// Since when the write-ahead log may hold bytes of deleted documents.
+    /// Since when the database may keep copies of bytes of deleted documents.
     deleted_since: Option<time::Instant>,
 }
 
-impl Writer {
+impl<S: SharedStore> Writer<S> {
     fn run(mut self) {
         let mut stopping = false;
         while !stopping {
@@ -242,7 +248,7 @@ impl Writer {
             };
             self.commit(vec![input], vec![Some(reply)]);
         }
-        self.empty_log();
+        self.forget();
     }
 
     /// Drops the last copies of what was deleted once nobody waits for the writer, or when they have
@@ -252,17 +258,18 @@ impl Writer {
             return;
         };
         if self.queue.is_empty() || since.elapsed() >= FORGET_WITHIN {
-            self.empty_log();
+            self.forget();
         }
     }
 
-    /// Empties the write-ahead log, where deleted bytes last longest. A reader in the way makes it
-    /// wait for the next occasion.
-    fn empty_log(&mut self) {
-        match self.engine.store().checkpoint() {
+    /// A reader in the way makes it wait for the next occasion.
+    fn forget(&mut self) {
+        match self.engine.store_mut().forget_deleted() {
             Ok(true) => self.deleted_since = None,
             Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "could not empty the write-ahead log"),
+            Err(error) => {
+                tracing::warn!(%error, "could not drop the last copies of what was deleted")
+            }
         }
     }
 

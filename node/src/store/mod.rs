@@ -324,6 +324,19 @@ pub trait Store: Read {
     fn evict_parked(&mut self, max: u64) -> Result<u64, StoreError>;
 }
 
+/// A store that others read while one writes it, as a deployed node needs it.
+pub trait SharedStore: Store + Send + 'static {
+    /// A connection that only reads, and sees the last committed state.
+    type Reader: Read + Send + 'static;
+
+    /// Another connection to the same database.
+    fn reader(&self) -> Result<Self::Reader, StoreError>;
+
+    /// Drops the last copies of deleted bytes that the database keeps for its own purposes. Returns
+    /// whether that succeeded; somebody who reads for too long may prevent it.
+    fn forget_deleted(&mut self) -> Result<bool, StoreError>;
+}
+
 /// The database failed; the one who asked is not to blame. (Local)
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -39,7 +39,7 @@ mod sqlite {
     use std::path::PathBuf;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use grove_node::store::{SqliteReader, SqliteStore};
+    use grove_node::store::{SharedStore, SqliteReader, SqliteStore};
 
     use super::Backend;
 

@@ -2,7 +2,7 @@
 //!
 //! One connection writes; any number of others read, each seeing the last committed state without
 //! waiting. Deleted bytes are overwritten in the file, and leave the write-ahead log with the next
-//! [`SqliteStore::checkpoint`].
+//! [`SharedStore::forget_deleted`].
 
 mod codec;
 mod database;
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::StoreError;
+use super::{SharedStore, StoreError};
 use database::Database;
 
 /// How long a connection waits for another one's lock.
@@ -63,27 +63,6 @@ impl SqliteStore {
         Self::set_up(Connection::open_in_memory()?, None)
     }
 
-    /// Another connection to the same database, which only reads.
-    pub fn reader(&self) -> Result<SqliteReader, StoreError> {
-        let path = self.path.as_deref().ok_or(StoreError::InMemory)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        tune(&connection)?;
-        Ok(SqliteReader {
-            database: Database::new(connection),
-        })
-    }
-
-    /// Moves the write-ahead log into the database and empties it, and with it the last copies of
-    /// deleted bytes. Returns whether that succeeded; a reader busy for too long prevents it.
-    pub fn checkpoint(&self) -> Result<bool, StoreError> {
-        let busy: bool =
-            self.database
-                .connection()
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        Ok(!busy)
-    }
-
     fn set_up(connection: Connection, path: Option<PathBuf>) -> Result<Self, StoreError> {
         tune(&connection)?;
         // Looked at before anything that writes: another program's file stays as it is.
@@ -103,6 +82,29 @@ impl SqliteStore {
             path,
             parked: None,
         })
+    }
+}
+
+impl SharedStore for SqliteStore {
+    type Reader = SqliteReader;
+
+    fn reader(&self) -> Result<SqliteReader, StoreError> {
+        let path = self.path.as_deref().ok_or(StoreError::InMemory)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        tune(&connection)?;
+        Ok(SqliteReader {
+            database: Database::new(connection),
+        })
+    }
+
+    /// Moves the write-ahead log into the database and empties it.
+    fn forget_deleted(&mut self) -> Result<bool, StoreError> {
+        let busy: bool =
+            self.database
+                .connection()
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        Ok(!busy)
     }
 }
 

@@ -17,7 +17,7 @@ use super::read::{ENTRIES_AFTER, LOG_POSITIONS};
 use super::select::LIVE_COUNT;
 use super::versions::{self, VERSION};
 use crate::store::query;
-use crate::store::{DocumentQuery, DocumentRow, NewEntry, Read, Store, StoreError};
+use crate::store::{DocumentQuery, DocumentRow, NewEntry, Read, SharedStore, Store, StoreError};
 
 /// A path for a database, whose folder is removed at the end.
 struct Place(PathBuf);
@@ -169,7 +169,7 @@ fn dropped_bytes_leave_the_files() {
             .windows(CANARY.len())
             .any(|bytes| bytes == CANARY)
     };
-    assert!(store.checkpoint().unwrap());
+    assert!(store.forget_deleted().unwrap());
     assert!(holds_canary(&place));
 
     // Scattered first, so that pages are split and merged while they still hold others.
@@ -182,7 +182,7 @@ fn dropped_bytes_leave_the_files() {
         }
         store.commit().unwrap();
     }
-    assert!(store.checkpoint().unwrap());
+    assert!(store.forget_deleted().unwrap());
 
     assert!(!holds_canary(&place));
     assert_eq!(store.counts().unwrap().documents, 0);
@@ -200,7 +200,7 @@ fn a_small_entry_takes_little_room() {
         publish(&mut store, number, &format!("{number:0>150}"));
     }
     store.commit().unwrap();
-    assert!(store.checkpoint().unwrap());
+    assert!(store.forget_deleted().unwrap());
 
     let size = std::fs::metadata(&place.0).unwrap().len() / COUNT;
 
@@ -225,9 +225,9 @@ fn a_busy_reader_puts_off_the_checkpoint() {
     store.insert_schema(&schema()).unwrap();
     store.commit().unwrap();
 
-    assert!(!store.checkpoint().unwrap());
+    assert!(!store.forget_deleted().unwrap());
     connection.execute_batch("COMMIT").unwrap();
-    assert!(store.checkpoint().unwrap());
+    assert!(store.forget_deleted().unwrap());
 }
 
 #[test]
