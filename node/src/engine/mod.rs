@@ -37,7 +37,7 @@ use grove_core::types::{DocumentId, Keyring, OperationId, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::Message;
 
-use crate::store::{Need, Store, StoreError};
+use crate::store::{Need, News, Store, StoreError};
 use replicate::{PeerState, Transfer};
 use schemas::Schemas;
 
@@ -142,6 +142,8 @@ pub struct Engine<S> {
     keyring: Keyring,
     /// How many entries are parked, so that looking for them can be left out when there are none.
     parked: u64,
+    /// Whether what is remembered of the store may be wrong, after a failure that left it unreadable.
+    stale: bool,
     peers: BTreeMap<PeerId, PeerState>,
     transfers: VecDeque<Transfer>,
     /// Needs met in this transaction, for which parked entries may wait.
@@ -156,6 +158,7 @@ impl<S: Store> Engine<S> {
             schemas: Schemas::load(&store)?,
             keyring: Keyring::default(),
             parked: store.counts()?.parked,
+            stale: false,
             store,
             local,
             limits,
@@ -182,9 +185,11 @@ impl<S: Store> Engine<S> {
     /// When the store fails, nothing of the inputs happened: publishers are told so, and peers start
     /// their sessions anew.
     pub fn handle(&mut self, now: Instant, inputs: Vec<Input>) -> Result<(), StoreError> {
-        let earlier = self.outputs.len();
         let owed: Vec<Owed> = inputs.iter().filter_map(Input::owed).collect();
-        let done = self.store.begin().and_then(|()| {
+        let begun = self.store.begin().and_then(|news| self.catch_up(news));
+        // What others changed stays true, whatever becomes of the inputs.
+        let earlier = self.outputs.len();
+        let done = begun.and_then(|()| {
             inputs
                 .into_iter()
                 .try_for_each(|input| self.take(now, input))?;
@@ -240,17 +245,36 @@ impl<S: Store> Engine<S> {
         }
     }
 
+    /// Learns what other processes changed, or what could not be learnt after a failure.
+    fn catch_up(&mut self, news: Option<News>) -> Result<(), StoreError> {
+        if self.stale {
+            return self.reload();
+        }
+        let Some(news) = news else {
+            return Ok(());
+        };
+        if news.schemas {
+            self.reload_schemas()?;
+        }
+        self.parked = news.parked;
+        Ok(())
+    }
+
+    /// Reads anew all that is remembered of what the store holds.
+    fn reload(&mut self) -> Result<(), StoreError> {
+        self.stale = true;
+        self.reload_schemas()?;
+        self.parked = self.store.counts()?.parked;
+        self.stale = false;
+        Ok(())
+    }
+
     /// Goes back to what the store holds after a failed transaction, and does what must be done all
     /// the same.
     fn recover(&mut self, now: Instant, error: &StoreError, owed: &[Owed]) {
-        // A store that fails even here is asked again with the next input, which then fails too.
+        // A store that fails even here is asked again with the next input.
         let _ = self.store.rollback();
-        if let Ok(schemas) = Schemas::load(&self.store) {
-            self.schemas = schemas;
-        }
-        if let Ok(counts) = self.store.counts() {
-            self.parked = counts.parked;
-        }
+        let _ = self.reload();
         self.met.clear();
         self.forget_sessions();
         for owed in owed {

@@ -112,6 +112,24 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
+    /// Reads anew what the store knows, and tells of schemas that somebody else added.
+    pub(super) fn reload_schemas(&mut self) -> Result<(), StoreError> {
+        let loaded = Schemas::load(&self.store)?;
+        let added: Vec<_> = loaded
+            .known
+            .keys()
+            .filter(|id| !self.schemas.known.contains_key(id))
+            .cloned()
+            .collect();
+        self.schemas = loaded;
+        if !added.is_empty() {
+            self.outputs
+                .extend(added.into_iter().map(Output::SchemaAdded));
+            self.mark_new_schemas();
+        }
+        Ok(())
+    }
+
     fn try_definition(&mut self, row: &DocumentRow) -> Result<(), IngestError> {
         if row.schema_id != SchemaId::SCHEMA_DEFINITION {
             return Ok(());

@@ -44,6 +44,8 @@ enum Job {
         Box<Submission>,
         oneshot::Sender<Result<NextArgs, IngestError>>,
     ),
+    /// Look for what other processes changed.
+    Look,
     Stop,
 }
 
@@ -78,6 +80,7 @@ impl ThreadedNode {
             idle: Mutex::new(idle),
             places: Arc::new(Semaphore::new(READERS_MAX)),
         });
+        let news_interval = store.news_interval();
         let engine = Engine::new(store, local, limits)?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (sender, schemas) = watch::channel(0);
@@ -87,11 +90,13 @@ impl ThreadedNode {
             schemas: sender,
             started: time::Instant::now(),
             deleted_since: None,
+            blind: false,
         };
-        let writer = std::thread::Builder::new()
-            .name("grove-writer".to_owned())
-            .spawn(move || writer.run())
-            .map_err(|error| StoreError::Failed(format!("no thread for the writer: {error}")))?;
+        let writer = spawn("grove-writer", move || writer.run())?;
+        if let Some(interval) = news_interval {
+            let jobs = jobs.downgrade();
+            spawn("grove-watch", move || watch_others(&jobs, interval))?;
+        }
 
         let node = Arc::new(Self {
             jobs: jobs.clone(),
@@ -130,6 +135,27 @@ impl ThreadedNode {
         tokio::task::spawn_blocking(move || question(loan.reader()))
             .await
             .map_err(|_| ApiError::Busy)?
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(|error| StoreError::Failed(format!("no thread {name}: {error}")))
+}
+
+/// Has the writer look for what other processes changed, until there is no writer any more.
+fn watch_others(jobs: &mpsc::WeakSender<Job>, interval: time::Duration) {
+    loop {
+        std::thread::sleep(interval);
+        let Some(jobs) = jobs.upgrade() else {
+            return;
+        };
+        // A full queue means that the next transaction is near.
+        if let Err(mpsc::error::TrySendError::Closed(_)) = jobs.try_send(Job::Look) {
+            return;
+        }
     }
 }
 
@@ -205,6 +231,8 @@ struct Writer<S> {
     started: time::Instant,
     /// Since when the database may keep copies of bytes of deleted documents.
     deleted_since: Option<time::Instant>,
+    /// Whether the last look for what others changed failed.
+    blind: bool,
 }
 
 impl<S: SharedStore> Writer<S> {
@@ -227,6 +255,7 @@ impl<S: SharedStore> Writer<S> {
                         });
                         replies.push(Some(reply));
                     }
+                    Job::Look => {}
                     Job::Stop => {
                         stopping = true;
                         self.queue.close();
@@ -238,10 +267,16 @@ impl<S: SharedStore> Writer<S> {
                     None
                 };
             }
-            self.commit(inputs, replies);
+            // A transaction learns what others did by itself.
+            if !inputs.is_empty() || self.has_news() {
+                self.commit(inputs, replies);
+            }
             self.forget_when_idle();
         }
-        while let Ok(Job::Publish(submission, reply)) = self.queue.try_recv() {
+        while let Ok(job) = self.queue.try_recv() {
+            let Job::Publish(submission, reply) = job else {
+                continue;
+            };
             let input = Input::Publish {
                 request: RequestId(0),
                 submission,
@@ -249,6 +284,19 @@ impl<S: SharedStore> Writer<S> {
             self.commit(vec![input], vec![Some(reply)]);
         }
         self.forget();
+    }
+
+    /// Whether other processes changed something.
+    fn has_news(&mut self) -> bool {
+        let found = self.engine.store_mut().has_news();
+        match &found {
+            Err(error) if !self.blind => {
+                tracing::warn!(%error, "could not look for what other nodes wrote");
+            }
+            _ => {}
+        }
+        self.blind = found.is_err();
+        found.unwrap_or(false)
     }
 
     /// Drops the last copies of what was deleted once nobody waits for the writer, or when they have

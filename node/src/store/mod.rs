@@ -8,6 +8,7 @@ pub mod query;
 mod sqlite;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use grove_core::types::{
     DocumentId, DocumentViewId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
@@ -268,10 +269,20 @@ pub struct Counts {
     pub forks: u64,
 }
 
+/// What other processes changed in a database that several nodes serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct News {
+    /// How many entries are parked now.
+    pub parked: u64,
+    /// Whether schemas or their definitions may have changed.
+    pub schemas: bool,
+}
+
 /// Changes, all inside one transaction.
 pub trait Store: Read {
-    /// Opens the transaction.
-    fn begin(&mut self) -> Result<(), StoreError>;
+    /// Opens the transaction. Tells what other processes changed since the last one, for those who
+    /// remember what the store holds.
+    fn begin(&mut self) -> Result<Option<News>, StoreError>;
 
     /// Makes the transaction durable; when this returns, no crash loses it.
     fn commit(&mut self) -> Result<(), StoreError>;
@@ -335,6 +346,17 @@ pub trait SharedStore: Store + Send + 'static {
     /// Drops the last copies of deleted bytes that the database keeps for its own purposes. Returns
     /// whether that succeeded; somebody who reads for too long may prevent it.
     fn forget_deleted(&mut self) -> Result<bool, StoreError>;
+
+    /// How often to look for what other processes changed; `None` when none can.
+    fn news_interval(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether other processes changed something since the last transaction, as far as a look without
+    /// one can tell.
+    fn has_news(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 }
 
 /// The database failed; the one who asked is not to blame. (Local)

@@ -10,12 +10,13 @@ use rusqlite::params;
 use super::SqliteStore;
 use super::codec::{from_definition, from_log_id, from_need, from_seq_num, from_view_id};
 use super::views::View;
-use crate::store::{DocumentRow, ForkRow, Need, NewEntry, ParkedRow, Store, StoreError};
+use crate::store::{DocumentRow, ForkRow, Need, NewEntry, News, ParkedRow, Store, StoreError};
 
 impl Store for SqliteStore {
-    fn begin(&mut self) -> Result<(), StoreError> {
+    fn begin(&mut self) -> Result<Option<News>, StoreError> {
         self.database.execute("BEGIN IMMEDIATE", [])?;
-        Ok(())
+        // The data directory belongs to one process at a time.
+        Ok(None)
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
