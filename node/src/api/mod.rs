@@ -1,8 +1,9 @@
-//! Answers to clients: next arguments, documents, collections, entries. Free of any syntax.
+//! Answers to clients: next arguments, documents, collections, entries, blobs. Free of any syntax.
 //!
 //! Pure questions to a [`Read`]; GraphQL, JSON-RPC and whatever comes dress them up. Publishing goes
 //! through the engine's one door and is not here.
 
+mod blobs;
 mod cursor;
 mod documents;
 mod filter;
@@ -17,6 +18,7 @@ use grove_core::{Reason, Refusal};
 use crate::engine::{IngestError, Knowledge};
 use crate::store::{EntryRow, Read, StoreError};
 
+pub use blobs::{Blob, BlobRefusal, blob, piece};
 pub use cursor::{from_cursor, to_cursor};
 pub use documents::{Page, collection, document_at_view, document_by_id, total_count};
 pub use filter::{Asked, read_query};
@@ -68,6 +70,9 @@ pub enum ApiError {
         /// The stable code.
         reason: Reason,
     },
+    /// A blob is not served. (Caller, Peer)
+    #[error(transparent)]
+    Blob(#[from] BlobRefusal),
     /// The node is stopping or has too much to do. (Local)
     #[error("the node is busy or stopping, try again")]
     Busy,
@@ -117,6 +122,7 @@ impl Refusal for ApiError {
         match self {
             Self::Ingest(error) => error.reason(),
             Self::Argument { reason, .. } => *reason,
+            Self::Blob(error) => error.reason(),
             Self::Busy => Reason::NodeBusy,
             Self::Store(error) => error.reason(),
         }

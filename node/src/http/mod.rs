@@ -1,9 +1,10 @@
-//! JSON-RPC, GraphQL and health over HTTP.
+//! JSON-RPC, GraphQL, blobs and health over HTTP.
 //!
 //! | route | answers |
 //! | --- | --- |
 //! | `/` | JSON-RPC 2.0 by POST and over WebSocket |
 //! | `/graphql` | GraphQL by POST; by GET a page to try it out |
+//! | `/blobs/<document>[/<view>]` | the bytes of a blob by GET and HEAD |
 //! | `/healthz` | 200 while the store answers and entries are taken |
 //!
 //! Dresses up the answers of [`crate::api`] and decides nothing about entries or documents. Reads no
@@ -13,6 +14,7 @@
 //! - Every route answers every origin: a node serves web pages that it did not deliver.
 //! - A request that is not understood changes nothing.
 
+mod blobs;
 mod graphql;
 mod jsonrpc;
 mod serve;
@@ -109,6 +111,7 @@ impl Http {
         let (rpc, sockets) = jsonrpc::routes(node.clone(), &limits);
         let router = Router::new()
             .route("/healthz", get(health).with_state(node.clone()))
+            .merge(blobs::routes(node.clone()))
             .merge(graphql::routes(node, &limits))
             .merge(rpc)
             .layer(from_fn_with_state(limits.request_timeout, give_up))

@@ -213,6 +213,9 @@ pub trait Read {
     /// What is known of an operation.
     fn operation(&self, id: OperationId) -> Result<Option<OperationRow>, StoreError>;
 
+    /// The size of an operation's bytes, without reading them; `None` when they are not there.
+    fn payload_size(&self, id: OperationId) -> Result<Option<u64>, StoreError>;
+
     /// All entries of a document, in the order in which they were accepted, uncounted ones and those
     /// without payload included.
     fn document_entries(&self, document: DocumentId) -> Result<Vec<EntryRow>, StoreError>;

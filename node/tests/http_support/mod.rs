@@ -127,8 +127,14 @@ pub fn build(method: Method, path: &str, body: impl Into<String>) -> Request<Str
         .unwrap()
 }
 
+/// Sends one request on a connection of its own; the answer is text.
+pub async fn send(address: SocketAddr, request: Request<String>) -> Response<String> {
+    let response = send_for_bytes(address, request).await;
+    response.map(|body| String::from_utf8(body.to_vec()).unwrap())
+}
+
 /// Sends one request on a connection of its own.
-pub async fn send(address: SocketAddr, mut request: Request<String>) -> Response<String> {
+pub async fn send_for_bytes(address: SocketAddr, mut request: Request<String>) -> Response<Bytes> {
     request
         .headers_mut()
         .insert("host", address.to_string().parse().unwrap());
@@ -141,7 +147,7 @@ pub async fn send(address: SocketAddr, mut request: Request<String>) -> Response
     let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     connection.abort();
-    Response::from_parts(parts, String::from_utf8(body.to_vec()).unwrap())
+    Response::from_parts(parts, body)
 }
 
 /// Somebody with a key who publishes through GraphQL.

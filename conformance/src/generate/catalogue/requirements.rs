@@ -111,6 +111,7 @@ DL7   must    simulator  nodes end equal, whichever of UPDATE and DELETE came fi
 BL1   must    -          blobs and their pieces obey the rules of their schemas
 BL2   must    -          a blob whose length is not that of its pieces is not served
 BL3   must    -          the pieces of a blob are published before it
+BL4   must    live       a blob is served as its pieces in their order, under its MIME type
 ";
 
 /// What clients and peers meet at a running node.

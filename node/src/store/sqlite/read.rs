@@ -139,6 +139,15 @@ impl<T: AsRef<Database>> Read for T {
         )
     }
 
+    fn payload_size(&self, id: OperationId) -> Result<Option<u64>, StoreError> {
+        let size: Option<Option<i64>> = self.as_ref().first(
+            "SELECT length(payload) FROM entries WHERE hash = ?1",
+            [id.hash().digest()],
+            |row| Ok(row.get(0)?),
+        )?;
+        Ok(size.flatten().map(i64::cast_unsigned))
+    }
+
     fn document_entries(&self, document: DocumentId) -> Result<Vec<EntryRow>, StoreError> {
         self.as_ref().entry_rows(
             select_entries!("WHERE l.document = ?1 ORDER BY e.id"),
