@@ -174,6 +174,7 @@ impl<S: Store> Engine<S> {
         let (hash, payload) = (row.hash, submission.payload());
         self.store
             .restore_payload(hash, payload, operation.action())?;
+        self.store.insert_change(document)?;
         self.rematerialise(document)?;
         self.met.push_back(Need::Operation(hash.into()));
         Ok(())
@@ -196,6 +197,7 @@ impl<S: Store> Engine<S> {
             .is_none_or(|forked_at| evidence.seq_num() < forked_at)
         {
             self.store.insert_fork(&ForkRow::from(&evidence))?;
+            self.store.insert_change(log.document)?;
             self.rematerialise(log.document)?;
         }
         let [first, second] = evidence.hashes();

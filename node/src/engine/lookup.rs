@@ -1,15 +1,13 @@
 //! Small questions to the store that several parts of the engine, and answers to clients, ask.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use grove_core::document::{Document, Graph};
-use grove_core::types::{
-    DocumentId, DocumentViewId, LogId, OperationId, PublicKey, SchemaId, SeqNum, Value,
-};
+use grove_core::types::{DocumentId, DocumentViewId, OperationId, PublicKey, SchemaId, Value};
 use grove_core::validate::validate_operation;
 use grove_core::wire::Operation;
 
-use crate::store::{DocumentRow, EntryRow, Read, StoreError};
+use crate::store::{DocumentRow, Read, StoreError};
 
 //= QU3: any view whose operations are there can be shown
 /// A live document as it was at a view: the current one, or any whose operations are there.
@@ -50,14 +48,11 @@ pub(super) fn connected_operations(
         return Ok(Vec::new());
     };
     let mut waiting = Vec::new();
-    let mut forks = BTreeMap::new();
     for row in store.document_entries(document)? {
-        let Some(payload) = row.payload.as_ref().filter(|_| row.schema_id == *schema_id) else {
+        let wanted = row.counted && row.schema_id == *schema_id;
+        let Some(payload) = row.payload.as_ref().filter(|_| wanted) else {
             continue;
         };
-        if !counts(store, &mut forks, &row)? {
-            continue;
-        }
         let operation = Operation::decode(payload).map_err(|_| StoreError::Corrupt("operation"))?;
         if let Ok(operation) = validate_operation(&operation, &schema) {
             waiting.push((OperationId::from(row.hash), operation));
@@ -83,25 +78,6 @@ pub(super) fn connected_operations(
             return Ok(connected);
         }
     }
-}
-
-/// Whether an entry stands before the fork of its log, if that is forked.
-fn counts(
-    store: &dyn Read,
-    forks: &mut BTreeMap<(PublicKey, LogId), Option<SeqNum>>,
-    row: &EntryRow,
-) -> Result<bool, StoreError> {
-    let key = (row.public_key, row.log_id);
-    let forked_at = match forks.get(&key) {
-        Some(forked_at) => *forked_at,
-        None => {
-            let log = store.log(row.public_key, row.log_id)?;
-            let forked_at = log.and_then(|log| log.forked_at);
-            forks.insert(key, forked_at);
-            forked_at
-        }
-    };
-    Ok(forked_at.is_none_or(|forked_at| row.seq_num < forked_at))
 }
 
 /// Turns a reduced document into what is stored of it.

@@ -35,6 +35,16 @@ pub struct LogRow {
     pub tip: LogTip,
     /// From which position on the log is forked; nothing from there on counts.
     pub forked_at: Option<SeqNum>,
+    /// Whether this node's operator had it purged: nothing in it counts here, its operations are gone,
+    /// and peers are not told of it.
+    pub purged: bool,
+}
+
+impl LogRow {
+    /// Whether the entry of this number counts.
+    pub fn counts(&self, seq_num: SeqNum) -> bool {
+        !self.purged && self.forked_at.is_none_or(|forked_at| seq_num < forked_at)
+    }
 }
 
 /// A stored entry with what is known of its operation.
@@ -59,6 +69,9 @@ pub struct EntryRow {
     pub document: DocumentId,
     /// The document's schema.
     pub schema_id: SchemaId,
+    /// Whether the entry counts: it stands before the fork of its log, if there is one, and its log was
+    /// not purged.
+    pub counted: bool,
 }
 
 /// An entry to be stored.
@@ -93,10 +106,24 @@ pub struct OperationRow {
     pub document: DocumentId,
     /// The document's schema.
     pub schema_id: SchemaId,
-    /// Whether the operation counts: its log is not forked at or before it.
+    /// Whether the operation counts: its log is not forked at or before it, nor purged.
     pub counted: bool,
+    /// Whether its log was purged.
+    pub purged: bool,
     /// Whether its bytes are there.
     pub has_payload: bool,
+}
+
+/// Something happened to a document: an operation joined it, or what counts of it is another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Place in the order of changes: the position of the entry, or for what has no entry of its own
+    /// that of the last one before.
+    pub position: i64,
+    /// The document.
+    pub document: DocumentId,
+    /// Its schema.
+    pub schema_id: SchemaId,
 }
 
 /// The materialised state of a document.
@@ -223,8 +250,43 @@ pub trait Read {
     /// All entries of documents of a schema, in the order in which they were accepted.
     fn schema_entries(&self, schema_id: &SchemaId) -> Result<Vec<EntryRow>, StoreError>;
 
+    /// What is known of these operations; unknown ones are left out. Takes one statement, however many
+    /// are asked for.
+    fn operations(
+        &self,
+        ids: &[OperationId],
+    ) -> Result<BTreeMap<OperationId, OperationRow>, StoreError>;
+
+    /// All entries of these documents, in the order in which they were accepted, uncounted ones and
+    /// those without payload included. Takes one statement, however many are asked for.
+    fn entries_of_documents(&self, documents: &[DocumentId]) -> Result<Vec<EntryRow>, StoreError>;
+
+    /// The materialised states of these documents; unknown ones are left out. The number of statements
+    /// is that of their schemas, however many are asked for.
+    fn documents(
+        &self,
+        ids: &[DocumentId],
+    ) -> Result<BTreeMap<DocumentId, DocumentRow>, StoreError>;
+
+    /// The logs of an author, ascending by number, from behind this one on.
+    fn logs_of(
+        &self,
+        public_key: PublicKey,
+        after: Option<LogId>,
+        limit: u32,
+    ) -> Result<Vec<LogRow>, StoreError>;
+
+    /// The position of the latest entry; 0 before the first.
+    fn position(&self) -> Result<i64, StoreError>;
+
+    /// What happened to documents after this position, in order, at most `limit` changes and all those
+    /// of the last one's position. Of what has no entry of its own, the changes *at* the position are told
+    /// too: who goes on from there hears of some changes twice, and misses none.
+    fn changes(&self, after: i64, limit: u32) -> Result<Vec<Change>, StoreError>;
+
     /// Entries of these logs from the given position on, at most `limit` of them, each log from the
-    /// given number on, in the order in which they were accepted. Entries from a fork on are left out.
+    /// given number on, in the order in which they were accepted. Entries from a fork on, and those that
+    /// are withheld from peers, are left out.
     fn entries_from(
         &self,
         starts: &Heights,
@@ -293,8 +355,8 @@ pub trait Store: Read {
     /// Forgets the transaction.
     fn rollback(&mut self) -> Result<(), StoreError>;
 
-    /// Stores an entry at the tip of its log.
-    fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<(), StoreError>;
+    /// Stores an entry at the tip of its log; returns its position.
+    fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<i64, StoreError>;
 
     /// Gives a stored entry the operation bytes it lacked.
     fn restore_payload(
@@ -306,6 +368,13 @@ pub trait Store: Read {
 
     /// Drops the operation bytes of a document, except those of its DELETEs (R7).
     fn drop_payloads(&mut self, document: DocumentId) -> Result<(), StoreError>;
+
+    /// Notes that a document changed without an entry of its own.
+    fn insert_change(&mut self, document: DocumentId) -> Result<(), StoreError>;
+
+    /// Purges a log: drops the bytes of its operations, those of DELETEs included, makes none of it
+    /// count, and withholds it from peers. Returns how many bytes were dropped.
+    fn purge_log(&mut self, public_key: PublicKey, log_id: LogId) -> Result<u64, StoreError>;
 
     /// Moves a log to the document it turned out to belong to.
     fn reassign_log(

@@ -259,3 +259,24 @@ pub fn pages_never_skip_or_repeat<B: Backend>() {
         prop_assert_eq!(read, ids);
     });
 }
+
+pub fn documents_are_found_many_at_once<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let ids: Vec<_> = ["one", "two", "three"].map(document).to_vec();
+    put_wide(&mut store, &ids);
+    let mut deleted = wide_document(ids[2], plain_values());
+    deleted.fields = None;
+    transact(&mut store, |store| store.put_document(&deleted).unwrap());
+
+    let mut wanted = ids.clone();
+    wanted.push(document("nothing"));
+    let found = store.documents(&wanted).unwrap();
+
+    assert_eq!(found.len(), 3);
+    for id in &ids {
+        assert_eq!(found.get(id), store.document(*id).unwrap().as_ref());
+    }
+    assert!(found[&ids[2]].is_deleted());
+    assert!(store.documents(&[]).unwrap().is_empty());
+}

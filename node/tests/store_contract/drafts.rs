@@ -67,7 +67,7 @@ impl Draft {
         hash(&self.bytes)
     }
 
-    pub fn try_insert(&self, store: &mut impl Store) -> Result<(), StoreError> {
+    pub fn try_insert(&self, store: &mut impl Store) -> Result<i64, StoreError> {
         store.insert_entry(NewEntry {
             public_key: self.public_key,
             log_id: LogId::new(self.log_id),

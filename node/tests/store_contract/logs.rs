@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use grove_core::types::{Hash, LogId, SchemaId, SeqNum};
+use grove_core::types::{DocumentId, Hash, LogId, SchemaId, SeqNum};
 use grove_core::validate::LogTip;
 use grove_core::wire::{Action, Heights};
 use grove_node::store::{Need, OperationRow, ParkedRow, Read, Store, StoreError};
@@ -104,6 +104,7 @@ pub fn operations_tell_whether_they_count<B: Backend>() {
         document: draft(1, 0, 1).document,
         schema_id: schema_id("cafe"),
         counted,
+        purged: false,
         has_payload,
     };
     let operation = |hash: Hash| store.operation(hash.into()).unwrap();
@@ -313,4 +314,133 @@ pub fn entries_from_agrees_with_a_plain_filter<B: Backend>() {
         let starts = Heights::from([(author(1), starts.clone()), (author(2), starts)]);
         prop_assert_eq!(store.entries_from(&starts, after, limit).unwrap(), expected);
     });
+}
+
+pub fn a_purged_log_counts_for_nothing_and_stays_here<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let mut end = draft(1, 0, 2);
+    end.action = Some(Action::Delete);
+    let hashes = transact(&mut store, |store| {
+        let hashes = [draft(1, 0, 1).insert(store), end.insert(store)];
+        draft(1, 1, 1).insert(store);
+        let size = store.purge_log(author(1), LogId::new(0)).unwrap();
+        assert_eq!(size, 2 * draft(1, 0, 1).bytes.len() as u64);
+        assert_eq!(store.purge_log(author(1), LogId::new(0)).unwrap(), 0);
+        hashes
+    });
+
+    assert!(store.log(author(1), LogId::new(0)).unwrap().unwrap().purged);
+    let entries = store.document_entries(draft(1, 0, 1).document).unwrap();
+    assert!(
+        entries
+            .iter()
+            .all(|row| row.payload.is_none() && !row.counted)
+    );
+    let operation = store.operation(hashes[0].into()).unwrap().unwrap();
+    assert!(operation.purged && !operation.counted && !operation.has_payload);
+    // Peers are asked for nothing that was purged, and told nothing of it.
+    let heights = store.heights(&[schema_id("cafe")].into()).unwrap();
+    let logs = BTreeMap::from([(LogId::new(0), seq(2)), (LogId::new(1), seq(1))]);
+    assert_eq!(heights, Heights::from([(author(1), logs)]));
+    let starts = Heights::from([(
+        author(1),
+        BTreeMap::from([(LogId::new(0), seq(1)), (LogId::new(1), seq(1))]),
+    )]);
+    let sent = store.entries_from(&starts, i64::MIN, 9).unwrap();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].log_id, LogId::new(1));
+
+    store.begin().unwrap();
+    assert!(store.purge_log(author(1), LogId::new(9)).is_err());
+    store.rollback().unwrap();
+}
+
+pub fn many_are_found_at_once<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let hashes: Vec<_> = transact(&mut store, |store| {
+        let mut hashes = Vec::new();
+        for log_id in 0..5 {
+            hashes.push(draft(1, log_id, 1).insert(store));
+        }
+        hashes.push(draft(1, 3, 2).insert(store));
+        store.insert_fork(&fork(1, 3, 2)).unwrap();
+        hashes
+    });
+
+    let ids: Vec<_> = hashes.iter().copied().map(Into::into).collect();
+    let found = store.operations(&ids).unwrap();
+    assert_eq!(found.len(), 6);
+    for id in &ids {
+        assert_eq!(found.get(id), store.operation(*id).unwrap().as_ref());
+    }
+    assert!(
+        store
+            .operations(&[hash("nothing").into()])
+            .unwrap()
+            .is_empty()
+    );
+    assert!(store.operations(&[]).unwrap().is_empty());
+
+    let documents = [draft(1, 3, 1).document, draft(1, 0, 1).document];
+    let mut expected = store.document_entries(documents[1]).unwrap();
+    expected.extend(store.document_entries(documents[0]).unwrap());
+    assert_eq!(store.entries_of_documents(&documents).unwrap(), expected);
+    assert_eq!(expected.iter().filter(|row| !row.counted).count(), 1);
+
+    let pages: Vec<Vec<u64>> = [None, Some(LogId::new(1)), Some(LogId::new(4))]
+        .into_iter()
+        .map(|after| {
+            let logs = store.logs_of(author(1), after, 3).unwrap();
+            logs.iter().map(|log| log.log_id.as_u64()).collect()
+        })
+        .collect();
+    assert_eq!(pages, [vec![0, 1, 2], vec![2, 3, 4], vec![]]);
+    assert_eq!(store.logs_of(author(2), None, 3).unwrap(), []);
+}
+
+pub fn changes_are_told_in_their_order<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    assert_eq!(store.position().unwrap(), 0);
+    let positions: Vec<_> = transact(&mut store, |store| {
+        let first = draft(1, 0, 1).try_insert(store).unwrap();
+        let second = draft(1, 1, 1).try_insert(store).unwrap();
+        store.insert_change(draft(1, 0, 1).document).unwrap();
+        let third = draft(1, 1, 2).try_insert(store).unwrap();
+        vec![first, second, second, third]
+    });
+    assert_eq!(store.position().unwrap(), positions[3]);
+
+    let changes = |after, limit| {
+        let changes = store.changes(after, limit).unwrap();
+        assert!(
+            changes
+                .iter()
+                .all(|change| change.schema_id == schema_id("cafe"))
+        );
+        changes
+            .into_iter()
+            .map(|change| (change.position, change.document))
+            .collect::<Vec<_>>()
+    };
+    let (zero, one) = (draft(1, 0, 1).document, draft(1, 1, 1).document);
+    let all = [
+        (positions[0], zero),
+        (positions[1], one),
+        (positions[1], zero),
+        (positions[3], one),
+    ];
+    let sorted = |mut changes: Vec<(i64, DocumentId)>| {
+        changes.sort();
+        changes
+    };
+    assert_eq!(sorted(changes(0, 9)), sorted(all.to_vec()));
+    assert_eq!(changes(0, 1), all[..1]);
+    // What happened at the last position of a page belongs to it.
+    assert_eq!(sorted(changes(0, 2)), sorted(all[..3].to_vec()));
+    // And is told again to who goes on from there.
+    assert_eq!(sorted(changes(positions[1], 9)), sorted(all[2..].to_vec()));
+    assert_eq!(changes(positions[3], 9), []);
 }

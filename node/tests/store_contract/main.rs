@@ -79,6 +79,7 @@ mod sqlite {
 
     contract!(Sqlite, documents {
         documents_come_back_as_they_were
+        documents_are_found_many_at_once
         extreme_values_come_back_bit_for_bit
         documents_that_do_not_fit_are_refused
         documents_of_system_schemas_need_no_introduction
@@ -97,6 +98,9 @@ mod sqlite {
         parked_entries_wait_in_order
         dropped_payloads_leave_the_tombstone
         entries_from_agrees_with_a_plain_filter
+        a_purged_log_counts_for_nothing_and_stays_here
+        many_are_found_at_once
+        changes_are_told_in_their_order
     });
 
     contract!(Sqlite, queries {

@@ -2,21 +2,24 @@
 //!
 //! Both kinds of connections answer them here. Questions that take several statements see one state.
 
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::rc::Rc;
 
 use grove_core::types::{
     DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
 };
 use grove_core::validate::LogTip;
 use grove_core::wire::{Heights, SchemaSet};
+use rusqlite::types::Value as Column;
+use rusqlite::vtab::array::Array;
 use rusqlite::{Params, Row, params, params_from_iter};
 
 use super::codec::{from_log_id, from_seq_num, to_log_id, to_seq_num, to_view_id};
 use super::database::{Database, unexpected_type};
 use super::views::ViewFields;
 use crate::store::{
-    Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, LogRow, OperationRow, Read, Standing,
-    StoreError,
+    Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, LogRow, OperationRow, Read,
+    Standing, StoreError,
 };
 
 /// Up to how many logs are looked up one by one; for more, all entries are gone through in order.
@@ -27,7 +30,8 @@ macro_rules! select_entries {
     ($rest:literal) => {
         concat!(
             "SELECT e.id, l.author, l.log_id, e.seq_num, e.hash, l.document, l.schema, e.entry, \
-             e.payload FROM entries e JOIN logs l ON l.id = e.log ",
+             e.payload, l.purged = 0 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at) \
+             FROM entries e JOIN logs l ON l.id = e.log ",
             $rest
         )
     };
@@ -37,7 +41,20 @@ macro_rules! select_entries {
 macro_rules! select_logs {
     ($rest:literal) => {
         concat!(
-            "SELECT author, log_id, document, schema, tip, tip_hash, ended, forked_at FROM logs ",
+            "SELECT author, log_id, document, schema, tip, tip_hash, ended, forked_at, purged \
+             FROM logs ",
+            $rest
+        )
+    };
+}
+
+/// The columns of [`Database::operation_row`].
+macro_rules! select_operations {
+    ($rest:literal) => {
+        concat!(
+            "SELECT l.document, l.schema, \
+             l.purged = 0 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), l.purged, \
+             e.payload IS NOT NULL, e.hash FROM entries e JOIN logs l ON l.id = e.log ",
             $rest
         )
     };
@@ -47,11 +64,29 @@ macro_rules! select_logs {
 pub const LOG_POSITIONS: &str = "SELECT e.id FROM logs l JOIN entries e ON e.log = l.id
      WHERE l.author = ?1 AND l.log_id = ?2 AND e.seq_num >= ?3 AND e.id > ?4
        AND (l.forked_at IS NULL OR e.seq_num < l.forked_at)
+       AND (l.withheld_from IS NULL OR e.seq_num < l.withheld_from)
      ORDER BY e.seq_num";
+
+/// What happened to documents from a position on. Of the last position all changes are told, so that who
+/// goes on from there misses none.
+pub const CHANGES_AFTER: &str = "
+    WITH page AS (
+        SELECT e.id AS position, l.document, l.schema FROM entries e JOIN logs l ON l.id = e.log
+        WHERE e.id > ?1 ORDER BY e.id LIMIT ?2
+    )
+    SELECT position, document, schema FROM page
+    UNION ALL
+    SELECT c.position, c.document, (SELECT min(schema) FROM logs l WHERE l.document = c.document)
+    FROM changes c
+    WHERE c.position >= ?1 AND (
+        (SELECT count(*) FROM page) < ?2 OR c.position <= (SELECT max(position) FROM page)
+    )
+    ORDER BY 1";
 
 /// All entries that count, from a position on.
 pub const ENTRIES_AFTER: &str = select_entries!(
-    "WHERE e.id > ?1 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at) ORDER BY e.id"
+    "WHERE e.id > ?1 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at) \
+     AND (l.withheld_from IS NULL OR e.seq_num < l.withheld_from) ORDER BY e.id"
 );
 
 impl<T: AsRef<Database>> Read for T {
@@ -124,19 +159,23 @@ impl<T: AsRef<Database>> Read for T {
     fn operation(&self, id: OperationId) -> Result<Option<OperationRow>, StoreError> {
         let database = self.as_ref();
         database.first(
-            "SELECT l.document, l.schema, l.forked_at IS NULL OR e.seq_num < l.forked_at,
-                    e.payload IS NOT NULL
-             FROM entries e JOIN logs l ON l.id = e.log WHERE e.hash = ?1",
+            select_operations!("WHERE e.hash = ?1"),
             [id.hash().digest()],
-            |row| {
-                Ok(OperationRow {
-                    document: hash(row, 0)?.into(),
-                    schema_id: database.schema_id(row.get(1)?)?,
-                    counted: row.get(2)?,
-                    has_payload: row.get(3)?,
-                })
-            },
+            |row| database.operation_row(row),
         )
+    }
+
+    fn operations(
+        &self,
+        ids: &[OperationId],
+    ) -> Result<BTreeMap<OperationId, OperationRow>, StoreError> {
+        let database = self.as_ref();
+        let rows = database.all(
+            select_operations!("WHERE e.hash IN rarray(?1)"),
+            [digests(ids.iter().map(|id| id.hash()))],
+            |row| Ok((hash(row, 5)?.into(), database.operation_row(row)?)),
+        )?;
+        Ok(rows.into_iter().collect())
     }
 
     fn payload_size(&self, id: OperationId) -> Result<Option<u64>, StoreError> {
@@ -153,6 +192,87 @@ impl<T: AsRef<Database>> Read for T {
             select_entries!("WHERE l.document = ?1 ORDER BY e.id"),
             [document.hash().digest()],
         )
+    }
+
+    fn entries_of_documents(&self, documents: &[DocumentId]) -> Result<Vec<EntryRow>, StoreError> {
+        self.as_ref().entry_rows(
+            select_entries!("WHERE l.document IN rarray(?1) ORDER BY e.id"),
+            [digests(documents.iter().map(|id| id.hash()))],
+        )
+    }
+
+    fn documents(
+        &self,
+        ids: &[DocumentId],
+    ) -> Result<BTreeMap<DocumentId, DocumentRow>, StoreError> {
+        let database = self.as_ref();
+        database.snapshot(|| {
+            let mut found = BTreeMap::new();
+            let mut live: BTreeMap<i64, Vec<DocumentId>> = BTreeMap::new();
+            let mut statement = database.statement(
+                "SELECT schema, owner, view_id, edited, deleted, id FROM documents
+                 WHERE id IN rarray(?1)",
+            )?;
+            let mut rows = statement.query([digests(ids.iter().map(|id| id.hash()))])?;
+            while let Some(row) = rows.next()? {
+                let id = hash(row, 5)?.into();
+                if !row.get(4)? {
+                    live.entry(row.get(0)?).or_default().push(id);
+                }
+                found.insert(id, database.document_row(id, row, 0)?);
+            }
+            for (schema, ids) in live {
+                let view = database
+                    .view(schema)?
+                    .ok_or(StoreError::Corrupt("schema"))?;
+                for (id, fields) in
+                    view.get_all(database, digests(ids.iter().map(|id| id.hash())))?
+                {
+                    let document: Option<&mut DocumentRow> = found.get_mut(&id);
+                    document.ok_or(StoreError::Corrupt("document"))?.fields = Some(fields);
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    fn logs_of(
+        &self,
+        public_key: PublicKey,
+        after: Option<LogId>,
+        limit: u32,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let database = self.as_ref();
+        let Some(author) = database.author(public_key)? else {
+            return Ok(Vec::new());
+        };
+        database.all(
+            select_logs!(
+                "WHERE author = ?1 AND (?2 IS NULL OR log_id > ?2) ORDER BY log_id LIMIT ?3"
+            ),
+            params![author, after.map(from_log_id), limit],
+            |row| database.log_row(row),
+        )
+    }
+
+    fn position(&self) -> Result<i64, StoreError> {
+        let database = self.as_ref();
+        let position = database.first("SELECT coalesce(max(id), 0) FROM entries", [], |row| {
+            Ok(row.get(0)?)
+        })?;
+        Ok(position.unwrap_or_default())
+    }
+
+    fn changes(&self, after: i64, limit: u32) -> Result<Vec<Change>, StoreError> {
+        let database = self.as_ref();
+        let changes = database.all(CHANGES_AFTER, params![after, limit], |row| {
+            Ok(Change {
+                position: row.get(0)?,
+                document: hash(row, 1)?.into(),
+                schema_id: database.schema_id(row.get(2)?)?,
+            })
+        })?;
+        Ok(changes)
     }
 
     fn schema_entries(&self, schema_id: &SchemaId) -> Result<Vec<EntryRow>, StoreError> {
@@ -338,6 +458,7 @@ impl Database {
                 ended: row.get(6)?,
             },
             forked_at: row.get::<_, Option<i64>>(7)?.map(to_seq_num).transpose()?,
+            purged: row.get(8)?,
         })
     }
 
@@ -352,6 +473,17 @@ impl Database {
             schema_id: self.schema_id(row.get(6)?)?,
             entry: row.get(7)?,
             payload: row.get(8)?,
+            counted: row.get(9)?,
+        })
+    }
+
+    fn operation_row(&self, row: &Row<'_>) -> Result<OperationRow, StoreError> {
+        Ok(OperationRow {
+            document: hash(row, 0)?.into(),
+            schema_id: self.schema_id(row.get(1)?)?,
+            counted: row.get(2)?,
+            purged: row.get(3)?,
+            has_payload: row.get(4)?,
         })
     }
 
@@ -461,6 +593,15 @@ impl Database {
         }
         Ok(entries)
     }
+}
+
+/// Hashes as one value to be bound, for `IN rarray(?)`.
+pub fn digests(hashes: impl Iterator<Item = Hash>) -> Array {
+    Rc::new(
+        hashes
+            .map(|hash| Column::Blob(hash.digest().to_vec()))
+            .collect(),
+    )
 }
 
 fn hash(row: &Row<'_>, index: usize) -> Result<Hash, StoreError> {

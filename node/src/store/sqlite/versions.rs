@@ -12,9 +12,10 @@ use super::views::View;
 use crate::store::StoreError;
 
 /// What leads from each version to the next, beginning with nothing.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("versions/1.sql"),
     include_str!("versions/2.sql"),
+    include_str!("versions/3.sql"),
 ];
 
 /// The version this program writes.

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use grove_core::types::{DocumentId, OperationId, Schema, Value};
+use grove_core::types::{DocumentId, Hash, OperationId, Schema, Value};
 use rusqlite::types::{ToSqlOutput, Value as Column};
+use rusqlite::vtab::array::Array;
 use rusqlite::{Row, params, params_from_iter};
 
 use super::codec;
@@ -141,6 +142,22 @@ impl View {
         );
         database.first(&sql, params![document.hash().digest()], |row| {
             self.read(row, 0)
+        })
+    }
+
+    /// The views of these documents, as far as they have any.
+    pub fn get_all(
+        &self,
+        database: &Database,
+        documents: Array,
+    ) -> Result<Vec<(DocumentId, ViewFields)>, StoreError> {
+        let sql = format!(
+            "SELECT document, {} FROM {} WHERE document IN rarray(?1)",
+            self.columns, self.table
+        );
+        database.all(&sql, [documents], |row| {
+            let id = Hash::from_digest(row.get(0)?).into();
+            Ok((id, self.read(row, 1)?))
         })
     }
 

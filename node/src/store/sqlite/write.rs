@@ -3,7 +3,7 @@
 //! Storing an entry is the busiest path of a node: two statements once its author and schema are
 //! known.
 
-use grove_core::types::{DocumentId, Hash, LogId, PublicKey, Schema, SchemaId};
+use grove_core::types::{DocumentId, Hash, LogId, PublicKey, Schema, SchemaId, SeqNum};
 use grove_core::wire::Action;
 use rusqlite::params;
 
@@ -34,7 +34,7 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<(), StoreError> {
+    fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<i64, StoreError> {
         let log = match entry.seq_num.backlink() {
             None => self.begin_log(&entry)?,
             Some(tip) => {
@@ -68,7 +68,7 @@ impl Store for SqliteStore {
                 entry.payload,
             ],
         )?;
-        Ok(())
+        Ok(self.database.connection().last_insert_rowid())
     }
 
     fn restore_payload(
@@ -94,6 +94,37 @@ impl Store for SqliteStore {
             params![document.hash().digest(), number(Action::Delete)],
         )?;
         Ok(())
+    }
+
+    fn insert_change(&mut self, document: DocumentId) -> Result<(), StoreError> {
+        self.database.execute(
+            "INSERT INTO changes (position, document)
+             SELECT coalesce(max(id), 0), ?1 FROM entries",
+            [document.hash().digest()],
+        )?;
+        Ok(())
+    }
+
+    fn purge_log(&mut self, public_key: PublicKey, log_id: LogId) -> Result<u64, StoreError> {
+        let author = self.database.author_or_insert(public_key)?;
+        let log: i64 = self
+            .database
+            .first(
+                "UPDATE logs SET purged = 1, withheld_from = ?3
+                 WHERE author = ?1 AND log_id = ?2 RETURNING id",
+                params![author, from_log_id(log_id), from_seq_num(SeqNum::FIRST)],
+                |row| Ok(row.get(0)?),
+            )?
+            .ok_or(StoreError::Misfit("log"))?;
+        let size = self.database.number(
+            "SELECT coalesce(sum(length(payload)), 0) FROM entries WHERE log = ?1",
+            [log],
+        )?;
+        self.database.execute(
+            "UPDATE entries SET payload = NULL WHERE log = ?1 AND payload IS NOT NULL",
+            [log],
+        )?;
+        Ok(size)
     }
 
     fn reassign_log(

@@ -1,0 +1,25 @@
+-- Version 3: what the operator had purged or collected, and changes that have no entry of their own.
+
+-- Nothing in a purged log counts. From `withheld_from` on, no entry is passed on to peers, for its
+-- operation is gone although nobody deleted it.
+ALTER TABLE logs ADD COLUMN purged INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE logs ADD COLUMN withheld_from INTEGER;
+
+-- What a collected operation still says: what it was made on top of, and which fields it set.
+ALTER TABLE entries ADD COLUMN stub BLOB;
+
+-- What happened to documents without an entry: forks found, payloads that came later, purges.
+CREATE TABLE changes (
+    id       INTEGER PRIMARY KEY,
+    position INTEGER NOT NULL,
+    document BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX changes_position ON changes (position);
+
+-- What the operator had done that can't be undone.
+CREATE TABLE audit (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    at      INTEGER NOT NULL,
+    what    TEXT NOT NULL
+) STRICT;
