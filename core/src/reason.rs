@@ -142,6 +142,7 @@ reasons! {
         LogIdMismatch "log_id_mismatch" "the key writes this document in another log",
         LogIdInUse "log_id_in_use" "the log belongs to another document",
         LogOwnerMismatch "log_owner_mismatch" "the entries are not of one key and log",
+        LogPurged "log_purged" "the operator of the node had the log purged",
     }
     Cbor {
         CborTruncated "cbor_truncated" "the CBOR data ends too early",
@@ -193,6 +194,7 @@ reasons! {
         DocumentSchemaMismatch "document_schema_mismatch" "the document follows another schema",
         DocumentDeleted "document_deleted" "the document has been deleted",
         DocumentNotFound "document_not_found" "the document is not known",
+        DocumentPurged "document_purged" "the operator of the node had the document purged",
         CreateMissing "create_missing" "a document starts with a CREATE",
         CreateDuplicate "create_duplicate" "a document has one CREATE",
         OperationDuplicate "operation_duplicate" "an operation is given twice",

@@ -14,6 +14,7 @@ use clap::{Parser, ValueEnum};
 use directories::ProjectDirs;
 use grove_core::types::{PublicKey, SchemaId, SchemaIdError};
 
+use crate::admin::Deed;
 use crate::engine::Policy;
 use crate::store::StoreError;
 
@@ -28,7 +29,7 @@ const ATTEMPTS_MAX: u32 = 1000;
 #[command(name = "grove-node", version, after_help = EXIT_CODES)]
 pub struct Config {
     /// Directory for everything the node keeps [default: that of the platform for application data]
-    #[arg(long, env = "GROVE_DATA_DIR", value_name = "DIR")]
+    #[arg(long, env = "GROVE_DATA_DIR", value_name = "DIR", global = true)]
     pub data_dir: Option<PathBuf>,
 
     /// Keep nothing: work in a temporary directory that is removed at the end
@@ -76,14 +77,23 @@ pub struct Config {
         long,
         env = "GROVE_LOG_LEVEL",
         value_name = "LEVEL",
-        default_value = "warn"
+        default_value = "warn",
+        global = true
     )]
     pub log_level: LogLevel,
+
+    /// Tell what a command did as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// What to do instead of serving: done by the node that runs over the directory, or without one
+    #[command(subcommand)]
+    pub deed: Option<Deed>,
 }
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  stopped by a signal, all data safe
+  0  stopped by a signal, all data safe; or the command did what it should
   1  failed while running
   2  wrong arguments
   3  could not listen on the address
@@ -146,6 +156,8 @@ impl Config {
             deny_author: Vec::new(),
             allow_schema: None,
             log_level: LogLevel::Off,
+            json: false,
+            deed: None,
         }
     }
 
@@ -186,13 +198,9 @@ pub struct DataDir {
 impl DataDir {
     /// Creates the directory if need be and takes hold of it.
     pub fn open(config: &Config) -> Result<Self, StartError> {
-        let path = match &config.data_dir {
-            Some(path) => path.clone(),
-            None if config.ephemeral => temporary()?,
-            None => {
-                let directories = ProjectDirs::from("", "", "grove").ok_or(StartError::NoHome)?;
-                directories.data_dir().to_owned()
-            }
+        let path = match config.ephemeral && config.data_dir.is_none() {
+            true => temporary()?,
+            false => Self::lasting(config)?,
         };
         let failed = |source| StartError::DataDir {
             path: path.clone(),
@@ -215,6 +223,20 @@ impl DataDir {
             Err(TryLockError::WouldBlock) => Err(StartError::InUse { path }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
+    }
+
+    /// Where a node that keeps its data has its directory.
+    pub fn lasting(config: &Config) -> Result<PathBuf, StartError> {
+        if let Some(path) = &config.data_dir {
+            return Ok(path.clone());
+        }
+        let directories = ProjectDirs::from("", "", "grove").ok_or(StartError::NoHome)?;
+        Ok(directories.data_dir().to_owned())
+    }
+
+    /// Where the node that runs over a directory listens to its operator.
+    pub fn admin_socket(path: &Path) -> PathBuf {
+        path.join("admin.sock")
     }
 
     /// The directory.
@@ -306,6 +328,14 @@ pub enum StartError {
         /// What the store said.
         source: StoreError,
     },
+    /// A command was not carried out.
+    #[error("{message}")]
+    Refused {
+        /// The stable code.
+        code: String,
+        /// The cause.
+        message: String,
+    },
     /// The system did not give what any program needs.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -327,6 +357,7 @@ impl StartError {
                 "make sure the disk is not full and the file is not damaged, \
                  or choose another place with --data-dir"
             }
+            Self::Refused { .. } => "grove-node help tells what each command takes",
             Self::System(_) => "check how many threads and open files this user may have",
         }
     }
@@ -334,7 +365,7 @@ impl StartError {
     /// The exit code that tells a script what kind of failure it was.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::System(_) => 1,
+            Self::System(_) | Self::Refused { .. } => 1,
             Self::PortTaken(_) | Self::Listen { .. } => 3,
             Self::NoHome | Self::InUse { .. } | Self::DataDir { .. } | Self::Database { .. } => 4,
         })

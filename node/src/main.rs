@@ -1,21 +1,29 @@
-//! The daemon `grove-node`: settings in, a served node out, until a signal ends it.
+//! The daemon `grove-node`: settings in, a served node out, until a signal ends it. Or, with a command,
+//! one thing done to a node's data.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use grove_core::session::PeerId;
+use grove_node::admin::{self, Deed, Refused, Report};
 use grove_node::config::{Config, DataDir, StartError};
-use grove_node::engine::EngineLimits;
+use grove_node::engine::{Command, EngineLimits};
 use grove_node::http::{Http, Limits, serve};
-use grove_node::runtime::ThreadedNode;
+use grove_node::runtime::{Node, Stop, ThreadedNode};
 use grove_node::store::SqliteStore;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Exit code after a second signal: 128 and the number of SIGINT, as shells have it.
 const FORCED: i32 = 130;
+
+/// How often it is noted how far the node is, which tells the age of entries.
+const TIMES_NOTED: Duration = Duration::from_secs(600);
 
 /// The name under which peers would meet this node. It has no network to peers, so none does.
 const UNNAMED: PeerId = PeerId([0; 32]);
@@ -28,6 +36,11 @@ fn main() -> ExitCode {
         .init();
     match start(&config) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(StartError::Refused { code, message }) if config.json => {
+            let error = json!({ "error": { "code": code, "message": message } });
+            println!("{error}");
+            ExitCode::FAILURE
+        }
         Err(error) => {
             eprintln!("grove-node: {error}\n  hint: {}", error.hint());
             error.exit_code()
@@ -39,7 +52,53 @@ fn start(config: &Config) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(run(config))
+    match &config.deed {
+        Some(deed) => runtime.block_on(administer(config, deed)),
+        None => runtime.block_on(run(config)),
+    }
+}
+
+/// Does one thing to a node's data: by way of the node that runs over it, or without one.
+async fn administer(config: &Config, deed: &Deed) -> Result<(), StartError> {
+    let socket = DataDir::admin_socket(&DataDir::lasting(config)?);
+    let answer = match ask_running(&socket, deed)? {
+        Some(answer) => answer,
+        None => {
+            let data = DataDir::open(config)?;
+            let (node, stop) = open(config, &data)?;
+            let done = admin::perform(&node, now(), deed).await;
+            stop.stop().await;
+            done.map_err(|error| Refused::from(&error))
+        }
+    };
+    let report = answer.map_err(|refused| StartError::Refused {
+        code: refused.code,
+        message: refused.message,
+    })?;
+    if config.json {
+        println!("{}", serde_json::to_value(&report).unwrap_or_default());
+    } else {
+        print!("{}", report.to_text());
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn ask_running(socket: &Path, deed: &Deed) -> Result<Option<Result<Report, Refused>>, StartError> {
+    Ok(admin::socket::ask(socket, deed)?)
+}
+
+#[cfg(not(unix))]
+fn ask_running(_: &Path, _: &Deed) -> Result<Option<Result<Report, Refused>>, StartError> {
+    Ok(None)
+}
+
+/// The time in seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
 }
 
 /// Runs a node from its first to its last breath.
@@ -49,22 +108,58 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let listener = listen(config.address()).await?;
     let address = listener.local_addr()?;
     let data = DataDir::open(config)?;
+    let (node, stop) = open(config, &data)?;
+    let beside = tokio::spawn(beside(node.clone(), DataDir::admin_socket(data.path())));
+
+    announce(&data, address);
+    serve(listener, Http::new(node, Limits::default()), signal.wait()).await;
+    beside.abort();
+    stop.stop().await;
+    Ok(())
+}
+
+/// Starts a node over what the settings name.
+fn open(config: &Config, data: &DataDir) -> Result<(Node, Stop), StartError> {
     let limits = EngineLimits {
         policy: config.policy(),
         ..EngineLimits::default()
     };
-    let (node, stop) = SqliteStore::open(&data.database())
+    SqliteStore::open(&data.database())
         .and_then(|store| ThreadedNode::start(store, UNNAMED, limits))
         .map_err(|source| StartError::Database {
             path: data.path().to_owned(),
             source,
-        })?;
-
-    announce(&data, address);
-    serve(listener, Http::new(node, Limits::default()), signal.wait()).await;
-    stop.stop().await;
-    Ok(())
+        })
 }
+
+/// What a node does beside serving clients: it listens to its operator, and remembers now and then how
+/// far it was.
+async fn beside(node: Node, socket: PathBuf) {
+    let remember = async {
+        let mut ticks = tokio::time::interval(TIMES_NOTED);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = node.command(Command::NoteTime(now())).await {
+                tracing::debug!(%error, "could not note the time");
+            }
+        }
+    };
+    tokio::join!(remember, listen_to_operator(&node, &socket));
+}
+
+#[cfg(unix)]
+async fn listen_to_operator(node: &Node, socket: &Path) {
+    match admin::socket::listen(socket) {
+        Ok(listener) => admin::socket::serve(listener, node.clone(), now).await,
+        Err(error) => {
+            let path = socket.display();
+            tracing::warn!(%error, %path, "commands will not reach this node while it runs");
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn listen_to_operator(_: &Node, _: &Path) {}
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address)

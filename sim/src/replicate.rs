@@ -204,6 +204,7 @@ impl Replication {
                 Output::Refused { peer, reason } => self.refused(number_of(peer), reason),
                 // For clients, who ask through other doors.
                 Output::Published { .. }
+                | Output::Done { .. }
                 | Output::Accepted { .. }
                 | Output::Deleted(_)
                 | Output::SchemaAdded(_) => {}

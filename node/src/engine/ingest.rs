@@ -20,7 +20,11 @@ use crate::store::{EntryRow, ForkRow, Need, NewEntry, ParkedRow, Store, StoreErr
 impl<S: Store> Engine<S> {
     /// Takes an entry from a client.
     pub(super) fn publish(&mut self, submission: &Submission) -> Result<NextArgs, IngestError> {
-        match self.judge(submission, Source::Client)? {
+        let judgement = match self.judge(submission, Source::Client) {
+            Err(error) => Err(self.name_purge(error)?),
+            judged => judged,
+        };
+        match judgement? {
             Judgement::Known => {
                 //= R23: publishing the same entry again succeeds with the same arguments
                 let row = self.stored(submission)?;
@@ -57,12 +61,21 @@ impl<S: Store> Engine<S> {
                 Err(self.record_fork(submission, &row)?)
             }
             Ok(Judgement::Accept(acceptance)) => self.accept(submission, acceptance),
-            //= RP10: what lacks its inputs waits, and is no error of the session
-            //= R28: what a peer sends too early is parked until its inputs arrive
-            Err(error) => match need_behind(&error, submission.entry().entry()) {
-                Some(need) => self.park(submission, &need),
-                None => Err(error),
-            },
+            Err(error) => {
+                let error = match self.purge_behind(&error)? {
+                    Some(place) => match self.take_without_operation(submission, place) {
+                        Ok(()) => return Ok(()),
+                        Err(error) => error,
+                    },
+                    None => error,
+                };
+                //= RP10: what lacks its inputs waits, and is no error of the session
+                //= R28: what a peer sends too early is parked until its inputs arrive
+                match need_behind(&error, submission.entry().entry()) {
+                    Some(need) => self.park(submission, &need),
+                    None => Err(error),
+                }
+            }
         }
     }
 
@@ -154,7 +167,7 @@ impl<S: Store> Engine<S> {
             .store
             .document(row.document)?
             .is_some_and(|row| row.is_deleted());
-        if row.payload.is_some() || deleted {
+        if row.payload.is_some() || deleted || self.is_purged(row)? {
             return Ok(());
         }
         let operation = submission.operation().map_err(PublishError::from)?;

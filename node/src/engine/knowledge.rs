@@ -7,8 +7,8 @@ use grove_core::types::{
     DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
 };
 
-use super::IngestError;
 use super::schemas::Schemas;
+use super::{IngestError, PolicyError};
 use crate::store::{LogRow, Read, StoreError};
 
 /// The knowledge of a store, with the engine's schemas where they are at hand.
@@ -67,6 +67,10 @@ impl Known for Knowledge<'_> {
     }
 
     fn fork(&self, author: PublicKey, log_id: LogId) -> Result<[Hash; 2], IngestError> {
+        let log = self.store.log(author, log_id)?;
+        if log.is_some_and(|log| log.purged) {
+            return Err(PolicyError::LogPurged(author, log_id).into());
+        }
         let fork = self.store.fork(author, log_id)?;
         let fork = fork.ok_or(StoreError::Corrupt("fork"))?;
         Ok([Hash::of(&fork.first), Hash::of(&fork.second)])
@@ -94,12 +98,17 @@ impl Known for Knowledge<'_> {
     }
 }
 
-/// A stored log as the rules see it.
+/// A stored log as the rules see it. To them a purged log is like one that is forked at its first
+/// entry: nothing in it counts, nothing is added to it. Only the refusal is another.
 fn known_log(row: LogRow) -> KnownLog {
     KnownLog {
         log_id: row.log_id,
         document: row.document,
         tip: row.tip,
-        forked_at: row.forked_at,
+        forked_at: if row.purged {
+            Some(SeqNum::FIRST)
+        } else {
+            row.forked_at
+        },
     }
 }

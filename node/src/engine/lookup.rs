@@ -27,38 +27,92 @@ pub fn document_at_view(
     if current.view_id == *view_id {
         return Ok(Some(current));
     }
-    let operations = connected_operations(store, operation.document, &current.schema_id)?;
-    let graph = Graph::build(operations.iter().map(|(id, operation)| (*id, operation)))
-        .map_err(|_| StoreError::Corrupt("document"))?;
+    let connected = connected_operations(store, operation.document, &current.schema_id)?;
+    let graph = Graph::build(connected.pairs()).map_err(|_| StoreError::Corrupt("document"))?;
     let Ok(graph) = graph.at_view(view_id) else {
         return Ok(None);
     };
     let document = Document::from_graph(&graph).map_err(|_| StoreError::Corrupt("document"))?;
     let row = row_from_document(document, current.owner);
-    Ok((!row.is_deleted()).then_some(row))
+    Ok((!row.is_deleted() && connected.has_values_of(&row)).then_some(row))
 }
 
-/// The operations of a document that count, whose bytes are there, and that lead back to its CREATE.
+/// The operations of a document that count and lead back to its CREATE, each after what it was made on
+/// top of.
+pub(super) struct Connected {
+    pub(super) operations: Vec<(OperationId, Operation<Value>)>,
+    /// Those of which only a stub is left; their values are none.
+    pub(super) collected: BTreeSet<OperationId>,
+}
+
+impl Connected {
+    /// The operations with their ids.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (OperationId, &Operation<Value>)> {
+        self.operations
+            .iter()
+            .map(|(id, operation)| (*id, operation))
+    }
+
+    /// Whether everything a view shows comes from operations whose values are there.
+    pub(super) fn has_values_of(&self, row: &DocumentRow) -> bool {
+        let mut values = row.fields.iter().flat_map(|fields| fields.values());
+        self.collected.is_empty() || values.all(|(_, setter)| !self.collected.contains(setter))
+    }
+}
+
+/// Reads the operations of a document.
 pub(super) fn connected_operations(
     store: &dyn Read,
     document: DocumentId,
     schema_id: &SchemaId,
-) -> Result<Vec<(OperationId, Operation<Value>)>, StoreError> {
-    let Some(schema) = store.schema(schema_id)? else {
-        return Ok(Vec::new());
-    };
+) -> Result<Connected, StoreError> {
+    let mut collected = BTreeSet::new();
     let mut waiting = Vec::new();
+    let Some(schema) = store.schema(schema_id)? else {
+        return Ok(connect(document, waiting, collected));
+    };
     for row in store.document_entries(document)? {
-        let wanted = row.counted && row.schema_id == *schema_id;
-        let Some(payload) = row.payload.as_ref().filter(|_| wanted) else {
+        if !row.counted || row.schema_id != *schema_id {
+            continue;
+        }
+        let id = OperationId::from(row.hash);
+        let Some(bytes) = row.payload.as_ref().or(row.stub.as_ref()) else {
             continue;
         };
-        let operation = Operation::decode(payload).map_err(|_| StoreError::Corrupt("operation"))?;
-        if let Ok(operation) = validate_operation(&operation, &schema) {
-            waiting.push((OperationId::from(row.hash), operation));
+        let operation = Operation::decode(bytes).map_err(|_| StoreError::Corrupt("operation"))?;
+        if row.payload.is_none() {
+            collected.insert(id);
+            waiting.push((id, without_values(&operation)));
+        } else if let Ok(operation) = validate_operation(&operation, &schema) {
+            waiting.push((id, operation));
         }
     }
+    Ok(connect(document, waiting, collected))
+}
 
+/// A stub as an operation whose values mean nothing.
+fn without_values(stub: &Operation) -> Operation<Value> {
+    let schema_id = stub.schema_id().clone();
+    let names = stub.fields().into_iter().flat_map(|fields| fields.keys());
+    let fields = names
+        .map(|name| (name.clone(), Value::Bool(false)))
+        .collect();
+    match stub.previous() {
+        None => Operation::Create { schema_id, fields },
+        Some(previous) => Operation::Update {
+            schema_id,
+            previous: previous.clone(),
+            fields,
+        },
+    }
+}
+
+/// Keeps what leads back to the CREATE.
+fn connect(
+    document: DocumentId,
+    mut waiting: Vec<(OperationId, Operation<Value>)>,
+    collected: BTreeSet<OperationId>,
+) -> Connected {
     // Stored order nearly always leads from previous to next, so one round is the rule.
     let mut connected = Vec::with_capacity(waiting.len());
     let mut ids = BTreeSet::new();
@@ -75,7 +129,10 @@ pub(super) fn connected_operations(
             !joins
         });
         if connected.len() == before {
-            return Ok(connected);
+            return Connected {
+                operations: connected,
+                collected,
+            };
         }
     }
 }

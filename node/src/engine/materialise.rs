@@ -82,16 +82,23 @@ impl<S: Store> Engine<S> {
         let Some((operation, entry)) = create else {
             return Ok(());
         };
-        let operations = connected_operations(&self.store, id, &operation.schema_id)?;
-        if operations.is_empty() {
+        let connected = connected_operations(&self.store, id, &operation.schema_id)?;
+        if connected.operations.is_empty() {
             //= FK4: what a forked log says from the fork on is left out
             //= R24: from a fork on nothing counts, so a document whose CREATE is there is not shown
             self.store.remove_document(id)?;
             return Ok(());
         }
-        let pairs = operations.iter().map(|(id, operation)| (*id, operation));
-        let document = Document::reduce(pairs).map_err(|_| StoreError::Corrupt("document"))?;
-        self.put(row_from_document(document, entry.public_key))
+        let document =
+            Document::reduce(connected.pairs()).map_err(|_| StoreError::Corrupt("document"))?;
+        let row = row_from_document(document, entry.public_key);
+        if !connected.has_values_of(&row) {
+            // What superseded a collected operation counts no longer. Better nothing than a value
+            // that nobody wrote.
+            self.store.remove_document(id)?;
+            return Ok(());
+        }
+        self.put(row)
     }
 
     /// Stores a state and does what follows from it.

@@ -15,16 +15,20 @@
 //! | `knowledge` | what is stored, as core's rules of publishing ask for it |
 //! | `materialise` | the state of a document after an operation |
 //! | `policy` | whose entries and which schemas the operator lets in |
+//! | `purge` | what the operator removes from this node, and what follows for what comes later |
+//! | `collect` | which operations and pieces nothing needs any more |
 //! | `schemas` | which schemas are known |
 //! | `replicate` | sessions with peers |
 //! | `lookup` | small questions that several of them, and answers to clients, ask |
 
+mod collect;
 mod error;
 mod ingest;
 mod knowledge;
 mod lookup;
 mod materialise;
 mod policy;
+mod purge;
 mod replicate;
 mod schemas;
 
@@ -41,10 +45,12 @@ use crate::store::{Need, News, Store, StoreError};
 use replicate::{PeerState, Transfer};
 use schemas::Schemas;
 
+pub use collect::{Pins, Sweep, SweepKind, Weighed};
 pub use error::IngestError;
 pub(crate) use knowledge::Knowledge;
 pub use lookup::document_at_view;
 pub use policy::{Policy, PolicyError};
+pub use purge::{Command, Purge, Reclaimed};
 
 /// Names a publishing request until it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +65,13 @@ pub enum Input {
         request: RequestId,
         /// The entry with its operation, signature checked.
         submission: Box<Submission>,
+    },
+    /// The operator wants something done.
+    Command {
+        /// Named again in the answer.
+        request: RequestId,
+        /// What.
+        command: Box<Command>,
     },
     /// A connection to a peer stands. Peers speak grove's dialect, in which deleted payloads have a
     /// message of their own.
@@ -86,6 +99,13 @@ pub enum Output {
         /// The answer.
         result: Result<NextArgs, IngestError>,
     },
+    /// The answer to a command: what it removed.
+    Done {
+        /// The request.
+        request: RequestId,
+        /// The answer.
+        result: Result<Reclaimed, IngestError>,
+    },
     /// A message for a peer. Messages for one peer are sent in the order in which they come out.
     Send {
         /// To whom.
@@ -100,8 +120,8 @@ pub enum Output {
         /// Its document.
         document: DocumentId,
     },
-    /// A document was deleted, and the bytes of its operations with it; a store that keeps copies for
-    /// a while can be told to drop them.
+    /// Bytes of operations of a document were dropped, because it was deleted or because the operator
+    /// wanted so; a store that keeps copies for a while can be told to drop them.
     Deleted(DocumentId),
     /// A schema is known from now on.
     SchemaAdded(SchemaId),
@@ -229,6 +249,11 @@ impl<S: Store> Engine<S> {
                     .push_back(Output::Published { request, result });
                 Ok(())
             }
+            Input::Command { request, command } => {
+                let result = Ok(self.execute(*command)?);
+                self.outputs.push_back(Output::Done { request, result });
+                Ok(())
+            }
             Input::PeerConnected(peer) => {
                 self.connect(now, peer);
                 Ok(())
@@ -284,6 +309,10 @@ impl<S: Store> Engine<S> {
                     self.outputs
                         .push_back(Output::Published { request, result });
                 }
+                Owed::Report(request) => {
+                    let result = Err(IngestError::Store(error.to_string()));
+                    self.outputs.push_back(Output::Done { request, result });
+                }
                 Owed::Connect(peer) => self.connect(now, peer),
                 Owed::Disconnect(peer) => self.disconnect(peer),
             }
@@ -295,6 +324,7 @@ impl<S: Store> Engine<S> {
 #[derive(Debug, Clone, Copy)]
 enum Owed {
     Answer(RequestId),
+    Report(RequestId),
     Connect(PeerId),
     Disconnect(PeerId),
 }
@@ -303,6 +333,7 @@ impl Input {
     fn owed(&self) -> Option<Owed> {
         match self {
             Self::Publish { request, .. } => Some(Owed::Answer(*request)),
+            Self::Command { request, .. } => Some(Owed::Report(*request)),
             Self::PeerConnected(peer) => Some(Owed::Connect(*peer)),
             Self::PeerDisconnected(peer) => Some(Owed::Disconnect(*peer)),
             Self::Message { .. } | Self::Tick => None,

@@ -1,10 +1,11 @@
 //! Whose entries and which schemas an operator lets into the node.
 //!
-//! Applies to what arrives from now on, from clients and peers alike; what is stored already stays.
+//! Applies to what arrives from now on, from clients and peers alike; what is stored already stays until
+//! it is purged.
 
 use std::collections::BTreeSet;
 
-use grove_core::types::{PublicKey, SchemaId};
+use grove_core::types::{DocumentId, LogId, PublicKey, SchemaId};
 use grove_core::{Reason, Refusal};
 
 /// What an operator lets in; everything by default.
@@ -62,6 +63,12 @@ pub enum PolicyError {
     /// The schema is not on the list.
     #[error("this node does not take documents of schema {0}")]
     Schema(SchemaId),
+    /// The log was purged.
+    #[error("the operator of this node had log {1} of {0} purged")]
+    LogPurged(PublicKey, LogId),
+    /// The document was purged.
+    #[error("the operator of this node had document {0} purged")]
+    DocumentPurged(DocumentId),
 }
 
 impl Refusal for PolicyError {
@@ -69,6 +76,8 @@ impl Refusal for PolicyError {
         match self {
             Self::Author(_) => Reason::AuthorNotAllowed,
             Self::Schema(_) => Reason::SchemaNotAllowed,
+            Self::LogPurged(..) => Reason::LogPurged,
+            Self::DocumentPurged(_) => Reason::DocumentPurged,
         }
     }
 }

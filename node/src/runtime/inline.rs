@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::{Node, Runtime};
 use crate::api::ApiError;
-use crate::engine::{Engine, EngineLimits, Input, Output, RequestId};
+use crate::engine::{Command, Engine, EngineLimits, Input, Output, Reclaimed, RequestId};
 use crate::store::{Read, SqliteStore, StoreError};
 
 /// Handle to a node that runs on the threads of its callers. Cheap to clone.
@@ -78,13 +78,24 @@ impl InlineNode {
             request: REQUEST,
             submission,
         }]);
-        let answer = inner
-            .outputs
-            .iter()
-            .position(|output| matches!(output, Output::Published { .. }))
-            .map(|index| inner.outputs.remove(index));
+        let answer = inner.take(|output| matches!(output, Output::Published { .. }));
         match answer {
             Some(Output::Published { result, .. }) => Ok(result?),
+            _ => Err(ApiError::Busy),
+        }
+    }
+
+    pub(super) fn command(&self, command: Command) -> Result<Reclaimed, ApiError> {
+        let mut inner = self.lock();
+        let command = Box::new(command);
+        // A failing store is reported in the answer to the request.
+        let _ = inner.run(vec![Input::Command {
+            request: REQUEST,
+            command,
+        }]);
+        let answer = inner.take(|output| matches!(output, Output::Done { .. }));
+        match answer {
+            Some(Output::Done { result, .. }) => Ok(result?),
             _ => Err(ApiError::Busy),
         }
     }
@@ -96,6 +107,12 @@ impl InlineNode {
 }
 
 impl Inner {
+    /// Takes out the first output of a kind.
+    fn take(&mut self, is_wanted: impl Fn(&Output) -> bool) -> Option<Output> {
+        let index = self.outputs.iter().position(is_wanted)?;
+        Some(self.outputs.remove(index))
+    }
+
     fn run(&mut self, inputs: Vec<Input>) -> Result<(), StoreError> {
         let handled = self.engine.handle(self.now, inputs);
         while let Some(output) = self.engine.poll()? {

@@ -17,6 +17,7 @@ use grove_core::validate::Submission;
 use tokio::sync::watch;
 
 use crate::api::ApiError;
+use crate::engine::{Command, Reclaimed};
 use crate::store::Read;
 
 pub use inline::InlineNode;
@@ -94,6 +95,14 @@ impl Node {
             });
         }
         results
+    }
+
+    /// Does what the operator wants, in a transaction of its own or with what others publish.
+    pub async fn command(&self, command: Command) -> Result<Reclaimed, ApiError> {
+        match &self.runtime {
+            Runtime::Threads(node) => node.command(command).await,
+            Runtime::Inline(node) => node.command(command),
+        }
     }
 
     /// Answers a question from a snapshot of the store, without waiting for the writer.

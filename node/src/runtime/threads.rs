@@ -16,7 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::{Node, Runtime};
 use crate::api::ApiError;
-use crate::engine::{Engine, EngineLimits, IngestError, Input, Output, RequestId};
+use crate::engine::{
+    Command, Engine, EngineLimits, IngestError, Input, Output, Reclaimed, RequestId,
+};
 use crate::store::{Read, SharedStore, StoreError};
 
 /// Most entries in one transaction.
@@ -43,6 +45,10 @@ enum Job {
     Publish(
         Box<Submission>,
         oneshot::Sender<Result<NextArgs, IngestError>>,
+    ),
+    Command(
+        Box<Command>,
+        oneshot::Sender<Result<Reclaimed, IngestError>>,
     ),
     /// Look for what other processes changed.
     Look,
@@ -121,6 +127,14 @@ impl ThreadedNode {
         let job = Job::Publish(Box::new(submission), reply);
         self.jobs.send(job).await.map_err(|_| ApiError::Busy)?;
         Ok(waiting)
+    }
+
+    /// Has the writer do what the operator wants.
+    pub(super) async fn command(&self, command: Command) -> Result<Reclaimed, ApiError> {
+        let (reply, waiting) = oneshot::channel();
+        let job = Job::Command(Box::new(command), reply);
+        self.jobs.send(job).await.map_err(|_| ApiError::Busy)?;
+        Ok(waiting.await.map_err(|_| ApiError::Busy)??)
     }
 
     pub(super) fn is_accepting(&self) -> bool {
@@ -223,6 +237,32 @@ impl Drop for Loan {
     }
 }
 
+/// Who waits for the outcome of an input.
+enum Reply {
+    Published(oneshot::Sender<Result<NextArgs, IngestError>>),
+    Done(oneshot::Sender<Result<Reclaimed, IngestError>>),
+}
+
+impl Job {
+    /// The input a job asks for, and who waits for its outcome; `None` for what is no input.
+    fn input(self, request: RequestId) -> Option<(Input, Reply)> {
+        match self {
+            Self::Publish(submission, reply) => {
+                let input = Input::Publish {
+                    request,
+                    submission,
+                };
+                Some((input, Reply::Published(reply)))
+            }
+            Self::Command(command, reply) => {
+                let input = Input::Command { request, command };
+                Some((input, Reply::Done(reply)))
+            }
+            Self::Look | Self::Stop => None,
+        }
+    }
+}
+
 /// The thread that owns the engine.
 struct Writer<S> {
     engine: Engine<S>,
@@ -246,20 +286,13 @@ impl<S: SharedStore> Writer<S> {
             let mut replies = Vec::new();
             let mut next = Some(first);
             while let Some(job) = next {
-                match job {
-                    Job::Publish(submission, reply) => {
-                        let request = RequestId(replies.len() as u64);
-                        inputs.push(Input::Publish {
-                            request,
-                            submission,
-                        });
-                        replies.push(Some(reply));
-                    }
-                    Job::Look => {}
-                    Job::Stop => {
-                        stopping = true;
-                        self.queue.close();
-                    }
+                if matches!(job, Job::Stop) {
+                    stopping = true;
+                    self.queue.close();
+                }
+                if let Some((input, reply)) = job.input(RequestId(replies.len() as u64)) {
+                    inputs.push(input);
+                    replies.push(Some(reply));
                 }
                 next = if inputs.len() < BATCH_MAX {
                     self.queue.try_recv().ok()
@@ -274,14 +307,9 @@ impl<S: SharedStore> Writer<S> {
             self.forget_when_idle();
         }
         while let Ok(job) = self.queue.try_recv() {
-            let Job::Publish(submission, reply) = job else {
-                continue;
-            };
-            let input = Input::Publish {
-                request: RequestId(0),
-                submission,
-            };
-            self.commit(vec![input], vec![Some(reply)]);
+            if let Some((input, reply)) = job.input(RequestId(0)) {
+                self.commit(vec![input], vec![Some(reply)]);
+            }
         }
         self.forget();
     }
@@ -322,11 +350,7 @@ impl<S: SharedStore> Writer<S> {
     }
 
     /// Hands a batch to the engine and answers those who wait for it.
-    fn commit(
-        &mut self,
-        inputs: Vec<Input>,
-        mut replies: Vec<Option<oneshot::Sender<Result<NextArgs, IngestError>>>>,
-    ) {
+    fn commit(&mut self, inputs: Vec<Input>, mut replies: Vec<Option<Reply>>) {
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         if let Err(error) = self.engine.handle(Instant(micros), inputs) {
             tracing::error!(%error, "could not store a batch of entries");
@@ -334,11 +358,13 @@ impl<S: SharedStore> Writer<S> {
         loop {
             match self.engine.poll() {
                 Ok(Some(Output::Published { request, result })) => {
-                    let reply = usize::try_from(request.0)
-                        .ok()
-                        .and_then(|at| replies.get_mut(at));
-                    if let Some(reply) = reply.and_then(Option::take) {
+                    if let Some(Reply::Published(reply)) = take_reply(&mut replies, request) {
                         // The publisher may have gone; its entry is stored all the same.
+                        let _ = reply.send(result);
+                    }
+                }
+                Ok(Some(Output::Done { request, result })) => {
+                    if let Some(Reply::Done(reply)) = take_reply(&mut replies, request) {
                         let _ = reply.send(result);
                     }
                 }
@@ -364,4 +390,9 @@ impl<S: SharedStore> Writer<S> {
             }
         }
     }
+}
+
+fn take_reply(replies: &mut [Option<Reply>], request: RequestId) -> Option<Reply> {
+    let at = usize::try_from(request.0).ok()?;
+    replies.get_mut(at).and_then(Option::take)
 }

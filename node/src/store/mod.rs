@@ -63,8 +63,11 @@ pub struct EntryRow {
     pub hash: Hash,
     /// Bytes of the entry.
     pub entry: Vec<u8>,
-    /// Bytes of the operation; `None` when they were dropped with the document (R6, R7).
+    /// Bytes of the operation; `None` when they were dropped with the document (R6, R7), purged or
+    /// collected.
     pub payload: Option<Vec<u8>>,
+    /// What is left of an operation that was collected: all but its values.
+    pub stub: Option<Vec<u8>>,
     /// The document.
     pub document: DocumentId,
     /// The document's schema.
@@ -102,6 +105,8 @@ pub struct NewEntry<'a> {
 /// What is known of an operation without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationRow {
+    /// The position of its entry.
+    pub position: i64,
     /// The document.
     pub document: DocumentId,
     /// The document's schema.
@@ -319,6 +324,12 @@ pub trait Read {
     /// Fork evidence of a log.
     fn fork(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<ForkRow>, StoreError>;
 
+    /// The highest position known to have been reached at this time, in seconds since 1970.
+    fn position_at(&self, at: i64) -> Result<Option<i64>, StoreError>;
+
+    /// The latest records of what can't be undone, the last one first.
+    fn deeds(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError>;
+
     /// How many entries are stored and how many are parked.
     fn counts(&self) -> Result<Counts, StoreError>;
 }
@@ -375,6 +386,16 @@ pub trait Store: Read {
     /// Purges a log: drops the bytes of its operations, those of DELETEs included, makes none of it
     /// count, and withholds it from peers. Returns how many bytes were dropped.
     fn purge_log(&mut self, public_key: PublicKey, log_id: LogId) -> Result<u64, StoreError>;
+
+    /// Drops the bytes of an operation that nothing needs any more, leaves a stub of it if there is one,
+    /// and withholds its log from peers from there on. Bytes that come again put an end to that.
+    fn collect(&mut self, hash: Hash, stub: Option<&[u8]>) -> Result<(), StoreError>;
+
+    /// Remembers the position of the latest entry at this time, in seconds since 1970.
+    fn insert_time(&mut self, at: i64) -> Result<(), StoreError>;
+
+    /// Keeps a record of something that can't be undone.
+    fn insert_deed(&mut self, at: i64, what: &str) -> Result<(), StoreError>;
 
     /// Moves a log to the document it turned out to belong to.
     fn reassign_log(

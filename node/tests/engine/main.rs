@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod collect;
 mod network;
 mod ordering;
 mod policy;
 mod publishing;
+mod purge;
 mod support;

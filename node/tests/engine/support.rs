@@ -10,7 +10,9 @@ use grove_core::types::{
 };
 use grove_core::validate::Submission;
 use grove_core::wire::{Fields, Operation};
-use grove_node::engine::{Engine, EngineLimits, IngestError, Input, Output, Policy, RequestId};
+use grove_node::engine::{
+    Command, Engine, EngineLimits, IngestError, Input, Output, Policy, Reclaimed, RequestId,
+};
 use grove_node::store::{DocumentRow, Read, SqliteStore};
 
 pub type TestEngine = Engine<SqliteStore>;
@@ -42,6 +44,21 @@ pub fn publish(engine: &mut TestEngine, submission: &Submission) -> Result<NextA
         }
     }
     answer.expect("every request is answered")
+}
+
+pub fn command(engine: &mut TestEngine, command: Command) -> Reclaimed {
+    let input = Input::Command {
+        request: RequestId(8),
+        command: Box::new(command),
+    };
+    engine.handle(Instant::ZERO, vec![input]).unwrap();
+    let mut answer = None;
+    while let Some(output) = engine.poll().unwrap() {
+        if let Output::Done { result, .. } = output {
+            answer = Some(result.unwrap());
+        }
+    }
+    answer.expect("every command is answered")
 }
 
 /// An author who needs no node to write.

@@ -100,7 +100,8 @@ pub fn operations_tell_whether_they_count<B: Backend>() {
         hashes
     });
 
-    let expected = |counted, has_payload| OperationRow {
+    let expected = |hash: Hash, counted, has_payload| OperationRow {
+        position: store.entry(hash).unwrap().unwrap().position,
         document: draft(1, 0, 1).document,
         schema_id: schema_id("cafe"),
         counted,
@@ -108,20 +109,21 @@ pub fn operations_tell_whether_they_count<B: Backend>() {
         has_payload,
     };
     let operation = |hash: Hash| store.operation(hash.into()).unwrap();
-    assert_eq!(operation(hashes[0]), Some(expected(true, true)));
-    assert_eq!(operation(hashes[1]), Some(expected(false, true)));
-    assert_eq!(operation(hashes[2]), Some(expected(false, false)));
+    assert_eq!(operation(hashes[0]), Some(expected(hashes[0], true, true)));
+    assert_eq!(operation(hashes[1]), Some(expected(hashes[1], false, true)));
+    assert_eq!(
+        operation(hashes[2]),
+        Some(expected(hashes[2], false, false))
+    );
     assert_eq!(operation(hash("nothing")), None);
+    let restored = expected(hashes[2], false, true);
 
     transact(&mut store, |store| {
         store
             .restore_payload(hashes[2], b"late", Action::Update)
             .unwrap();
     });
-    assert_eq!(
-        store.operation(hashes[2].into()).unwrap(),
-        Some(expected(false, true))
-    );
+    assert_eq!(store.operation(hashes[2].into()).unwrap(), Some(restored));
     assert_eq!(
         store.entry(hashes[2]).unwrap().unwrap().payload.unwrap(),
         b"late"
@@ -443,4 +445,65 @@ pub fn changes_are_told_in_their_order<B: Backend>() {
     // And is told again to who goes on from there.
     assert_eq!(sorted(changes(positions[1], 9)), sorted(all[2..].to_vec()));
     assert_eq!(changes(positions[3], 9), []);
+}
+
+pub fn a_collected_operation_leaves_its_stub_and_is_withheld<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let hashes: Vec<_> = transact(&mut store, |store| {
+        let hashes: Vec<_> = (1..=3).map(|n| draft(1, 0, n).insert(store)).collect();
+        store.collect(hashes[1], Some(b"stub")).unwrap();
+        hashes
+    });
+
+    let entry = store.entry(hashes[1]).unwrap().unwrap();
+    assert_eq!(
+        (entry.payload, entry.stub.as_deref()),
+        (None, Some(&b"stub"[..]))
+    );
+    assert!(entry.counted, "it still has its place in the document");
+    let starts = Heights::from([(author(1), BTreeMap::from([(LogId::new(0), seq(1))]))]);
+    let sent = |store: &B::Store| store.entries_from(&starts, i64::MIN, 9).unwrap().len();
+    assert_eq!(sent(&store), 1);
+
+    // A second one further up changes nothing, bytes that come again do.
+    transact(&mut store, |store| store.collect(hashes[2], None).unwrap());
+    assert_eq!(sent(&store), 1);
+    transact(&mut store, |store| {
+        store
+            .restore_payload(hashes[1], b"again", Action::Update)
+            .unwrap();
+    });
+    assert_eq!(store.entry(hashes[1]).unwrap().unwrap().stub, None);
+    assert_eq!(sent(&store), 2);
+    transact(&mut store, |store| {
+        store
+            .restore_payload(hashes[2], b"again", Action::Update)
+            .unwrap();
+    });
+    assert_eq!(sent(&store), 3);
+}
+
+pub fn times_and_deeds_are_remembered<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    assert_eq!(store.position_at(100).unwrap(), None);
+    let reached: Vec<_> = [10, 20, 20]
+        .into_iter()
+        .enumerate()
+        .map(|(number, at)| {
+            transact(&mut store, |store| {
+                let position = draft(1, number as u64, 1).try_insert(store).unwrap();
+                store.insert_time(at).unwrap();
+                store.insert_deed(at, &format!("deed {number}")).unwrap();
+                position
+            })
+        })
+        .collect();
+
+    assert_eq!(store.position_at(9).unwrap(), None);
+    assert_eq!(store.position_at(19).unwrap(), Some(reached[0]));
+    assert_eq!(store.position_at(i64::MAX).unwrap(), Some(reached[2]));
+    let expected = [(20, "deed 2".to_owned()), (20, "deed 1".to_owned())];
+    assert_eq!(store.deeds(2).unwrap(), expected);
 }

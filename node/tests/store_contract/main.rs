@@ -101,6 +101,8 @@ mod sqlite {
         a_purged_log_counts_for_nothing_and_stays_here
         many_are_found_at_once
         changes_are_told_in_their_order
+        a_collected_operation_leaves_its_stub_and_is_withheld
+        times_and_deeds_are_remembered
     });
 
     contract!(Sqlite, queries {

@@ -30,8 +30,8 @@ macro_rules! select_entries {
     ($rest:literal) => {
         concat!(
             "SELECT e.id, l.author, l.log_id, e.seq_num, e.hash, l.document, l.schema, e.entry, \
-             e.payload, l.purged = 0 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at) \
-             FROM entries e JOIN logs l ON l.id = e.log ",
+             e.payload, l.purged = 0 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), \
+             e.stub FROM entries e JOIN logs l ON l.id = e.log ",
             $rest
         )
     };
@@ -54,7 +54,7 @@ macro_rules! select_operations {
         concat!(
             "SELECT l.document, l.schema, \
              l.purged = 0 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), l.purged, \
-             e.payload IS NOT NULL, e.hash FROM entries e JOIN logs l ON l.id = e.log ",
+             e.payload IS NOT NULL, e.hash, e.id FROM entries e JOIN logs l ON l.id = e.log ",
             $rest
         )
     };
@@ -424,6 +424,22 @@ impl<T: AsRef<Database>> Read for T {
         )
     }
 
+    fn position_at(&self, at: i64) -> Result<Option<i64>, StoreError> {
+        self.as_ref().first(
+            "SELECT position FROM times WHERE at <= ?1 ORDER BY at DESC LIMIT 1",
+            [at],
+            |row| Ok(row.get(0)?),
+        )
+    }
+
+    fn deeds(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError> {
+        self.as_ref().all(
+            "SELECT at, what FROM deeds ORDER BY id DESC LIMIT ?1",
+            [limit],
+            |row| Ok(row.try_into()?),
+        )
+    }
+
     fn counts(&self) -> Result<Counts, StoreError> {
         let database = self.as_ref();
         database.snapshot(|| {
@@ -474,11 +490,13 @@ impl Database {
             entry: row.get(7)?,
             payload: row.get(8)?,
             counted: row.get(9)?,
+            stub: row.get(10)?,
         })
     }
 
     fn operation_row(&self, row: &Row<'_>) -> Result<OperationRow, StoreError> {
         Ok(OperationRow {
+            position: row.get(6)?,
             document: hash(row, 0)?.into(),
             schema_id: self.schema_id(row.get(1)?)?,
             counted: row.get(2)?,

@@ -12,6 +12,9 @@ use super::codec::{from_definition, from_log_id, from_need, from_seq_num, from_v
 use super::views::View;
 use crate::store::{DocumentRow, ForkRow, Need, NewEntry, News, ParkedRow, Store, StoreError};
 
+/// For how many seconds it is remembered when which position was reached: thirty days.
+const TIMES_KEPT_S: i64 = 30 * 24 * 60 * 60;
+
 impl Store for SqliteStore {
     fn begin(&mut self) -> Result<Option<News>, StoreError> {
         self.database.execute("BEGIN IMMEDIATE", [])?;
@@ -78,19 +81,29 @@ impl Store for SqliteStore {
         action: Action,
     ) -> Result<(), StoreError> {
         let changed = self.database.execute(
-            "UPDATE entries SET payload = ?2, action = ?3 WHERE hash = ?1",
+            "UPDATE entries SET payload = ?2, action = ?3, stub = NULL WHERE hash = ?1",
             params![hash.digest(), payload, number(action)],
         )?;
-        expect_one(changed, "entry")
+        expect_one(changed, "entry")?;
+        // Up to the next operation that was collected the log is whole again.
+        self.database.execute(
+            "UPDATE logs SET withheld_from = (
+                 SELECT min(seq_num) FROM entries WHERE log = logs.id AND payload IS NULL
+             )
+             WHERE id = (SELECT log FROM entries WHERE hash = ?1)
+               AND withheld_from IS NOT NULL AND purged = 0",
+            [hash.digest()],
+        )?;
+        Ok(())
     }
 
     fn drop_payloads(&mut self, document: DocumentId) -> Result<(), StoreError> {
         //= DL2: what deleted the document is kept
         //= R7: the DELETE operations stay, as the document's tombstone
         self.database.execute(
-            "UPDATE entries SET payload = NULL
+            "UPDATE entries SET payload = NULL, stub = NULL
              WHERE log IN (SELECT id FROM logs WHERE document = ?1)
-               AND action IS NOT ?2 AND payload IS NOT NULL",
+               AND action IS NOT ?2 AND (payload IS NOT NULL OR stub IS NOT NULL)",
             params![document.hash().digest(), number(Action::Delete)],
         )?;
         Ok(())
@@ -121,10 +134,48 @@ impl Store for SqliteStore {
             [log],
         )?;
         self.database.execute(
-            "UPDATE entries SET payload = NULL WHERE log = ?1 AND payload IS NOT NULL",
+            "UPDATE entries SET payload = NULL, stub = NULL
+             WHERE log = ?1 AND (payload IS NOT NULL OR stub IS NOT NULL)",
             [log],
         )?;
         Ok(size)
+    }
+
+    fn collect(&mut self, hash: Hash, stub: Option<&[u8]>) -> Result<(), StoreError> {
+        let (log, seq_num): (i64, i64) = self
+            .database
+            .first(
+                "UPDATE entries SET payload = NULL, stub = ?2 WHERE hash = ?1 RETURNING log, seq_num",
+                params![hash.digest(), stub],
+                |row| Ok(row.try_into()?),
+            )?
+            .ok_or(StoreError::Misfit("entry"))?;
+        self.database.execute(
+            "UPDATE logs SET withheld_from = min(coalesce(withheld_from, ?2), ?2) WHERE id = ?1",
+            [log, seq_num],
+        )?;
+        Ok(())
+    }
+
+    fn insert_time(&mut self, at: i64) -> Result<(), StoreError> {
+        self.database.execute(
+            "INSERT OR REPLACE INTO times (at, position)
+             SELECT ?1, coalesce(max(id), 0) FROM entries",
+            [at],
+        )?;
+        self.database.execute(
+            "DELETE FROM times WHERE at < ?1",
+            [at.saturating_sub(TIMES_KEPT_S)],
+        )?;
+        Ok(())
+    }
+
+    fn insert_deed(&mut self, at: i64, what: &str) -> Result<(), StoreError> {
+        self.database.execute(
+            "INSERT INTO deeds (at, what) VALUES (?1, ?2)",
+            params![at, what],
+        )?;
+        Ok(())
     }
 
     fn reassign_log(

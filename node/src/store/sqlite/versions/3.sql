@@ -17,9 +17,15 @@ CREATE TABLE changes (
 
 CREATE INDEX changes_position ON changes (position);
 
+-- How many entries there were at some times, in seconds since 1970: tells how old an entry is at least.
+CREATE TABLE times (
+    at       INTEGER PRIMARY KEY,
+    position INTEGER NOT NULL
+) STRICT;
+
 -- What the operator had done that can't be undone.
-CREATE TABLE audit (
-    id      INTEGER PRIMARY KEY AUTOINCREMENT,
-    at      INTEGER NOT NULL,
-    what    TEXT NOT NULL
+CREATE TABLE deeds (
+    id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    at   INTEGER NOT NULL,
+    what TEXT NOT NULL
 ) STRICT;
