@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Response, StatusCode};
+use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
+use axum::http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -164,8 +165,15 @@ async fn answer(
 ) -> Result<Response<Told>, Infallible> {
     connection.activity().asked();
     request.extensions_mut().insert(slots);
+    // Whoever sits between may have believed a length that stood beside it, and takes what follows for
+    // something else: nothing follows.
+    let is_last = request.headers().contains_key(TRANSFER_ENCODING);
     let request = request.map(|body| Body::new(Asked::new(body, connection.clone())));
-    let response = router.oneshot(request).await?;
+    let mut response = router.oneshot(request).await?;
+    if is_last {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         connection.activity().upgraded(Instant::now());
     }
