@@ -112,7 +112,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let beside = tokio::spawn(beside(node.clone(), DataDir::admin_socket(data.path())));
 
     announce(&data, address);
-    serve(listener, Http::new(node, Limits::default()), signal.wait()).await;
+    serve(listener, Http::new(node, http_limits()), signal.wait()).await;
     beside.abort();
     stop.stop().await;
     Ok(())
@@ -160,6 +160,24 @@ async fn listen_to_operator(node: &Node, socket: &Path) {
 
 #[cfg(not(unix))]
 async fn listen_to_operator(_: &Node, _: &Path) {}
+
+/// File descriptors that are kept from connections: those of the database, its readers and the system.
+#[cfg(unix)]
+const FILES_KEPT: u64 = 128;
+
+/// As many connections as by default, as far as the system allows that many open files at once.
+fn http_limits() -> Limits {
+    let mut limits = Limits::default();
+    #[cfg(unix)]
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) => {
+            let most = usize::try_from(files.saturating_sub(FILES_KEPT).max(1));
+            limits.connections_max = limits.connections_max.min(most.unwrap_or(usize::MAX));
+        }
+        Err(error) => tracing::warn!(%error, "could not raise the number of open files"),
+    }
+    limits
+}
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address)

@@ -4,99 +4,14 @@
 
 mod http_support;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
 
-use http_support::{Author, build, encoded, piece, send};
-use hyper::Method;
+use http_support::daemon::{Daemon, Directory, run};
+use http_support::{Author, encoded, piece};
 use serde_json::{Value, json};
-
-/// A running daemon; killed when a test fails before it stopped it.
-struct Daemon {
-    child: Child,
-    address: SocketAddr,
-    banner: Vec<String>,
-}
-
-impl Daemon {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = command(arguments).stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-        let banner: Vec<String> = lines.take(4).map(Result::unwrap).collect();
-        let url = banner[2].split_once("http://").unwrap().1;
-        let address = url.strip_suffix("/graphql").unwrap().parse().unwrap();
-        Self {
-            child,
-            address,
-            banner,
-        }
-    }
-
-    async fn graphql(&self, query: &str, variables: Value) -> Value {
-        let body = json!({ "query": query, "variables": variables }).to_string();
-        let response = send(self.address, build(Method::POST, "/graphql", body)).await;
-        serde_json::from_str(response.body()).unwrap()
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([name, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-
-    fn exit_code(&mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_grove-node"));
-    command
-        .args(arguments)
-        .env_remove("GROVE_DATA_DIR")
-        .env_remove("GROVE_HTTP_PORT");
-    command
-}
-
-fn run(arguments: &[&str]) -> Output {
-    command(arguments).output().unwrap()
-}
-
-/// A directory of this test's own, removed at its end.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
-    }
-
-    fn arguments(&self) -> [&str; 4] {
-        ["--http-port", "0", "--data-dir", self.0.to_str().unwrap()]
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 #[tokio::test]
 async fn data_outlives_a_clean_stop() {

@@ -13,6 +13,7 @@ use std::str::FromStr;
 use grove_core::author::NextArgs;
 use grove_core::publish::{self, PublishError};
 use grove_core::types::{DocumentViewId, Hash, PublicKey, SchemaId};
+use grove_core::wire::Heights;
 use grove_core::{Reason, Refusal};
 
 use crate::engine::{IngestError, Knowledge};
@@ -45,12 +46,49 @@ pub fn parse<T: FromStr<Err: Refusal>>(name: &'static str, text: &str) -> Result
 }
 
 /// The entries of all documents of a schema, in the order in which the node accepted them; none for
-/// a schema the node does not know.
+/// a schema the node does not know. Refused when all of them take more than this many bytes.
 pub fn entries_of_schema(
     store: &dyn Read,
     schema_id: &SchemaId,
+    size_max: usize,
 ) -> Result<Vec<EntryRow>, ApiError> {
-    Ok(store.schema_entries(schema_id)?)
+    let rows = store.schema_entries_within(schema_id, size_max)?;
+    rows.ok_or_else(|| too_large("schema"))
+}
+
+/// The next entries of some logs, at most `limit`, those from a fork on left out. Refused when they
+/// take more than this many bytes.
+pub fn entries(
+    store: &dyn Read,
+    starts: &Heights,
+    limit: u32,
+    size_max: usize,
+) -> Result<Vec<EntryRow>, ApiError> {
+    let mut found: Vec<EntryRow> = Vec::new();
+    let (mut after, mut size) = (i64::MIN, 0);
+    loop {
+        let left = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+        let step = left.min(ENTRIES_PER_STEP);
+        let rows = store.entries_from(starts, after, step)?;
+        let done = rows.len() < step as usize || step == left;
+        size += rows.iter().map(EntryRow::size).sum::<usize>();
+        if size > size_max {
+            return Err(too_large("first"));
+        }
+        after = rows.last().map_or(after, |row| row.position);
+        found.extend(rows);
+        if done {
+            return Ok(found);
+        }
+    }
+}
+
+/// How many entries are read before their size is looked at.
+const ENTRIES_PER_STEP: u32 = 16;
+
+fn too_large(name: &'static str) -> ApiError {
+    let text = "there is too much for one answer";
+    ApiError::invalid(name, Reason::RequestTooLarge, text)
 }
 
 /// Why a request was not answered. Carries a stable code; the text names cause and mend.

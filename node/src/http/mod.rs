@@ -14,15 +14,18 @@
 //! - Every route answers every origin: a node serves web pages that it did not deliver.
 //! - A request that is not understood changes nothing.
 
+mod activity;
 mod blobs;
+mod bodies;
 mod graphql;
 mod jsonrpc;
 mod serve;
+mod slots;
 
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -36,6 +39,8 @@ use tower_http::cors::{Any, CorsLayer};
 use crate::api::ApiError;
 use crate::runtime::Node;
 
+use bodies::Memory;
+
 pub use serve::{Listener, serve};
 
 /// Bounds on what clients may ask of a node. What holds per connection is in the same place, so that
@@ -43,16 +48,33 @@ pub use serve::{Listener, serve};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections served at once; further ones wait to be accepted.
+    /// Connections open at once. A further one takes the place of that which has kept the node waiting
+    /// for longest; while all are being answered, it waits.
     pub connections_max: usize,
+    /// WebSockets open at once, among the connections.
+    pub sockets_max: usize,
     /// Size of a request body in bytes.
     pub body_size_max: usize,
+    /// Size of all large request bodies being read or worked on, in bytes.
+    pub bodies_size_max: usize,
+    /// Values, lists and objects in a JSON body: each takes far more memory than its text.
+    pub json_values_max: usize,
     /// Size of an answer in bytes; that of GraphQL is estimated before it is made.
     pub answer_size_max: usize,
+    /// Size of all large answers not yet taken by their clients, in bytes; and, by estimate, of all being
+    /// made.
+    pub answers_size_max: usize,
     /// Requests in one JSON-RPC batch.
     pub batch_len_max: u32,
     /// How long a client may take to send the head of a request.
     pub head_timeout: Duration,
+    /// How long a connection may be silent between requests.
+    pub idle_timeout: Duration,
+    /// How long a client may keep the node waiting for a part of a body, or to take a part of an
+    /// answer.
+    pub stall_timeout: Duration,
+    /// How many bytes have to move within `stall_timeout` of waiting; fewer count as none.
+    pub progress_min: usize,
     /// How long a request may take, its body included.
     pub request_timeout: Duration,
     /// How long open requests may take to end once the node stops.
@@ -83,10 +105,17 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 1024,
+            sockets_max: 512,
             body_size_max: 16 << 20,
+            bodies_size_max: 96 << 20,
+            json_values_max: 200_000,
             answer_size_max: 64 << 20,
+            answers_size_max: 96 << 20,
             batch_len_max: 1000,
             head_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_secs(15),
+            progress_min: 16 << 10,
             request_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(5),
             query_depth_max: 32,
@@ -109,11 +138,14 @@ impl Http {
     /// The routes of `node`.
     pub fn new(node: Node, limits: Limits) -> Self {
         let (rpc, sockets) = jsonrpc::routes(node.clone(), &limits);
+        let memory = Memory::new(&limits);
+        let whole = graphql::routes(node.clone(), &limits)
+            .merge(rpc)
+            .layer(from_fn_with_state(memory, bodies::account));
         let router = Router::new()
             .route("/healthz", get(health).with_state(node.clone()))
-            .merge(blobs::routes(node.clone()))
-            .merge(graphql::routes(node, &limits))
-            .merge(rpc)
+            .merge(blobs::routes(node))
+            .merge(whole)
             .layer(from_fn_with_state(limits.request_timeout, give_up))
             .layer(cors());
         Self {
@@ -143,11 +175,7 @@ fn cors() -> CorsLayer {
 async fn give_up(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(timeout, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            [(header::CONNECTION, "close")],
-        )
-            .into_response(),
+        Err(_) => bodies::busy(),
     }
 }
 
@@ -175,6 +203,13 @@ fn details(error: &ApiError) -> Value {
         details["entries"] = json!([first.to_string(), second.to_string()]);
     }
     details
+}
+
+/// Whether JSON holds more values than a request needs; those within texts are counted too. Read, each
+/// value takes many times what its text does.
+fn is_bulky(json: &[u8], values_max: usize) -> bool {
+    let starts = |byte: &&u8| matches!(byte, b',' | b'[' | b'{');
+    json.len() > values_max && json.iter().filter(starts).count() > values_max
 }
 
 /// The bytes an argument gives in hex of either case, which carries no meaning in them.

@@ -2,24 +2,30 @@
 //!
 //! What listens is a trait, so that simulated networks serve the same way as real ones.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
+use axum::http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tower::ServiceExt;
 
+use super::bodies::{Asked, Told};
+use super::slots::{Connection, Slot, Slots, Watched};
 use super::{Http, Limits};
 
 /// How long to wait after the system refused to accept, as it does when file descriptors run out.
@@ -32,6 +38,11 @@ pub trait Listener: Send {
 
     /// Waits for the next connection.
     fn accept(&mut self) -> impl Future<Output = io::Result<Self::Io>> + Send;
+
+    /// Who is at the other end, where that can be told: clients are given their share by it.
+    fn address(_: &Self::Io) -> Option<IpAddr> {
+        None
+    }
 }
 
 impl Listener for TcpListener {
@@ -41,6 +52,10 @@ impl Listener for TcpListener {
         let (stream, _) = TcpListener::accept(self).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+
+    fn address(stream: &TcpStream) -> Option<IpAddr> {
+        Some(stream.peer_addr().ok()?.ip())
     }
 }
 
@@ -52,25 +67,24 @@ pub async fn serve<L: Listener>(mut listener: L, http: Http, shutdown: impl Futu
         sockets,
         limits,
     } = http;
-    let slots = Arc::new(Semaphore::new(limits.connections_max));
+    let slots = Slots::new(limits.clone());
     let (stop, stopping) = watch::channel(());
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = async {
-            let slot = slots.clone().acquire_owned().await.expect("never closed");
-            (listener.accept().await, slot)
+            let io = listener.accept().await?;
+            // A place is looked for only once somebody is there to take it.
+            let slot = slots.take(L::address(&io)).await;
+            Ok::<_, io::Error>((io, slot))
         };
-        let (accepted, slot) = tokio::select! {
+        let accepted = tokio::select! {
             accepted = accepted => accepted,
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok(io) => {
-                let connection = connection(io, router.clone(), &limits, stopping.clone());
-                tokio::spawn(async move {
-                    connection.await;
-                    drop(slot);
-                });
+            Ok((io, slot)) => {
+                let served = connection(io, slot, router.clone(), &limits, stopping.clone());
+                tokio::spawn(served);
             }
             Err(error) => {
                 tracing::debug!(%error, "could not accept a connection");
@@ -97,6 +111,7 @@ pub async fn serve<L: Listener>(mut listener: L, http: Http, shutdown: impl Futu
 /// Serves one connection to its end.
 fn connection<Io>(
     io: Io,
+    slot: Slot,
     router: Router,
     limits: &Limits,
     mut stopping: watch::Receiver<()>,
@@ -104,24 +119,63 @@ fn connection<Io>(
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let service = router.map_request(|request: Request<Incoming>| request.map(Body::new));
+    let limits = limits.clone();
+    let watched = Arc::clone(slot.connection());
+    let told = Arc::clone(&watched);
+    let slots = Arc::clone(slot.slots());
+    let service =
+        service_fn(move |request| answer(request, router.clone(), told.clone(), slots.clone()));
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
         .auto_date_header(limits.date_header)
-        .serve_connection(TokioIo::new(io), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(Watched::new(io, slot)), service)
         .with_upgrades();
     async move {
-        let mut connection = pin!(connection);
-        let result = tokio::select! {
-            result = &mut connection => result,
-            _ = stopping.changed() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let mut watch = pin!(watched.watch(&limits));
+        {
+            let mut connection = pin!(connection);
+            let result = tokio::select! {
+                result = &mut connection => result,
+                () = &mut watch => Ok(()),
+                _ = stopping.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    tokio::select! {
+                        result = &mut connection => result,
+                        () = &mut watch => Ok(()),
+                    }
+                }
+            };
+            if let Err(error) = result {
+                tracing::debug!(%error, "connection ended badly");
             }
-        };
-        if let Err(error) = result {
-            tracing::debug!(%error, "connection ended badly");
+        }
+        drop(stopping);
+        // What the connection became when it was upgraded is still to be watched.
+        if !watched.is_closed() {
+            watch.await;
         }
     }
+}
+
+/// Has the routes answer a request, and notes what is waited for meanwhile.
+async fn answer(
+    mut request: Request<Incoming>,
+    router: Router,
+    connection: Arc<Connection>,
+    slots: Arc<Slots>,
+) -> Result<Response<Told>, Infallible> {
+    connection.activity().asked();
+    request.extensions_mut().insert(slots);
+    // Whoever sits between may have believed a length that stood beside it, and takes what follows for
+    // something else: nothing follows.
+    let is_last = request.headers().contains_key(TRANSFER_ENCODING);
+    let request = request.map(|body| Body::new(Asked::new(body, connection.clone())));
+    let mut response = router.oneshot(request).await?;
+    if is_last {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        connection.activity().upgraded(Instant::now());
+    }
+    Ok(response.map(|body| Told::new(body, connection)))
 }

@@ -77,6 +77,13 @@ pub struct EntryRow {
     pub counted: bool,
 }
 
+impl EntryRow {
+    /// How many bytes the entry and its operation have.
+    pub fn size(&self) -> usize {
+        self.entry.len() + self.payload.as_ref().map_or(0, Vec::len)
+    }
+}
+
 /// An entry to be stored.
 #[derive(Debug, Clone, Copy)]
 pub struct NewEntry<'a> {
@@ -254,6 +261,18 @@ pub trait Read {
 
     /// All entries of documents of a schema, in the order in which they were accepted.
     fn schema_entries(&self, schema_id: &SchemaId) -> Result<Vec<EntryRow>, StoreError>;
+
+    /// All entries of documents of a schema, as [`schema_entries`](Self::schema_entries); `None` when all of
+    /// them together have more than this many bytes. No more than that is read.
+    fn schema_entries_within(
+        &self,
+        schema_id: &SchemaId,
+        size_max: usize,
+    ) -> Result<Option<Vec<EntryRow>>, StoreError> {
+        let rows = self.schema_entries(schema_id)?;
+        let size: usize = rows.iter().map(EntryRow::size).sum();
+        Ok((size <= size_max).then_some(rows))
+    }
 
     /// What is known of these operations; unknown ones are left out. Takes one statement, however many
     /// are asked for.

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[cfg(unix)]
+pub mod daemon;
 pub mod site;
 pub mod socket;
 

@@ -48,6 +48,18 @@ impl Socket {
         self.0.write_all(&frame).await.unwrap();
     }
 
+    /// Sends the first of several parts of a message, shorter than 126 bytes.
+    pub async fn send_fragment(&mut self, kind: u8, payload: &[u8]) {
+        let length = u8::try_from(payload.len()).unwrap();
+        let frame = [&[kind, 0x80 | length, 0, 0, 0, 0], payload].concat();
+        self.0.write_all(&frame).await.unwrap();
+    }
+
+    /// Sends bytes as they are.
+    pub async fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.write_all(bytes).await
+    }
+
     /// The next frame's kind and payload, pings of the node left out; `None` when the connection ended.
     pub async fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
         loop {

@@ -14,6 +14,36 @@ use crate::store::DocumentRow;
 /// What a value takes in an answer, its text aside.
 pub(super) const VALUE_SIZE: usize = 64;
 
+/// How large all answers that are being made may still grow, in bytes.
+#[derive(Debug, Clone)]
+pub(super) struct Pool(Arc<AtomicUsize>);
+
+impl Pool {
+    pub(super) fn new(size: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(size)))
+    }
+}
+
+/// What one request has taken from the pool; given back on drop.
+struct Share {
+    pool: Pool,
+    taken: AtomicUsize,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let taken = *self.taken.get_mut();
+        self.pool.0.fetch_add(taken, Ordering::Relaxed);
+    }
+}
+
+/// Takes from what is left; nothing when it does not suffice.
+fn take(left: &AtomicUsize, size: usize) -> bool {
+    let less = |left: usize| left.checked_sub(size);
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+        .is_ok()
+}
+
 /// How large the answer to a request may still grow, in bytes.
 ///
 /// Reckoned when documents are read, so that too much is never held: each may show every field of
@@ -21,16 +51,21 @@ pub(super) const VALUE_SIZE: usize = 64;
 #[derive(Clone)]
 pub(super) struct Budget {
     left: Arc<AtomicUsize>,
+    share: Arc<Share>,
     /// What a document takes, its values aside.
     pub(super) document_size: usize,
 }
 
 impl Budget {
     /// A budget for an answer of this size, to a query of this many fields.
-    pub(super) fn new(answer_size_max: usize, query_fields: usize) -> Self {
+    pub(super) fn new(answer_size_max: usize, query_fields: usize, pool: &Pool) -> Self {
         let document_size = VALUE_SIZE.saturating_mul(query_fields);
         Self {
             left: Arc::new(AtomicUsize::new(answer_size_max)),
+            share: Arc::new(Share {
+                pool: pool.clone(),
+                taken: AtomicUsize::new(0),
+            }),
             document_size,
         }
     }
@@ -39,18 +74,18 @@ impl Budget {
     ///
     /// Nothing is taken when it does not suffice; what is smaller may still be answered.
     pub(super) fn spend(&self, size: usize) -> Result<(), ApiError> {
-        let spend = |left: usize| left.checked_sub(size);
-        match self
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend)
-        {
-            Ok(_) => Ok(()),
-            Err(_) => Err(ApiError::invalid(
+        if !take(&self.left, size) {
+            return Err(ApiError::invalid(
                 "first",
                 Reason::RequestTooLarge,
                 "the answer is too large; ask for fewer documents or fields",
-            )),
+            ));
         }
+        if !take(&self.share.pool.0, size) {
+            return Err(ApiError::Busy);
+        }
+        self.share.taken.fetch_add(size, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Pays for reading a document.

@@ -25,9 +25,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{RwLock, watch};
 
+use self::budget::Pool;
 use self::prepare::prepare;
 use self::schema::Graph;
-use super::Limits;
+use super::{Limits, is_bulky};
 use crate::api::ApiError;
 use crate::runtime::Node;
 
@@ -37,6 +38,7 @@ const PLAYGROUND: &str = include_str!("playground.html");
 /// The route.
 pub(super) fn routes(node: Node, limits: &Limits) -> Router {
     let service = Service {
+        pool: Pool::new(limits.answers_size_max),
         schemas: node.schemas_changed(),
         node,
         current: Arc::default(),
@@ -58,7 +60,8 @@ async fn playground() -> Response {
 }
 
 async fn answer(State(service): State<Service>, body: Body) -> Response {
-    let Ok(bytes) = to_bytes(body, service.limits.body_size_max).await else {
+    let bytes = to_bytes(body, service.limits.body_size_max).await.ok();
+    let Some(bytes) = bytes.filter(|bytes| !is_bulky(bytes, service.limits.json_values_max)) else {
         let error = refusal(
             Reason::RequestTooLarge,
             Reason::RequestTooLarge.description(),
@@ -102,6 +105,8 @@ struct Service {
     schemas: watch::Receiver<u64>,
     current: Arc<RwLock<Option<(u64, Graph)>>>,
     limits: Limits,
+    /// What all answers being made may take.
+    pool: Pool,
 }
 
 impl Service {
@@ -110,7 +115,7 @@ impl Service {
             Ok(graph) => graph,
             Err(error) => return Answer::from_errors(vec![refusal(error.reason(), error)]),
         };
-        let mut answer = match prepare(posted, &graph.input_types, &self.limits) {
+        let mut answer = match prepare(posted, &graph.input_types, &self.limits, &self.pool) {
             Ok(query) => graph.schema.execute(query).await,
             Err(error) => Answer::from_errors(vec![error]),
         };

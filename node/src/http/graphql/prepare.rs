@@ -20,7 +20,7 @@ use async_graphql_value::Value as QueryValue;
 use grove_core::Reason;
 use serde_json::Map;
 
-use super::budget::Budget;
+use super::budget::{Budget, Pool, VALUE_SIZE};
 use super::{Posted, refusal};
 use crate::http::Limits;
 
@@ -36,6 +36,7 @@ pub(super) fn prepare(
     posted: Posted,
     input_types: &BTreeSet<&str>,
     limits: &Limits,
+    pool: &Pool,
 ) -> Result<Request, ServerError> {
     if brackets(&posted.query) > BRACKETS_MAX {
         return Err(refusal(
@@ -68,10 +69,19 @@ pub(super) fn prepare(
         input_types,
     )?;
     operation.node.variable_definitions.clear();
-    substitute_directives(&mut operation.node.directives, &values);
-    substitute(&mut operation.node.selection_set.node, &values);
+    let mut values = Values {
+        values,
+        left: limits.body_size_max,
+        short: false,
+    };
+    values.substitute_directives(&mut operation.node.directives);
+    values.substitute(&mut operation.node.selection_set.node);
     for fragment in fragments.values_mut() {
-        substitute(&mut fragment.node.selection_set.node, &values);
+        values.substitute(&mut fragment.node.selection_set.node);
+    }
+    if values.short {
+        let text = "the values of variables are used too often";
+        return Err(refusal(Reason::RequestTooLarge, text));
     }
 
     let mut request = Request::new("");
@@ -80,7 +90,7 @@ pub(super) fn prepare(
         operations,
         fragments,
     });
-    Ok(request.data(Budget::new(limits.answer_size_max, bounds.fields)))
+    Ok(request.data(Budget::new(limits.answer_size_max, bounds.fields, pool)))
 }
 
 /// How deeply brackets of any kind are nested, outside strings and comments.
@@ -273,38 +283,70 @@ fn bind(
 }
 
 /// Puts values in the place of variables. A variable nobody declared stays and is refused later.
-fn substitute(selections: &mut SelectionSet, values: &BTreeMap<Name, Value>) {
-    for selection in &mut selections.items {
-        substitute_directives(selection.node.directives_mut(), values);
-        match &mut selection.node {
-            Selection::Field(field) => {
-                substitute_arguments(&mut field.node.arguments, values);
-                substitute(&mut field.node.selection_set.node, values);
+struct Values {
+    values: BTreeMap<Name, Value>,
+    /// How large all copies may still be, in bytes: one value can be asked for in many places.
+    left: usize,
+    short: bool,
+}
+
+impl Values {
+    fn substitute(&mut self, selections: &mut SelectionSet) {
+        for selection in &mut selections.items {
+            self.substitute_directives(selection.node.directives_mut());
+            match &mut selection.node {
+                Selection::Field(field) => {
+                    self.substitute_arguments(&mut field.node.arguments);
+                    self.substitute(&mut field.node.selection_set.node);
+                }
+                Selection::InlineFragment(inline) => {
+                    self.substitute(&mut inline.node.selection_set.node);
+                }
+                Selection::FragmentSpread(_) => {}
             }
-            Selection::InlineFragment(inline) => {
-                substitute(&mut inline.node.selection_set.node, values);
-            }
-            Selection::FragmentSpread(_) => {}
         }
+    }
+
+    fn substitute_directives(&mut self, directives: &mut [Positioned<Directive>]) {
+        for directive in directives {
+            self.substitute_arguments(&mut directive.node.arguments);
+        }
+    }
+
+    fn substitute_arguments(
+        &mut self,
+        arguments: &mut [(Positioned<Name>, Positioned<QueryValue>)],
+    ) {
+        for (_, argument) in arguments {
+            let node = argument.node.clone();
+            if let Ok(value) = node.into_const_with(|name| self.copy(&name).ok_or(())) {
+                argument.node = value.into_value();
+            }
+        }
+    }
+
+    fn copy(&mut self, name: &Name) -> Option<Value> {
+        let value = self.values.get(name)?;
+        match self.left.checked_sub(size(value)) {
+            Some(left) => self.left = left,
+            None => {
+                self.short = true;
+                return None;
+            }
+        }
+        Some(value.clone())
     }
 }
 
-fn substitute_directives(directives: &mut [Positioned<Directive>], values: &BTreeMap<Name, Value>) {
-    for directive in directives {
-        substitute_arguments(&mut directive.node.arguments, values);
-    }
-}
-
-fn substitute_arguments(
-    arguments: &mut [(Positioned<Name>, Positioned<QueryValue>)],
-    values: &BTreeMap<Name, Value>,
-) {
-    for (_, argument) in arguments {
-        let value_of = |name: Name| values.get(&name).cloned().ok_or(());
-        if let Ok(value) = argument.node.clone().into_const_with(value_of) {
-            argument.node = value.into_value();
+/// About what a value takes in memory.
+fn size(value: &Value) -> usize {
+    VALUE_SIZE
+        + match value {
+            Value::String(text) => text.len(),
+            Value::List(values) => values.iter().map(size).sum(),
+            Value::Object(members) => members.values().map(size).sum(),
+            _ => 0,
         }
-    }
 }
 
 #[cfg(test)]

@@ -204,6 +204,9 @@ async fn many_entry_arguments(
     Ok(Results { results })
 }
 
+/// Size of all entries and operations in one answer, in bytes; in hex they take twice that.
+const ENTRIES_SIZE_MAX: usize = 24 << 20;
+
 /// Refuses lists of questions that are too long.
 fn bounded(name: &'static str, count: usize) -> Result<(), ApiError> {
     if count > LIST_LEN_MAX {
@@ -301,7 +304,7 @@ impl TryFrom<EntryRow> for StoredEntry {
 async fn query_entries(node: Arc<Node>, params: QueryEntriesParams) -> Result<Entries, ApiError> {
     let schema_id = parse("schema", &params.schema)?;
     let rows = node
-        .read(move |store| api::entries_of_schema(store, &schema_id))
+        .read(move |store| api::entries_of_schema(store, &schema_id, ENTRIES_SIZE_MAX))
         .await?;
     Entries::of(rows)
 }
@@ -336,7 +339,7 @@ async fn log_entries(node: Arc<Node>, params: LogEntriesParams) -> Result<Entrie
     };
     let first = params.first.unwrap_or(ENTRIES_MAX).min(ENTRIES_MAX);
     let starts = Heights::from([(author, [(log_id, from)].into())]);
-    let question = move |store: &dyn Read| Ok(store.entries_from(&starts, i64::MIN, first)?);
+    let question = move |store: &dyn Read| api::entries(store, &starts, first, ENTRIES_SIZE_MAX);
     Entries::of(node.read(question).await?)
 }
 

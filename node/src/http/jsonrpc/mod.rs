@@ -23,9 +23,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use grove_core::Reason;
+use grove_core::limits::PAYLOAD_SIZE_MAX;
 use jsonrpsee::server::{
-    BatchRequestConfig, NoopIdProvider, PingConfig, RpcModule, Server, ServerConfig, ServerHandle,
-    TowerService, http, stop_channel,
+    BatchRequestConfig, NoopIdProvider, PingConfig, RpcModule, Server, ServerConfig,
+    ServerConfigBuilder, ServerHandle, TowerService, http, stop_channel,
 };
 use jsonrpsee::types::error::{
     ErrorCode, ErrorObjectOwned, INVALID_PARAMS_CODE, INVALID_PARAMS_MSG,
@@ -38,7 +39,7 @@ use tower::Service;
 use tower::layer::util::Identity;
 
 use self::openrpc::Method;
-use super::{Limits, details};
+use super::{Limits, details, is_bulky};
 use crate::api::ApiError;
 use crate::runtime::Node;
 
@@ -49,45 +50,66 @@ const REFUSED: i32 = -32000;
 const GREETING: &str = "This is a p2panda node. POST JSON-RPC 2.0 here, or open a WebSocket; \
                         GraphQL is at /graphql.\n";
 
+/// Messages of one WebSocket being worked on or waiting to be sent; no more are read meanwhile.
+const SOCKET_MESSAGES_MAX: u32 = 32;
+
+/// A WebSocket message needs no more than an entry with the largest operation, in hex.
+const SOCKET_MESSAGE_SIZE_MAX: usize = 2 * PAYLOAD_SIZE_MAX + (64 << 10);
+
 #[derive(Clone)]
 struct Rpc {
-    service: TowerService<Identity, Identity>,
-    body_size_max: u32,
+    posts: TowerService<Identity, Identity>,
+    sockets: TowerService<Identity, Identity>,
+    body_size_max: usize,
+    json_values_max: usize,
 }
 
 /// The route, and the handle that closes its WebSockets.
 pub(super) fn routes(node: Node, limits: &Limits) -> (Router, ServerHandle) {
-    let saturated = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
-    let body_size_max = saturated(limits.body_size_max);
-    let mut config = ServerConfig::builder()
-        .max_request_body_size(body_size_max)
-        .max_response_body_size(saturated(limits.answer_size_max))
-        .max_connections(saturated(limits.connections_max))
-        .set_batch_request_config(BatchRequestConfig::Limit(limits.batch_len_max))
-        .set_id_provider(NoopIdProvider);
+    let config = |body_size_max: usize, connections_max: usize| {
+        ServerConfig::builder()
+            .max_request_body_size(saturated(body_size_max))
+            .max_response_body_size(saturated(limits.answer_size_max))
+            .max_connections(saturated(connections_max))
+            .set_message_buffer_capacity(SOCKET_MESSAGES_MAX)
+            .set_batch_request_config(BatchRequestConfig::Limit(limits.batch_len_max))
+            .set_id_provider(NoopIdProvider)
+    };
+    let posts = config(limits.body_size_max, limits.connections_max);
+    let message_size_max = limits.body_size_max.min(SOCKET_MESSAGE_SIZE_MAX);
+    let mut sockets = config(message_size_max, limits.sockets_max);
     if let Some(interval) = limits.ping_interval {
         let inactive = interval + limits.head_timeout;
         let ping = PingConfig::new()
             .ping_interval(interval)
             .inactive_limit(inactive);
-        config = config.enable_ws_ping(ping);
+        sockets = sockets.enable_ws_ping(ping);
     }
     let (stopped, handle) = stop_channel();
-    let service = Server::builder()
-        .set_config(config.build())
-        .to_service_builder()
-        .build(methods(node), stopped);
+    let methods = methods(node);
+    let service = |config: ServerConfigBuilder| {
+        Server::builder()
+            .set_config(config.build())
+            .to_service_builder()
+            .build(methods.clone(), stopped.clone())
+    };
     let routes = get(greet_or_upgrade).post(answer);
     let rpc = Rpc {
-        service,
-        body_size_max,
+        posts: service(posts),
+        sockets: service(sockets),
+        body_size_max: limits.body_size_max,
+        json_values_max: limits.json_values_max,
     };
     (Router::new().route("/", routes).with_state(rpc), handle)
 }
 
+fn saturated(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
 async fn greet_or_upgrade(State(rpc): State<Rpc>, request: Request) -> Response {
     if request.headers().contains_key(header::UPGRADE) {
-        rpc.call(request).await
+        call(rpc.sockets, request).await
     } else {
         GREETING.into_response()
     }
@@ -95,8 +117,12 @@ async fn greet_or_upgrade(State(rpc): State<Rpc>, request: Request) -> Response 
 
 async fn answer(State(rpc): State<Rpc>, request: Request) -> Response {
     let (mut head, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, rpc.body_size_max as usize).await else {
-        return http::response::too_large(rpc.body_size_max).map(Body::new);
+    let body = to_bytes(body, rpc.body_size_max).await;
+    let Some(body) = body
+        .ok()
+        .filter(|body| !is_bulky(body, rpc.json_values_max))
+    else {
+        return http::response::too_large(saturated(rpc.body_size_max)).map(Body::new);
     };
     if let Some(id) = id_of_invalid_request(&body) {
         let error = ErrorObjectOwned::from(ErrorCode::InvalidRequest);
@@ -105,17 +131,15 @@ async fn answer(State(rpc): State<Rpc>, request: Request) -> Response {
     // Early nodes did not look at the content type, and clients send all kinds.
     let json = HeaderValue::from_static("application/json");
     head.headers.insert(header::CONTENT_TYPE, json);
-    rpc.call(Request::from_parts(head, Body::from(body))).await
+    call(rpc.posts, Request::from_parts(head, Body::from(body))).await
 }
 
-impl Rpc {
-    async fn call(mut self, request: Request) -> Response {
-        match self.service.call(request).await {
-            Ok(response) => response.map(Body::new),
-            Err(error) => {
-                tracing::debug!(%error, "JSON-RPC request not answered");
-                StatusCode::INTERNAL_SERVER_ERROR.into_response()
-            }
+async fn call(mut service: TowerService<Identity, Identity>, request: Request) -> Response {
+    match service.call(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(error) => {
+            tracing::debug!(%error, "JSON-RPC request not answered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }

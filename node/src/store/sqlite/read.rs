@@ -286,6 +286,29 @@ impl<T: AsRef<Database>> Read for T {
         }
     }
 
+    fn schema_entries_within(
+        &self,
+        schema_id: &SchemaId,
+        size_max: usize,
+    ) -> Result<Option<Vec<EntryRow>>, StoreError> {
+        let database = self.as_ref();
+        database.snapshot(|| {
+            let Some(schema) = database.schema_row(schema_id)? else {
+                return Ok(Some(Vec::new()));
+            };
+            // Asked for on its own, since sorting holds all rows in memory.
+            let size = database.number(
+                "SELECT coalesce(sum(length(e.entry) + coalesce(length(e.payload), 0)), 0)
+                 FROM entries e JOIN logs l ON l.id = e.log WHERE l.schema = ?1",
+                [schema],
+            )?;
+            if size > size_max as u64 {
+                return Ok(None);
+            }
+            Ok(Some(self.schema_entries(schema_id)?))
+        })
+    }
+
     fn entries_from(
         &self,
         starts: &Heights,
