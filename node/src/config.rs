@@ -62,8 +62,8 @@ pub struct Config {
     )]
     pub deny_author: Vec<PublicKey>,
 
-    /// Take documents of these schemas only (and what defines them), or "none" at all; may be given
-    /// several times
+    /// Take documents of these schemas only (and what defines them), of all with "*" (which is the
+    /// default), or "none" at all; may be given several times
     #[arg(
         long,
         env = "GROVE_ALLOW_SCHEMAS",
@@ -99,9 +99,11 @@ Exit codes:
   3  could not listen on the address
   4  could not use the data directory";
 
-/// A schema, or the word that stands for no schema.
+/// A schema, or the word that stands for all or for no schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SchemaChoice {
+    /// Documents of every schema.
+    All,
     /// No documents at all.
     None,
     /// Documents of this schema.
@@ -113,6 +115,7 @@ impl FromStr for SchemaChoice {
 
     fn from_str(text: &str) -> Result<Self, SchemaIdError> {
         match text {
+            "*" => Ok(Self::All),
             "none" => Ok(Self::None),
             id => id.parse().map(Self::Only),
         }
@@ -164,6 +167,7 @@ impl Config {
     /// Whose entries and which schemas are let in.
     pub fn policy(&self) -> Policy {
         let schemas = self.allow_schema.as_ref();
+        let schemas = schemas.filter(|choices| !choices.contains(&SchemaChoice::All));
         Policy {
             allowed_authors: self
                 .allow_author
@@ -172,7 +176,7 @@ impl Config {
             denied_authors: self.deny_author.iter().copied().collect(),
             allowed_schemas: schemas.map(|choices| {
                 let only = |choice: &SchemaChoice| match choice {
-                    SchemaChoice::None => None,
+                    SchemaChoice::All | SchemaChoice::None => None,
                     SchemaChoice::Only(id) => Some(id.clone()),
                 };
                 choices.iter().filter_map(only).collect()
@@ -329,7 +333,7 @@ pub enum StartError {
         source: StoreError,
     },
     /// A command was not carried out.
-    #[error("{message}")]
+    #[error("{message} ({code})")]
     Refused {
         /// The stable code.
         code: String,
@@ -381,6 +385,27 @@ mod tests {
             data_dir,
             ..Config::ephemeral()
         }
+    }
+
+    #[test]
+    fn schemas_are_let_in_by_list_wildcard_or_not_at_all() {
+        let blob = SchemaId::BLOB;
+        let policy = |choices: &[&str]| {
+            let choices = choices.iter().map(|choice| choice.parse().unwrap());
+            let config = Config {
+                allow_schema: Some(choices.collect()),
+                ..Config::ephemeral()
+            };
+            config.policy()
+        };
+
+        assert!(Config::ephemeral().policy().wants(&blob));
+        assert!(policy(&["*"]).wants(&blob));
+        assert!(policy(&["blob_piece_v1", "*"]).wants(&blob));
+        assert!(policy(&["blob_v1"]).wants(&blob));
+        assert!(!policy(&["blob_piece_v1"]).wants(&blob));
+        assert!(!policy(&["none"]).wants(&blob));
+        assert!("nonsense".parse::<SchemaChoice>().is_err());
     }
 
     #[test]

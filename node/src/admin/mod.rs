@@ -137,7 +137,9 @@ pub async fn perform(node: &Node, now: i64, deed: &Deed) -> Result<Report, ApiEr
                 "purged {what}: {} logs, {} bytes",
                 reclaimed.items, reclaimed.bytes
             );
-            node.command(Command::NoteDeed(now, text)).await?;
+            if reclaimed.items > 0 {
+                node.command(Command::NoteDeed(now, text)).await?;
+            }
             Ok(Report {
                 removed: vec![Removed::new("logs", reclaimed)],
                 ..Report::default()

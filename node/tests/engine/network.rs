@@ -7,7 +7,7 @@ use grove_core::time::Instant;
 use grove_core::types::SchemaId;
 use grove_core::validate::Submission;
 use grove_core::wire::{Message, SchemaSet};
-use grove_node::engine::{Input, Output};
+use grove_node::engine::{Command, Input, Output, Sweep, SweepKind};
 use grove_node::store::{DocumentQuery, Read};
 
 use super::support::*;
@@ -315,4 +315,35 @@ fn an_entry_without_its_operation_is_refused_and_nothing_else() {
             .unwrap(),
         0
     );
+}
+
+#[test]
+fn a_log_with_collected_history_is_offered_as_far_as_it_is_whole() {
+    let mut a = Author::new(1);
+    let (mut left, note) = with_notes(1, &mut a);
+    let long = |label: &str| fields(&[("text", text(&label.repeat(200)))]);
+    let create = a.create(&note, long("a"));
+    let second = a.update(&note, document(&create), &[id(&create)], long("b"));
+    let third = a.update(&note, document(&create), &[id(&second)], long("c"));
+    let other = a.create(&note, long("d"));
+    for submission in [&create, &second, &third, &other] {
+        publish(&mut left, submission).unwrap();
+    }
+    let mut sweep = Sweep::new(left.store(), SweepKind::History).unwrap();
+    while let Some(weighed) = sweep.step(left.store()).unwrap() {
+        if !weighed.documents.is_empty() {
+            let collect = Command::CollectHistory(weighed.documents, sweep.pins());
+            assert_eq!(command(&mut left, collect).items, 2);
+        }
+    }
+    let mut engines = [left, engine(2)];
+
+    converge(&mut engines);
+
+    // The first entry was collected, so nothing of the log is passed on; all else is.
+    let [left, right] = &engines;
+    assert!(left.store().document(document(&create)).unwrap().is_some());
+    let passed_on = right.store().document_entries(document(&create)).unwrap();
+    assert_eq!(passed_on, []);
+    assert!(right.store().document(document(&other)).unwrap().is_some());
 }
