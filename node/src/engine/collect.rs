@@ -15,6 +15,7 @@
 //! readers, and what it found is collected in transactions of the writer, which looks once more.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use grove_core::document::{Document, Graph};
 use grove_core::types::{
@@ -34,10 +35,12 @@ const PAGE: u32 = 256;
 /// Pinned views looked into in one step.
 const VIEWS_PER_STEP: usize = 256;
 
-/// The views that documents hold on to by pinned relations, and how far that is known.
+/// The views that documents hold on to by pinned relations, and how far that is known. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Pins {
-    views: BTreeSet<DocumentViewId>,
+    /// Shared by clones once there are any; what each learns later is its own.
+    early: Arc<BTreeSet<DocumentViewId>>,
+    late: BTreeSet<DocumentViewId>,
     /// Views whose own pins were not yet looked for.
     open: Vec<DocumentViewId>,
     /// Everything up to this position was looked at.
@@ -47,7 +50,7 @@ pub struct Pins {
 impl Pins {
     /// Whether something holds on to this view.
     pub fn contains(&self, view_id: &DocumentViewId) -> bool {
-        self.views.contains(view_id)
+        self.early.contains(view_id) || self.late.contains(view_id)
     }
 
     /// The pinned views of a document with these operations.
@@ -57,10 +60,13 @@ impl Pins {
     ) -> impl Iterator<Item = &'p DocumentViewId> {
         // View ids that begin with an operation follow its own one-operation view in their order.
         ids.flat_map(|id| {
-            let alone = DocumentViewId::from(id);
-            self.views
-                .range(alone..)
-                .take_while(move |view_id| view_id.ids()[0] == id)
+            [&*self.early, &self.late]
+                .into_iter()
+                .flat_map(move |views| {
+                    views
+                        .range(DocumentViewId::from(id)..)
+                        .take_while(move |view_id| view_id.ids()[0] == id)
+                })
         })
     }
 
@@ -77,7 +83,12 @@ impl Pins {
     }
 
     fn add(&mut self, view_id: &DocumentViewId) {
-        if self.views.insert(view_id.clone()) {
+        let is_new = !self.contains(view_id)
+            && match Arc::get_mut(&mut self.early) {
+                Some(early) => early.insert(view_id.clone()),
+                None => self.late.insert(view_id.clone()),
+            };
+        if is_new {
             self.open.push(view_id.clone());
         }
     }
@@ -214,6 +225,7 @@ impl Sweep {
                 Weighed::default()
             }
             Stage::Weigh(schemas, after) => {
+                self.pins.catch_up(store)?;
                 let conditions = match self.kind {
                     SweepKind::History => vec![Condition::Edited(true)],
                     SweepKind::Pieces { .. } => Vec::new(),

@@ -122,7 +122,11 @@ impl<S: Store> Engine<S> {
         self.store_entry(signed, payload, document, operation.schema_id())?;
         if effective {
             let author = signed.entry().public_key;
-            self.materialise(document, signed.operation_id(), author, &operation)?;
+            let id = signed.operation_id();
+            self.materialise(document, id, author, &operation)?;
+            if *operation.schema_id() == SchemaId::SCHEMA_FIELD_DEFINITION {
+                self.field_defined(id)?;
+            }
         }
         Ok(())
     }
@@ -189,6 +193,9 @@ impl<S: Store> Engine<S> {
             .restore_payload(hash, payload, operation.action())?;
         self.store.insert_change(document)?;
         self.rematerialise(document)?;
+        if *operation.schema_id() == SchemaId::SCHEMA_FIELD_DEFINITION {
+            self.field_defined(hash.into())?;
+        }
         self.met.push_back(Need::Operation(hash.into()));
         Ok(())
     }

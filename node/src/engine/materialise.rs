@@ -109,8 +109,8 @@ impl<S: Store> Engine<S> {
             //= R7: with the document go the bytes of its operations
             self.store.drop_payloads(row.id)?;
             self.outputs.push_back(Output::Deleted(row.id));
-        } else if matches!(row.schema_id, SchemaId::System(_)) {
-            self.definition_changed(&row)?;
+        } else if row.schema_id == SchemaId::SCHEMA_DEFINITION {
+            self.try_definition(&row)?;
         }
         Ok(())
     }

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use grove_core::types::{DocumentId, DocumentViewId, Schema, SchemaId, SystemSchema, Value};
+use grove_core::types::{
+    DocumentId, DocumentViewId, OperationId, Schema, SchemaId, SystemSchema, Value,
+};
 use grove_core::validate::build_schema;
 use grove_core::wire::{Fields, SchemaSet};
 
@@ -21,14 +23,16 @@ const DEFINITIONS_PER_READ: u32 = 500;
 #[derive(Debug)]
 pub(super) struct Schemas {
     known: BTreeMap<SchemaId, Arc<Schema>>,
-    incomplete: BTreeSet<DocumentId>,
+    /// Definitions by the operations that would make up a field they lack. So an operation costs what
+    /// waits for it, and not all that anybody ever left incomplete.
+    waiting: BTreeMap<OperationId, BTreeSet<DocumentId>>,
 }
 
 /// What the views of a definition make up.
 enum Attempt {
     Complete(Schema),
-    /// A field definition is not there yet.
-    Incomplete,
+    /// A field definition is not there yet: that of this view.
+    Incomplete(DocumentViewId),
     /// The parts are there but make no schema.
     Broken,
 }
@@ -43,7 +47,7 @@ impl Schemas {
             .collect();
         let mut schemas = Self {
             known,
-            incomplete: BTreeSet::new(),
+            waiting: BTreeMap::new(),
         };
 
         let mut query = DocumentQuery {
@@ -53,14 +57,39 @@ impl Schemas {
         loop {
             let page = store.list(&SchemaId::SCHEMA_DEFINITION, &query)?;
             for row in &page {
-                if matches!(attempt(store, row)?, Attempt::Incomplete) {
-                    schemas.incomplete.insert(row.id);
+                if !schemas.know(row)
+                    && let Attempt::Incomplete(lacking) = attempt(store, row)?
+                {
+                    schemas.wait(row.id, &lacking);
                 }
             }
             match page.last() {
                 Some(last) => query.after = Some(Place::behind(last.id)),
                 None => return Ok(schemas),
             }
+        }
+    }
+
+    /// Whether the schema that this definition makes is known.
+    fn know(&self, definition: &DocumentRow) -> bool {
+        let name = definition
+            .fields
+            .as_ref()
+            .and_then(|fields| fields.get("name"));
+        let Some((Value::Str(name), _)) = name else {
+            return false;
+        };
+        name.parse().is_ok_and(|name| {
+            let view_id = definition.view_id.clone();
+            self.known
+                .contains_key(&SchemaId::Application { name, view_id })
+        })
+    }
+
+    /// Has a definition wait for the operations of a view.
+    fn wait(&mut self, definition: DocumentId, lacking: &DocumentViewId) {
+        for id in lacking.ids() {
+            self.waiting.entry(*id).or_default().insert(definition);
         }
     }
 
@@ -94,19 +123,13 @@ impl<S: Store> Engine<S> {
         Ok(self.schemas.get(id))
     }
 
-    /// Looks for schemas that became complete with a document of a system schema.
-    pub(super) fn definition_changed(&mut self, row: &DocumentRow) -> Result<(), IngestError> {
-        if row.schema_id == SchemaId::SCHEMA_DEFINITION {
-            return self.try_definition(row);
-        }
-        if row.schema_id == SchemaId::SCHEMA_FIELD_DEFINITION {
-            for id in self.schemas.incomplete.clone() {
-                match self.store.document(id)?.filter(|row| !row.is_deleted()) {
-                    Some(definition) => self.try_definition(&definition)?,
-                    None => {
-                        self.schemas.incomplete.remove(&id);
-                    }
-                }
+    /// Looks for schemas that became complete with an operation of a field definition.
+    pub(super) fn field_defined(&mut self, id: OperationId) -> Result<(), IngestError> {
+        let waiting = self.schemas.waiting.remove(&id).unwrap_or_default();
+        for definition in waiting {
+            let definition = self.store.document(definition)?;
+            if let Some(definition) = definition.filter(|row| !row.is_deleted()) {
+                self.try_definition(&definition)?;
             }
         }
         Ok(())
@@ -130,21 +153,15 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
-    fn try_definition(&mut self, row: &DocumentRow) -> Result<(), IngestError> {
+    /// Makes a schema of the view of a definition, if all of it is there.
+    pub(super) fn try_definition(&mut self, row: &DocumentRow) -> Result<(), IngestError> {
         if row.schema_id != SchemaId::SCHEMA_DEFINITION {
             return Ok(());
         }
         match attempt(&self.store, row)? {
-            Attempt::Incomplete => {
-                self.schemas.incomplete.insert(row.id);
-            }
-            Attempt::Broken => {
-                self.schemas.incomplete.remove(&row.id);
-            }
-            Attempt::Complete(schema) => {
-                self.schemas.incomplete.remove(&row.id);
-                self.add_schema(schema)?;
-            }
+            Attempt::Incomplete(lacking) => self.schemas.wait(row.id, &lacking),
+            Attempt::Broken => {}
+            Attempt::Complete(schema) => self.add_schema(schema)?,
         }
         Ok(())
     }
@@ -175,7 +192,7 @@ fn attempt(store: &dyn Read, definition: &DocumentRow) -> Result<Attempt, StoreE
     for view_id in listed {
         let row = document_at_view(store, view_id)?;
         let Some(row) = row else {
-            return Ok(Attempt::Incomplete);
+            return Ok(Attempt::Incomplete(view_id.clone()));
         };
         if row.schema_id != SchemaId::SCHEMA_FIELD_DEFINITION {
             return Ok(Attempt::Broken);
