@@ -80,6 +80,21 @@ pub(super) fn connected_operations(
     }
 }
 
+/// The state the operations of a document lead to; `None` when none of them count.
+pub(super) fn reduced(store: &dyn Read, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
+    let create = store.operation(id.into())?.zip(store.entry(id.hash())?);
+    let Some((operation, entry)) = create else {
+        return Ok(None);
+    };
+    let operations = connected_operations(store, id, &operation.schema_id)?;
+    if operations.is_empty() {
+        return Ok(None);
+    }
+    let pairs = operations.iter().map(|(id, operation)| (*id, operation));
+    let document = Document::reduce(pairs).map_err(|_| StoreError::Corrupt("document"))?;
+    Ok(Some(row_from_document(document, entry.public_key)))
+}
+
 /// Turns a reduced document into what is stored of it.
 pub(super) fn row_from_document(document: Document<Value>, owner: PublicKey) -> DocumentRow {
     DocumentRow {

@@ -17,6 +17,7 @@
 //! | `policy` | whose entries and which schemas the operator lets in |
 //! | `schemas` | which schemas are known |
 //! | `replicate` | sessions with peers |
+//! | `verify` | whether a store holds what it should |
 //! | `lookup` | small questions that several of them, and answers to clients, ask |
 
 mod error;
@@ -27,6 +28,7 @@ mod materialise;
 mod policy;
 mod replicate;
 mod schemas;
+mod verify;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -45,6 +47,7 @@ pub use error::IngestError;
 pub(crate) use knowledge::Knowledge;
 pub use lookup::document_at_view;
 pub use policy::{Policy, PolicyError};
+pub use verify::{Finding, verify};
 
 /// Names a publishing request until it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

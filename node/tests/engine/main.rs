@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod failures;
 mod network;
 mod ordering;
 mod policy;
