@@ -434,6 +434,12 @@ pub trait SharedStore: Store + Send + 'static {
     /// Another connection to the same database.
     fn reader(&self) -> Result<Self::Reader, StoreError>;
 
+    /// What makes the question fail that this connection is answering, called from another thread. Does
+    /// nothing to one that has been answered.
+    fn interrupt(_: &Self::Reader) -> Box<dyn Fn() + Send + Sync> {
+        Box::new(|| {})
+    }
+
     /// Drops the last copies of deleted bytes that the database keeps for its own purposes. Returns
     /// whether that succeeded; somebody who reads for too long may prevent it.
     fn forget_deleted(&mut self) -> Result<bool, StoreError>;
