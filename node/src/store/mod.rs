@@ -190,6 +190,22 @@ pub struct ParkedRow {
     pub payload: Vec<u8>,
 }
 
+impl ParkedRow {
+    /// How many bytes the entry and its operation have.
+    pub fn size(&self) -> u64 {
+        (self.entry.len() + self.payload.len()) as u64
+    }
+}
+
+/// How much may be parked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParkedMax {
+    /// How many entries.
+    pub entries: u64,
+    /// How many bytes all of them and their operations have together.
+    pub size: u64,
+}
+
 /// Two different entries at one position of a log (R24).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForkRow {
@@ -422,8 +438,8 @@ pub trait Store: Read {
     /// Takes out all entries that wait for this, oldest first.
     fn unpark(&mut self, need: &Need) -> Result<Vec<ParkedRow>, StoreError>;
 
-    /// Drops the oldest parked entries until at most `max` are left; returns how many are left.
-    fn evict_parked(&mut self, max: u64) -> Result<u64, StoreError>;
+    /// Drops the oldest parked entries until no more than this are left; returns how many are left.
+    fn evict_parked(&mut self, max: ParkedMax) -> Result<u64, StoreError>;
 }
 
 /// A store that others read while one writes it, as a deployed node needs it.

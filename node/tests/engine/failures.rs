@@ -16,7 +16,7 @@ use grove_core::{Reason, Refusal};
 use grove_node::engine::{Engine, EngineLimits, Input, Output, RequestId, verify};
 use grove_node::store::{
     Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, LogRow, Need, NewEntry, News,
-    OperationRow, ParkedRow, Read, SqliteStore, Store, StoreError,
+    OperationRow, ParkedMax, ParkedRow, Read, SqliteStore, Store, StoreError,
 };
 
 use super::support::*;
@@ -121,7 +121,7 @@ impl Store for Failing {
         insert_schema(schema: &Schema) -> ();
         park(row: &ParkedRow, need: &Need) -> ();
         unpark(need: &Need) -> Vec<ParkedRow>;
-        evict_parked(max: u64) -> u64;
+        evict_parked(max: ParkedMax) -> u64;
     }
 }
 

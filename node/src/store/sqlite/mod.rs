@@ -46,8 +46,15 @@ pub struct SqliteStore {
     database: Database,
     /// Where readers find the database; `None` in memory.
     path: Option<PathBuf>,
-    /// How many entries are parked, once counted.
-    parked: Option<u64>,
+    /// What is parked, once counted.
+    parked: Option<Parked>,
+}
+
+/// How many entries are parked, and how many bytes they have together.
+#[derive(Debug, Clone, Copy)]
+struct Parked {
+    entries: u64,
+    size: u64,
 }
 
 impl SqliteStore {
