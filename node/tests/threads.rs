@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use grove_core::author::{NextArgs, forge};
 use grove_core::session::PeerId;
@@ -12,9 +12,9 @@ use grove_core::validate::Submission;
 use grove_core::wire::{Fields, Operation};
 use grove_core::{Reason, Refusal};
 use grove_node::engine::EngineLimits;
-use grove_node::runtime::{Node, Stop, ThreadedNode};
-use grove_node::store::DocumentQuery;
-use grove_node::store::SqliteStore;
+use grove_node::runtime::{FORGOTTEN_WITHIN, Node, Stop, ThreadedNode};
+use grove_node::store::query::{Condition, Test};
+use grove_node::store::{DocumentQuery, SqliteStore};
 
 struct Folder(PathBuf);
 
@@ -32,6 +32,16 @@ impl Folder {
         files
             .map(|file| std::fs::read(file.unwrap().path()).unwrap())
             .any(|content| content.windows(bytes.len()).any(|part| part == bytes))
+    }
+
+    /// Waits until no file holds these bytes any more.
+    async fn forgets(&self, bytes: &[u8]) {
+        let began = Instant::now();
+        while self.holds(bytes) {
+            let late = began.elapsed() > FORGOTTEN_WITHIN;
+            assert!(!late, "still in a file");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     fn start(&self) -> (Node, Stop) {
@@ -125,8 +135,17 @@ async fn questions_nobody_waits_for_and_those_that_panic_take_no_reader_away() {
     stop.stop().await;
 }
 
+/// The end of the document that a piece began.
+fn deletion(author: u8, create: &Submission, args: &NextArgs) -> Submission {
+    let operation = Operation::Delete {
+        schema_id: SchemaId::BLOB_PIECE,
+        previous: create.entry().operation_id().into(),
+    };
+    forge(&KeyPair::from_seed(&[author; 32]), args, &operation).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deleted_bytes_leave_all_files_while_the_node_runs() {
+async fn deleted_bytes_leave_all_files_within_the_deadline() {
     let folder = Folder::new("canary");
     let (node, stop) = folder.start();
     let create = piece(1, 0);
@@ -134,21 +153,111 @@ async fn deleted_bytes_leave_all_files_while_the_node_runs() {
     publish(&node, &piece(2, 0)).await.unwrap();
     assert!(folder.holds(&canary(1)));
 
-    let operation = Operation::Delete {
-        schema_id: SchemaId::BLOB_PIECE,
-        previous: create.entry().operation_id().into(),
-    };
-    let delete = forge(&KeyPair::from_seed(&[1; 32]), &after_create, &operation).unwrap();
-    publish(&node, &delete).await.unwrap();
+    publish(&node, &deletion(1, &create, &after_create))
+        .await
+        .unwrap();
 
-    let patience = std::time::Instant::now();
-    while folder.holds(&canary(1)) {
-        assert!(
-            patience.elapsed() < Duration::from_secs(20),
-            "still in a file"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    folder.forgets(&canary(1)).await;
     assert!(folder.holds(&canary(2)), "what was not deleted stays");
     stop.stop().await;
+}
+
+//= DL1 test
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deleted_bytes_leave_all_files_though_a_question_is_in_the_way() {
+    let folder = Folder::new("slow-reader");
+    let (node, stop) = folder.start();
+    let schema_id = with_long_texts(&node).await;
+    let create = piece(1, 0);
+    let after_create = publish(&node, &create).await.unwrap();
+    let began = Instant::now();
+    let slow = tokio::spawn({
+        let node = node.clone();
+        async move {
+            let words = |number| Test::Contains(false, format!("no such words {number}"));
+            let query = DocumentQuery {
+                conditions: (0..400)
+                    .map(|number| Condition::Field("text".to_owned(), words(number)))
+                    .collect(),
+                ..DocumentQuery::default()
+            };
+            let question = node.read(move |store| Ok(store.count(&schema_id, &query)?));
+            question.await.map_err(|error| error.reason())
+        }
+    });
+    // A second question answered means that the first is being answered, too.
+    tokio::task::yield_now().await;
+    count(&node).await;
+
+    publish(&node, &deletion(1, &create, &after_create))
+        .await
+        .unwrap();
+
+    folder.forgets(&canary(1)).await;
+    assert_eq!(slow.await.unwrap(), Err(Reason::NodeBusy));
+    assert!(began.elapsed() < FORGOTTEN_WITHIN * 4);
+    assert_eq!(
+        count(&node).await,
+        0,
+        "the reader goes on with other questions"
+    );
+    stop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_node_tries_again_once_other_programs_are_out_of_the_way() {
+    let folder = Folder::new("backup");
+    let (node, stop) = folder.start();
+    let create = piece(1, 0);
+    let after_create = publish(&node, &create).await.unwrap();
+    let backup = rusqlite::Connection::open(folder.0.join("node.sqlite")).unwrap();
+    backup.execute_batch("BEGIN").unwrap();
+    let entries: i64 = backup
+        .query_row("SELECT count(*) FROM entries", [], |row| row.get(0))
+        .unwrap();
+    publish(&node, &deletion(1, &create, &after_create))
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(entries == 1 && folder.holds(&canary(1)));
+
+    backup.execute_batch("COMMIT").unwrap();
+
+    folder.forgets(&canary(1)).await;
+    stop.stop().await;
+}
+
+/// Publishes a schema with a text and documents of a megabyte each, so that searching them takes long.
+async fn with_long_texts(node: &Node) -> SchemaId {
+    let text = |text: &str| PlainValue::Str(text.to_owned());
+    let create = async |log_id: u64, schema_id: SchemaId, fields: Vec<(&str, PlainValue)>| {
+        let fields = fields.into_iter();
+        let operation = Operation::Create {
+            schema_id,
+            fields: fields
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        };
+        let args = NextArgs::first(LogId::new(log_id));
+        let submission = forge(&KeyPair::from_seed(&[9; 32]), &args, &operation).unwrap();
+        publish(node, &submission).await.unwrap();
+        submission.entry().operation_id()
+    };
+    let field = vec![("name", text("text")), ("type", text("str"))];
+    let field = create(0, SchemaId::SCHEMA_FIELD_DEFINITION, field).await;
+    let definition = vec![
+        ("name", text("note")),
+        ("description", text("")),
+        ("fields", PlainValue::ViewIds(vec![field.into()])),
+    ];
+    let view_id = create(1, SchemaId::SCHEMA_DEFINITION, definition).await;
+    let schema_id = SchemaId::Application {
+        name: "note".parse().unwrap(),
+        view_id: view_id.into(),
+    };
+    let long = "lorem ipsum ".repeat(1 << 16);
+    for log_id in 2..18 {
+        create(log_id, schema_id.clone(), vec![("text", text(&long))]).await;
+    }
+    schema_id
 }

@@ -9,6 +9,7 @@ use grove_core::publish::{
     Acceptance, Judgement, PublishError, Source, check_log, document_of_operation, judge,
     next_args_after,
 };
+use grove_core::session::PeerId;
 use grove_core::types::{DocumentId, SchemaId};
 use grove_core::validate::{ForkEvidence, LogError, SignedEntry, Submission, validate_operation};
 use grove_core::wire::{Action, Entry};
@@ -49,8 +50,12 @@ impl<S: Store> Engine<S> {
         )
     }
 
-    /// Takes an entry from a peer.
-    pub(super) fn ingest(&mut self, submission: &Submission) -> Result<(), IngestError> {
+    /// Takes an entry that a peer sent, now or earlier; then it was parked, and is no peer's any more.
+    pub(super) fn ingest(
+        &mut self,
+        submission: &Submission,
+        sender: Option<PeerId>,
+    ) -> Result<(), IngestError> {
         match self.judge(submission, Source::Peer) {
             Ok(Judgement::Known) => {
                 let row = self.stored(submission)?;
@@ -72,7 +77,7 @@ impl<S: Store> Engine<S> {
                 //= RP10: what lacks its inputs waits, and is no error of the session
                 //= R28: what a peer sends too early is parked until its inputs arrive
                 match need_behind(&error, submission.entry().entry()) {
-                    Some(need) => self.park(submission, &need),
+                    Some(need) => self.park(submission, &need, sender),
                     None => Err(error),
                 }
             }
@@ -224,15 +229,28 @@ impl<S: Store> Engine<S> {
         Ok(PublishError::LogForked { first, second }.into())
     }
 
-    /// Parks an entry until what it needs is there.
-    fn park(&mut self, submission: &Submission, need: &Need) -> Result<(), IngestError> {
+    /// Parks an entry until what it needs is there. From a peer that has its share of parked entries already
+    /// it is not kept; that peer is asked for it again.
+    fn park(
+        &mut self,
+        submission: &Submission,
+        need: &Need,
+        sender: Option<PeerId>,
+    ) -> Result<(), IngestError> {
         let row = ParkedRow {
             hash: submission.entry().hash(),
             entry: submission.entry().bytes().to_vec(),
             payload: submission.payload().to_vec(),
         };
+        let max = self.limits.parked_max;
+        if let Some(peer) = sender
+            && !self.parking.admit(row.hash, peer, row.size(), max)
+        {
+            return Ok(());
+        }
         self.store.park(&row, need)?;
-        self.parked = self.store.evict_parked(self.limits.parked_max)?;
+        self.parked = self.store.evict_parked(max)?;
+        self.parking.keep(self.parked);
         Ok(())
     }
 
@@ -246,11 +264,12 @@ impl<S: Store> Engine<S> {
             let rows = self.store.unpark(&need)?;
             self.parked = self.parked.saturating_sub(rows.len() as u64);
             for row in rows {
+                self.parking.release(row.hash);
                 // It was verified when it was parked; a refusal now is final and drops it.
                 let submission =
                     Submission::verify_with(&row.entry, row.payload, &mut self.keyring);
                 if let Ok(submission) = submission {
-                    tolerate(self.ingest(&submission))?;
+                    tolerate(self.ingest(&submission, None))?;
                 }
             }
         }

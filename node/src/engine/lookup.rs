@@ -137,6 +137,23 @@ fn connect(
     }
 }
 
+/// The state the operations of a document lead to; `None` when none of them count, or when it would
+/// need values that were collected. Better nothing then than a value that nobody wrote.
+pub(super) fn reduced(store: &dyn Read, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
+    let create = store.operation(id.into())?.zip(store.entry(id.hash())?);
+    let Some((operation, entry)) = create else {
+        return Ok(None);
+    };
+    let connected = connected_operations(store, id, &operation.schema_id)?;
+    if connected.operations.is_empty() {
+        return Ok(None);
+    }
+    let document =
+        Document::reduce(connected.pairs()).map_err(|_| StoreError::Corrupt("document"))?;
+    let row = row_from_document(document, entry.public_key);
+    Ok(connected.has_values_of(&row).then_some(row))
+}
+
 /// Turns a reduced document into what is stored of it.
 pub(super) fn row_from_document(document: Document<Value>, owner: PublicKey) -> DocumentRow {
     DocumentRow {

@@ -9,7 +9,7 @@ use grove_core::document::{Document, Field};
 use grove_core::types::{DocumentId, OperationId, PublicKey, SchemaId, Value};
 use grove_core::wire::{Action, Operation};
 
-use super::lookup::{connected_operations, row_from_document};
+use super::lookup::{reduced, row_from_document};
 use super::{Engine, IngestError, Output};
 use crate::store::{DocumentRow, Store, StoreError};
 
@@ -75,30 +75,12 @@ impl<S: Store> Engine<S> {
         if current.as_ref().is_some_and(DocumentRow::is_deleted) {
             return Ok(());
         }
-        let create = self
-            .store
-            .operation(id.into())?
-            .zip(self.store.entry(id.hash())?);
-        let Some((operation, entry)) = create else {
-            return Ok(());
-        };
-        let connected = connected_operations(&self.store, id, &operation.schema_id)?;
-        if connected.operations.is_empty() {
+        match reduced(&self.store, id)? {
+            Some(row) => self.put(row),
             //= FK4: what a forked log says from the fork on is left out
             //= R24: from a fork on nothing counts, so a document whose CREATE is there is not shown
-            self.store.remove_document(id)?;
-            return Ok(());
+            None => Ok(self.store.remove_document(id)?),
         }
-        let document =
-            Document::reduce(connected.pairs()).map_err(|_| StoreError::Corrupt("document"))?;
-        let row = row_from_document(document, entry.public_key);
-        if !connected.has_values_of(&row) {
-            // What superseded a collected operation counts no longer. Better nothing than a value
-            // that nobody wrote.
-            self.store.remove_document(id)?;
-            return Ok(());
-        }
-        self.put(row)
     }
 
     /// Stores a state and does what follows from it.

@@ -14,11 +14,13 @@
 //! | `ingest` | what follows from an entry being accepted, too early, a repetition or a fork |
 //! | `knowledge` | what is stored, as core's rules of publishing ask for it |
 //! | `materialise` | the state of a document after an operation |
+//! | `parking` | whose entries may wait |
 //! | `policy` | whose entries and which schemas the operator lets in |
 //! | `purge` | what the operator removes from this node, and what follows for what comes later |
 //! | `collect` | which operations and pieces nothing needs any more |
 //! | `schemas` | which schemas are known |
 //! | `replicate` | sessions with peers |
+//! | `verify` | whether a store holds what it should |
 //! | `lookup` | small questions that several of them, and answers to clients, ask |
 
 mod collect;
@@ -27,10 +29,12 @@ mod ingest;
 mod knowledge;
 mod lookup;
 mod materialise;
+mod parking;
 mod policy;
 mod purge;
 mod replicate;
 mod schemas;
+mod verify;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -41,7 +45,8 @@ use grove_core::types::{DocumentId, Keyring, OperationId, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::Message;
 
-use crate::store::{Need, News, Store, StoreError};
+use crate::store::{Need, News, ParkedMax, Store, StoreError};
+use parking::Parking;
 use replicate::{PeerState, Transfer};
 use schemas::Schemas;
 
@@ -51,6 +56,7 @@ pub(crate) use knowledge::Knowledge;
 pub use lookup::document_at_view;
 pub use policy::{Policy, PolicyError};
 pub use purge::{Command, Purge, Reclaimed};
+pub use verify::{Finding, verify};
 
 /// Names a publishing request until it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,15 +145,19 @@ pub enum Output {
 pub struct EngineLimits {
     /// Whose entries and which schemas are let in.
     pub policy: Policy,
-    /// Most entries that wait for something; the oldest are dropped first (R28).
-    pub parked_max: u64,
+    /// Most entries that wait for something, and their bytes; the oldest are dropped first (R28). No peer
+    /// takes more than a part of it.
+    pub parked_max: ParkedMax,
 }
 
 impl Default for EngineLimits {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
-            parked_max: 10_000,
+            parked_max: ParkedMax {
+                entries: 10_000,
+                size: 64 << 20,
+            },
         }
     }
 }
@@ -162,6 +172,8 @@ pub struct Engine<S> {
     keyring: Keyring,
     /// How many entries are parked, so that looking for them can be left out when there are none.
     parked: u64,
+    /// Which peers' entries they are, as far as is known.
+    parking: Parking,
     /// Whether what is remembered of the store may be wrong, after a failure that left it unreadable.
     stale: bool,
     peers: BTreeMap<PeerId, PeerState>,
@@ -178,6 +190,7 @@ impl<S: Store> Engine<S> {
             schemas: Schemas::load(&store)?,
             keyring: Keyring::default(),
             parked: store.counts()?.parked,
+            parking: Parking::default(),
             stale: false,
             store,
             local,
@@ -300,6 +313,7 @@ impl<S: Store> Engine<S> {
         // A store that fails even here is asked again with the next input.
         let _ = self.store.rollback();
         let _ = self.reload();
+        self.parking = Parking::default();
         self.met.clear();
         self.forget_sessions();
         for owed in owed {

@@ -20,6 +20,12 @@ use crate::store::{EntryRow, Store, StoreError};
 /// How many entries are read at once while sending; bounds memory, not the transfer.
 const ENTRIES_PER_READ: u32 = 64;
 
+/// How many when they are large, as those before them were.
+const LARGE_ENTRIES_PER_READ: u32 = 4;
+
+/// What as many entries as are read at once may take without counting as large.
+const READ_SIZE_MAX: usize = 4 << 20;
+
 /// A connected peer.
 #[derive(Debug)]
 pub(super) struct PeerState {
@@ -37,6 +43,8 @@ pub(super) struct Transfer {
     session: u64,
     starts: Heights,
     after_position: i64,
+    /// How many entries to read at once.
+    step: u32,
 }
 
 impl<S: Store> Engine<S> {
@@ -149,6 +157,7 @@ impl<S: Store> Engine<S> {
                         session,
                         starts,
                         after_position: i64::MIN,
+                        step: LARGE_ENTRIES_PER_READ,
                     };
                     self.transfers.push_back(transfer);
                 }
@@ -173,7 +182,8 @@ impl<S: Store> Engine<S> {
             } => {
                 let submission = Submission::verify_with(&entry, payload, &mut self.keyring);
                 let submission = submission.map_err(refused);
-                tolerate(submission.and_then(|submission| self.ingest(&submission)))?
+                let taken = submission.and_then(|submission| self.ingest(&submission, Some(peer)));
+                tolerate(taken)?
             }
             //= RP7: an entry without its operation is refused
             Message::Entry { payload: None, .. } => Some(Reason::PayloadMissing),
@@ -230,8 +240,14 @@ impl<S: Store> Engine<S> {
         let (peer, session) = (transfer.peer, transfer.session);
         let rows =
             self.store
-                .entries_from(&transfer.starts, transfer.after_position, ENTRIES_PER_READ)?;
-        let done = rows.len() < ENTRIES_PER_READ as usize;
+                .entries_from(&transfer.starts, transfer.after_position, transfer.step)?;
+        let done = rows.len() < transfer.step as usize;
+        let size: usize = rows.iter().map(EntryRow::size).sum();
+        transfer.step = if size <= READ_SIZE_MAX {
+            ENTRIES_PER_READ
+        } else {
+            LARGE_ENTRIES_PER_READ
+        };
         if let Some(last) = rows.last() {
             transfer.after_position = last.position;
         }

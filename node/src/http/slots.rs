@@ -31,6 +31,9 @@ const BLOCKED_MIN: Duration = Duration::from_secs(1);
 /// How often a connection is looked at within the shortest of its timeouts.
 const LOOKS_PER_TIMEOUT: u32 = 4;
 
+/// Which part of all connections may be closed at once when room is needed.
+const CLOSED_SHARE: usize = 32;
+
 /// All open connections.
 #[derive(Debug)]
 pub(super) struct Slots {
@@ -91,7 +94,9 @@ impl Slots {
 
     fn try_take(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Slot> {
         let mut open = self.lock();
-        if open.connections.len() >= self.limits.connections_max && !open.make_room() {
+        if open.connections.len() >= self.limits.connections_max
+            && !open.make_room(self.limits.connections_max)
+        {
             return None;
         }
         let connection = Arc::new(Connection {
@@ -139,21 +144,27 @@ impl Slots {
 }
 
 impl Open {
-    /// Closes the most dispensable connection; `false` when there is none.
-    fn make_room(&mut self) -> bool {
+    /// Closes the most dispensable connections; `false` when there are none. Looking at all of them takes
+    /// its time, so that some more than one are closed at once, but sockets only where it must be.
+    fn make_room(&mut self, connections_max: usize) -> bool {
         let shares = &self.shares;
         let candidates = self.connections.iter().filter_map(|(id, connection)| {
             let (upgraded, since) = connection.activity().idle()?;
             let share = shares.get(&connection.address).copied().unwrap_or_default();
-            Some(((upgraded, Reverse(share), since), *id))
+            Some((upgraded, Reverse(share), since, *id))
         });
-        let Some((_, id)) = candidates.min() else {
-            return false;
-        };
-        if let Some(connection) = self.remove(id) {
-            connection.close();
+        let mut candidates: Vec<_> = candidates.collect();
+        candidates.sort_unstable();
+        let rest = candidates.iter().skip(1);
+        let rest = rest.take_while(|(upgraded, ..)| !upgraded);
+        let count = rest.take(connections_max / CLOSED_SHARE).count() + 1;
+        candidates.truncate(count);
+        for (.., id) in &candidates {
+            if let Some(connection) = self.remove(*id) {
+                connection.close();
+            }
         }
-        true
+        !candidates.is_empty()
     }
 
     fn remove(&mut self, id: u64) -> Option<Arc<Connection>> {

@@ -5,10 +5,12 @@
 //! Inline, every call runs to its end on the caller's thread, so a simulated network is deterministic.
 
 mod inline;
+mod readers;
 mod threads;
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use grove_core::author::NextArgs;
 use grove_core::publish::PublishError;
@@ -22,6 +24,13 @@ use crate::store::Read;
 
 pub use inline::InlineNode;
 pub use threads::{Stop, ThreadedNode};
+
+/// How long after a deletion was answered no file of the database holds the deleted bytes any more, as
+/// long as the node runs; after a crash, how long after the next start. The write-ahead log keeps copies,
+/// and is emptied at the latest then. A question that is in the way is ended. Other programs that read the
+/// file, and what the disk does with overwritten blocks, are beyond the node's reach.
+//= R7: with the document go the bytes of its operations
+pub const FORGOTTEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// A running node, as the HTTP layer sees it. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 //! The writer takes all entries that arrived while the last transaction was made durable and commits
 //! them in one. That is what makes `synchronous=FULL` affordable: many publishers share one sync.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time;
 
@@ -14,6 +14,7 @@ use grove_core::time::Instant;
 use grove_core::validate::Submission;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
+use super::readers::Readers;
 use super::{Node, Runtime};
 use crate::api::ApiError;
 use crate::engine::{
@@ -27,25 +28,38 @@ const BATCH_MAX: usize = 512;
 /// Most entries that wait for the writer; publishers beyond wait for a place.
 const QUEUE_MAX: usize = 4096;
 
+/// What the entries that wait for the writer may have in bytes together, in units of [`QUEUE_UNIT`].
+/// They outlive the requests that brought them.
+const QUEUE_SIZE_MAX: usize = (64 << 20) / QUEUE_UNIT;
+const QUEUE_UNIT: usize = 1 << 10;
+
 /// How long a busy writer puts off dropping the last copies of deleted bytes.
 const FORGET_WITHIN: time::Duration = time::Duration::from_secs(1);
 
-/// Most questions answered at once.
-const READERS_MAX: usize = 8;
+/// How long after an attempt to drop them that readers were in the way of the next one follows.
+const FORGET_AGAIN: time::Duration = time::Duration::from_millis(250);
+
+/// How long a question may take.
+const QUESTION_MAX: time::Duration = time::Duration::from_secs(20);
+
+/// How long a question may take while deleted bytes wait to be dropped, and it may be in the way. With
+/// the times above it makes up [`FORGOTTEN_WITHIN`](super::FORGOTTEN_WITHIN).
+const QUESTION_MAX_OWING: time::Duration = time::Duration::from_secs(2);
+
+/// How often it is looked whether anything takes too long.
+const WATCH_INTERVAL: time::Duration = time::Duration::from_millis(250);
 
 /// Handle to the threads of a node.
 #[derive(Debug)]
 pub struct ThreadedNode {
     jobs: mpsc::Sender<Job>,
+    room: Arc<Semaphore>,
     readers: Arc<Readers>,
 }
 
 #[derive(Debug)]
 enum Job {
-    Publish(
-        Box<Submission>,
-        oneshot::Sender<Result<NextArgs, IngestError>>,
-    ),
+    Publish(Box<Submission>, Waiting),
     Command(
         Box<Command>,
         oneshot::Sender<Result<Reclaimed, IngestError>>,
@@ -53,6 +67,13 @@ enum Job {
     /// Look for what other processes changed.
     Look,
     Stop,
+}
+
+/// Who waits for an entry to be stored. Holds the entry's room in the queue until it is answered.
+#[derive(Debug)]
+struct Waiting {
+    to: oneshot::Sender<Result<NextArgs, IngestError>>,
+    _room: OwnedSemaphorePermit,
 }
 
 /// Ends a node; dropping it leaves the node running until the process ends.
@@ -79,33 +100,36 @@ impl ThreadedNode {
         local: PeerId,
         limits: EngineLimits,
     ) -> Result<(Node, Stop), StoreError> {
-        let idle = (0..READERS_MAX)
-            .map(|_| Ok(Box::new(store.reader()?) as Reader))
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        let readers = Arc::new(Readers {
-            idle: Mutex::new(idle),
-            places: Arc::new(Semaphore::new(READERS_MAX)),
-        });
+        let readers = Readers::open(&store)?;
         let news_interval = store.news_interval();
         let engine = Engine::new(store, local, limits)?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (sender, schemas) = watch::channel(0);
+        let owing = Arc::new(AtomicBool::new(true));
         let writer = Writer {
             engine,
             queue,
             schemas: sender,
             started: time::Instant::now(),
-            deleted_since: None,
+            // A crash may have come before the last copies were dropped.
+            deleted_since: Some(time::Instant::now()),
+            forget_after: time::Instant::now(),
+            owing: Arc::clone(&owing),
             blind: false,
         };
         let writer = spawn("grove-writer", move || writer.run())?;
         if let Some(interval) = news_interval {
             let jobs = jobs.downgrade();
-            spawn("grove-watch", move || watch_others(&jobs, interval))?;
+            spawn("grove-news", move || watch_others(&jobs, interval))?;
         }
+        let (watched, watched_jobs) = (Arc::clone(&readers), jobs.downgrade());
+        spawn("grove-watch", move || {
+            watch(&watched_jobs, &watched, &owing)
+        })?;
 
         let node = Arc::new(Self {
             jobs: jobs.clone(),
+            room: Arc::new(Semaphore::new(QUEUE_SIZE_MAX)),
             readers,
         });
         Ok((
@@ -123,8 +147,12 @@ impl ThreadedNode {
 
     /// Hands an entry to the writer, which takes them in this order.
     pub(super) async fn hand_in(&self, submission: Submission) -> Result<Answer, ApiError> {
-        let (reply, waiting) = oneshot::channel();
-        let job = Job::Publish(Box::new(submission), reply);
+        let (to, waiting) = oneshot::channel();
+        let size = submission.payload().len().div_ceil(QUEUE_UNIT);
+        let size = u32::try_from(size.clamp(1, QUEUE_SIZE_MAX)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).acquire_many_owned(size).await;
+        let _room = room.map_err(|_| ApiError::Busy)?;
+        let job = Job::Publish(Box::new(submission), Waiting { to, _room });
         self.jobs.send(job).await.map_err(|_| ApiError::Busy)?;
         Ok(waiting)
     }
@@ -146,7 +174,11 @@ impl ThreadedNode {
         question: impl FnOnce(&dyn Read) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let loan = Readers::lend(&self.readers).await.ok_or(ApiError::Busy)?;
-        tokio::task::spawn_blocking(move || question(loan.reader()))
+        let answer = move || match question(loan.reader()) {
+            Err(_) if loan.was_interrupted() => Err(ApiError::Busy),
+            answer => answer,
+        };
+        tokio::task::spawn_blocking(answer)
             .await
             .map_err(|_| ApiError::Busy)?
     }
@@ -173,6 +205,30 @@ fn watch_others(jobs: &mpsc::WeakSender<Job>, interval: time::Duration) {
     }
 }
 
+/// Ends questions that take too long, and has the writer drop what it owes to drop even when nobody
+/// publishes, until there is no writer any more.
+fn watch(jobs: &mpsc::WeakSender<Job>, readers: &Readers, owing: &AtomicBool) {
+    loop {
+        std::thread::sleep(WATCH_INTERVAL);
+        let Some(jobs) = jobs.upgrade() else {
+            return;
+        };
+        let owes = owing.load(Ordering::Relaxed);
+        readers.interrupt(if owes {
+            QUESTION_MAX_OWING
+        } else {
+            QUESTION_MAX
+        });
+        if jobs.is_closed() {
+            return;
+        }
+        if owes {
+            // A full queue means that the writer wakes up without being told.
+            let _ = jobs.try_send(Job::Look);
+        }
+    }
+}
+
 /// Where the writer's answer will be.
 pub(super) type Answer = oneshot::Receiver<Result<NextArgs, IngestError>>;
 
@@ -181,65 +237,9 @@ pub(super) async fn answer(waiting: Answer) -> Result<NextArgs, ApiError> {
     Ok(waiting.await.map_err(|_| ApiError::Busy)??)
 }
 
-type Reader = Box<dyn Read + Send>;
-
-/// Connections for questions.
-struct Readers {
-    idle: Mutex<Vec<Reader>>,
-    places: Arc<Semaphore>,
-}
-
-impl fmt::Debug for Readers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Readers").field(&self.places).finish()
-    }
-}
-
-/// A connection for one question. It goes back however the question ends, even if nobody waits for
-/// the answer any more.
-struct Loan {
-    readers: Arc<Readers>,
-    reader: Option<Reader>,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Readers {
-    /// Waits for a connection; `None` when the node is stopping.
-    async fn lend(self: &Arc<Self>) -> Option<Loan> {
-        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
-        let reader = self
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()?;
-        Some(Loan {
-            readers: Arc::clone(self),
-            reader: Some(reader),
-            _place: place,
-        })
-    }
-}
-
-impl Loan {
-    fn reader(&self) -> &dyn Read {
-        self.reader.as_deref().expect("taken only on drop")
-    }
-}
-
-impl Drop for Loan {
-    fn drop(&mut self) {
-        let mut idle = self
-            .readers
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        idle.extend(self.reader.take());
-    }
-}
-
 /// Who waits for the outcome of an input.
 enum Reply {
-    Published(oneshot::Sender<Result<NextArgs, IngestError>>),
+    Published(Waiting),
     Done(oneshot::Sender<Result<Reclaimed, IngestError>>),
 }
 
@@ -271,6 +271,10 @@ struct Writer<S> {
     started: time::Instant,
     /// Since when the database may keep copies of bytes of deleted documents.
     deleted_since: Option<time::Instant>,
+    /// When the next attempt to drop them may be made.
+    forget_after: time::Instant,
+    /// Whether there are such copies, for those who can help to drop them.
+    owing: Arc<AtomicBool>,
     /// Whether the last look for what others changed failed.
     blind: bool,
 }
@@ -333,17 +337,22 @@ impl<S: SharedStore> Writer<S> {
         let Some(since) = self.deleted_since else {
             return;
         };
-        if self.queue.is_empty() || since.elapsed() >= FORGET_WITHIN {
+        let due = self.queue.is_empty() || since.elapsed() >= FORGET_WITHIN;
+        if due && time::Instant::now() >= self.forget_after {
             self.forget();
         }
     }
 
-    /// A reader in the way makes it wait for the next occasion.
+    /// A reader in the way puts it off until it is done or is ended.
     fn forget(&mut self) {
         match self.engine.store_mut().forget_deleted() {
-            Ok(true) => self.deleted_since = None,
-            Ok(false) => {}
+            Ok(true) => {
+                self.deleted_since = None;
+                self.owing.store(false, Ordering::Relaxed);
+            }
+            Ok(false) => self.forget_after = time::Instant::now() + FORGET_AGAIN,
             Err(error) => {
+                self.forget_after = time::Instant::now() + FORGET_AGAIN;
                 tracing::warn!(%error, "could not drop the last copies of what was deleted")
             }
         }
@@ -360,7 +369,7 @@ impl<S: SharedStore> Writer<S> {
                 Ok(Some(Output::Published { request, result })) => {
                     if let Some(Reply::Published(reply)) = take_reply(&mut replies, request) {
                         // The publisher may have gone; its entry is stored all the same.
-                        let _ = reply.send(result);
+                        let _ = reply.to.send(result);
                     }
                 }
                 Ok(Some(Output::Done { request, result })) => {
@@ -370,6 +379,7 @@ impl<S: SharedStore> Writer<S> {
                 }
                 Ok(Some(Output::Deleted(_))) => {
                     self.deleted_since.get_or_insert_with(time::Instant::now);
+                    self.owing.store(true, Ordering::Relaxed);
                 }
                 Ok(Some(Output::SchemaAdded(id))) => {
                     tracing::info!(%id, "schema added");

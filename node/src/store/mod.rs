@@ -195,6 +195,22 @@ pub struct ParkedRow {
     pub payload: Vec<u8>,
 }
 
+impl ParkedRow {
+    /// How many bytes the entry and its operation have.
+    pub fn size(&self) -> u64 {
+        (self.entry.len() + self.payload.len()) as u64
+    }
+}
+
+/// How much may be parked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParkedMax {
+    /// How many entries.
+    pub entries: u64,
+    /// How many bytes all of them and their operations have together.
+    pub size: u64,
+}
+
 /// Two different entries at one position of a log (R24).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForkRow {
@@ -443,8 +459,8 @@ pub trait Store: Read {
     /// Takes out all entries that wait for this, oldest first.
     fn unpark(&mut self, need: &Need) -> Result<Vec<ParkedRow>, StoreError>;
 
-    /// Drops the oldest parked entries until at most `max` are left; returns how many are left.
-    fn evict_parked(&mut self, max: u64) -> Result<u64, StoreError>;
+    /// Drops the oldest parked entries until no more than this are left; returns how many are left.
+    fn evict_parked(&mut self, max: ParkedMax) -> Result<u64, StoreError>;
 }
 
 /// A store that others read while one writes it, as a deployed node needs it.
@@ -454,6 +470,12 @@ pub trait SharedStore: Store + Send + 'static {
 
     /// Another connection to the same database.
     fn reader(&self) -> Result<Self::Reader, StoreError>;
+
+    /// What makes the question fail that this connection is answering, called from another thread. Does
+    /// nothing to one that has been answered.
+    fn interrupt(_: &Self::Reader) -> Box<dyn Fn() + Send + Sync> {
+        Box::new(|| {})
+    }
 
     /// Drops the last copies of deleted bytes that the database keeps for its own purposes. Returns
     /// whether that succeeded; somebody who reads for too long may prevent it.

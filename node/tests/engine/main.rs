@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod collect;
+mod failures;
 mod network;
 mod ordering;
 mod policy;

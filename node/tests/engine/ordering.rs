@@ -6,8 +6,8 @@ use grove_core::time::Instant;
 use grove_core::types::{DocumentId, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::{Message, SchemaSet};
-use grove_node::engine::Input;
-use grove_node::store::Read;
+use grove_node::engine::{Engine, EngineLimits, Input};
+use grove_node::store::{ParkedMax, Read, SqliteStore};
 use proptest::prelude::*;
 
 use super::support::*;
@@ -52,10 +52,8 @@ fn history(delete: bool) -> (Vec<Submission>, Vec<DocumentId>, SchemaId) {
     (all, documents, note)
 }
 
-/// Feeds entries to a fresh engine as a peer would.
-fn receive(order: &[&Submission], note: &SchemaId) -> TestEngine {
-    let mut engine = engine(1);
-    let peer = PeerId([9; 32]);
+/// What a peer tells that connects and sends these entries.
+fn session(peer: PeerId, order: &[&Submission], note: &SchemaId) -> Vec<Input> {
     let schemas = SchemaSet::from([
         SchemaId::SCHEMA_DEFINITION,
         SchemaId::SCHEMA_FIELD_DEFINITION,
@@ -85,7 +83,13 @@ fn receive(order: &[&Submission], note: &SchemaId) -> TestEngine {
             },
         }
     }));
-    for input in inputs {
+    inputs
+}
+
+/// Feeds entries to a fresh engine as a peer would.
+fn receive(order: &[&Submission], note: &SchemaId) -> TestEngine {
+    let mut engine = engine(1);
+    for input in session(PeerId([9; 32]), order, note) {
         engine.handle(Instant::ZERO, vec![input]).unwrap();
     }
     engine
@@ -110,5 +114,64 @@ proptest! {
         prop_assert_eq!(actual.store().counts().unwrap(), expected.store().counts().unwrap());
         prop_assert_eq!(actual.store().counts().unwrap().parked, 0);
         prop_assert_eq!(actual.store().counts().unwrap().entries, all.len() as u64);
+    }
+}
+
+/// An engine that has parked what these peers sent it before it could be judged.
+fn parked(limits: ParkedMax, senders: &[(PeerId, Vec<Submission>)], note: &SchemaId) -> TestEngine {
+    let limits = EngineLimits {
+        parked_max: limits,
+        ..EngineLimits::default()
+    };
+    let store = SqliteStore::in_memory().unwrap();
+    let mut engine = Engine::new(store, PeerId([1; 32]), limits).unwrap();
+    for (peer, submissions) in senders {
+        let inputs = session(*peer, &submissions.iter().collect::<Vec<_>>(), note);
+        for input in inputs {
+            engine.handle(Instant::ZERO, vec![input]).unwrap();
+        }
+    }
+    engine
+}
+
+//= R28 test
+#[test]
+fn parked_entries_are_bounded_in_bytes_and_by_their_senders() {
+    let (mut flooder, mut friend) = (Author::new(1), Author::new(2));
+    let (definitions, note) = note_schema(&mut Author::new(3));
+    let say = |words: &str| fields(&[("text", text(words))]);
+    let flood: Vec<_> = (0..40)
+        .map(|_| flooder.create(&note, say(&"x".repeat(10_000))))
+        .collect();
+    let wanted = friend.create(&note, say("wanted"));
+    let documents = [document(&wanted)];
+    let senders = [
+        (PeerId([8; 32]), vec![wanted]),
+        (PeerId([9; 32]), flood.clone()),
+    ];
+    let bytes = ParkedMax {
+        entries: 1000,
+        size: 200_000,
+    };
+    let places = ParkedMax {
+        entries: 20,
+        size: u64::MAX,
+    };
+
+    for (max, shared) in [(bytes, 4), (places, 5)] {
+        let mut engine = parked(max, &senders, &note);
+        assert_eq!(engine.store().counts().unwrap().parked, 1 + shared);
+
+        for submission in &definitions {
+            publish(&mut engine, submission).unwrap();
+        }
+
+        assert_eq!(engine.store().counts().unwrap().parked, 0);
+        assert!(visible(&engine, &documents)[0].is_some());
+        // What was not kept is taken when it is sent again.
+        for input in session(PeerId([9; 32]), &flood.iter().collect::<Vec<_>>(), &note) {
+            engine.handle(Instant::ZERO, vec![input]).unwrap();
+        }
+        assert_eq!(engine.store().counts().unwrap().documents, 41 + 2);
     }
 }

@@ -11,7 +11,7 @@ use grove_core::types::{
 use grove_core::validate::Submission;
 use grove_core::wire::{Fields, Operation};
 use grove_node::engine::{
-    Command, Engine, EngineLimits, IngestError, Input, Output, Policy, Reclaimed, RequestId,
+    Command, Engine, EngineLimits, IngestError, Input, Output, Policy, Reclaimed, RequestId, verify,
 };
 use grove_node::store::{DocumentRow, Read, SqliteStore};
 
@@ -58,6 +58,7 @@ pub fn command(engine: &mut TestEngine, command: Command) -> Reclaimed {
             answer = Some(result.unwrap());
         }
     }
+    assert_eq!(verify(engine.store()).unwrap(), []);
     answer.expect("every command is answered")
 }
 

@@ -5,7 +5,9 @@ use grove_core::types::{
     SeqNum, SystemSchema, Value,
 };
 use grove_core::wire::Action;
-use grove_node::store::{DocumentQuery, DocumentRow, ForkRow, NewEntry, Read, Store, StoreError};
+use grove_node::store::{
+    DocumentQuery, DocumentRow, ForkRow, NewEntry, ParkedMax, Read, Store, StoreError,
+};
 
 pub fn hash(text: &str) -> Hash {
     Hash::of(text.as_bytes())
@@ -162,4 +164,10 @@ pub fn list_ids(store: &impl Read, query: &DocumentQuery) -> Vec<DocumentId> {
 
 pub fn everything() -> DocumentQuery {
     DocumentQuery::default()
+}
+
+/// So many parked entries, whatever their size.
+pub fn at_most(entries: u64) -> ParkedMax {
+    let size = u64::MAX;
+    ParkedMax { entries, size }
 }

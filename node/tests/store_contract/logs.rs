@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use grove_core::types::{DocumentId, Hash, LogId, SchemaId, SeqNum};
 use grove_core::validate::LogTip;
 use grove_core::wire::{Action, Heights};
-use grove_node::store::{Need, OperationRow, ParkedRow, Read, Store, StoreError};
+use grove_node::store::{Need, OperationRow, ParkedMax, ParkedRow, Read, Store, StoreError};
 use proptest::prelude::*;
 
 use crate::Backend;
-use crate::drafts::{author, document, draft, fork, hash, schema_id, seq, transact};
+use crate::drafts::{at_most, author, document, draft, fork, hash, schema_id, seq, transact};
 
 pub fn entries_and_logs_are_found_again<B: Backend>() {
     let place = B::place();
@@ -240,16 +240,44 @@ pub fn parked_entries_wait_in_order<B: Backend>() {
     transact(&mut store, |store| {
         assert_eq!(store.unpark(&needs[0]).unwrap(), [parked(3), parked(20)]);
         assert_eq!(store.unpark(&needs[0]).unwrap(), []);
-        assert_eq!(store.evict_parked(9).unwrap(), 4);
-        assert_eq!(store.evict_parked(3).unwrap(), 3);
+        assert_eq!(store.evict_parked(at_most(9)).unwrap(), 4);
+        assert_eq!(store.evict_parked(at_most(3)).unwrap(), 3);
         assert_eq!(store.unpark(&operation).unwrap(), [parked(5)]);
         assert_eq!(store.unpark(&needs[1]).unwrap(), [parked(21)]);
         store.park(&parked(30), &operation).unwrap();
-        assert_eq!(store.evict_parked(1).unwrap(), 1);
+        assert_eq!(store.evict_parked(at_most(1)).unwrap(), 1);
         assert_eq!(store.unpark(&needs[2]).unwrap(), []);
-        assert_eq!(store.evict_parked(0).unwrap(), 0);
+        assert_eq!(store.evict_parked(at_most(0)).unwrap(), 0);
     });
     assert_eq!(store.counts().unwrap().parked, 0);
+}
+
+pub fn parked_entries_are_bounded_in_bytes<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let need = Need::Operation(hash("missing").into());
+    let parked = |number: u8| ParkedRow {
+        hash: Hash::of(&[number]),
+        entry: vec![number],
+        payload: vec![number; 99],
+    };
+    let max = |size| ParkedMax { entries: 9, size };
+    transact(&mut store, |store| {
+        for number in 0..5 {
+            store.park(&parked(number), &need).unwrap();
+        }
+        assert_eq!(store.evict_parked(max(500)).unwrap(), 5);
+        assert_eq!(store.evict_parked(max(499)).unwrap(), 4);
+        store.park(&parked(5), &need).unwrap();
+        assert_eq!(store.evict_parked(max(250)).unwrap(), 2);
+    });
+    transact(&mut store, |store| {
+        assert_eq!(store.evict_parked(max(250)).unwrap(), 2);
+        assert_eq!(store.unpark(&need).unwrap(), [parked(4), parked(5)]);
+        store.park(&parked(6), &need).unwrap();
+        assert_eq!(store.evict_parked(max(100)).unwrap(), 1);
+        assert_eq!(store.evict_parked(max(99)).unwrap(), 0);
+    });
 }
 
 pub fn dropped_payloads_leave_the_tombstone<B: Backend>() {

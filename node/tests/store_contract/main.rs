@@ -96,6 +96,7 @@ mod sqlite {
         the_lowest_fork_is_kept
         logs_move_to_other_documents
         parked_entries_wait_in_order
+        parked_entries_are_bounded_in_bytes
         dropped_payloads_leave_the_tombstone
         entries_from_agrees_with_a_plain_filter
         a_purged_log_counts_for_nothing_and_stays_here

@@ -5,8 +5,8 @@ use grove_node::store::{Need, ParkedRow, Read, Store};
 
 use crate::Backend;
 use crate::drafts::{
-    author, document, draft, everything, fork, hash, list_ids, plain_values, put_wide, schema_id,
-    transact, wide_document, wide_schema,
+    at_most, author, document, draft, everything, fork, hash, list_ids, plain_values, put_wide,
+    schema_id, transact, wide_document, wide_schema,
 };
 
 pub fn a_rolled_back_transaction_leaves_nothing<B: Backend>() {
@@ -31,7 +31,7 @@ pub fn a_rolled_back_transaction_leaves_nothing<B: Backend>() {
         store
             .park(&parked, &Need::Operation(hash("n").into()))
             .unwrap();
-        assert_eq!(store.evict_parked(5).unwrap(), 1);
+        assert_eq!(store.evict_parked(at_most(5)).unwrap(), 1);
         assert_eq!(
             store
                 .log(author(1 + round), LogId::new(0))
@@ -52,7 +52,7 @@ pub fn a_rolled_back_transaction_leaves_nothing<B: Backend>() {
     store.rollback().unwrap();
 
     transact(&mut store, |store| {
-        assert_eq!(store.evict_parked(0).unwrap(), 0)
+        assert_eq!(store.evict_parked(at_most(0)).unwrap(), 0)
     });
 }
 

@@ -26,6 +26,9 @@ use database::Database;
 /// How long a connection waits for another one's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long emptying the write-ahead log waits for readers.
+const READERS_PATIENCE: Duration = Duration::from_millis(100);
+
 /// Memory for pages of the writer. Hashes spread over all of an index, so that a small cache would
 /// read most pages again.
 const CACHE_SIZE_KIB: i64 = 32 * 1024;
@@ -43,8 +46,15 @@ pub struct SqliteStore {
     database: Database,
     /// Where readers find the database; `None` in memory.
     path: Option<PathBuf>,
-    /// How many entries are parked, once counted.
-    parked: Option<u64>,
+    /// What is parked, once counted.
+    parked: Option<Parked>,
+}
+
+/// How many entries are parked, and how many bytes they have together.
+#[derive(Debug, Clone, Copy)]
+struct Parked {
+    entries: u64,
+    size: u64,
 }
 
 impl SqliteStore {
@@ -98,13 +108,20 @@ impl SharedStore for SqliteStore {
         })
     }
 
-    /// Moves the write-ahead log into the database and empties it.
+    fn interrupt(reader: &SqliteReader) -> Box<dyn Fn() + Send + Sync> {
+        let handle = reader.database.connection().get_interrupt_handle();
+        Box::new(move || handle.interrupt())
+    }
+
+    /// Moves the write-ahead log into the database and empties it. Waits for readers only for as long as
+    /// short questions take: while it waits, nobody can write.
     fn forget_deleted(&mut self) -> Result<bool, StoreError> {
-        let busy: bool =
-            self.database
-                .connection()
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        Ok(!busy)
+        let connection = self.database.connection();
+        connection.busy_timeout(READERS_PATIENCE)?;
+        let busy: Result<bool, _> =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        Ok(!busy?)
     }
 }
 

@@ -7,10 +7,12 @@ use grove_core::types::{DocumentId, Hash, LogId, PublicKey, Schema, SchemaId, Se
 use grove_core::wire::Action;
 use rusqlite::params;
 
-use super::SqliteStore;
 use super::codec::{from_definition, from_log_id, from_need, from_seq_num, from_view_id};
 use super::views::View;
-use crate::store::{DocumentRow, ForkRow, Need, NewEntry, News, ParkedRow, Store, StoreError};
+use super::{Parked, SqliteStore};
+use crate::store::{
+    DocumentRow, ForkRow, Need, NewEntry, News, ParkedMax, ParkedRow, Store, StoreError,
+};
 
 /// For how many seconds it is remembered when which position was reached: thirty days.
 const TIMES_KEPT_S: i64 = 30 * 24 * 60 * 60;
@@ -289,7 +291,10 @@ impl Store for SqliteStore {
                 "INSERT INTO parked (hash, need, entry, payload) VALUES (?1, ?2, ?3, ?4)",
                 params![row.hash.digest(), need, row.entry, row.payload],
             )?;
-            self.parked = self.parked.map(|count| count + 1);
+            if let Some(parked) = &mut self.parked {
+                parked.entries += 1;
+                parked.size += row.size();
+            }
         }
         Ok(())
     }
@@ -308,29 +313,42 @@ impl Store for SqliteStore {
             },
         )?;
         if !rows.is_empty() {
-            let gone = self
-                .database
+            self.database
                 .execute("DELETE FROM parked WHERE need = ?1", [&need])?;
-            self.parked = self.parked.map(|count| count.saturating_sub(gone as u64));
+        }
+        if let Some(parked) = &mut self.parked {
+            for row in &rows {
+                parked.entries = parked.entries.saturating_sub(1);
+                parked.size = parked.size.saturating_sub(row.size());
+            }
         }
         Ok(rows)
     }
 
-    fn evict_parked(&mut self, max: u64) -> Result<u64, StoreError> {
+    fn evict_parked(&mut self, max: ParkedMax) -> Result<u64, StoreError> {
         // Counting reads the whole table, so it is done once and kept up from then on.
-        let count = match self.parked {
-            Some(count) => count,
-            None => self.database.number("SELECT count(*) FROM parked", [])?,
+        let mut parked = match self.parked {
+            Some(parked) => parked,
+            None => self.count_parked()?,
         };
-        let excess = count.saturating_sub(max);
-        if excess > 0 {
-            self.database.execute(
-                "DELETE FROM parked WHERE id IN (SELECT id FROM parked ORDER BY id LIMIT ?1)",
-                [excess as i64],
-            )?;
+        if parked.entries > max.entries || parked.size > max.size {
+            let mut statement = self
+                .database
+                .statement("SELECT id, length(entry) + length(payload) FROM parked ORDER BY id")?;
+            let mut rows = statement.query([])?;
+            let mut newest_gone: i64 = 0;
+            while parked.entries > max.entries || parked.size > max.size {
+                let Some(row) = rows.next()? else { break };
+                newest_gone = row.get(0)?;
+                parked.entries = parked.entries.saturating_sub(1);
+                let size: i64 = row.get(1)?;
+                parked.size = parked.size.saturating_sub(size.unsigned_abs());
+            }
+            self.database
+                .execute("DELETE FROM parked WHERE id <= ?1", [newest_gone])?;
         }
-        self.parked = Some(count - excess);
-        Ok(count - excess)
+        self.parked = Some(parked);
+        Ok(parked.entries)
     }
 }
 
@@ -352,6 +370,14 @@ impl SqliteStore {
             ],
         )?;
         Ok(self.database.connection().last_insert_rowid())
+    }
+
+    fn count_parked(&self) -> Result<Parked, StoreError> {
+        let sizes = "SELECT coalesce(sum(length(entry) + length(payload)), 0) FROM parked";
+        Ok(Parked {
+            entries: self.database.number("SELECT count(*) FROM parked", [])?,
+            size: self.database.number(sizes, [])?,
+        })
     }
 
     /// The number of the schema of a live document.
