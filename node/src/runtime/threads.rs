@@ -14,11 +14,12 @@ use grove_core::time::Instant;
 use grove_core::validate::Submission;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use super::{Node, Runtime};
+use super::{Node, Prepared, Runtime};
 use crate::api::ApiError;
 use crate::engine::{
     Command, Engine, EngineLimits, IngestError, Input, Output, Reclaimed, RequestId,
 };
+use crate::store::objects::{Objects, Staged};
 use crate::store::{Read, SharedStore, StoreError};
 
 /// Most entries in one transaction.
@@ -38,14 +39,21 @@ const READERS_MAX: usize = 8;
 pub struct ThreadedNode {
     jobs: mpsc::Sender<Job>,
     readers: Arc<Readers>,
+    /// Where large bytes go before the writer hears of them.
+    objects: Option<Arc<Objects>>,
+}
+
+/// Who waits for the writer's answer.
+#[derive(Debug)]
+struct Publisher {
+    reply: oneshot::Sender<Result<NextArgs, IngestError>>,
+    /// Bytes that go again unless the entry is accepted.
+    _staged: Option<Staged>,
 }
 
 #[derive(Debug)]
 enum Job {
-    Publish(
-        Box<Submission>,
-        oneshot::Sender<Result<NextArgs, IngestError>>,
-    ),
+    Publish(Box<Submission>, Publisher),
     Command(
         Box<Command>,
         oneshot::Sender<Result<Reclaimed, IngestError>>,
@@ -87,6 +95,7 @@ impl ThreadedNode {
             places: Arc::new(Semaphore::new(READERS_MAX)),
         });
         let news_interval = store.news_interval();
+        let objects = store.objects();
         let engine = Engine::new(store, local, limits)?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (sender, schemas) = watch::channel(0);
@@ -107,6 +116,7 @@ impl ThreadedNode {
         let node = Arc::new(Self {
             jobs: jobs.clone(),
             readers,
+            objects,
         });
         Ok((
             Node {
@@ -117,14 +127,40 @@ impl ThreadedNode {
         ))
     }
 
-    pub(super) async fn publish(&self, submission: Submission) -> Result<NextArgs, ApiError> {
-        answer(self.hand_in(submission).await?).await
+    pub(super) async fn publish(&self, prepared: Prepared) -> Result<NextArgs, ApiError> {
+        answer(self.hand_in(prepared).await?).await
+    }
+
+    /// Puts away the bytes of an operation that do not go into the database, so that a slow disk or
+    /// service keeps nobody waiting but its publisher.
+    pub(super) async fn put_away(&self, mut prepared: Prepared) -> Result<Prepared, ApiError> {
+        let (Some(objects), Ok(operation)) = (&self.objects, prepared.submission.operation())
+        else {
+            return Ok(prepared);
+        };
+        let payload = prepared.submission.payload();
+        if !Objects::takes(operation.schema_id(), payload) {
+            return Ok(prepared);
+        }
+        // Of a repetition the bytes are there already.
+        let id = prepared.submission.entry().operation_id();
+        let known = self
+            .read(move |store| Ok(store.payload_size(id)?.is_some()))
+            .await?;
+        if !known {
+            prepared.staged = Some(objects.stage(id.hash(), payload.to_vec()).await?);
+        }
+        Ok(prepared)
     }
 
     /// Hands an entry to the writer, which takes them in this order.
-    pub(super) async fn hand_in(&self, submission: Submission) -> Result<Answer, ApiError> {
+    pub(super) async fn hand_in(&self, prepared: Prepared) -> Result<Answer, ApiError> {
         let (reply, waiting) = oneshot::channel();
-        let job = Job::Publish(Box::new(submission), reply);
+        let publisher = Publisher {
+            reply,
+            _staged: prepared.staged,
+        };
+        let job = Job::Publish(Box::new(prepared.submission), publisher);
         self.jobs.send(job).await.map_err(|_| ApiError::Busy)?;
         Ok(waiting)
     }
@@ -239,7 +275,7 @@ impl Drop for Loan {
 
 /// Who waits for the outcome of an input.
 enum Reply {
-    Published(oneshot::Sender<Result<NextArgs, IngestError>>),
+    Published(Publisher),
     Done(oneshot::Sender<Result<Reclaimed, IngestError>>),
 }
 
@@ -247,12 +283,12 @@ impl Job {
     /// The input a job asks for, and who waits for its outcome; `None` for what is no input.
     fn input(self, request: RequestId) -> Option<(Input, Reply)> {
         match self {
-            Self::Publish(submission, reply) => {
+            Self::Publish(submission, publisher) => {
                 let input = Input::Publish {
                     request,
                     submission,
                 };
-                Some((input, Reply::Published(reply)))
+                Some((input, Reply::Published(publisher)))
             }
             Self::Command(command, reply) => {
                 let input = Input::Command { request, command };
@@ -277,6 +313,8 @@ struct Writer<S> {
 
 impl<S: SharedStore> Writer<S> {
     fn run(mut self) {
+        // What a crash kept from being dropped.
+        self.forget();
         let mut stopping = false;
         while !stopping {
             let Some(first) = self.queue.blocking_recv() else {
@@ -358,9 +396,9 @@ impl<S: SharedStore> Writer<S> {
         loop {
             match self.engine.poll() {
                 Ok(Some(Output::Published { request, result })) => {
-                    if let Some(Reply::Published(reply)) = take_reply(&mut replies, request) {
+                    if let Some(Reply::Published(publisher)) = take_reply(&mut replies, request) {
                         // The publisher may have gone; its entry is stored all the same.
-                        let _ = reply.send(result);
+                        let _ = publisher.reply.send(result);
                     }
                 }
                 Ok(Some(Output::Done { request, result })) => {
