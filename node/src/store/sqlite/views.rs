@@ -99,6 +99,11 @@ impl View {
         Select::new(&self.schema, &self.table, self.schema_row, query)
     }
 
+    #[cfg(test)]
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
     /// Creates the table unless it exists.
     pub fn create(&self, database: &Database) -> Result<(), StoreError> {
         let mut sql = format!(
