@@ -124,3 +124,20 @@ async fn a_bucket_that_refuses_or_lies_is_told_of() {
     assert!(changed.body().starts_with(b"blob_pieces_missing"));
     stop(daemon, &directory);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_bucket_refuses_to_erase_is_erased_later() {
+    let (directory, s3) = (Directory::new("s3-later"), S3::start().await);
+    let daemon = start(&directory, &s3);
+    let created = first(0, &piece(&noise(1, PIECE)));
+    accepted(daemon.address, &created).await;
+
+    s3.refuse(true);
+    accepted(daemon.address, &deletion(&created)).await;
+    assert_eq!(s3.keys().len(), 1);
+    s3.refuse(false);
+
+    // Although nobody publishes any more.
+    until("the object goes", || s3.keys().is_empty()).await;
+    stop(daemon, &directory);
+}

@@ -28,7 +28,8 @@ const BATCH_MAX: usize = 512;
 /// Most entries that wait for the writer; publishers beyond wait for a place.
 const QUEUE_MAX: usize = 4096;
 
-/// How long a busy writer puts off dropping the last copies of deleted bytes.
+/// How long a busy writer puts off dropping the last copies of deleted bytes, and after which time
+/// an idle one tries again.
 const FORGET_WITHIN: time::Duration = time::Duration::from_secs(1);
 
 /// Most questions answered at once.
@@ -104,8 +105,12 @@ impl ThreadedNode {
             queue,
             schemas: sender,
             started: time::Instant::now(),
-            deleted_since: None,
+            deleted_since: Some(time::Instant::now()),
             blind: false,
+            hindered: false,
+            timer: tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()?,
         };
         let writer = spawn("grove-writer", move || writer.run())?;
         if let Some(interval) = news_interval {
@@ -309,6 +314,9 @@ struct Writer<S> {
     deleted_since: Option<time::Instant>,
     /// Whether the last look for what others changed failed.
     blind: bool,
+    /// Whether dropping copies failed the last time.
+    hindered: bool,
+    timer: tokio::runtime::Runtime,
 }
 
 impl<S: SharedStore> Writer<S> {
@@ -317,7 +325,7 @@ impl<S: SharedStore> Writer<S> {
         self.forget();
         let mut stopping = false;
         while !stopping {
-            let Some(first) = self.queue.blocking_recv() else {
+            let Some(first) = self.next_job() else {
                 return;
             };
             let mut inputs = Vec::new();
@@ -352,6 +360,16 @@ impl<S: SharedStore> Writer<S> {
         self.forget();
     }
 
+    /// Waits for a job; but while something is still to be dropped, not for long.
+    fn next_job(&mut self) -> Option<Job> {
+        if self.deleted_since.is_none() {
+            return self.queue.blocking_recv();
+        }
+        let queue = &mut self.queue;
+        let job = async { tokio::time::timeout(FORGET_WITHIN, queue.recv()).await };
+        self.timer.block_on(job).unwrap_or(Some(Job::Look))
+    }
+
     /// Whether other processes changed something.
     fn has_news(&mut self) -> bool {
         let found = self.engine.store_mut().has_news();
@@ -376,15 +394,17 @@ impl<S: SharedStore> Writer<S> {
         }
     }
 
-    /// A reader in the way makes it wait for the next occasion.
+    /// A reader in the way, or a service that is slow, makes it wait for the next occasion.
     fn forget(&mut self) {
-        match self.engine.store_mut().forget_deleted() {
-            Ok(true) => self.deleted_since = None,
-            Ok(false) => {}
-            Err(error) => {
-                tracing::warn!(%error, "could not drop the last copies of what was deleted")
+        let done = self.engine.store_mut().forget_deleted();
+        match &done {
+            Err(error) if !self.hindered => {
+                tracing::warn!(%error, "could not drop the last copies of what was deleted");
             }
+            Ok(true) => self.deleted_since = None,
+            _ => {}
         }
+        self.hindered = done.is_err();
     }
 
     /// Hands a batch to the engine and answers those who wait for it.
