@@ -17,6 +17,7 @@ use grove_core::types::{PublicKey, SchemaId, SchemaIdError};
 use crate::admin::Deed;
 use crate::engine::Policy;
 use crate::store::StoreError;
+use crate::store::objects::{Location, LocationError, Objects};
 
 /// Port on which clients look for a node.
 const HTTP_PORT: u16 = 2020;
@@ -31,6 +32,20 @@ pub struct Config {
     /// Directory for everything the node keeps [default: that of the platform for application data]
     #[arg(long, env = "GROVE_DATA_DIR", value_name = "DIR", global = true)]
     pub data_dir: Option<PathBuf>,
+
+    /// Where the bytes of blobs are kept, file:///folder or s3://bucket/prefix [default: the folder
+    /// "blobs" in the data directory]
+    ///
+    /// A service that speaks S3 is described by the usual variables: AWS_ENDPOINT_URL, AWS_REGION,
+    /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, and AWS_ALLOW_HTTP=true for one without TLS.
+    #[arg(
+        long,
+        env = "GROVE_BLOBS_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        conflicts_with = "ephemeral"
+    )]
+    pub blobs_url: Option<String>,
 
     /// Keep nothing: work in a temporary directory that is removed at the end
     #[arg(long, env = "GROVE_EPHEMERAL", conflicts_with = "data_dir")]
@@ -152,6 +167,7 @@ impl Config {
     pub fn ephemeral() -> Self {
         Self {
             data_dir: None,
+            blobs_url: None,
             ephemeral: true,
             http_port: 0,
             http_host: Ipv4Addr::LOCALHOST.into(),
@@ -253,6 +269,22 @@ impl DataDir {
         self.path.join("grove.sqlite3")
     }
 
+    /// Where large bytes are kept, beside the database unless the operator wants it otherwise. What
+    /// one of the two remembers is of no use without the other, so both last equally long.
+    pub fn objects(&self, config: &Config) -> Result<Objects, StartError> {
+        let location = match &config.blobs_url {
+            None => Location::Folder(self.path.join("blobs")),
+            Some(url) => url.parse().map_err(StartError::BlobsUrl)?,
+        };
+        if let Location::Folder(path) = &location {
+            let passing = |path: &Path| path.starts_with(std::env::temp_dir());
+            if passing(path) && !passing(&self.path) {
+                return Err(StartError::BlobsPassing { path: path.clone() });
+            }
+        }
+        Objects::open(&location).map_err(StartError::Blobs)
+    }
+
     /// Whether the data goes when the node ends.
     pub fn is_ephemeral(&self) -> bool {
         self.ephemeral
@@ -340,6 +372,18 @@ pub enum StartError {
         /// The cause.
         message: String,
     },
+    /// The place for blobs is no place. (Caller)
+    #[error("--blobs-url can't be used: {0}")]
+    BlobsUrl(LocationError),
+    /// The database would outlive its blobs. (Caller)
+    #[error("{} is a place for temporary files, and the database is kept", .path.display())]
+    BlobsPassing {
+        /// The place for blobs.
+        path: PathBuf,
+    },
+    /// The place for blobs can't be used.
+    #[error("cannot keep blobs: {0}")]
+    Blobs(StoreError),
     /// The system did not give what any program needs.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -362,6 +406,13 @@ impl StartError {
                  or choose another place with --data-dir"
             }
             Self::Refused { .. } => "grove-node help tells what each command takes",
+            Self::BlobsUrl(_) => "file:///folder and s3://bucket/prefix are understood",
+            Self::BlobsPassing { .. } => {
+                "choose another place for blobs, or keep nothing with --ephemeral"
+            }
+            Self::Blobs(_) => {
+                "check --blobs-url, the permissions of the folder and the AWS_ variables"
+            }
             Self::System(_) => "check how many threads and open files this user may have",
         }
     }
@@ -370,8 +421,14 @@ impl StartError {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::System(_) | Self::Refused { .. } => 1,
+            Self::BlobsUrl(_) => 2,
             Self::PortTaken(_) | Self::Listen { .. } => 3,
-            Self::NoHome | Self::InUse { .. } | Self::DataDir { .. } | Self::Database { .. } => 4,
+            Self::NoHome
+            | Self::InUse { .. }
+            | Self::DataDir { .. }
+            | Self::Database { .. }
+            | Self::BlobsPassing { .. }
+            | Self::Blobs(_) => 4,
         })
     }
 }

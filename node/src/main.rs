@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
@@ -124,7 +125,8 @@ fn open(config: &Config, data: &DataDir) -> Result<(Node, Stop), StartError> {
         policy: config.policy(),
         ..EngineLimits::default()
     };
-    SqliteStore::open(&data.database())
+    let objects = Arc::new(data.objects(config)?);
+    SqliteStore::open_with(&data.database(), Some(objects))
         .and_then(|store| ThreadedNode::start(store, UNNAMED, limits))
         .map_err(|source| StartError::Database {
             path: data.path().to_owned(),

@@ -3,37 +3,12 @@
 
 mod http_support;
 
-use grove_core::types::{DocumentViewId, OperationId, PlainValue, SchemaId};
-use http_support::{Author, TestNode, build, create, piece, send_for_bytes, str};
+use grove_core::types::{OperationId, PlainValue, SchemaId};
+use http_support::pieces::{PIECE, blob_fields, noise};
+use http_support::{Author, TestNode, build, create, piece, send_for_bytes};
 use hyper::body::Bytes;
 use hyper::{Method, Response, StatusCode};
 use rstest::rstest;
-
-/// Largest piece.
-const PIECE: usize = 256_000;
-
-/// Bytes without a pattern that a shift could hide in.
-fn noise(size: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_u32;
-    let next = |_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    (0..size).map(next).collect()
-}
-
-fn blob_fields(
-    length: usize,
-    mime_type: &str,
-    pieces: &[OperationId],
-) -> Vec<(&'static str, PlainValue)> {
-    let pieces = pieces.iter().map(|id| DocumentViewId::from(*id)).collect();
-    vec![
-        ("length", PlainValue::Int(length as i64)),
-        ("mime_type", str(mime_type)),
-        ("pieces", PlainValue::ViewIds(pieces)),
-    ]
-}
 
 /// Publishes pieces of at most 256 000 bytes (one at least), then their blob.
 async fn upload(node: &TestNode, author: &Author, mime_type: &str, data: &[u8]) -> OperationId {
@@ -85,7 +60,7 @@ async fn refused(node: &TestNode, path: &str) -> (u16, String) {
 #[tokio::test]
 async fn a_blob_is_served_as_its_pieces_in_order(#[case] size: usize) {
     let node = TestNode::start().await;
-    let data = noise(size);
+    let data = noise(1, size);
     let id = upload(&node, &Author::new(1), "image/png", &data).await;
 
     let whole = get(&node, &format!("/blobs/{id}")).await;
@@ -196,7 +171,7 @@ async fn a_part_of_a_blob_is_sent_alone(
     #[case] to: usize,
 ) {
     let node = TestNode::start().await;
-    let data = noise(600_000);
+    let data = noise(1, 600_000);
     let id = upload(&node, &Author::new(1), "video/mp4", &data).await;
     let path = format!("/blobs/{id}");
 

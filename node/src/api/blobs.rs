@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 
 use grove_core::limits::BLOB_PIECE_SIZE_MAX;
-use grove_core::types::{DocumentId, DocumentViewId, PlainValue, SchemaId, Value};
+use grove_core::types::{DocumentId, DocumentViewId, OperationId, PlainValue, SchemaId, Value};
 use grove_core::validate::{BlobError, blob_length};
 use grove_core::wire::{Fields, Operation};
 use grove_core::{Reason, Refusal};
 
 use super::ApiError;
 use crate::engine;
-use crate::store::{DocumentRow, Read, StoreError};
+use crate::store::{DocumentRow, OperationRow, Read, StoreError};
 
 /// Most pieces of a blob that is served: finding out that they are all there takes a look at each.
 /// Full pieces make up 12.8 GB then.
@@ -83,32 +83,34 @@ fn blob_document(
     }
 }
 
-/// The size of each piece, up to the first that is not there.
+/// The size of each piece, up to the first that is not there. Takes one question, however many
+/// pieces there are, for those that nobody changed.
 fn piece_sizes<'p>(
     store: &dyn Read,
     listed: &'p [DocumentViewId],
 ) -> Result<BTreeMap<&'p DocumentViewId, u32>, ApiError> {
+    let ids = listed.iter().filter_map(|view_id| match view_id.ids() {
+        [id] => Some(*id),
+        _ => None,
+    });
+    let operations = store.operations(&ids.collect::<Vec<_>>())?;
     let mut sizes = BTreeMap::new();
     for piece in listed {
         if sizes.contains_key(piece) {
             continue;
         }
-        match piece_size(store, piece)? {
+        let id = piece.ids()[0];
+        let begun = operations.get(&id).filter(|row| begins_piece(id, row));
+        let size = match begun {
+            Some(row) => row.payload_size.and_then(|size| data_size(size as usize)),
+            None => piece_at(store, piece)?.map(|data| data.len()),
+        };
+        match size.and_then(|size| u32::try_from(size).ok()) {
             Some(size) => sizes.insert(piece, size),
             None => break,
         };
     }
     Ok(sizes)
-}
-
-fn piece_size(store: &dyn Read, view_id: &DocumentViewId) -> Result<Option<u32>, ApiError> {
-    let size = match begun_at(store, view_id)? {
-        Some(create) => store
-            .payload_size(create.into())?
-            .and_then(|size| data_size(size as usize)),
-        None => piece_at(store, view_id)?.map(|data| data.len()),
-    };
-    Ok(size.and_then(|size| u32::try_from(size).ok()))
 }
 
 /// The bytes of a piece as it was at a view, as long as its operations are there.
@@ -134,13 +136,17 @@ fn begun_at(store: &dyn Read, view_id: &DocumentViewId) -> Result<Option<Documen
     let [id] = view_id.ids() else {
         return Ok(None);
     };
-    let operation = store.operation(*id)?.filter(|operation| {
-        operation.counted
-            && operation.has_payload
-            && operation.schema_id == SchemaId::BLOB_PIECE
-            && operation.document == DocumentId::from(*id)
-    });
+    let operation = store.operation(*id)?;
+    let operation = operation.filter(|row| begins_piece(*id, row));
     Ok(operation.map(|operation| operation.document))
+}
+
+/// Whether the operation is the CREATE of a piece, and there.
+fn begins_piece(id: OperationId, row: &OperationRow) -> bool {
+    row.counted
+        && row.has_payload
+        && row.schema_id == SchemaId::BLOB_PIECE
+        && row.document == DocumentId::from(id)
 }
 
 /// The bytes of a piece at any view of its document.
@@ -198,8 +204,8 @@ pub enum BlobRefusal {
     /// Its pieces do not make it up.
     #[error(transparent)]
     Unsound(#[from] BlobError),
-    /// A piece went away while the blob was being sent.
-    #[error("a piece of the blob is not there any more")]
+    /// A piece went away while the blob was being sent, or its bytes were lost.
+    #[error("the bytes of a piece of the blob are not there any more")]
     Vanished,
     /// It has more pieces than this node looks for.
     #[error("the blob has {0} pieces, this node serves up to {PIECES_MAX}")]

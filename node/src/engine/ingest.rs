@@ -174,7 +174,7 @@ impl<S: Store> Engine<S> {
     fn restore(&mut self, submission: &Submission, row: &EntryRow) -> Result<(), IngestError> {
         let deleted = self
             .store
-            .document(row.document)?
+            .document_outline(row.document)?
             .is_some_and(|row| row.is_deleted());
         if row.payload.is_some() || deleted || self.is_purged(row)? {
             return Ok(());

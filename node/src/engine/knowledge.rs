@@ -86,7 +86,7 @@ impl Known for Knowledge<'_> {
     }
 
     fn is_deleted(&self, document: DocumentId) -> Result<bool, IngestError> {
-        let row = self.store.document(document)?;
+        let row = self.store.document_outline(document)?;
         Ok(row.is_some_and(|row| row.is_deleted()))
     }
 

@@ -22,7 +22,7 @@ impl<S: Store> Engine<S> {
         author: PublicKey,
         operation: &Operation<Value>,
     ) -> Result<(), IngestError> {
-        let Some(current) = self.store.document(id)? else {
+        let Some(current) = self.store.document_outline(id)? else {
             return self.begin(id, operation_id, author, operation);
         };
         let owner = current.owner;
@@ -40,7 +40,7 @@ impl<S: Store> Engine<S> {
     /// What they led to can't be told any more, but a DELETE on top of them still ends the document.
     fn lacks_payloads(&self, id: DocumentId) -> Result<bool, StoreError> {
         let entries = self.store.document_entries(id)?;
-        Ok(entries.iter().any(|row| row.payload.is_none()))
+        Ok(entries.iter().any(|row| row.payload.is_none() && !row.lost))
     }
 
     /// Gives a document its first state.
@@ -70,7 +70,7 @@ impl<S: Store> Engine<S> {
 
     /// Reduces a document from its stored operations. A deleted one stays deleted.
     pub(super) fn rematerialise(&mut self, id: DocumentId) -> Result<(), IngestError> {
-        let current = self.store.document(id)?;
+        let current = self.store.document_outline(id)?;
         //= DL7: once deleted it stays so, whatever arrives afterwards
         if current.as_ref().is_some_and(DocumentRow::is_deleted) {
             return Ok(());

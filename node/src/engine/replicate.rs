@@ -254,7 +254,9 @@ impl<S: Store> Engine<S> {
         if done {
             self.transfers.pop_front();
         }
-        let entries = rows.into_iter().map(|row| message_of(session, row));
+        // What was lost here was not deleted: the peer gets it elsewhere, or here once it is mended.
+        let whole = rows.into_iter().filter(|row| !row.lost);
+        let entries = whole.map(|row| message_of(session, row));
         let done = done.then_some(Message::SyncDone {
             session,
             live: false,

@@ -15,11 +15,12 @@ use grove_core::validate::Submission;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::readers::Readers;
-use super::{Node, Runtime};
+use super::{Node, Prepared, Runtime};
 use crate::api::ApiError;
 use crate::engine::{
     Command, Engine, EngineLimits, IngestError, Input, Output, Reclaimed, RequestId,
 };
+use crate::store::objects::{Objects, Staged};
 use crate::store::{Read, SharedStore, StoreError};
 
 /// Most entries in one transaction.
@@ -55,11 +56,13 @@ pub struct ThreadedNode {
     jobs: mpsc::Sender<Job>,
     room: Arc<Semaphore>,
     readers: Arc<Readers>,
+    /// Where large bytes go before the writer hears of them.
+    objects: Option<Arc<Objects>>,
 }
 
 #[derive(Debug)]
 enum Job {
-    Publish(Box<Submission>, Waiting),
+    Publish(Box<Submission>, Publisher),
     Command(
         Box<Command>,
         oneshot::Sender<Result<Reclaimed, IngestError>>,
@@ -69,11 +72,14 @@ enum Job {
     Stop,
 }
 
-/// Who waits for an entry to be stored. Holds the entry's room in the queue until it is answered.
+/// Who waits for an entry to be stored.
 #[derive(Debug)]
-struct Waiting {
+struct Publisher {
     to: oneshot::Sender<Result<NextArgs, IngestError>>,
+    /// The entry's room in the queue, until it is answered.
     _room: OwnedSemaphorePermit,
+    /// Bytes that go again unless the entry is accepted.
+    _staged: Option<Staged>,
 }
 
 /// Ends a node; dropping it leaves the node running until the process ends.
@@ -102,6 +108,7 @@ impl ThreadedNode {
     ) -> Result<(Node, Stop), StoreError> {
         let readers = Readers::open(&store)?;
         let news_interval = store.news_interval();
+        let objects = store.objects();
         let engine = Engine::new(store, local, limits)?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (sender, schemas) = watch::channel(0);
@@ -116,6 +123,7 @@ impl ThreadedNode {
             forget_after: time::Instant::now(),
             owing: Arc::clone(&owing),
             blind: false,
+            hindered: false,
         };
         let writer = spawn("grove-writer", move || writer.run())?;
         if let Some(interval) = news_interval {
@@ -131,6 +139,7 @@ impl ThreadedNode {
             jobs: jobs.clone(),
             room: Arc::new(Semaphore::new(QUEUE_SIZE_MAX)),
             readers,
+            objects,
         });
         Ok((
             Node {
@@ -141,18 +150,45 @@ impl ThreadedNode {
         ))
     }
 
-    pub(super) async fn publish(&self, submission: Submission) -> Result<NextArgs, ApiError> {
-        answer(self.hand_in(submission).await?).await
+    pub(super) async fn publish(&self, prepared: Prepared) -> Result<NextArgs, ApiError> {
+        answer(self.hand_in(prepared).await?).await
+    }
+
+    /// Puts away the bytes of an operation that do not go into the database, so that a slow disk or
+    /// service keeps nobody waiting but its publisher.
+    pub(super) async fn put_away(&self, mut prepared: Prepared) -> Result<Prepared, ApiError> {
+        let (Some(objects), Ok(operation)) = (&self.objects, prepared.submission.operation())
+        else {
+            return Ok(prepared);
+        };
+        let payload = prepared.submission.payload();
+        if !Objects::takes(operation.schema_id(), payload) {
+            return Ok(prepared);
+        }
+        // Of a repetition the bytes are there already.
+        let id = prepared.submission.entry().operation_id();
+        let known = self
+            .read(move |store| Ok(store.payload_size(id)?.is_some()))
+            .await?;
+        if !known {
+            prepared.staged = Some(objects.stage(id.hash(), payload.to_vec()).await?);
+        }
+        Ok(prepared)
     }
 
     /// Hands an entry to the writer, which takes them in this order.
-    pub(super) async fn hand_in(&self, submission: Submission) -> Result<Answer, ApiError> {
+    pub(super) async fn hand_in(&self, prepared: Prepared) -> Result<Answer, ApiError> {
+        let Prepared { submission, staged } = prepared;
         let (to, waiting) = oneshot::channel();
         let size = submission.payload().len().div_ceil(QUEUE_UNIT);
         let size = u32::try_from(size.clamp(1, QUEUE_SIZE_MAX)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(size).await;
-        let _room = room.map_err(|_| ApiError::Busy)?;
-        let job = Job::Publish(Box::new(submission), Waiting { to, _room });
+        let publisher = Publisher {
+            to,
+            _room: room.map_err(|_| ApiError::Busy)?,
+            _staged: staged,
+        };
+        let job = Job::Publish(Box::new(submission), publisher);
         self.jobs.send(job).await.map_err(|_| ApiError::Busy)?;
         Ok(waiting)
     }
@@ -239,7 +275,7 @@ pub(super) async fn answer(waiting: Answer) -> Result<NextArgs, ApiError> {
 
 /// Who waits for the outcome of an input.
 enum Reply {
-    Published(Waiting),
+    Published(Publisher),
     Done(oneshot::Sender<Result<Reclaimed, IngestError>>),
 }
 
@@ -247,12 +283,12 @@ impl Job {
     /// The input a job asks for, and who waits for its outcome; `None` for what is no input.
     fn input(self, request: RequestId) -> Option<(Input, Reply)> {
         match self {
-            Self::Publish(submission, reply) => {
+            Self::Publish(submission, publisher) => {
                 let input = Input::Publish {
                     request,
                     submission,
                 };
-                Some((input, Reply::Published(reply)))
+                Some((input, Reply::Published(publisher)))
             }
             Self::Command(command, reply) => {
                 let input = Input::Command { request, command };
@@ -277,10 +313,14 @@ struct Writer<S> {
     owing: Arc<AtomicBool>,
     /// Whether the last look for what others changed failed.
     blind: bool,
+    /// Whether dropping copies failed the last time.
+    hindered: bool,
 }
 
 impl<S: SharedStore> Writer<S> {
     fn run(mut self) {
+        // What a crash kept from being dropped.
+        self.forget();
         let mut stopping = false;
         while !stopping {
             let Some(first) = self.queue.blocking_recv() else {
@@ -343,19 +383,24 @@ impl<S: SharedStore> Writer<S> {
         }
     }
 
-    /// A reader in the way puts it off until it is done or is ended.
+    /// A reader in the way puts it off until it is done or is ended, a service that can't be reached until
+    /// it can.
     fn forget(&mut self) {
-        match self.engine.store_mut().forget_deleted() {
+        let done = self.engine.store_mut().forget_deleted();
+        match &done {
             Ok(true) => {
                 self.deleted_since = None;
                 self.owing.store(false, Ordering::Relaxed);
             }
-            Ok(false) => self.forget_after = time::Instant::now() + FORGET_AGAIN,
-            Err(error) => {
-                self.forget_after = time::Instant::now() + FORGET_AGAIN;
-                tracing::warn!(%error, "could not drop the last copies of what was deleted")
+            Err(error) if !self.hindered => {
+                tracing::warn!(%error, "could not drop the last copies of what was deleted");
             }
+            _ => {}
         }
+        if !matches!(done, Ok(true)) {
+            self.forget_after = time::Instant::now() + FORGET_AGAIN;
+        }
+        self.hindered = done.is_err();
     }
 
     /// Hands a batch to the engine and answers those who wait for it.
@@ -367,9 +412,9 @@ impl<S: SharedStore> Writer<S> {
         loop {
             match self.engine.poll() {
                 Ok(Some(Output::Published { request, result })) => {
-                    if let Some(Reply::Published(reply)) = take_reply(&mut replies, request) {
+                    if let Some(Reply::Published(publisher)) = take_reply(&mut replies, request) {
                         // The publisher may have gone; its entry is stored all the same.
-                        let _ = reply.to.send(result);
+                        let _ = publisher.to.send(result);
                     }
                 }
                 Ok(Some(Output::Done { request, result })) => {

@@ -4,10 +4,12 @@
 //! transaction at a time, opened by the engine; readers see the last committed state and never wait
 //! for the writer. Every implementation passes the same contract tests.
 
+pub mod objects;
 pub mod query;
 mod sqlite;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use grove_core::types::{
@@ -17,6 +19,7 @@ use grove_core::types::{
 use grove_core::validate::{ForkEvidence, LogTip};
 use grove_core::wire::{Action, Fields, Heights, SchemaSet};
 
+use objects::{Objects, Swept};
 pub use query::{DocumentQuery, Standing};
 pub use sqlite::{SqliteReader, SqliteStore};
 
@@ -64,8 +67,12 @@ pub struct EntryRow {
     /// Bytes of the entry.
     pub entry: Vec<u8>,
     /// Bytes of the operation; `None` when they were dropped with the document (R6, R7), purged or
-    /// collected.
+    /// collected, or lost.
     pub payload: Option<Vec<u8>>,
+    /// Whether the bytes of the operation should be there but are not, or not whole, for the disk or the
+    /// service that keeps them failed. Nobody deleted them, so nobody is told so. Publishing the entry
+    /// again mends it.
+    pub lost: bool,
     /// What is left of an operation that was collected: all but its values.
     pub stub: Option<Vec<u8>>,
     /// The document.
@@ -124,6 +131,8 @@ pub struct OperationRow {
     pub purged: bool,
     /// Whether its bytes are there.
     pub has_payload: bool,
+    /// How many bytes these are.
+    pub payload_size: Option<u64>,
 }
 
 /// Something happened to a document: an operation joined it, or what counts of it is another.
@@ -151,7 +160,8 @@ pub struct DocumentRow {
     pub owner: PublicKey,
     /// Whether anything changed since the CREATE.
     pub edited: bool,
-    /// The fields with the operation that set each last; `None` when the document is deleted.
+    /// The fields with the operation that set each last; `None` when the document is deleted. A value
+    /// whose bytes were lost is left out.
     pub fields: Option<BTreeMap<String, (Value, OperationId)>>,
 }
 
@@ -340,6 +350,12 @@ pub trait Read {
     /// The materialised state of a document.
     fn document(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError>;
 
+    /// As [`document`](Self::document), but bytes kept outside of the database are not looked at: the
+    /// `data` of a piece of a blob is left out when it is long.
+    fn document_outline(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
+        self.document(id)
+    }
+
     /// A page of the documents of a schema. Deleted ones come without fields.
     fn list(
         &self,
@@ -481,6 +497,19 @@ pub trait SharedStore: Store + Send + 'static {
     /// whether that succeeded; somebody who reads for too long may prevent it.
     fn forget_deleted(&mut self) -> Result<bool, StoreError>;
 
+    /// Where it keeps large bytes outside of the database, if it does. Who publishes puts them there
+    /// first, so that the writer finds them.
+    fn objects(&self) -> Option<Arc<Objects>> {
+        None
+    }
+
+    /// Erases objects older than this that no entry refers to, as a crash may have left them; or only
+    /// tells how much that would be. An object being put just now is one of them.
+    fn sweep_objects(&mut self, older_than: Duration, dry_run: bool) -> Result<Swept, StoreError> {
+        let _ = (older_than, dry_run);
+        Ok(Swept::default())
+    }
+
     /// How often to look for what other processes changed; `None` when none can.
     fn news_interval(&self) -> Option<Duration> {
         None
@@ -500,6 +529,12 @@ pub enum StoreError {
     /// SQLite reported an error.
     #[error("database: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The disk or the service that keeps large bytes failed.
+    #[error("blob storage: {0}")]
+    Objects(#[from] object_store::Error),
+    /// Nobody said where the large bytes are that the database refers to.
+    #[error("the database refers to blobs outside of it, and it was not said where they are")]
+    NoObjects,
     /// An earlier failure in the same transaction.
     #[error("{0}")]
     Failed(String),

@@ -19,7 +19,12 @@ pub struct Daemon {
 
 impl Daemon {
     pub fn start(arguments: &[&str]) -> Self {
-        let mut child = command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        Self::spawn(command(arguments))
+    }
+
+    /// Starts it with more than arguments.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
         let banner: Vec<String> = lines.take(4).map(Result::unwrap).collect();
         let url = banner[2].split_once("http://").unwrap().1;
@@ -65,6 +70,7 @@ pub fn command(arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_remove("GROVE_DATA_DIR")
+        .env_remove("GROVE_BLOBS_URL")
         .env_remove("GROVE_HTTP_PORT");
     command
 }

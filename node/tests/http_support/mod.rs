@@ -4,6 +4,8 @@
 
 #[cfg(unix)]
 pub mod daemon;
+pub mod pieces;
+pub mod s3;
 pub mod site;
 pub mod socket;
 

@@ -107,6 +107,7 @@ pub fn operations_tell_whether_they_count<B: Backend>() {
         counted,
         purged: false,
         has_payload,
+        payload_size: has_payload.then_some(5),
     };
     let operation = |hash: Hash| store.operation(hash.into()).unwrap();
     assert_eq!(operation(hashes[0]), Some(expected(hashes[0], true, true)));
@@ -123,6 +124,10 @@ pub fn operations_tell_whether_they_count<B: Backend>() {
             .restore_payload(hashes[2], b"late", Action::Update)
             .unwrap();
     });
+    let restored = OperationRow {
+        payload_size: Some(4),
+        ..restored
+    };
     assert_eq!(store.operation(hashes[2].into()).unwrap(), Some(restored));
     assert_eq!(
         store.entry(hashes[2]).unwrap().unwrap().payload.unwrap(),

@@ -7,6 +7,7 @@
 mod documents;
 mod drafts;
 mod logs;
+mod pieces;
 mod queries;
 mod transactions;
 
@@ -37,8 +38,10 @@ macro_rules! contract {
 
 mod sqlite {
     use std::path::PathBuf;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use grove_node::store::objects::Objects;
     use grove_node::store::{SharedStore, SqliteReader, SqliteStore};
 
     use super::Backend;
@@ -105,6 +108,45 @@ mod sqlite {
         a_collected_operation_leaves_its_stub_and_is_withheld
         times_and_deeds_are_remembered
     });
+
+    /// The same with large bytes outside of the database.
+    struct WithObjects;
+
+    impl Backend for WithObjects {
+        type Store = SqliteStore;
+        type Reader = SqliteReader;
+        type Place = Folder;
+
+        fn place() -> Folder {
+            Sqlite::place()
+        }
+
+        fn open(place: &Folder) -> SqliteStore {
+            let objects = Objects::in_folder(&place.0.join("blobs")).unwrap();
+            let objects = Some(Arc::new(objects));
+            SqliteStore::open_with(&place.0.join("node.sqlite"), objects).unwrap()
+        }
+
+        fn reader(store: &SqliteStore) -> SqliteReader {
+            Sqlite::reader(store)
+        }
+    }
+
+    contract!(Sqlite, pieces {
+        pieces_of_any_size_come_back_whole
+        pieces_are_found_by_all_of_their_data
+        dropped_pieces_are_gone_and_may_come_back
+    });
+
+    mod with_objects {
+        use super::WithObjects;
+
+        contract!(WithObjects, pieces {
+            pieces_of_any_size_come_back_whole
+            pieces_are_found_by_all_of_their_data
+            dropped_pieces_are_gone_and_may_come_back
+        });
+    }
 
     contract!(Sqlite, queries {
         questions_find_what_their_meaning_admits

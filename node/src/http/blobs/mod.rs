@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use grove_core::Refusal;
 use grove_core::types::DocumentViewId;
 
@@ -90,7 +90,10 @@ async fn serve(
         REVALIDATE
     };
     let wanted = wanted(headers, method == Method::GET, &tag, blob.length);
-    let mut response = answer(node, blob, wanted, method);
+    let mut response = match answer(node, blob, wanted, method).await {
+        Ok(response) => response,
+        Err(error) => return refusal(&error),
+    };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cached));
     if let Ok(tag) = HeaderValue::try_from(tag) {
@@ -109,13 +112,18 @@ async fn find(node: &Node, document: &str, view: Option<&str>) -> Result<Blob, A
 }
 
 /// The status, the bytes, and what tells of them.
-fn answer(node: &Node, blob: Blob, wanted: Wanted, method: &Method) -> Response {
+async fn answer(
+    node: &Node,
+    blob: Blob,
+    wanted: Wanted,
+    method: &Method,
+) -> Result<Response, ApiError> {
     let length = blob.length;
     let (status, part) = match wanted {
-        Wanted::Nothing => return StatusCode::NOT_MODIFIED.into_response(),
+        Wanted::Nothing => return Ok(StatusCode::NOT_MODIFIED.into_response()),
         Wanted::Beyond => {
             let range = [(header::CONTENT_RANGE, format!("bytes */{length}"))];
-            return (StatusCode::RANGE_NOT_SATISFIABLE, range).into_response();
+            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, range).into_response());
         }
         Wanted::Whole => (StatusCode::OK, 0..length),
         Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
@@ -133,7 +141,7 @@ fn answer(node: &Node, blob: Blob, wanted: Wanted, method: &Method) -> Response 
     let body = if *method == Method::HEAD {
         Body::empty()
     } else {
-        body(node.clone(), blob, part)
+        body(node.clone(), blob, part).await?
     };
 
     let mut response = (status, body).into_response();
@@ -152,7 +160,7 @@ fn answer(node: &Node, blob: Blob, wanted: Wanted, method: &Method) -> Response 
     {
         headers.insert(header::CONTENT_RANGE, range);
     }
-    response
+    Ok(response)
 }
 
 fn is_inert(mime_type: &str) -> bool {
@@ -192,9 +200,10 @@ fn refusal(error: &ApiError) -> Response {
     response
 }
 
-/// The bytes of a part, piece by piece.
+/// The bytes of a part, piece by piece. The first is read before anything is answered, so that a piece
+/// whose bytes were lost is told of as such where it can be.
 //= BL4: the bytes are those of the pieces in their order
-fn body(node: Node, blob: Blob, part: Part) -> Body {
+async fn body(node: Node, blob: Blob, part: Part) -> Result<Body, ApiError> {
     let mut start = 0;
     let slices = blob.pieces.into_iter().filter_map(move |(piece, size)| {
         let place = start..start + u64::from(size);
@@ -209,18 +218,32 @@ fn body(node: Node, blob: Blob, part: Part) -> Body {
             )
         })
     });
-    let slices: Vec<_> = slices.collect();
-    let state = (node, slices.into_iter());
-    Body::from_stream(stream::try_unfold(state, |(node, mut slices)| async {
-        let Some((piece, slice)) = slices.next() else {
+    let mut slices = slices.collect::<Vec<_>>().into_iter();
+    let Some(first) = slices.next() else {
+        return Ok(Body::empty());
+    };
+    let first = read(&node, first).await?;
+    let rest = stream::try_unfold((node, slices), |(node, mut slices)| async {
+        let Some(next) = slices.next() else {
             return Ok(None);
         };
-        let data = node.read(move |store| api::piece(store, &piece)).await?;
-        // It was there when the answer began. Ending the connection is all there is left to tell.
-        let data = data.map(Bytes::from).filter(|data| slice.end <= data.len());
-        let data = data.ok_or(ApiError::Blob(api::BlobRefusal::Vanished))?;
-        Ok::<_, ApiError>(Some((data.slice(slice), (node, slices))))
-    }))
+        // Should it be gone by now, ending the connection is all there is left to tell.
+        Ok(Some((read(&node, next).await?, (node, slices))))
+    });
+    Ok(Body::from_stream(
+        stream::once(std::future::ready(Ok::<_, ApiError>(first))).chain(rest),
+    ))
+}
+
+/// The bytes of a slice of a piece.
+async fn read(
+    node: &Node,
+    (piece, slice): (DocumentViewId, std::ops::Range<usize>),
+) -> Result<Bytes, ApiError> {
+    let data = node.read(move |store| api::piece(store, &piece)).await?;
+    let data = data.map(Bytes::from).filter(|data| slice.end <= data.len());
+    let data = data.ok_or(ApiError::Blob(api::BlobRefusal::Vanished))?;
+    Ok(data.slice(slice))
 }
 
 #[cfg(test)]

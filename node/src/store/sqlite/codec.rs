@@ -10,6 +10,7 @@ use grove_core::types::{
 use grove_core::wire::cbor::{Decoder, Encoder, Item};
 use rusqlite::types::{ToSqlOutput, Value as Column, ValueRef};
 
+use crate::store::query::SORT_KEY_SIZE_MAX;
 use crate::store::{Need, StoreError};
 
 const DIGEST_SIZE: usize = 32;
@@ -149,6 +150,20 @@ pub fn to_value(field_type: &FieldType, column: ValueRef<'_>) -> Result<Value, S
         }
         _ => return Err(StoreError::Corrupt("field value")),
     })
+}
+
+/// Bytes in brief: as they are up to the size that decides about the order, else their head and their
+/// hash. That tells any two apart, and orders them.
+pub fn brief(bytes: &[u8]) -> Vec<u8> {
+    match bytes.split_at_checked(SORT_KEY_SIZE_MAX) {
+        None | Some((_, [])) => bytes.to_vec(),
+        Some((head, _)) => [head, Hash::of(bytes).digest()].concat(),
+    }
+}
+
+/// Whether these are bytes in brief of which something is left out.
+pub fn is_brief(bytes: &[u8]) -> bool {
+    bytes.len() > SORT_KEY_SIZE_MAX
 }
 
 pub fn from_float(float: f64) -> Column {

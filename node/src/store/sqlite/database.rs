@@ -15,6 +15,7 @@ use rusqlite::{CachedStatement, Connection, Params, Row, params};
 use super::codec;
 use super::views::View;
 use crate::store::StoreError;
+use crate::store::objects::Objects;
 
 /// How many keys, schema ids and views a connection remembers at most, each.
 const REMEMBERED_MAX: usize = 16_384;
@@ -25,6 +26,7 @@ pub struct Database {
     authors: RefCell<Interned<PublicKey>>,
     schemas: RefCell<Interned<SchemaId>>,
     views: RefCell<BTreeMap<i64, Arc<View>>>,
+    objects: Option<Arc<Objects>>,
 }
 
 impl fmt::Debug for Database {
@@ -40,7 +42,18 @@ impl Database {
             authors: RefCell::default(),
             schemas: RefCell::default(),
             views: RefCell::default(),
+            objects: None,
         }
+    }
+
+    /// The same database with large bytes kept there.
+    pub fn with_objects(mut self, objects: Option<Arc<Objects>>) -> Self {
+        self.objects = objects;
+        self
+    }
+
+    pub fn objects(&self) -> Option<&Arc<Objects>> {
+        self.objects.as_ref()
     }
 
     pub fn connection(&self) -> &Connection {

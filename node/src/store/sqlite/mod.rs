@@ -6,6 +6,7 @@
 
 mod codec;
 mod database;
+mod outside;
 mod read;
 mod select;
 mod versions;
@@ -16,10 +17,12 @@ mod write;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::objects::{Objects, Swept};
 use super::{SharedStore, StoreError};
 use database::Database;
 
@@ -36,6 +39,9 @@ const CACHE_SIZE_KIB: i64 = 32 * 1024;
 /// At how many pages the write-ahead log is moved into the database: 32 MiB of them. Each move costs
 /// two syncs and a write per page changed, however often it was changed.
 const LOG_PAGES_MAX: i64 = 8 * 1024;
+
+/// The first version that keeps large bytes outside.
+const WITH_OBJECTS: usize = 3;
 
 /// Every statement with fixed text, and those of the views in use.
 const STATEMENTS_MAX: usize = 256;
@@ -60,20 +66,29 @@ struct Parked {
 impl SqliteStore {
     /// Opens the database in this file, creating it for its owner alone if there is none.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, None)
+    }
+
+    /// The same with large bytes outside of it. A database that refers to such can't do without.
+    pub fn open_with(path: &Path, objects: Option<Arc<Objects>>) -> Result<Self, StoreError> {
         create_private(path)?;
         // Absolute, so that it stays true, and can't be mistaken for one of SQLite's special names.
         let path = path.canonicalize()?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags)?;
-        Self::set_up(connection, Some(path))
+        Self::set_up(connection, Some(path), objects)
     }
 
     /// A new database in memory, gone with the store. It has no readers but itself.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Self::set_up(Connection::open_in_memory()?, None)
+        Self::set_up(Connection::open_in_memory()?, None, None)
     }
 
-    fn set_up(connection: Connection, path: Option<PathBuf>) -> Result<Self, StoreError> {
+    fn set_up(
+        connection: Connection,
+        path: Option<PathBuf>,
+        objects: Option<Arc<Objects>>,
+    ) -> Result<Self, StoreError> {
         tune(&connection)?;
         // Looked at before anything that writes: another program's file stays as it is.
         let version = versions::found(&connection)?;
@@ -83,15 +98,19 @@ impl SqliteStore {
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
         //= OP9: what is deleted is gone, not just out of sight
         connection.pragma_update(None, "secure_delete", "ON")?;
-        let database = Database::new(connection);
+        let database = Database::new(connection).with_objects(objects);
         if version < versions::VERSION {
             versions::bring_to(versions::VERSION, &database)?;
         }
-        Ok(Self {
+        let mut store = Self {
             database,
             path,
             parked: None,
-        })
+        };
+        if (1..WITH_OBJECTS).contains(&version) && store.database.objects().is_some() {
+            store.move_outside()?;
+        }
+        Ok(store)
     }
 }
 
@@ -104,7 +123,7 @@ impl SharedStore for SqliteStore {
         let connection = Connection::open_with_flags(path, flags)?;
         tune(&connection)?;
         Ok(SqliteReader {
-            database: Database::new(connection),
+            database: Database::new(connection).with_objects(self.objects()),
         })
     }
 
@@ -113,15 +132,25 @@ impl SharedStore for SqliteStore {
         Box::new(move || handle.interrupt())
     }
 
-    /// Moves the write-ahead log into the database and empties it. Waits for readers only for as long as
-    /// short questions take: while it waits, nobody can write.
+    /// Erases the objects of what was deleted, moves the write-ahead log into the database and empties it.
+    /// Waits for readers only for as long as short questions take: while it waits, nobody can write.
     fn forget_deleted(&mut self) -> Result<bool, StoreError> {
+        // A service that can't be reached keeps its objects for now, but nothing else back.
+        let erased = self.erase_discarded();
         let connection = self.database.connection();
         connection.busy_timeout(READERS_PATIENCE)?;
         let busy: Result<bool, _> =
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(!busy?)
+        Ok(erased? && !busy?)
+    }
+
+    fn objects(&self) -> Option<Arc<Objects>> {
+        self.database.objects().cloned()
+    }
+
+    fn sweep_objects(&mut self, older_than: Duration, dry_run: bool) -> Result<Swept, StoreError> {
+        self.sweep(older_than, dry_run)
     }
 }
 

@@ -16,7 +16,8 @@ use rusqlite::{Params, Row, params, params_from_iter};
 
 use super::codec::{from_log_id, from_seq_num, to_log_id, to_seq_num, to_view_id};
 use super::database::{Database, unexpected_type};
-use super::views::ViewFields;
+use super::outside::Payload;
+use super::views::{Extent, ViewFields};
 use crate::store::{
     Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, LogRow, OperationRow, Read,
     Standing, StoreError,
@@ -30,7 +31,8 @@ macro_rules! select_entries {
     ($rest:literal) => {
         concat!(
             "SELECT e.id, l.author, l.log_id, e.seq_num, e.hash, l.document, l.schema, e.entry, \
-             e.payload, l.purged = 0 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), \
+             e.payload, e.object, e.outside, \
+             l.purged = 0 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), \
              e.stub FROM entries e JOIN logs l ON l.id = e.log ",
             $rest
         )
@@ -54,7 +56,8 @@ macro_rules! select_operations {
         concat!(
             "SELECT l.document, l.schema, \
              l.purged = 0 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), l.purged, \
-             e.payload IS NOT NULL, e.hash, e.id FROM entries e JOIN logs l ON l.id = e.log ",
+             coalesce(e.outside, length(e.payload)), e.hash, e.id \
+             FROM entries e JOIN logs l ON l.id = e.log ",
             $rest
         )
     };
@@ -180,7 +183,7 @@ impl<T: AsRef<Database>> Read for T {
 
     fn payload_size(&self, id: OperationId) -> Result<Option<u64>, StoreError> {
         let size: Option<Option<i64>> = self.as_ref().first(
-            "SELECT length(payload) FROM entries WHERE hash = ?1",
+            "SELECT coalesce(outside, length(payload)) FROM entries WHERE hash = ?1",
             [id.hash().digest()],
             |row| Ok(row.get(0)?),
         )?;
@@ -298,7 +301,7 @@ impl<T: AsRef<Database>> Read for T {
             };
             // Asked for on its own, since sorting holds all rows in memory.
             let size = database.number(
-                "SELECT coalesce(sum(length(e.entry) + coalesce(length(e.payload), 0)), 0)
+                "SELECT coalesce(sum(length(e.entry) + coalesce(e.outside, length(e.payload), 0)), 0)
                  FROM entries e JOIN logs l ON l.id = e.log WHERE l.schema = ?1",
                 [schema],
             )?;
@@ -350,26 +353,11 @@ impl<T: AsRef<Database>> Read for T {
     }
 
     fn document(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
-        let database = self.as_ref();
-        database.snapshot(|| {
-            let found = database.first(
-                "SELECT schema, owner, view_id, edited, deleted FROM documents WHERE id = ?1",
-                [id.hash().digest()],
-                |row| Ok((row.get(0)?, row.get(4)?, database.document_row(id, row, 0)?)),
-            )?;
-            let Some((schema, deleted, mut document)): Option<(i64, bool, DocumentRow)> = found
-            else {
-                return Ok(None);
-            };
-            if !deleted {
-                let view = database
-                    .view(schema)?
-                    .ok_or(StoreError::Corrupt("schema"))?;
-                let fields = view.get(database, id)?;
-                document.fields = Some(fields.ok_or(StoreError::Corrupt("document"))?);
-            }
-            Ok(Some(document))
-        })
+        self.as_ref().document_to(id, Extent::Whole)
+    }
+
+    fn document_outline(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
+        self.as_ref().document_to(id, Extent::Outline)
     }
 
     fn list(
@@ -385,7 +373,7 @@ impl<T: AsRef<Database>> Read for T {
         database.all(&sql, params_from_iter(values), |row| {
             let mut document = database.document_row(hash(row, 0)?.into(), row, 1)?;
             if query.standing == Standing::Live {
-                document.fields = Some(view.read(row, 5)?);
+                document.fields = Some(view.read(database, row, 5, Extent::Whole)?);
             }
             Ok(document)
         })
@@ -502,6 +490,9 @@ impl Database {
     }
 
     fn entry_row(&self, row: &Row<'_>) -> Result<EntryRow, StoreError> {
+        let entry: Vec<u8> = row.get(7)?;
+        let payload = self.payload(row, 8, &entry)?;
+        let lost = matches!(payload, Payload::Lost);
         Ok(EntryRow {
             position: row.get(0)?,
             public_key: self.public_key(row.get(1)?)?,
@@ -510,21 +501,51 @@ impl Database {
             hash: hash(row, 4)?,
             document: hash(row, 5)?.into(),
             schema_id: self.schema_id(row.get(6)?)?,
-            entry: row.get(7)?,
-            payload: row.get(8)?,
-            counted: row.get(9)?,
-            stub: row.get(10)?,
+            entry,
+            payload: match payload {
+                Payload::Here(bytes) => Some(bytes),
+                Payload::Dropped | Payload::Lost => None,
+            },
+            lost,
+            counted: row.get(11)?,
+            stub: row.get(12)?,
         })
     }
 
     fn operation_row(&self, row: &Row<'_>) -> Result<OperationRow, StoreError> {
+        let size: Option<i64> = row.get(4)?;
         Ok(OperationRow {
             position: row.get(6)?,
             document: hash(row, 0)?.into(),
             schema_id: self.schema_id(row.get(1)?)?,
             counted: row.get(2)?,
             purged: row.get(3)?,
-            has_payload: row.get(4)?,
+            has_payload: size.is_some(),
+            payload_size: size.map(i64::cast_unsigned),
+        })
+    }
+
+    fn document_to(
+        &self,
+        id: DocumentId,
+        extent: Extent,
+    ) -> Result<Option<DocumentRow>, StoreError> {
+        self.snapshot(|| {
+            let found = self.first(
+                "SELECT schema, owner, view_id, edited, deleted FROM documents WHERE id = ?1",
+                [id.hash().digest()],
+                |row| Ok((row.get(0)?, row.get(4)?, self.document_row(id, row, 0)?)),
+            )?;
+            let Some((schema, deleted, mut document)): Option<(i64, bool, DocumentRow)> = found
+            else {
+                return Ok(None);
+            };
+            if !deleted {
+                let view = self.view(schema)?.ok_or(StoreError::Corrupt("schema"))?;
+                let fields = view.get(self, id, extent)?;
+                document.fields = Some(fields.ok_or(StoreError::Corrupt("document"))?);
+            }
+            Ok(Some(document))
         })
     }
 

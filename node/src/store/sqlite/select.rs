@@ -3,7 +3,7 @@
 //! Text is put together from fixed pieces and numbers only; every value that comes from outside is
 //! bound. What SQL can't say about lists of ids is said by functions of our own.
 
-use grove_core::types::{FieldType, Schema, Value};
+use grove_core::types::{FieldType, Schema, SchemaId, Value};
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value as Column, ValueRef};
@@ -167,7 +167,12 @@ impl<'q> Select<'q> {
                 let mut columns = Vec::with_capacity(values.len());
                 //= R20: NaN equals nothing, itself included
                 for value in values.iter().filter(|value| !is_nan(value)) {
-                    columns.push(bound(field_type, value)?);
+                    columns.push(match value {
+                        Value::Bytes(bytes) if *self.schema.id() == SchemaId::BLOB_PIECE => {
+                            Column::Blob(codec::brief(bytes))
+                        }
+                        value => bound(field_type, value)?,
+                    });
                 }
                 self.among(column, *wanted, columns);
             }
@@ -321,6 +326,7 @@ pub fn add_functions(connection: &Connection) -> Result<(), StoreError> {
         let listed = codec::to_view_ids(bytes(ctx, 0)?).map_err(user_error)?;
         Ok(listed.iter().any(|id| wanted.contains(id)))
     })?;
+    connection.create_scalar_function("brief", 1, flags, |ctx| Ok(codec::brief(bytes(ctx, 0)?)))?;
     connection.create_scalar_function("first_view", 1, flags, |ctx| {
         let listed = codec::to_view_ids(bytes(ctx, 0)?).map_err(user_error)?;
         Ok(listed.first().map(codec::from_view_id).unwrap_or_default())

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod outside;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -62,8 +62,10 @@ fn bring_in_transaction(version: usize, database: &Database) -> Result<(), Store
     let found = found(connection)?;
     for (step, sql) in STEPS.iter().enumerate().take(version).skip(found) {
         connection.execute_batch(sql)?;
-        if step == 0 {
-            add_system_schemas(database)?;
+        match step {
+            0 => add_system_schemas(database)?,
+            2 => shorten_pieces(database)?,
+            _ => {}
         }
     }
     let dangling: i64 =
@@ -85,4 +87,12 @@ fn add_system_schemas(database: &Database) -> Result<(), StoreError> {
         View::new(row, Schema::system(system)).create(database)?;
     }
     Ok(())
+}
+
+/// Until version 2, the views of pieces held their data a second time.
+fn shorten_pieces(database: &Database) -> Result<(), StoreError> {
+    match database.view_of(&SchemaId::BLOB_PIECE)? {
+        Some(view) => view.shorten(database),
+        None => Ok(()),
+    }
 }

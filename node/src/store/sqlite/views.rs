@@ -2,12 +2,15 @@
 //!
 //! Names of tables and columns come from numbers alone: `view_7` belongs to the schema of number 7,
 //! and `f0`, `f1`, … are its fields in the order of their names.
+//!
+//! The data of a piece of a blob lies in the operation that set it. Of long data, the view holds only what
+//! filters and the order need ([`codec::brief`]).
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use grove_core::types::{DocumentId, Hash, OperationId, Schema, Value};
-use rusqlite::types::{ToSqlOutput, Value as Column};
+use grove_core::types::{DocumentId, FieldType, Hash, OperationId, Schema, SchemaId, Value};
+use rusqlite::types::{ToSqlOutput, Value as Column, ValueRef};
 use rusqlite::vtab::array::Array;
 use rusqlite::{Row, params, params_from_iter};
 
@@ -15,7 +18,7 @@ use super::codec;
 use super::database::{Database, unexpected_type};
 use super::select::Select;
 use crate::store::StoreError;
-use crate::store::query::{DocumentQuery, Standing};
+use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standing};
 
 /// Values and the operations that set them.
 pub type ViewFields = BTreeMap<String, (Value, OperationId)>;
@@ -28,6 +31,17 @@ pub struct View {
     schema: Schema,
     /// `operations, f0, f1, …`
     columns: String,
+    /// Whether long bytes are kept in brief.
+    brief: bool,
+}
+
+/// How much of a view is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All values.
+    Whole,
+    /// Values that are kept in brief are left out.
+    Outline,
 }
 
 impl View {
@@ -39,6 +53,7 @@ impl View {
         Self {
             schema_row,
             table: format!("view_{schema_row}"),
+            brief: *schema.id() == SchemaId::BLOB_PIECE,
             schema,
             columns,
         }
@@ -84,6 +99,11 @@ impl View {
         Select::new(&self.schema, &self.table, self.schema_row, query)
     }
 
+    #[cfg(test)]
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
     /// Creates the table unless it exists.
     pub fn create(&self, database: &Database) -> Result<(), StoreError> {
         let mut sql = format!(
@@ -113,7 +133,12 @@ impl View {
         let mut values = Vec::with_capacity(fields.len());
         for (name, field_type) in self.schema.fields() {
             let (value, setter) = fields.get(name.as_str()).ok_or(MISFIT)?;
-            values.push(codec::from_value(field_type, value).ok_or(MISFIT)?);
+            values.push(match value {
+                Value::Bytes(bytes) if self.brief => {
+                    ToSqlOutput::Owned(Column::Blob(codec::brief(bytes)))
+                }
+                value => codec::from_value(field_type, value).ok_or(MISFIT)?,
+            });
             setters.push(*setter);
         }
         let hash = document.hash();
@@ -135,13 +160,14 @@ impl View {
         &self,
         database: &Database,
         document: DocumentId,
+        extent: Extent,
     ) -> Result<Option<ViewFields>, StoreError> {
         let sql = format!(
             "SELECT {} FROM {} WHERE document = ?1",
             self.columns, self.table
         );
         database.first(&sql, params![document.hash().digest()], |row| {
-            self.read(row, 0)
+            self.read(database, row, 0, extent)
         })
     }
 
@@ -157,7 +183,7 @@ impl View {
         );
         database.all(&sql, [documents], |row| {
             let id = Hash::from_digest(row.get(0)?).into();
-            Ok((id, self.read(row, 1)?))
+            Ok((id, self.read(database, row, 1, Extent::Whole)?))
         })
     }
 
@@ -168,15 +194,43 @@ impl View {
         Ok(())
     }
 
-    /// Reads the columns of a view, the first of which is at `offset`.
-    pub fn read(&self, row: &Row<'_>, offset: usize) -> Result<ViewFields, StoreError> {
+    /// Puts long bytes in brief where an earlier version kept them as they are.
+    pub fn shorten(&self, database: &Database) -> Result<(), StoreError> {
+        for (index, field_type) in self.schema.fields().values().enumerate() {
+            if self.brief && *field_type == FieldType::Bytes {
+                let sql = format!(
+                    "UPDATE {} SET f{index} = brief(f{index}) WHERE length(f{index}) > {BRIEF_FROM}",
+                    self.table
+                );
+                database.execute(&sql, [])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the columns of a view, the first of which is at `offset`. A value that was lost is left
+    /// out.
+    pub fn read(
+        &self,
+        database: &Database,
+        row: &Row<'_>,
+        offset: usize,
+        extent: Extent,
+    ) -> Result<ViewFields, StoreError> {
         let setters = row.get_ref(offset)?.as_blob().map_err(unexpected_type)?;
         let setters = codec::to_setters(setters, self.schema.fields().len())?;
 
         let mut fields = ViewFields::new();
         for (index, (name, field_type)) in self.schema.fields().iter().enumerate() {
-            let value = codec::to_value(field_type, row.get_ref(offset + 1 + index)?)?;
-            fields.insert(name.as_str().to_owned(), (value, setters[index]));
+            let column = row.get_ref(offset + 1 + index)?;
+            let value = match column {
+                ValueRef::Blob(bytes) if self.brief && codec::is_brief(bytes) => match extent {
+                    Extent::Outline => None,
+                    Extent::Whole => database.piece_data(setters[index])?.map(Value::Bytes),
+                },
+                column => Some(codec::to_value(field_type, column)?),
+            };
+            fields.extend(value.map(|value| (name.as_str().to_owned(), (value, setters[index]))));
         }
         Ok(fields)
     }

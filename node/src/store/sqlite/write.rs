@@ -61,6 +61,12 @@ impl Store for SqliteStore {
                     .ok_or(StoreError::Misfit("log"))?
             }
         };
+        let object = match entry.payload {
+            Some(payload) => self
+                .database
+                .object_for(entry.schema_id, entry.hash, payload)?,
+            None => None,
+        };
         self.database.execute(
             "INSERT INTO entries (log, seq_num, hash, action, entry, payload)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -70,10 +76,17 @@ impl Store for SqliteStore {
                 entry.hash.digest(),
                 entry.action.map(number),
                 entry.entry,
-                entry.payload,
+                entry.payload.filter(|_| object.is_none()),
             ],
         )?;
-        Ok(self.database.connection().last_insert_rowid())
+        let position = self.database.connection().last_insert_rowid();
+        if let (Some(object), Some(payload)) = (object, entry.payload) {
+            self.database.execute(
+                "UPDATE entries SET object = ?2, outside = ?3 WHERE id = ?1",
+                params![position, object, payload.len() as i64],
+            )?;
+        }
+        Ok(position)
     }
 
     fn restore_payload(
@@ -82,15 +95,29 @@ impl Store for SqliteStore {
         payload: &[u8],
         action: Action,
     ) -> Result<(), StoreError> {
+        let schema = self.database.first(
+            "SELECT l.schema FROM entries e JOIN logs l ON l.id = e.log WHERE e.hash = ?1",
+            [hash.digest()],
+            |row| Ok(row.get(0)?),
+        )?;
+        let schema = schema.ok_or(StoreError::Misfit("entry"))?;
+        let schema_id = self.database.schema_id(schema)?;
+        let object = self.database.object_for(&schema_id, hash, payload)?;
+        let (inside, outside) = match &object {
+            None => (Some(payload), None),
+            Some(_) => (None, Some(payload.len() as i64)),
+        };
         let changed = self.database.execute(
-            "UPDATE entries SET payload = ?2, action = ?3, stub = NULL WHERE hash = ?1",
-            params![hash.digest(), payload, number(action)],
+            "UPDATE entries SET payload = ?2, action = ?3, stub = NULL, object = ?4, outside = ?5
+             WHERE hash = ?1",
+            params![hash.digest(), inside, number(action), object, outside],
         )?;
         expect_one(changed, "entry")?;
         // Up to the next operation that was collected the log is whole again.
         self.database.execute(
             "UPDATE logs SET withheld_from = (
-                 SELECT min(seq_num) FROM entries WHERE log = logs.id AND payload IS NULL
+                 SELECT min(seq_num) FROM entries WHERE log = logs.id
+                   AND coalesce(payload, object) IS NULL
              )
              WHERE id = (SELECT log FROM entries WHERE hash = ?1)
                AND withheld_from IS NOT NULL AND purged = 0",
@@ -103,9 +130,9 @@ impl Store for SqliteStore {
         //= DL2: what deleted the document is kept
         //= R7: the DELETE operations stay, as the document's tombstone
         self.database.execute(
-            "UPDATE entries SET payload = NULL, stub = NULL
+            "UPDATE entries SET payload = NULL, object = NULL, outside = NULL, stub = NULL
              WHERE log IN (SELECT id FROM logs WHERE document = ?1)
-               AND action IS NOT ?2 AND (payload IS NOT NULL OR stub IS NOT NULL)",
+               AND action IS NOT ?2 AND coalesce(payload, object, stub) IS NOT NULL",
             params![document.hash().digest(), number(Action::Delete)],
         )?;
         Ok(())
@@ -132,12 +159,13 @@ impl Store for SqliteStore {
             )?
             .ok_or(StoreError::Misfit("log"))?;
         let size = self.database.number(
-            "SELECT coalesce(sum(length(payload)), 0) FROM entries WHERE log = ?1",
+            "SELECT coalesce(sum(coalesce(outside, length(payload))), 0) FROM entries
+             WHERE log = ?1",
             [log],
         )?;
         self.database.execute(
-            "UPDATE entries SET payload = NULL, stub = NULL
-             WHERE log = ?1 AND (payload IS NOT NULL OR stub IS NOT NULL)",
+            "UPDATE entries SET payload = NULL, object = NULL, outside = NULL, stub = NULL
+             WHERE log = ?1 AND coalesce(payload, object, stub) IS NOT NULL",
             [log],
         )?;
         Ok(size)
@@ -147,7 +175,8 @@ impl Store for SqliteStore {
         let (log, seq_num): (i64, i64) = self
             .database
             .first(
-                "UPDATE entries SET payload = NULL, stub = ?2 WHERE hash = ?1 RETURNING log, seq_num",
+                "UPDATE entries SET payload = NULL, object = NULL, outside = NULL, stub = ?2
+                 WHERE hash = ?1 RETURNING log, seq_num",
                 params![hash.digest(), stub],
                 |row| Ok(row.try_into()?),
             )?

@@ -29,3 +29,18 @@ CREATE TABLE deeds (
     at   INTEGER NOT NULL,
     what TEXT NOT NULL
 ) STRICT;
+
+-- Large bytes of an operation are an object outside of the database: its name and their size. `payload` is
+-- empty then.
+ALTER TABLE entries ADD COLUMN object TEXT;
+ALTER TABLE entries ADD COLUMN outside INTEGER;
+
+-- Objects that nothing refers to any more, until they are erased. The trigger is the only one who adds to it.
+CREATE TABLE discarded (
+    object TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER entries_object_out AFTER UPDATE OF object ON entries
+WHEN old.object IS NOT NULL AND new.object IS NOT old.object BEGIN
+    INSERT OR IGNORE INTO discarded (object) VALUES (old.object);
+END;
