@@ -43,12 +43,12 @@ pub struct Config {
         env = "GROVE_BLOBS_URL",
         hide_env_values = true,
         value_name = "URL",
-        conflicts_with = "ephemeral"
+        global = true
     )]
     pub blobs_url: Option<String>,
 
     /// Keep nothing: work in a temporary directory that is removed at the end
-    #[arg(long, env = "GROVE_EPHEMERAL", conflicts_with = "data_dir")]
+    #[arg(long, env = "GROVE_EPHEMERAL", conflicts_with_all = ["data_dir", "blobs_url"])]
     pub ephemeral: bool,
 
     /// Port for GraphQL and JSON-RPC; 0 picks a free one

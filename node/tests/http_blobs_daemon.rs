@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use grove_core::types::OperationId;
 use grove_core::validate::Submission;
@@ -21,6 +21,7 @@ use http_support::pieces::{
 };
 use http_support::{build, piece};
 use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -95,6 +96,44 @@ async fn what_was_refused_leaves_no_bytes() {
     let code = &answer["errors"][0]["extensions"]["code"];
     assert_eq!(code, "log_forked", "{answer}");
     until("the refused bytes go", || objects(&directory).len() == 1).await;
+}
+
+#[tokio::test]
+async fn collecting_garbage_sweeps_what_a_crash_left() {
+    let directory = Directory::new("blobs-swept");
+    let daemon = Daemon::start(&directory.arguments());
+    let (blob, _) = upload(daemon.address, 0, &noise(1, PIECE)).await;
+    let [kept] = &objects(&directory)[..] else {
+        panic!("there is one piece");
+    };
+    let name = kept.to_str().unwrap();
+    let beside = |end: &str| PathBuf::from(format!("{}{end}", &name[..name.len() - 4]));
+    let leftovers = [beside("0000"), beside("0000#1"), beside("1111")];
+    for file in &leftovers {
+        std::fs::write(file, [7; 50]).unwrap();
+    }
+    let old = SystemTime::now() - Duration::from_secs(7200);
+    for file in [kept, &leftovers[0], &leftovers[1]] {
+        let file = std::fs::File::options().write(true).open(file).unwrap();
+        file.set_modified(old).unwrap();
+    }
+    let place = ["--json", "--data-dir", directory.0.to_str().unwrap()];
+
+    for arguments in [&["gc", "--dry-run"][..], &["gc"]] {
+        assert_eq!(objects(&directory).len(), 4);
+        let output = run(&[arguments, &place].concat());
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let expected = json!({ "what": "objects", "count": 2, "documents": 0, "bytes": 100 });
+        let removed = report["removed"].as_array().unwrap();
+        assert!(removed.contains(&expected), "{report}");
+    }
+
+    let mut left = objects(&directory);
+    left.sort();
+    let mut expected = vec![kept.clone(), leftovers[2].clone()];
+    expected.sort();
+    assert_eq!(left, expected, "the young one may be on its way");
+    assert_eq!(fetch(daemon.address, blob, None).await.body().len(), PIECE);
 }
 
 #[test]

@@ -26,6 +26,9 @@ const LOGS_PER_PURGE: u32 = 200;
 /// How long a piece may wait for the blob that lists it, in seconds, unless the operator says otherwise.
 const GRACE_S: u64 = 60 * 60;
 
+/// Bytes outside of the database that a crash left over.
+const OBJECTS: &str = "objects";
+
 /// How much of the record is shown by default.
 const DEEDS_SHOWN: u32 = 50;
 
@@ -107,7 +110,7 @@ pub struct Report {
 /// How much of one kind was removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removed {
-    /// `logs`, `operations` or `pieces`.
+    /// `logs`, `operations`, `pieces`, or `objects` that belong to no document.
     pub what: String,
     /// How many.
     pub count: u64,
@@ -243,6 +246,16 @@ async fn collect(node: &Node, now: i64, collection: &Collection) -> Result<Repor
             node.command(Command::NoteDeed(now, text)).await?;
         }
     }
+    let older_than = Duration::from_secs(collection.grace);
+    let swept = node.sweep_objects(older_than, collection.dry_run).await?;
+    if swept.objects > 0 {
+        report.removed.push(Removed {
+            what: OBJECTS.to_owned(),
+            count: swept.objects,
+            documents: 0,
+            bytes: swept.bytes,
+        });
+    }
     if !collection.dry_run {
         node.command(Command::NoteTime(now)).await?;
     }
@@ -289,9 +302,14 @@ impl Report {
             } else {
                 "removed"
             };
+            let whose = if removed.what == OBJECTS {
+                "of no document".to_owned()
+            } else {
+                format!("of {} documents", removed.documents)
+            };
             text.push_str(&format!(
-                "{verb} {} {} of {} documents: {} bytes\n",
-                removed.count, removed.what, removed.documents, removed.bytes
+                "{verb} {} {} {whose}: {} bytes\n",
+                removed.count, removed.what, removed.bytes
             ));
         }
         if self.pieces_spared > 0 {

@@ -114,7 +114,10 @@ impl Pins {
     fn catch_up(&mut self, store: &dyn Read) -> Result<(), StoreError> {
         loop {
             let changes = store.changes(self.as_of, PAGE)?;
-            let changed: BTreeSet<_> = changes.iter().map(|change| change.document).collect();
+            let pinning = changes
+                .iter()
+                .filter(|change| is_pinning(&change.schema_id));
+            let changed: BTreeSet<_> = pinning.map(|change| change.document).collect();
             let changed: Vec<_> = changed.into_iter().collect();
             for row in store.documents(&changed)?.values() {
                 self.add_row(row);
@@ -305,6 +308,8 @@ fn next_page(
         conditions,
         after: after.take(),
         limit: PAGE,
+        // Of a piece only its place counts.
+        outline: true,
         ..DocumentQuery::default()
     };
     let rows = store.list(schema_id, &query)?;

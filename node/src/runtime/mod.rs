@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use crate::api::ApiError;
 use crate::engine::{Command, Reclaimed};
 use crate::store::Read;
-use crate::store::objects::Staged;
+use crate::store::objects::{Staged, Swept};
 
 pub use inline::InlineNode;
 pub use threads::{Stop, ThreadedNode};
@@ -138,6 +138,19 @@ impl Node {
         match &self.runtime {
             Runtime::Threads(node) => node.command(command).await,
             Runtime::Inline(node) => node.command(command),
+        }
+    }
+
+    /// Erases objects older than this that belong to nothing, or only tells how much that would be. Those of
+    /// entries that are being published just now are spared in any case.
+    pub async fn sweep_objects(
+        &self,
+        older_than: Duration,
+        dry_run: bool,
+    ) -> Result<Swept, ApiError> {
+        match &self.runtime {
+            Runtime::Threads(node) => node.sweep_objects(older_than, dry_run).await,
+            Runtime::Inline(_) => Ok(Swept::default()),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::api::ApiError;
 use crate::engine::{
     Command, Engine, EngineLimits, IngestError, Input, Output, Reclaimed, RequestId,
 };
-use crate::store::objects::{Objects, Staged};
+use crate::store::objects::{Objects, Staged, Swept};
 use crate::store::{Read, SharedStore, StoreError};
 
 /// Most entries in one transaction.
@@ -49,6 +49,10 @@ const QUESTION_MAX_OWING: time::Duration = time::Duration::from_secs(2);
 
 /// How often it is looked whether anything takes too long.
 const WATCH_INTERVAL: time::Duration = time::Duration::from_millis(250);
+
+/// How old an object is at least that no entry refers to and none will: far longer than it takes to store
+/// an entry whose bytes were put, and than the clocks of a node and a service differ.
+const OBJECT_AGE_MIN: time::Duration = time::Duration::from_secs(15 * 60);
 
 /// Handle to the threads of a node.
 #[derive(Debug)]
@@ -199,6 +203,25 @@ impl ThreadedNode {
         let job = Job::Command(Box::new(command), reply);
         self.jobs.send(job).await.map_err(|_| ApiError::Busy)?;
         Ok(waiting.await.map_err(|_| ApiError::Busy)??)
+    }
+
+    pub(super) async fn sweep_objects(
+        &self,
+        older_than: time::Duration,
+        dry_run: bool,
+    ) -> Result<Swept, ApiError> {
+        let older_than = older_than.max(OBJECT_AGE_MIN);
+        let mut swept = Swept::default();
+        let Some(objects) = &self.objects else {
+            return Ok(swept);
+        };
+        for shard in 0..=u8::MAX {
+            let objects = Arc::clone(objects);
+            let sweep =
+                move |store: &dyn Read| Ok(objects.sweep(shard, older_than, dry_run, store)?);
+            swept = swept + self.read(sweep).await?;
+        }
+        Ok(swept)
     }
 
     pub(super) fn is_accepting(&self) -> bool {

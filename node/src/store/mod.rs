@@ -356,6 +356,12 @@ pub trait Read {
         self.document(id)
     }
 
+    /// Whether an entry has the object of this name, or had it and it is still to be erased.
+    fn has_object(&self, name: &str) -> Result<bool, StoreError> {
+        let _ = name;
+        Ok(true)
+    }
+
     /// A page of the documents of a schema. Deleted ones come without fields.
     fn list(
         &self,
@@ -505,9 +511,16 @@ pub trait SharedStore: Store + Send + 'static {
 
     /// Erases objects older than this that no entry refers to, as a crash may have left them; or only
     /// tells how much that would be. An object being put just now is one of them.
-    fn sweep_objects(&mut self, older_than: Duration, dry_run: bool) -> Result<Swept, StoreError> {
-        let _ = (older_than, dry_run);
-        Ok(Swept::default())
+    fn sweep_objects(&self, older_than: Duration, dry_run: bool) -> Result<Swept, StoreError>
+    where
+        Self: Sized,
+    {
+        match self.objects() {
+            None => Ok(Swept::default()),
+            Some(objects) => (0..=u8::MAX).try_fold(Swept::default(), |swept, shard| {
+                Ok(swept + objects.sweep(shard, older_than, dry_run, self)?)
+            }),
+        }
     }
 
     /// How often to look for what other processes changed; `None` when none can.

@@ -28,6 +28,9 @@ pub struct DocumentQuery {
     pub after: Option<Place>,
     /// At most this many.
     pub limit: u32,
+    /// Whether bytes kept outside of the database are not looked at, as in
+    /// [`document_outline`](super::Read::document_outline).
+    pub outline: bool,
 }
 
 impl Default for DocumentQuery {
@@ -39,6 +42,7 @@ impl Default for DocumentQuery {
             order: Order::default(),
             after: None,
             limit: u32::MAX,
+            outline: false,
         }
     }
 }

@@ -88,6 +88,18 @@ pub fn pieces_of_any_size_come_back_whole<B: Backend>() {
     let outline = store.document_outline(ids[7]).unwrap().unwrap();
     assert_eq!(outline.view_id, rows[7].view_id);
     assert!(!outline.is_deleted());
+    let query = DocumentQuery {
+        outline: true,
+        ..everything()
+    };
+    let listed = store.list(&SchemaId::BLOB_PIECE, &query).unwrap();
+    assert!(listed.iter().map(|row| row.id).eq(found_ids(&store)));
+    assert!(listed.contains(&outline) && listed.contains(&rows[0]));
+}
+
+fn found_ids(store: &impl Read) -> Vec<DocumentId> {
+    let found = store.list(&SchemaId::BLOB_PIECE, &everything()).unwrap();
+    found.iter().map(|row| row.id).collect()
 }
 
 pub fn pieces_are_found_by_all_of_their_data<B: Backend>() {

@@ -179,6 +179,7 @@ fn any_query() -> impl Strategy<Value = DocumentQuery> {
                 order: Order { by, descending },
                 after: None,
                 limit,
+                outline: false,
             },
         )
 }

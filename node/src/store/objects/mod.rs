@@ -23,6 +23,7 @@ mod shelf;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::ops::Add;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
@@ -31,7 +32,7 @@ use bytes::Bytes;
 use grove_core::types::{Hash, SchemaId};
 use tokio::runtime::Runtime;
 
-use super::StoreError;
+use super::{Read, StoreError};
 use erase::Erasing;
 use shelf::Shelf;
 
@@ -67,6 +68,17 @@ pub struct Swept {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+impl Add for Swept {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            objects: self.objects + other.objects,
+            bytes: self.bytes + other.bytes,
+        }
+    }
 }
 
 impl Objects {
@@ -161,29 +173,42 @@ impl Objects {
         Ok(whole.map(Vec::from))
     }
 
-    /// Objects whose operations' hashes begin with this byte and that are older, with their sizes.
-    pub(super) fn list(
+    /// Erases objects older than this that the store knows nothing of, as a crash may have left them;
+    /// or only tells how much that would be. Looks at those whose operations' hashes begin with this byte.
+    ///
+    /// Needs no lock: objects get names that were never used before, so what belongs to nothing now will
+    /// belong to nothing later, unless it is so young that its entry is on its way.
+    pub fn sweep(
         &self,
         shard: u8,
         older_than: Duration,
-    ) -> Result<Vec<(String, u64)>, StoreError> {
+        dry_run: bool,
+        store: &dyn Read,
+    ) -> Result<Swept, StoreError> {
+        let mut swept = self.shelf.sweep_unfinished(shard, older_than, dry_run)?;
+        let mut orphans = Vec::new();
+        for (name, size) in self.list(shard, older_than)? {
+            if !store.has_object(&name)? {
+                swept.objects += 1;
+                swept.bytes += size;
+                orphans.push(name);
+            }
+        }
+        if !dry_run && !orphans.is_empty() {
+            self.erase(orphans)?;
+        }
+        Ok(swept)
+    }
+
+    fn list(&self, shard: u8, older_than: Duration) -> Result<Vec<(String, u64)>, StoreError> {
         let shelf = self.shelf.clone();
         self.wait(async move { shelf.list(shard, older_than).await })?
     }
 
     /// Erases objects, and waits until that is done.
-    pub(super) fn erase(&self, names: Vec<String>) -> Result<(), StoreError> {
+    fn erase(&self, names: Vec<String>) -> Result<(), StoreError> {
         let shelf = self.shelf.clone();
         self.wait(async move { shelf.erase(names).await })?
-    }
-
-    /// What a crash left of objects that were never whole.
-    pub(super) fn sweep_unfinished(
-        &self,
-        older_than: Duration,
-        dry_run: bool,
-    ) -> Result<Swept, StoreError> {
-        self.shelf.sweep_unfinished(older_than, dry_run)
     }
 
     /// Runs a task to its end. The thread that waits may itself belong to another runtime.

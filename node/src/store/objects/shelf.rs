@@ -155,10 +155,11 @@ impl Shelf {
             .collect())
     }
 
-    /// Removes what a crash left of files that were being written. They have names of their own, under
-    /// which nobody finds an object.
+    /// Removes what a crash left of files of a shard that were being written. They have names of their
+    /// own, under which nobody finds an object.
     pub fn sweep_unfinished(
         &self,
+        shard: u8,
         older_than: Duration,
         dry_run: bool,
     ) -> Result<Swept, StoreError> {
@@ -167,23 +168,20 @@ impl Shelf {
             return Ok(swept);
         };
         let until = cutoff(older_than);
-        for shard in 0..=u8::MAX {
-            let entries = match std::fs::read_dir(folder.join(hex::encode([shard]))) {
-                Ok(entries) => entries,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error.into()),
+        let entries = match std::fs::read_dir(folder.join(hex::encode([shard]))) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(swept),
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let Some(size) = unfinished(&entry, until) else {
+                continue;
             };
-            for entry in entries {
-                let entry = entry?;
-                let Some(size) = unfinished(&entry, until) else {
-                    continue;
-                };
-                if !dry_run {
-                    std::fs::remove_file(entry.path())?;
-                }
-                swept.objects += 1;
-                swept.bytes += size;
+            if !dry_run {
+                std::fs::remove_file(entry.path())?;
             }
+            swept.objects += 1;
+            swept.bytes += size;
         }
         Ok(swept)
     }

@@ -156,20 +156,16 @@ fn unfinished_files_are_swept_and_no_others() {
         bytes: 10,
     };
     let hour = Duration::from_secs(3600);
+    let sweep = |older_than, dry_run| {
+        let shard = id("a").digest()[0];
+        let swept = objects.shelf.sweep_unfinished(shard, older_than, dry_run);
+        swept.unwrap()
+    };
 
-    assert_eq!(
-        objects.sweep_unfinished(hour, false).unwrap(),
-        Swept::default()
-    );
-    assert_eq!(
-        objects.sweep_unfinished(Duration::ZERO, true).unwrap(),
-        expected
-    );
+    assert_eq!(sweep(hour, false), Swept::default());
+    assert_eq!(sweep(Duration::ZERO, true), expected);
     assert_eq!(place.files().len(), 3);
-    assert_eq!(
-        objects.sweep_unfinished(Duration::ZERO, false).unwrap(),
-        expected
-    );
+    assert_eq!(sweep(Duration::ZERO, false), expected);
     let mut left = vec![name, foreign];
     left.sort();
     assert_eq!(place.files(), left);

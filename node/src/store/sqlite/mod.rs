@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::objects::{Objects, Swept};
+use super::objects::Objects;
 use super::{SharedStore, StoreError};
 use database::Database;
 
@@ -147,10 +147,6 @@ impl SharedStore for SqliteStore {
 
     fn objects(&self) -> Option<Arc<Objects>> {
         self.database.objects().cloned()
-    }
-
-    fn sweep_objects(&mut self, older_than: Duration, dry_run: bool) -> Result<Swept, StoreError> {
-        self.sweep(older_than, dry_run)
     }
 }
 

@@ -4,19 +4,16 @@
 //! refers to them and erased after the one that no longer does, so at every moment what is committed
 //! is there; what a crash leaves over belongs to nothing and is swept.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use grove_core::types::{Hash, OperationId, PlainValue, SchemaId};
 use grove_core::wire::{Entry, Operation};
 use rusqlite::{Row, params};
 
 use super::SqliteStore;
 use super::database::Database;
-use crate::store::objects::{OBJECT_SIZE_MIN, Objects, Swept};
+use crate::store::objects::{OBJECT_SIZE_MIN, Objects};
 use crate::store::{Store, StoreError};
 
-/// How many objects are erased, or moved, before the database is told.
+/// How many objects are erased before the database is told.
 const BATCH_MAX: usize = 1_000;
 
 /// How many payloads are moved out of the database in one transaction: 16 MB of pieces.
@@ -77,6 +74,20 @@ impl Database {
         }
     }
 
+    /// Whether an entry has this object, or had it.
+    pub fn refers_to(&self, name: &str) -> Result<bool, StoreError> {
+        let Some(hash) = Objects::operation_of(name) else {
+            return Ok(true);
+        };
+        let found = self.first(
+            "SELECT 1 FROM entries WHERE hash = ?1 AND object = ?2
+             UNION ALL SELECT 1 FROM discarded WHERE object = ?2",
+            params![hash.digest(), name],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
     /// The object for an operation that is large enough for one, put by now.
     pub fn object_for(
         &self,
@@ -119,46 +130,6 @@ impl SqliteStore {
                 })
             })?;
         }
-    }
-
-    pub(super) fn sweep(
-        &mut self,
-        older_than: Duration,
-        dry_run: bool,
-    ) -> Result<Swept, StoreError> {
-        let Some(objects) = self.database.objects().cloned() else {
-            return Ok(Swept::default());
-        };
-        let mut swept = objects.sweep_unfinished(older_than, dry_run)?;
-        for shard in 0..=u8::MAX {
-            let found: BTreeMap<_, _> = objects.list(shard, older_than)?.into_iter().collect();
-            let mut orphans = Vec::new();
-            for (name, size) in found {
-                if self.refers_to(&name)? {
-                    continue;
-                }
-                swept.objects += 1;
-                swept.bytes += size;
-                orphans.push(name);
-            }
-            if !dry_run && !orphans.is_empty() {
-                objects.erase(orphans)?;
-            }
-        }
-        Ok(swept)
-    }
-
-    /// Whether an entry has this object.
-    fn refers_to(&self, name: &str) -> Result<bool, StoreError> {
-        let Some(hash) = Objects::operation_of(name) else {
-            return Ok(true);
-        };
-        let found = self.database.first(
-            "SELECT 1 FROM entries WHERE hash = ?1 AND object = ?2",
-            params![hash.digest(), name],
-            |_| Ok(()),
-        )?;
-        Ok(found.is_some())
     }
 
     /// Moves large bytes out of a database from before they had another place. What a crash keeps from

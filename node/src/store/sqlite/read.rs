@@ -360,6 +360,10 @@ impl<T: AsRef<Database>> Read for T {
         self.as_ref().document_to(id, Extent::Outline)
     }
 
+    fn has_object(&self, name: &str) -> Result<bool, StoreError> {
+        self.as_ref().refers_to(name)
+    }
+
     fn list(
         &self,
         schema_id: &SchemaId,
@@ -369,11 +373,16 @@ impl<T: AsRef<Database>> Read for T {
         let Some(view) = database.view_of(schema_id)? else {
             return Ok(Vec::new());
         };
+        let extent = if query.outline {
+            Extent::Outline
+        } else {
+            Extent::Whole
+        };
         let (sql, values) = view.list_sql(database, query)?;
         database.all(&sql, params_from_iter(values), |row| {
             let mut document = database.document_row(hash(row, 0)?.into(), row, 1)?;
             if query.standing == Standing::Live {
-                document.fields = Some(view.read(database, row, 5, Extent::Whole)?);
+                document.fields = Some(view.read(database, row, 5, extent)?);
             }
             Ok(document)
         })
