@@ -106,7 +106,10 @@ async fn orders_order(#[case] arguments: &str, #[case] expected: &[&str]) {
 #[case("filter: {logo: {eq: \"0\"}}", "invalid_hex")]
 #[case("meta: {documentId: {eq: \"0020\"}}", "hash_length")]
 #[case("meta: {author: {eq: \"x\"}}", "request_malformed")]
-#[case("orderBy: OWNER", "request_malformed")]
+#[case("orderBy: AUTHOR", "request_malformed")]
+#[case("first: 1, last: 1", "argument_invalid")]
+#[case("last: 0", "argument_invalid")]
+#[case("before: \"00\"", "cursor_invalid")]
 #[case("orderBy: name, after: \"00\"", "cursor_invalid")]
 #[tokio::test]
 async fn what_makes_no_sense_is_refused(#[case] arguments: &str, #[case] code: &str) {

@@ -26,10 +26,10 @@ pub fn to_cursor(order: &Order, place: &Place) -> String {
     hex::encode(out.into_bytes())
 }
 
-/// The place a cursor stands for, which must be of this order.
-pub fn from_cursor(order: &Order, cursor: &str) -> Result<Place, ApiError> {
+/// The place a cursor stands for, which must be of this order. `name` is that of the argument.
+pub fn from_cursor(name: &'static str, order: &Order, cursor: &str) -> Result<Place, ApiError> {
     read_place(order, cursor).ok_or_else(|| ApiError::Argument {
-        name: "after",
+        name,
         text: Reason::CursorInvalid.description().to_owned(),
         reason: Reason::CursorInvalid,
     })
@@ -65,10 +65,12 @@ fn read_place(order: &Order, cursor: &str) -> Option<Place> {
     fits.then_some(Place { key: Some(key), id })
 }
 
-/// A field's name, or for the view id what no field is called.
+/// A field's name, or what no field is called: all their names begin with a letter.
 fn order_name(order: &Order) -> &str {
     match &order.by {
         OrderBy::DocumentId | OrderBy::ViewId => "",
+        OrderBy::Owner => "_owner",
+        OrderBy::Edited => "_edited",
         OrderBy::Field(name) => name,
     }
 }

@@ -5,12 +5,11 @@
 
 use grove_core::types::{DocumentId, DocumentViewId, SchemaId};
 
+use grove_core::Reason;
+
 use super::ApiError;
 use crate::engine;
 use crate::store::{DocumentQuery, DocumentRow, Read};
-
-/// Most documents on one page.
-const PAGE_SIZE_MAX: u32 = 10_000;
 
 /// One page of a collection.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +18,51 @@ pub struct Page {
     pub documents: Vec<DocumentRow>,
     /// Whether more documents follow.
     pub has_next_page: bool,
+    /// Whether there are documents before these.
+    pub has_previous_page: bool,
+}
+
+/// Which part of a collection is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// At most this many from its beginning.
+    First(u64),
+    /// At most this many from its end.
+    Last(u64),
+}
+
+impl Extent {
+    /// The extent of `first` and `last`, of which one may be given, and must be above 0.
+    pub fn read(first: Option<u64>, last: Option<u64>, default: u64) -> Result<Self, ApiError> {
+        let (name, count, extent) = match (first, last) {
+            (Some(_), Some(_)) => {
+                let text = "only one of first and last can be given";
+                return Err(ApiError::invalid("last", Reason::ArgumentInvalid, text));
+            }
+            (first, None) => {
+                let first = first.unwrap_or(default);
+                ("first", first, Self::First(first))
+            }
+            (None, Some(last)) => ("last", last, Self::Last(last)),
+        };
+        if count == 0 {
+            let text = "expected a number above 0";
+            return Err(ApiError::invalid(name, Reason::ArgumentInvalid, text));
+        }
+        Ok(extent)
+    }
+
+    /// How many.
+    pub fn count(self) -> u64 {
+        match self {
+            Self::First(count) | Self::Last(count) => count,
+        }
+    }
+
+    /// Whether from the end.
+    pub fn is_last(self) -> bool {
+        matches!(self, Self::Last(_))
+    }
 }
 
 //= QU2: what is not there is no error, but nothing
@@ -44,21 +88,69 @@ pub fn document_at_view(
     Ok(engine::document_at_view(store, view_id)?.filter(|row| row.schema_id == *schema_id))
 }
 
-/// A page of a schema's documents.
+/// A page of a schema's documents; `query` says between which places.
 pub fn collection(
     store: &dyn Read,
     schema_id: &SchemaId,
     mut query: DocumentQuery,
+    extent: Extent,
 ) -> Result<Page, ApiError> {
-    let first = query.limit.min(PAGE_SIZE_MAX);
-    query.limit = first + 1;
+    let count = extent.count().min(u32::MAX as u64 - 1) as u32;
+    query.limit = count + 1;
+    query.from_end = extent.is_last();
     let mut documents = store.list(schema_id, &query)?;
-    let has_next_page = documents.len() > first as usize;
-    documents.truncate(first as usize);
+    let is_more = documents.len() > count as usize;
+    if extent.is_last() {
+        documents.drain(..documents.len() - documents.len().min(count as usize));
+    } else {
+        documents.truncate(count as usize);
+    }
+    let end = match extent {
+        Extent::First(_) => documents.first(),
+        Extent::Last(_) => documents.last(),
+    };
+    let is_other_side = beyond(store, schema_id, &query, extent, end)?;
+    let (has_previous_page, has_next_page) = match extent {
+        Extent::First(_) => (is_other_side, is_more),
+        Extent::Last(_) => (is_more, is_other_side),
+    };
     Ok(Page {
         documents,
         has_next_page,
+        has_previous_page,
     })
+}
+
+/// Whether a collection has documents on the side of a page where it was begun: before the first of one
+/// from the beginning, behind the last of one from the end. `edge` is the document there, if the page
+/// has any.
+pub fn beyond(
+    store: &dyn Read,
+    schema_id: &SchemaId,
+    query: &DocumentQuery,
+    extent: Extent,
+    edge: Option<&DocumentRow>,
+) -> Result<bool, ApiError> {
+    let begun_at = if extent.is_last() {
+        &query.before
+    } else {
+        &query.after
+    };
+    if begun_at.is_none() {
+        return Ok(false);
+    }
+    let mut query = query.clone();
+    let edge = edge.map(|row| query.order.place(row));
+    // Of an empty page both sides begin at the far end.
+    if extent.is_last() {
+        query.before = None;
+        query.after = edge.or(query.after);
+    } else {
+        query.after = None;
+        query.before = edge.or(query.before);
+    }
+    query.limit = 1;
+    Ok(!store.list(schema_id, &query)?.is_empty())
 }
 
 /// How many documents a collection has on all its pages.

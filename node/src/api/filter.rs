@@ -20,7 +20,7 @@ pub struct Asked {
     pub filter: Value,
     /// `documentId`, `viewId`, `owner`, `edited`, `deleted` → operator → value.
     pub meta: Value,
-    /// `DOCUMENT_ID`, `DOCUMENT_VIEW_ID` or the name of a field.
+    /// `DOCUMENT_ID`, `DOCUMENT_VIEW_ID`, `OWNER`, `EDITED` or the name of a field.
     pub order_by: Value,
     /// `ASC` or `DESC`.
     pub order_direction: Value,
@@ -178,8 +178,11 @@ impl Reader {
         let ordered = by.is_some();
         self.query.order.by = match by {
             None => OrderBy::DocumentId,
+            // A field of such a name can't be ordered by, as with published nodes.
             Some(word) if word == "DOCUMENT_ID" => OrderBy::DocumentId,
             Some(word) if word == "DOCUMENT_VIEW_ID" => OrderBy::ViewId,
+            Some(word) if word == "OWNER" => OrderBy::Owner,
+            Some(word) if word == "EDITED" => OrderBy::Edited,
             Some(field) => {
                 let mut fields = schema.fields().keys();
                 if !fields.any(|known| known.as_str() == field) {

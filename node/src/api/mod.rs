@@ -21,7 +21,9 @@ use crate::store::{EntryRow, Read, StoreError};
 
 pub use blobs::{Blob, BlobRefusal, blob, piece};
 pub use cursor::{from_cursor, to_cursor};
-pub use documents::{Page, collection, document_at_view, document_by_id, total_count};
+pub use documents::{
+    Extent, Page, beyond, collection, document_at_view, document_by_id, total_count,
+};
 pub use filter::{Asked, read_query};
 
 /// The arguments of an author's next entry: for the document of this view, or for a new document.
@@ -37,6 +39,20 @@ pub fn next_args(
         public_key,
         view_id,
     )?)
+}
+
+/// Answers several questions from one state of the store.
+pub fn at_once<T>(
+    store: &dyn Read,
+    questions: impl FnOnce() -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    let mut questions = Some(questions);
+    let mut answer = None;
+    store.at_once(&mut || {
+        answer = questions.take().map(|questions| questions());
+        Ok(())
+    })?;
+    answer.unwrap_or(Err(ApiError::Busy))
 }
 
 /// Reads the value a text argument stands for.

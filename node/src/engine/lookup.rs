@@ -1,13 +1,15 @@
 //! Small questions to the store that several parts of the engine, and answers to clients, ask.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use grove_core::document::{Document, Graph};
-use grove_core::types::{DocumentId, DocumentViewId, OperationId, PublicKey, SchemaId, Value};
+use grove_core::types::{
+    DocumentId, DocumentViewId, OperationId, PublicKey, Schema, SchemaId, Value,
+};
 use grove_core::validate::validate_operation;
 use grove_core::wire::Operation;
 
-use crate::store::{DocumentRow, Read, StoreError};
+use crate::store::{DocumentRow, EntryRow, Read, StoreError};
 
 //= QU3: any view whose operations are there can be shown
 /// A live document as it was at a view: the current one, or any whose operations are there.
@@ -18,22 +20,132 @@ pub fn document_at_view(
     let Some(operation) = store.operation(view_id.ids()[0])? else {
         return Ok(None);
     };
-    let Some(current) = store.document(operation.document)? else {
-        return Ok(None);
+    let mut found = None;
+    let view_ids = BTreeSet::from([view_id]);
+    documents_at_views(
+        store,
+        &operation.schema_id,
+        &view_ids,
+        false,
+        &mut |_, row| {
+            found = Some(row);
+            true
+        },
+    )?;
+    Ok(found)
+}
+
+/// Hands over the live documents of a schema as they were at these views, for as long as `take` says so.
+/// Takes as many statements for many as for one. Of an `outline`, bytes kept outside of the database may
+/// be missing.
+pub fn documents_at_views(
+    store: &dyn Read,
+    schema_id: &SchemaId,
+    view_ids: &BTreeSet<&DocumentViewId>,
+    outline: bool,
+    take: &mut dyn FnMut(&DocumentViewId, DocumentRow) -> bool,
+) -> Result<(), StoreError> {
+    let first_ids: Vec<_> = view_ids.iter().map(|view_id| view_id.ids()[0]).collect();
+    let operations = store.operations(&first_ids)?;
+    let mut wanted: BTreeMap<DocumentId, Vec<&DocumentViewId>> = BTreeMap::new();
+    for view_id in view_ids {
+        if let Some(operation) = operations.get(&view_id.ids()[0]) {
+            wanted.entry(operation.document).or_default().push(view_id);
+        }
+    }
+
+    let ids: Vec<_> = wanted.keys().copied().collect();
+    let mut earlier: BTreeMap<DocumentId, Earlier<'_>> = BTreeMap::new();
+    let mut is_wanted = true;
+    store.visit_these(schema_id, &ids, outline, &mut |row| {
+        let mut views = wanted.remove(&row.id).unwrap_or_default();
+        let count = views.len();
+        views.retain(|view_id| **view_id != row.view_id);
+        let is_current = views.len() < count;
+        if !views.is_empty() {
+            let owner = row.owner;
+            earlier.insert(row.id, Earlier { owner, views });
+        }
+        if is_current {
+            let view_id = row.view_id.clone();
+            is_wanted = take(&view_id, row);
+        }
+        is_wanted
+    })?;
+    if is_wanted && !earlier.is_empty() {
+        rebuild(store, schema_id, earlier, take)?;
+    }
+    Ok(())
+}
+
+/// Views of a document before its current one.
+struct Earlier<'v> {
+    owner: PublicKey,
+    views: Vec<&'v DocumentViewId>,
+}
+
+/// Rebuilds views from the operations of their documents, one document after the other.
+fn rebuild(
+    store: &dyn Read,
+    schema_id: &SchemaId,
+    mut earlier: BTreeMap<DocumentId, Earlier<'_>>,
+    take: &mut dyn FnMut(&DocumentViewId, DocumentRow) -> bool,
+) -> Result<(), StoreError> {
+    let Some(schema) = store.schema(schema_id)? else {
+        return Ok(());
     };
-    if current.is_deleted() {
-        return Ok(None);
+    let ids: Vec<_> = earlier.keys().copied().collect();
+    let mut finish = |entries: Vec<EntryRow>| -> Result<bool, StoreError> {
+        let document = entries.first().map(|row| row.document);
+        let Some((id, views)) = document.and_then(|id| Some((id, earlier.remove(&id)?))) else {
+            return Ok(true);
+        };
+        let connected = connected_entries(id, &schema, entries)?;
+        for view_id in views.views {
+            if let Some(row) = at_view(&connected, view_id, views.owner)?
+                && !take(view_id, row)
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    };
+    let mut entries: Vec<EntryRow> = Vec::new();
+    let mut failed = None;
+    store.visit_entries(&ids, &mut |row| {
+        let is_next = entries
+            .last()
+            .is_some_and(|last| last.document != row.document);
+        let done = if is_next {
+            finish(std::mem::take(&mut entries))
+        } else {
+            Ok(true)
+        };
+        entries.push(row);
+        done.unwrap_or_else(|error| {
+            failed = Some(error);
+            false
+        })
+    })?;
+    match failed {
+        Some(error) => Err(error),
+        None => finish(entries).map(|_| ()),
     }
-    if current.view_id == *view_id {
-        return Ok(Some(current));
-    }
-    let connected = connected_operations(store, operation.document, &current.schema_id)?;
+}
+
+/// A document as the operations up to a view make it; `None` when some of their values are missing or it
+/// is deleted.
+fn at_view(
+    connected: &Connected,
+    view_id: &DocumentViewId,
+    owner: PublicKey,
+) -> Result<Option<DocumentRow>, StoreError> {
     let graph = Graph::build(connected.pairs()).map_err(|_| StoreError::Corrupt("document"))?;
     let Ok(graph) = graph.at_view(view_id) else {
         return Ok(None);
     };
     let document = Document::from_graph(&graph).map_err(|_| StoreError::Corrupt("document"))?;
-    let row = row_from_document(document, current.owner);
+    let row = row_from_document(document, owner);
     Ok((!row.is_deleted() && connected.has_values_of(&row)).then_some(row))
 }
 
@@ -66,13 +178,23 @@ pub(super) fn connected_operations(
     document: DocumentId,
     schema_id: &SchemaId,
 ) -> Result<Connected, StoreError> {
+    match store.schema(schema_id)? {
+        Some(schema) => connected_entries(document, &schema, store.document_entries(document)?),
+        None => Ok(connect(document, Vec::new(), BTreeSet::new())),
+    }
+}
+
+/// The operations among these entries of a document.
+fn connected_entries(
+    document: DocumentId,
+    schema: &Schema,
+    mut entries: Vec<EntryRow>,
+) -> Result<Connected, StoreError> {
+    entries.sort_unstable_by_key(|row| row.position);
     let mut collected = BTreeSet::new();
     let mut waiting = Vec::new();
-    let Some(schema) = store.schema(schema_id)? else {
-        return Ok(connect(document, waiting, collected));
-    };
-    for row in store.document_entries(document)? {
-        if !row.counted || row.schema_id != *schema_id {
+    for row in entries {
+        if !row.counted || row.schema_id != *schema.id() {
             continue;
         }
         let id = OperationId::from(row.hash);
@@ -83,7 +205,7 @@ pub(super) fn connected_operations(
         if row.payload.is_none() {
             collected.insert(id);
             waiting.push((id, without_values(&operation)));
-        } else if let Ok(operation) = validate_operation(&operation, &schema) {
+        } else if let Ok(operation) = validate_operation(&operation, schema) {
             waiting.push((id, operation));
         }
     }

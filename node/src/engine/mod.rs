@@ -53,7 +53,7 @@ use schemas::Schemas;
 pub use collect::{Pins, Sweep, SweepKind, Weighed};
 pub use error::IngestError;
 pub(crate) use knowledge::Knowledge;
-pub use lookup::document_at_view;
+pub use lookup::{document_at_view, documents_at_views};
 pub use policy::{Policy, PolicyError};
 pub use purge::{Command, Purge, Reclaimed};
 pub use verify::{Finding, verify};

@@ -54,6 +54,9 @@ const WATCH_INTERVAL: time::Duration = time::Duration::from_millis(250);
 /// an entry whose bytes were put, and than the clocks of a node and a service differ.
 const OBJECT_AGE_MIN: time::Duration = time::Duration::from_secs(15 * 60);
 
+/// How many times as long as it took to make an index the writer makes no other.
+const RESTS: u32 = 9;
+
 /// Handle to the threads of a node.
 #[derive(Debug)]
 pub struct ThreadedNode {
@@ -73,6 +76,8 @@ enum Job {
     ),
     /// Look for what other processes changed.
     Look,
+    /// Make what questions would be faster with; the answer is how long it took.
+    Improve(oneshot::Sender<time::Duration>),
     Stop,
 }
 
@@ -113,8 +118,13 @@ impl ThreadedNode {
         let readers = Readers::open(&store)?;
         let news_interval = store.news_interval();
         let objects = store.objects();
-        let engine = Engine::new(store, local, limits)?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        let (wish, wishes) = std::sync::mpsc::sync_channel(1);
+        // One wish that waits stands for all: what is missing is asked for again.
+        store.on_wish(Box::new(move || {
+            let _ = wish.try_send(());
+        }));
+        let engine = Engine::new(store, local, limits)?;
         let (sender, schemas) = watch::channel(0);
         let owing = Arc::new(AtomicBool::new(true));
         let writer = Writer {
@@ -138,6 +148,9 @@ impl ThreadedNode {
         spawn("grove-watch", move || {
             watch(&watched_jobs, &watched, &owing)
         })?;
+
+        let weak_jobs = jobs.downgrade();
+        spawn("grove-wishes", move || grant_wishes(&weak_jobs, &wishes))?;
 
         let node = Arc::new(Self {
             jobs: jobs.clone(),
@@ -288,6 +301,23 @@ fn watch(jobs: &mpsc::WeakSender<Job>, readers: &Readers, owing: &AtomicBool) {
     }
 }
 
+/// Has the writer make what questions would be faster with. Those who publish wait meanwhile, so that it
+/// rests for much longer than it works.
+fn grant_wishes(jobs: &mpsc::WeakSender<Job>, wishes: &std::sync::mpsc::Receiver<()>) {
+    while wishes.recv().is_ok() {
+        let Some(jobs) = jobs.upgrade() else {
+            return;
+        };
+        let (reply, took) = oneshot::channel();
+        let sent = jobs.blocking_send(Job::Improve(reply));
+        drop(jobs);
+        match took.blocking_recv() {
+            Ok(took) if sent.is_ok() => std::thread::sleep(took * RESTS),
+            _ => return,
+        }
+    }
+}
+
 /// Where the writer's answer will be.
 pub(super) type Answer = oneshot::Receiver<Result<NextArgs, IngestError>>;
 
@@ -317,7 +347,7 @@ impl Job {
                 let input = Input::Command { request, command };
                 Some((input, Reply::Done(reply)))
             }
-            Self::Look | Self::Stop => None,
+            Self::Look | Self::Improve(_) | Self::Stop => None,
         }
     }
 }
@@ -351,13 +381,16 @@ impl<S: SharedStore> Writer<S> {
             };
             let mut inputs = Vec::new();
             let mut replies = Vec::new();
+            let mut improve = None;
             let mut next = Some(first);
             while let Some(job) = next {
                 if matches!(job, Job::Stop) {
                     stopping = true;
                     self.queue.close();
                 }
-                if let Some((input, reply)) = job.input(RequestId(replies.len() as u64)) {
+                if let Job::Improve(reply) = job {
+                    improve = Some(reply);
+                } else if let Some((input, reply)) = job.input(RequestId(replies.len() as u64)) {
                     inputs.push(input);
                     replies.push(Some(reply));
                 }
@@ -372,6 +405,10 @@ impl<S: SharedStore> Writer<S> {
                 self.commit(inputs, replies);
             }
             self.forget_when_idle();
+            if let Some(reply) = improve {
+                // Whoever asked ends with the node.
+                let _ = reply.send(self.improve());
+            }
         }
         while let Ok(job) = self.queue.try_recv() {
             if let Some((input, reply)) = job.input(RequestId(0)) {
@@ -424,6 +461,17 @@ impl<S: SharedStore> Writer<S> {
             self.forget_after = time::Instant::now() + FORGET_AGAIN;
         }
         self.hindered = done.is_err();
+    }
+
+    /// Makes one thing that questions would be faster with; tells how long it took.
+    fn improve(&mut self) -> time::Duration {
+        let begun = time::Instant::now();
+        match self.engine.store_mut().improve() {
+            Ok(true) => tracing::info!(time = ?begun.elapsed(), "index made"),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "could not make an index"),
+        }
+        begun.elapsed()
     }
 
     /// Hands a batch to the engine and answers those who wait for it.

@@ -4,6 +4,7 @@
 //! transaction at a time, opened by the engine; readers see the last committed state and never wait
 //! for the writer. Every implementation passes the same contract tests.
 
+mod indexes;
 pub mod objects;
 pub mod query;
 mod sqlite;
@@ -249,6 +250,9 @@ impl From<&ForkEvidence> for ForkRow {
     }
 }
 
+/// Takes documents one by one; says whether it wants more.
+pub type Take<'t> = &'t mut dyn FnMut(DocumentRow) -> bool;
+
 /// Questions to the last committed state (or, inside a transaction, to its own).
 pub trait Read {
     /// The log of this author and number.
@@ -368,6 +372,58 @@ pub trait Read {
         schema_id: &SchemaId,
         query: &DocumentQuery,
     ) -> Result<Vec<DocumentRow>, StoreError>;
+
+    /// Hands the documents of a page over one by one, those from its end on from the last to the first,
+    /// for as long as `take` says so: a large page need not be held. Takes as many statements for a
+    /// large page as for a small one.
+    fn visit(
+        &self,
+        schema_id: &SchemaId,
+        query: &DocumentQuery,
+        take: Take<'_>,
+    ) -> Result<(), StoreError> {
+        let mut rows = self.list(schema_id, query)?;
+        if query.from_end {
+            rows.reverse();
+        }
+        rows.into_iter().all(take);
+        Ok(())
+    }
+
+    /// Hands over those of these documents that are live and of this schema, each once and in no certain
+    /// order, for as long as `take` says so. Takes as many statements for many as for one. `outline` as
+    /// in a [`DocumentQuery`].
+    fn visit_these(
+        &self,
+        schema_id: &SchemaId,
+        ids: &[DocumentId],
+        _outline: bool,
+        take: Take<'_>,
+    ) -> Result<(), StoreError> {
+        let rows = self.documents(ids)?.into_values();
+        rows.filter(|row| row.schema_id == *schema_id && !row.is_deleted())
+            .all(take);
+        Ok(())
+    }
+
+    /// Hands over all entries of these documents, document by document, for as long as `take` says so: the
+    /// history of one document need be held at a time. Takes as many statements for many as for one.
+    fn visit_entries(
+        &self,
+        documents: &[DocumentId],
+        take: &mut dyn FnMut(EntryRow) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut rows = self.entries_of_documents(documents)?;
+        rows.sort_by_key(|row| row.document);
+        rows.into_iter().all(take);
+        Ok(())
+    }
+
+    /// Runs several questions against one state of the database.
+    fn at_once(
+        &self,
+        questions: &mut dyn FnMut() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>;
 
     /// How many documents of a schema meet the conditions of a query, on all its pages.
     fn count(&self, schema_id: &SchemaId, query: &DocumentQuery) -> Result<u64, StoreError>;
@@ -521,6 +577,15 @@ pub trait SharedStore: Store + Send + 'static {
                 Ok(swept + objects.sweep(shard, older_than, dry_run, self)?)
             }),
         }
+    }
+
+    /// Whom to tell, from whatever thread, that [`improve`](Self::improve) has something to do.
+    fn on_wish(&self, _tell: Box<dyn Fn() + Send + Sync>) {}
+
+    /// Makes one thing ready that questions asked lately would be faster with; returns whether there was
+    /// anything to do. Answers are the same before and after.
+    fn improve(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     /// How often to look for what other processes changed; `None` when none can.

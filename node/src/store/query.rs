@@ -26,8 +26,12 @@ pub struct DocumentQuery {
     pub order: Order,
     /// Only documents that come after this place in the order.
     pub after: Option<Place>,
+    /// Only documents that come before this place in the order.
+    pub before: Option<Place>,
     /// At most this many.
     pub limit: u32,
+    /// When there are more, the last ones of them, not the first. They come in the order all the same.
+    pub from_end: bool,
     /// Whether bytes kept outside of the database are not looked at, as in
     /// [`document_outline`](super::Read::document_outline).
     pub outline: bool,
@@ -41,7 +45,9 @@ impl Default for DocumentQuery {
             conditions: Vec::new(),
             order: Order::default(),
             after: None,
+            before: None,
             limit: u32::MAX,
+            from_end: false,
             outline: false,
         }
     }
@@ -178,6 +184,8 @@ impl Order {
         let key = match &self.by {
             OrderBy::DocumentId => None,
             OrderBy::ViewId => Some(SortKey::of_view_id(&row.view_id)),
+            OrderBy::Owner => Some(SortKey::Bytes(row.owner.as_bytes().to_vec())),
+            OrderBy::Edited => Some(SortKey::Int(row.edited.into())),
             OrderBy::Field(name) => {
                 let field = row.fields.as_ref().and_then(|fields| fields.get(name));
                 field.map(|(value, _)| SortKey::of_value(value))
@@ -210,6 +218,10 @@ pub enum OrderBy {
     DocumentId,
     /// The id of the current view.
     ViewId,
+    /// The key of the CREATE's author.
+    Owner,
+    /// Whether the document was changed since its CREATE; those that were not come first.
+    Edited,
     /// The value of a field.
     Field(String),
 }

@@ -11,11 +11,11 @@ mod pieces;
 mod queries;
 mod transactions;
 
-use grove_node::store::{Read, Store};
+use grove_node::store::{Read, SharedStore};
 
 /// A kind of store, emptied for every test.
 trait Backend {
-    type Store: Store;
+    type Store: SharedStore;
     type Reader: Read;
     /// What keeps the data while no store is open.
     type Place: Drop;
@@ -150,6 +150,9 @@ mod sqlite {
 
     contract!(Sqlite, queries {
         questions_find_what_their_meaning_admits
+        pages_lie_between_their_places
+        answers_do_not_depend_on_indexes
+        walks_find_what_stays_once
         fields_nobody_knows_are_refused
     });
 

@@ -4,7 +4,8 @@ use grove_core::types::{DocumentId, DocumentViewId, Value};
 use grove_node::store::query::{
     Comparison, Condition, DocumentQuery, Order, OrderBy, Standing, Test,
 };
-use grove_node::store::{DocumentRow, Read, Store};
+use grove_node::store::{DocumentRow, Read, SharedStore, Store};
+use proptest::collection::SizeRange;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -162,6 +163,8 @@ fn any_query() -> impl Strategy<Value = DocumentQuery> {
     let by = prop_oneof![
         1 => Just(OrderBy::DocumentId),
         1 => Just(OrderBy::ViewId),
+        1 => Just(OrderBy::Owner),
+        1 => Just(OrderBy::Edited),
         4 => select(FIELDS.to_vec()).prop_map(|name| OrderBy::Field(name.to_owned())),
     ];
     let standing = prop_oneof![5 => Just(Standing::Live), 1 => Just(Standing::Deleted)];
@@ -177,22 +180,21 @@ fn any_query() -> impl Strategy<Value = DocumentQuery> {
                 standing,
                 conditions,
                 order: Order { by, descending },
-                after: None,
                 limit,
-                outline: false,
+                ..DocumentQuery::default()
             },
         )
 }
 
 /// Documents with few different owners; some edited, some deleted.
-fn any_rows() -> impl Strategy<Value = Vec<DocumentRow>> {
+fn any_rows(count: impl Into<SizeRange>) -> impl Strategy<Value = Vec<DocumentRow>> {
     let row = (
         any_values(),
         1..3u8,
         any::<bool>(),
         prop::bool::weighted(0.2),
     );
-    prop::collection::vec(row, 0..12).prop_map(|rows| {
+    prop::collection::vec(row, count).prop_map(|rows| {
         let rows = rows.into_iter().enumerate();
         rows.map(|(number, (values, owner, edited, deleted))| {
             let mut row = wide_document(document(&number.to_string()), values);
@@ -207,42 +209,193 @@ fn any_rows() -> impl Strategy<Value = Vec<DocumentRow>> {
     })
 }
 
+/// A store with these documents.
+fn filled<B: Backend>(place: &B::Place, rows: &[DocumentRow]) -> B::Store {
+    let mut store = B::open(place);
+    transact(&mut store, |store| {
+        store.insert_schema(&wide_schema()).unwrap();
+        rows.iter().for_each(|row| store.put_document(row).unwrap());
+    });
+    store
+}
+
+/// What the plain meaning of a query finds.
+fn meant(rows: &[DocumentRow], query: &DocumentQuery) -> Vec<DocumentId> {
+    let mut rows: Vec<_> = rows.iter().filter(|row| query.admits(row)).collect();
+    rows.sort_by(|a, b| {
+        query
+            .order
+            .compare(&query.order.place(a), &query.order.place(b))
+    });
+    rows.iter().map(|row| row.id).collect()
+}
+
 //= QU4 test
 //= QU5 test
 pub fn questions_find_what_their_meaning_admits<B: Backend>() {
     let runner = ProptestConfig::with_cases(48);
-    proptest!(runner, |(rows in any_rows(), queries in prop::collection::vec(any_query(), 1..24))| {
+    proptest!(runner, |(rows in any_rows(0..12), queries in prop::collection::vec(any_query(), 1..24))| {
         let place = B::place();
-        let mut store = B::open(&place);
-        transact(&mut store, |store| {
-            store.insert_schema(&wide_schema()).unwrap();
-            rows.iter().for_each(|row| store.put_document(row).unwrap());
-        });
+        let store = filled::<B>(&place, &rows);
 
         for query in queries {
-            let mut expected: Vec<_> = rows.iter().filter(|row| query.admits(row)).collect();
-            expected.sort_by(|a, b| {
-                query.order.compare(&query.order.place(a), &query.order.place(b))
-            });
-            let expected: Vec<_> = expected.iter().map(|row| row.id).collect();
-
+            let expected = meant(&rows, &query);
             prop_assert_eq!(walk(&store, &query), expected.clone(), "{:?}", query);
+            prop_assert_eq!(walk_back(&store, &query), expected.clone(), "{:?}", query);
             let count = store.count(&schema_id("wide"), &query).unwrap();
             prop_assert_eq!(count, expected.len() as u64, "{:?}", query);
         }
     });
 }
 
+//= QU4 test
+pub fn pages_lie_between_their_places<B: Backend>() {
+    let runner = ProptestConfig::with_cases(24);
+    let ends = (0..12usize, 0..12usize);
+    proptest!(runner, |(rows in any_rows(12), query in any_query(), (a, b) in ends)| {
+        let place = B::place();
+        let store = filled::<B>(&place, &rows);
+        let query = DocumentQuery {
+            after: Some(query.order.place(&rows[a])),
+            before: Some(query.order.place(&rows[b])),
+            ..query
+        };
+
+        let mut expected = meant(&rows, &query);
+        expected.retain(|id| {
+            let row = rows.iter().find(|row| row.id == *id).unwrap();
+            let here = query.order.place(row);
+            let after = query.after.as_ref().unwrap();
+            let before = query.before.as_ref().unwrap();
+            query.order.compare(after, &here).is_lt() && query.order.compare(&here, before).is_lt()
+        });
+        let limit = expected.len().min(query.limit as usize);
+        let first = store.list(&schema_id("wide"), &query).unwrap();
+        let query = DocumentQuery { from_end: true, ..query };
+        let last = store.list(&schema_id("wide"), &query).unwrap();
+
+        // A deleted document has no key, so a place of it says nothing about the others.
+        prop_assume!(!rows[a].is_deleted() && !rows[b].is_deleted());
+        prop_assume!(query.standing == Standing::Live);
+        let ids = |rows: Vec<DocumentRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+        prop_assert_eq!(ids(first), expected[..limit].to_vec(), "{:?}", query);
+        prop_assert_eq!(ids(last), expected[expected.len() - limit..].to_vec(), "{:?}", query);
+    });
+}
+
+/// Whatever indexes a store makes on demand, nobody but the clock notices.
+pub fn answers_do_not_depend_on_indexes<B: Backend>() {
+    let runner = ProptestConfig::with_cases(8);
+    let queries = prop::collection::vec(any_query(), 8..16);
+    proptest!(runner, |(rows in any_rows(700), queries in queries)| {
+        let place = B::place();
+        let mut store = filled::<B>(&place, &rows);
+
+        for query in queries {
+            let query = DocumentQuery { limit: query.limit * 20, ..query };
+            let expected = meant(&rows, &query);
+            prop_assert_eq!(walk(&store, &query), expected.clone(), "{:?}", query);
+            while store.improve().unwrap() {
+                // What is made first may be what leads to asking for the next.
+                store.list(&schema_id("wide"), &query).unwrap();
+            }
+            prop_assert_eq!(walk(&store, &query), expected.clone(), "{:?}", query);
+            prop_assert_eq!(walk_back(&store, &query), expected.clone(), "{:?}", query);
+            prop_assert_eq!(walk(&B::reader(&store), &query), expected.clone(), "{:?}", query);
+            let count = store.count(&schema_id("wide"), &query).unwrap();
+            prop_assert_eq!(count, expected.len() as u64, "{:?}", query);
+        }
+    });
+}
+
+/// What happens to one of the documents that change, between two pages.
+#[derive(Debug, Clone)]
+enum Event {
+    Created([Value; 9]),
+    Changed([Value; 9]),
+    Deleted,
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        any_values().prop_map(Event::Created),
+        any_values().prop_map(Event::Changed),
+        Just(Event::Deleted),
+    ]
+}
+
+//= QU4 test
+/// Whatever happens to others, a document that is there all the time and does not change is found once.
+pub fn walks_find_what_stays_once<B: Backend>() {
+    let runner = ProptestConfig::with_cases(32);
+    let events = prop::collection::vec((any_event(), any::<prop::sample::Index>()), 40);
+    proptest!(runner, |(rows in any_rows(20), query in any_query(), backwards in any::<bool>(), events in events)| {
+        let place = B::place();
+        let mut store = filled::<B>(&place, &rows);
+        let query = DocumentQuery { conditions: Vec::new(), standing: Standing::Live, ..query };
+        let stays = |id: &DocumentId| rows[..10].iter().any(|row| row.id == *id);
+        let mut expected = meant(&rows, &query);
+        expected.retain(stays);
+        if backwards {
+            expected.reverse();
+        }
+
+        let mut events = events.into_iter().enumerate();
+        let mut found = walk_pages(&query, backwards, |query| {
+            let found = page(&store, query);
+            let Some((number, (event, victim))) = events.next() else { return found };
+            let victim = &rows[10..][victim.index(10)];
+            let row = match event {
+                Event::Created(values) => wide_document(document(&format!("new {number}")), values),
+                Event::Changed(values) => wide_document(victim.id, values),
+                Event::Deleted => DocumentRow { fields: None, ..victim.clone() },
+            };
+            transact(&mut store, |store| store.put_document(&row).unwrap());
+            found
+        });
+        found.retain(stays);
+
+        prop_assert_eq!(found, expected, "{:?}", query);
+    });
+}
+
 /// The ids found on all pages of a query.
 fn walk(store: &impl Read, query: &DocumentQuery) -> Vec<DocumentId> {
+    walk_pages(query, false, |query| page(store, query))
+}
+
+/// The same from the end, put in order.
+fn walk_back(store: &impl Read, query: &DocumentQuery) -> Vec<DocumentId> {
+    let mut found = walk_pages(query, true, |query| page(store, query));
+    found.reverse();
+    found
+}
+
+fn page(store: &impl Read, query: &DocumentQuery) -> Vec<DocumentRow> {
+    store.list(&schema_id("wide"), query).unwrap()
+}
+
+/// The ids found on all pages of a query, in the direction of the walk.
+fn walk_pages(
+    query: &DocumentQuery,
+    backwards: bool,
+    mut page: impl FnMut(&DocumentQuery) -> Vec<DocumentRow>,
+) -> Vec<DocumentId> {
     let mut query = query.clone();
+    query.from_end = backwards;
     let mut found = Vec::new();
     loop {
-        let page = store.list(&schema_id("wide"), &query).unwrap();
-        found.extend(page.iter().map(|row| row.id));
-        match page.last() {
-            Some(last) => query.after = Some(query.order.place(last)),
-            None => return found,
+        let page = page(&query);
+        let ids = page.iter().map(|row| row.id);
+        if backwards {
+            found.extend(ids.rev());
+            query.before = page.first().map(|row| query.order.place(row));
+        } else {
+            found.extend(ids);
+            query.after = page.last().map(|row| query.order.place(row));
+        }
+        if page.is_empty() {
+            return found;
         }
     }
 }

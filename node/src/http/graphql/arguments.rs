@@ -3,36 +3,65 @@
 //! Here and not in the scalars of the schema, since only here a wrong one gets its own code. Null is as
 //! good as absent throughout.
 
-use async_graphql::Value;
+use std::collections::BTreeMap;
+
 use async_graphql::dynamic::ObjectAccessor;
+use async_graphql::parser::types::Field;
+use async_graphql::{Name, Value};
 use grove_core::Reason;
 use grove_core::types::DocumentViewId;
 
-use crate::api::{ApiError, parse};
+use super::plan::constant;
+use crate::api::{ApiError, Extent, parse};
 
 /// Documents on a page when the query does not say.
 pub(super) const FIRST_DEFAULT: u64 = 25;
 
-/// A cursor of no collection.
-pub(super) fn foreign_cursor() -> ApiError {
-    ApiError::invalid(
-        "after",
-        Reason::CursorInvalid,
-        Reason::CursorInvalid.description(),
-    )
+/// The arguments of a field.
+#[derive(Debug)]
+pub(super) struct Arguments(BTreeMap<Name, Value>);
+
+impl Arguments {
+    /// Those a query gives.
+    pub(super) fn of(field: &Field) -> Self {
+        let given = field.arguments.iter();
+        Self(
+            given
+                .filter_map(|(name, value)| Some((name.node.clone(), constant(&value.node)?)))
+                .collect(),
+        )
+    }
+
+    /// An argument that is not null, which is as good as absent.
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| **value != Value::Null)
+    }
 }
 
-/// A text argument; null is as good as absent. Of a list, which clients give for view ids, the
-/// parts are joined as in the text form.
-pub(super) fn text(
-    args: &ObjectAccessor<'_>,
-    name: &'static str,
-) -> Result<Option<String>, ApiError> {
+impl From<&ObjectAccessor<'_>> for Arguments {
+    fn from(args: &ObjectAccessor<'_>) -> Self {
+        let given = args.iter();
+        Self(
+            given
+                .map(|(name, value)| (name.clone(), value.as_value().clone()))
+                .collect(),
+        )
+    }
+}
+
+/// A cursor of no collection.
+pub(super) fn foreign_cursor(name: &'static str) -> ApiError {
+    let text = Reason::CursorInvalid.description();
+    ApiError::invalid(name, Reason::CursorInvalid, text)
+}
+
+/// A text argument. Of a list, which clients give for view ids, the parts are joined as in the text
+/// form.
+pub(super) fn text(args: &Arguments, name: &'static str) -> Result<Option<String>, ApiError> {
     let Some(value) = args.get(name) else {
         return Ok(None);
     };
-    let text = match value.as_value() {
-        Value::Null => return Ok(None),
+    let text = match value {
         Value::String(text) => Some(text.clone()),
         Value::List(parts) if name == "viewId" => {
             let part = |part: &Value| match part {
@@ -52,30 +81,26 @@ pub(super) fn text(
 }
 
 /// A text argument that must be there.
-pub(super) fn required(args: &ObjectAccessor<'_>, name: &'static str) -> Result<String, ApiError> {
+pub(super) fn required(args: &Arguments, name: &'static str) -> Result<String, ApiError> {
     text(args, name)?.ok_or_else(|| ApiError::invalid(name, Reason::ArgumentMissing, "is required"))
 }
 
 /// `viewId`
-pub(super) fn view_id_argument(
-    args: &ObjectAccessor<'_>,
-) -> Result<Option<DocumentViewId>, ApiError> {
+pub(super) fn view_id_argument(args: &Arguments) -> Result<Option<DocumentViewId>, ApiError> {
     text(args, "viewId")?
         .map(|text| parse("viewId", &text))
         .transpose()
 }
 
-/// `first`
-pub(super) fn first(args: &ObjectAccessor<'_>) -> Result<u64, ApiError> {
-    match args.get("first").map(|value| value.as_value().clone()) {
-        None | Some(Value::Null) => Ok(FIRST_DEFAULT),
-        Some(Value::Number(number)) if number.as_u64().is_some_and(|first| first > 0) => {
-            Ok(number.as_u64().unwrap_or(FIRST_DEFAULT))
+/// `first` and `last`
+pub(super) fn extent(args: &Arguments) -> Result<Extent, ApiError> {
+    let number = |name: &'static str| match args.get(name) {
+        None => Ok(None),
+        Some(Value::Number(number)) if number.as_u64().is_some() => Ok(number.as_u64()),
+        Some(_) => {
+            let text = "expected a number above 0";
+            Err(ApiError::invalid(name, Reason::ArgumentInvalid, text))
         }
-        Some(_) => Err(ApiError::invalid(
-            "first",
-            Reason::ArgumentInvalid,
-            "expected a number above 0",
-        )),
-    }
+    };
+    Extent::read(number("first")?, number("last")?, FIRST_DEFAULT)
 }

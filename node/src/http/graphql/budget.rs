@@ -75,17 +75,25 @@ impl Budget {
     /// Nothing is taken when it does not suffice; what is smaller may still be answered.
     pub(super) fn spend(&self, size: usize) -> Result<(), ApiError> {
         if !take(&self.left, size) {
-            return Err(ApiError::invalid(
-                "first",
-                Reason::RequestTooLarge,
-                "the answer is too large; ask for fewer documents or fields",
-            ));
+            return Err(Self::too_large());
         }
         if !take(&self.share.pool.0, size) {
             return Err(ApiError::Busy);
         }
         self.share.taken.fetch_add(size, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// More documents than this are not paid for by what is left.
+    pub(super) fn documents_max(&self) -> u64 {
+        let left = self.left.load(Ordering::Relaxed);
+        (left / self.document_size.max(1)) as u64 + 1
+    }
+
+    /// The refusal of what is not paid for.
+    pub(super) fn too_large() -> ApiError {
+        let text = "the answer is too large; ask for fewer documents or fields";
+        ApiError::invalid("first", Reason::RequestTooLarge, text)
     }
 
     /// Pays for reading a document.

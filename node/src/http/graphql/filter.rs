@@ -2,14 +2,12 @@
 //!
 //! What they mean is read by [`api::read_query`]; here are only their types.
 
-use async_graphql::dynamic::{
-    Enum, Field, InputObject, InputValue, ObjectAccessor, SchemaBuilder, TypeRef,
-};
+use async_graphql::dynamic::{Enum, Field, InputObject, InputValue, SchemaBuilder, TypeRef};
 use async_graphql::{Name, Value};
 use grove_core::types::{FieldType, Schema};
 
-use super::arguments::{FIRST_DEFAULT, first, text};
-use crate::api::{self, ApiError, Asked};
+use super::arguments::{Arguments, FIRST_DEFAULT, extent, text};
+use crate::api::{self, ApiError, Asked, Extent};
 use crate::store::DocumentQuery;
 
 const EQUAL: [&str; 2] = ["eq", "notEq"];
@@ -79,7 +77,9 @@ pub(super) fn register(builder: SchemaBuilder, schema: &Schema) -> SchemaBuilder
     let mut filter = InputObject::new(format!("{id}Filter"));
     let mut orders = Enum::new(format!("{id}OrderBy"))
         .item("DOCUMENT_ID")
-        .item("DOCUMENT_VIEW_ID");
+        .item("DOCUMENT_VIEW_ID")
+        .item("OWNER")
+        .item("EDITED");
     for (name, field_type) in schema.fields() {
         let type_ref = TypeRef::named(filter_type(field_type));
         filter = filter.field(InputValue::new(name.as_str(), type_ref));
@@ -111,11 +111,14 @@ pub(super) fn arguments(field: Field, schema: &Schema, in_list: bool) -> Field {
 
 /// Adds the arguments of everything that comes in pages.
 pub(super) fn paged(field: Field) -> Field {
+    let last = "At most this many from the end, instead of `first`.";
+    let count = |name| InputValue::new(name, TypeRef::named(TypeRef::INT));
+    let cursor = |name| InputValue::new(name, TypeRef::named("Cursor"));
     field
-        .argument(
-            InputValue::new("first", TypeRef::named(TypeRef::INT)).default_value(FIRST_DEFAULT),
-        )
-        .argument(InputValue::new("after", TypeRef::named("Cursor")))
+        .argument(count("first").default_value(FIRST_DEFAULT))
+        .argument(cursor("after").description("Only what comes after this."))
+        .argument(count("last").description(last))
+        .argument(cursor("before").description("Only what comes before this."))
 }
 
 const fn filter_type(field_type: &FieldType) -> &'static str {
@@ -132,16 +135,10 @@ const fn filter_type(field_type: &FieldType) -> &'static str {
     }
 }
 
-/// Reads the arguments of a collection, `first` and `after` aside. Says too whether an order was asked
-/// for.
-pub(super) fn read(
-    schema: &Schema,
-    args: &ObjectAccessor<'_>,
-) -> Result<(DocumentQuery, bool), ApiError> {
-    let given = |name: &str| {
-        let value = args.get(name)?.as_value().clone();
-        value.into_json().ok()
-    };
+/// Reads the arguments of a collection that say which documents and in which order. Says too whether an
+/// order was asked for.
+pub(super) fn read(schema: &Schema, args: &Arguments) -> Result<(DocumentQuery, bool), ApiError> {
+    let given = |name: &str| args.get(name)?.clone().into_json().ok();
     let asked = Asked {
         filter: given("filter").unwrap_or_default(),
         meta: given("meta").unwrap_or_default(),
@@ -151,13 +148,13 @@ pub(super) fn read(
     api::read_query(schema, &asked)
 }
 
-/// Reads `first` and `after` of a collection.
-pub(super) fn read_page(
-    query: &mut DocumentQuery,
-    args: &ObjectAccessor<'_>,
-) -> Result<u64, ApiError> {
-    if let Some(cursor) = text(args, "after")? {
-        query.after = Some(api::from_cursor(&query.order, &cursor)?);
-    }
-    first(args)
+/// Reads those that say which page.
+pub(super) fn read_page(query: &mut DocumentQuery, args: &Arguments) -> Result<Extent, ApiError> {
+    let place = |name| {
+        let cursor = text(args, name)?;
+        let read = |cursor: String| api::from_cursor(name, &query.order, &cursor);
+        cursor.map(read).transpose()
+    };
+    (query.after, query.before) = (place("after")?, place("before")?);
+    extent(args)
 }

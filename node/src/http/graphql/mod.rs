@@ -1,15 +1,23 @@
 //! GraphQL on `/graphql`.
 //!
 //! Holds one schema built from the p2panda schemas the node knows, and builds it anew when the node
-//! has learnt another: the first request after that sees it. What is asked is checked in
-//! `prepare`, answered in `resolve`; `schema` says what can be asked.
+//! has learnt another: the first request after that sees it. What can be asked is said in `schema`.
+//!
+//! A query is bounded in `prepare`, judged by the library, and turned into a `plan`. By that `load` reads all
+//! it asks for and `show` writes the answer. The library executes mutations, and what describes the schema.
 
 mod arguments;
 mod budget;
+mod check;
 mod filter;
+mod list;
+mod load;
+mod plan;
+mod plans;
 mod prepare;
 mod resolve;
 mod schema;
+mod show;
 
 use std::sync::Arc;
 
@@ -25,12 +33,17 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{RwLock, watch};
 
-use self::budget::Pool;
+use self::budget::{Budget, Pool};
+use self::check::Check;
+use self::load::Loader;
+use self::plan::Plan;
+use self::plans::Plans;
 use self::prepare::prepare;
 use self::schema::Graph;
 use super::{Limits, is_bulky};
 use crate::api::ApiError;
 use crate::runtime::Node;
+use crate::store::Read;
 
 /// A page to write queries in. It loads nothing from anywhere.
 const PLAYGROUND: &str = include_str!("playground.html");
@@ -74,7 +87,7 @@ async fn answer(State(service): State<Service>, body: Body) -> Response {
     };
     match serde_json::from_slice::<Posted>(&bytes) {
         //= QU8: what went wrong with a request that could be read stands in its answer
-        Ok(posted) => Json(service.execute(posted).await).into_response(),
+        Ok(posted) => service.execute(posted).await.into_response(),
         Err(error) => {
             let text = format!("the body is not a GraphQL request: {error}");
             let error = refusal(Reason::RequestMalformed, text);
@@ -110,19 +123,56 @@ struct Service {
 }
 
 impl Service {
-    async fn execute(&self, posted: Posted) -> Answer {
-        let graph = match self.graph().await {
-            Ok(graph) => graph,
-            Err(error) => return Answer::from_errors(vec![refusal(error.reason(), error)]),
+    async fn execute(&self, posted: Posted) -> Executed {
+        let answer = match self.graph().await {
+            Ok(graph) => self.execute_on(&graph, posted).await,
+            Err(error) => Err(vec![refusal(error.reason(), error)]),
         };
-        let mut answer = match prepare(posted, &graph.input_types, &self.limits, &self.pool) {
-            Ok(query) => graph.schema.execute(query).await,
-            Err(error) => Answer::from_errors(vec![error]),
-        };
-        for error in &mut answer.errors {
-            code(error);
+        answer.unwrap_or_else(|errors| Executed::Answer(coded(Answer::from_errors(errors))))
+    }
+
+    async fn execute_on(
+        &self,
+        graph: &Graph,
+        posted: Posted,
+    ) -> Result<Executed, Vec<ServerError>> {
+        let key = Plans::key(&posted);
+        if let Some(plan) = key.as_deref().and_then(|key| graph.plans.get(key)) {
+            return self.read(plan).await;
         }
-        answer
+        let prepared = prepare(posted, &graph.input_types, &self.limits)?;
+        let Some(plan) = graph.plan(&prepared) else {
+            let request = prepared.into_request(&self.limits, &self.pool);
+            return Ok(Executed::Answer(coded(graph.schema.execute(request).await)));
+        };
+        let request = prepared.into_request(&self.limits, &self.pool).data(Check);
+        let judged = graph.schema.execute(request).await;
+        if judged.is_err() {
+            return Err(judged.errors);
+        }
+        let plan = Arc::new(plan);
+        if let Some(key) = key {
+            graph.plans.insert(key, Arc::clone(&plan));
+        }
+        self.read(plan).await
+    }
+
+    /// Answers a query that only reads documents.
+    async fn read(&self, plan: Arc<Plan>) -> Result<Executed, Vec<ServerError>> {
+        let budget = Budget::new(self.limits.answer_size_max, plan.fields, &self.pool);
+        let waiting = Arc::new(());
+        let waits = Arc::downgrade(&waiting);
+        let question = move |store: &dyn Read| {
+            let loader = Loader {
+                store,
+                budget: &budget,
+                waiting: &waits,
+            };
+            Ok(show::answer(&plan, loader.load(&plan)?, &budget))
+        };
+        let text = self.node.read(question).await;
+        text.map(Executed::Text)
+            .map_err(|error| vec![refusal(error.reason(), error)])
     }
 
     /// The schema as of now, built anew if the node has learnt of another since.
@@ -140,6 +190,24 @@ impl Service {
         let graph = Graph::build(self.node.clone(), schemas);
         *current = Some((version, graph.clone()));
         Ok(graph)
+    }
+}
+
+/// The answer to a request.
+enum Executed {
+    /// As the text it is sent as.
+    Text(String),
+    Answer(Answer),
+}
+
+impl IntoResponse for Executed {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Text(text) => {
+                ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+            }
+            Self::Answer(answer) => Json(answer).into_response(),
+        }
     }
 }
 
@@ -165,9 +233,12 @@ fn extensions(reason: Reason) -> ErrorExtensionValues {
 }
 
 /// Gives the library's own errors, all of which are about the query's form, their code.
-fn code(error: &mut ServerError) {
-    let extensions = error.extensions.get_or_insert_default();
-    if extensions.get("code").is_none() {
-        *extensions = self::extensions(Reason::RequestMalformed);
+fn coded(mut answer: Answer) -> Answer {
+    for error in &mut answer.errors {
+        let extensions = error.extensions.get_or_insert_default();
+        if extensions.get("code").is_none() {
+            *extensions = self::extensions(Reason::RequestMalformed);
+        }
     }
+    answer
 }

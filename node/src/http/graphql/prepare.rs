@@ -8,12 +8,12 @@
 //! - One operation, no variables, no fragment that is not used.
 //! - With fragments expanded it is no deeper and no larger than the limits, so later steps may recurse.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
-    BaseType, Directive, DocumentOperations, ExecutableDocument, OperationDefinition, Selection,
-    SelectionSet,
+    BaseType, Directive, DocumentOperations, ExecutableDocument, FragmentDefinition,
+    OperationDefinition, Selection, SelectionSet,
 };
 use async_graphql::{Name, Positioned, Request, ServerError, Value};
 use async_graphql_value::Value as QueryValue;
@@ -30,14 +30,32 @@ const BRACKETS_MAX: usize = 100;
 /// How often one query may ask for the schema's description.
 const INTROSPECTIONS_MAX: usize = 4;
 
-/// Parses a request, puts values in the place of variables, and applies the bounds; those on the answer
-/// go with it.
+/// A query that may be judged and executed.
+pub(super) struct Prepared {
+    pub(super) operation: Positioned<OperationDefinition>,
+    pub(super) fragments: HashMap<Name, Positioned<FragmentDefinition>>,
+    /// How many fields it has, those of fragments counted wherever they are used.
+    pub(super) fields: usize,
+}
+
+impl Prepared {
+    /// The request as the library takes it, with the bound on its answer.
+    pub(super) fn into_request(self, limits: &Limits, pool: &Pool) -> Request {
+        let mut request = Request::new("");
+        request.set_parsed_query(ExecutableDocument {
+            operations: DocumentOperations::Single(self.operation),
+            fragments: self.fragments,
+        });
+        request.data(Budget::new(limits.answer_size_max, self.fields, pool))
+    }
+}
+
+/// Parses a request, puts values in the place of variables, and applies the bounds.
 pub(super) fn prepare(
     posted: Posted,
     input_types: &BTreeSet<&str>,
     limits: &Limits,
-    pool: &Pool,
-) -> Result<Request, ServerError> {
+) -> Result<Prepared, ServerError> {
     if brackets(&posted.query) > BRACKETS_MAX {
         return Err(refusal(
             Reason::RequestTooLarge,
@@ -84,13 +102,11 @@ pub(super) fn prepare(
         return Err(refusal(Reason::RequestTooLarge, text));
     }
 
-    let mut request = Request::new("");
-    let operations = DocumentOperations::Single(operation);
-    request.set_parsed_query(ExecutableDocument {
-        operations,
+    Ok(Prepared {
+        operation,
         fragments,
-    });
-    Ok(request.data(Budget::new(limits.answer_size_max, bounds.fields, pool)))
+        fields: bounds.fields,
+    })
 }
 
 /// How deeply brackets of any kind are nested, outside strings and comments.

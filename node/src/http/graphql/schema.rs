@@ -5,12 +5,17 @@
 //! A relation to a schema the node does not know is there and null: one such field must not cost the
 //! others their answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_graphql::dynamic::{self, Field, InputValue, Object, Scalar, SchemaBuilder, TypeRef};
-use grove_core::types::{FieldType, Schema, SchemaId, SystemSchema};
+use async_graphql::parser::types::OperationType;
+use grove_core::types::{FieldType, Schema, SystemSchema};
 
+use super::check::JustChecking;
+use super::plan::{Plan, Planner, Schemas};
+use super::plans::Plans;
+use super::prepare::Prepared;
 use super::{filter, resolve};
 use crate::runtime::Node;
 
@@ -57,21 +62,27 @@ const UNKNOWN_COLLECTION: &str = "UnknownSchemaCollection";
 pub(super) struct Graph {
     pub(super) schema: dynamic::Schema,
     pub(super) input_types: Arc<BTreeSet<&'static str>>,
+    pub(super) schemas: Arc<Schemas>,
+    /// Plans of queries that were asked and found to be valid.
+    pub(super) plans: Arc<Plans>,
 }
 
 impl Graph {
     /// Builds the schema for the system schemas and these.
     pub(super) fn build(node: Node, application: Vec<Schema>) -> Self {
         let system = SystemSchema::ALL.map(Schema::system);
-        let schemas: BTreeMap<SchemaId, Arc<Schema>> = system
+        let schemas: Schemas = system
             .into_iter()
             .chain(application)
             .map(|schema| (schema.id().clone(), Arc::new(schema)))
             .collect();
+        let schemas = Arc::new(schemas);
 
         let mut query = Object::new("Query").field(next_args());
         let mut builder = dynamic::Schema::build("Query", Some("MutationRoot"), None)
             .data(node)
+            .data(Arc::clone(&schemas))
+            .extension(JustChecking)
             // Queries are bounded before they come here.
             .limit_recursive_depth(usize::MAX)
             .register(Object::new("MutationRoot").field(publish()));
@@ -95,13 +106,30 @@ impl Graph {
         Self {
             schema,
             input_types: Arc::new(input_types),
+            schemas,
+            plans: Arc::default(),
+        }
+    }
+}
+
+impl Graph {
+    /// What a query asks for; `None` when the library has to execute it.
+    pub(super) fn plan(&self, prepared: &Prepared) -> Option<Plan> {
+        let operation = &prepared.operation.node;
+        let planner = Planner {
+            schemas: &self.schemas,
+            fragments: &prepared.fragments,
+        };
+        match operation.ty {
+            OperationType::Query => planner.plan(&operation.selection_set.node, prepared.fields),
+            _ => None,
         }
     }
 }
 
 /// `nextArgs`
 fn next_args() -> Field {
-    Field::new("nextArgs", TypeRef::named("NextArguments"), resolve::next_args)
+    Field::new("nextArgs", TypeRef::named("NextArguments"), resolve::root)
         .description("What an author needs to know to write the next entry of the document with this view, or of a new one.")
         .argument(InputValue::new("publicKey", TypeRef::named_nn("PublicKey")))
         .argument(InputValue::new("viewId", TypeRef::named("DocumentViewId")))
@@ -124,24 +152,20 @@ fn publish() -> Field {
 
 /// `<schema_id>`
 fn document(schema: &Schema) -> Field {
-    let id = schema.id().clone();
-    let name = id.to_string();
-    Field::new(&name, TypeRef::named(&name), move |ctx| {
-        resolve::document(id.clone(), ctx)
-    })
-    .description("A document by its id, or by the id of one of its views.")
-    .argument(InputValue::new("id", TypeRef::named("DocumentId")))
-    .argument(InputValue::new("viewId", TypeRef::named("DocumentViewId")))
+    let name = schema.id().to_string();
+    Field::new(&name, TypeRef::named(&name), resolve::root)
+        .description("A document by its id, or by the id of one of its views.")
+        .argument(InputValue::new("id", TypeRef::named("DocumentId")))
+        .argument(InputValue::new("viewId", TypeRef::named("DocumentViewId")))
 }
 
 /// `all_<schema_id>`
-fn collection(schema: &Arc<Schema>) -> Field {
+fn collection(schema: &Schema) -> Field {
     let id = schema.id();
-    let asked = Arc::clone(schema);
     let field = Field::new(
         format!("all_{id}"),
         TypeRef::named_nn(format!("{id}Collection")),
-        move |ctx| resolve::collection(Arc::clone(&asked), ctx),
+        resolve::root,
     );
     let field = field.description(
         "All documents of this schema that are not deleted, by id unless another order is asked for.",
@@ -150,11 +174,7 @@ fn collection(schema: &Arc<Schema>) -> Field {
 }
 
 /// Registers the four types of a schema.
-fn register(
-    builder: SchemaBuilder,
-    schema: &Schema,
-    known: &BTreeMap<SchemaId, Arc<Schema>>,
-) -> SchemaBuilder {
+fn register(builder: SchemaBuilder, schema: &Schema, known: &Schemas) -> SchemaBuilder {
     let name = schema.id().to_string();
     let fields_type = format!("{name}Fields");
     let item_type = format!("{name}Item");
@@ -163,12 +183,12 @@ fn register(
             .field(Field::new(
                 "fields",
                 TypeRef::named(&fields_type),
-                resolve::fields,
+                resolve::member,
             ))
             .field(Field::new(
                 "meta",
                 TypeRef::named("DocumentMeta"),
-                resolve::meta,
+                resolve::member,
             ))
     };
     let mut fields = Object::new(&fields_type);
@@ -179,7 +199,7 @@ fn register(
     let item = document(&item_type).field(Field::new(
         "cursor",
         TypeRef::named(TypeRef::STRING),
-        resolve::cursor,
+        resolve::member,
     ));
     builder
         .register(document(&name).description(schema.description()))
@@ -194,65 +214,62 @@ fn collection_type(name: &str, item_type: &str) -> Object {
         .field(Field::new(
             "totalCount",
             TypeRef::named_nn(TypeRef::INT),
-            resolve::total_count,
+            resolve::member,
         ))
         .field(Field::new(
             "endCursor",
             TypeRef::named(TypeRef::STRING),
-            resolve::end_cursor,
+            resolve::member,
+        ))
+        .field(Field::new(
+            "startCursor",
+            TypeRef::named(TypeRef::STRING),
+            resolve::member,
         ))
         .field(Field::new(
             "hasNextPage",
             TypeRef::named_nn(TypeRef::BOOLEAN),
-            resolve::has_next_page,
+            resolve::member,
+        ))
+        .field(Field::new(
+            "hasPreviousPage",
+            TypeRef::named_nn(TypeRef::BOOLEAN),
+            resolve::member,
         ))
         .field(Field::new(
             "documents",
             TypeRef::named_nn_list_nn(item_type),
-            resolve::documents,
+            resolve::member,
         ))
 }
 
 /// A field of documents, by its type.
-fn value(name: &str, field_type: &FieldType, known: &BTreeMap<SchemaId, Arc<Schema>>) -> Field {
-    let field = name.to_owned();
-    match field_type {
+fn value(name: &str, field_type: &FieldType, known: &Schemas) -> Field {
+    let type_name = match field_type {
         FieldType::Relation(target) | FieldType::PinnedRelation(target) => {
-            if !known.contains_key(target) {
-                return unknown(name, UNKNOWN);
+            match known.contains_key(target) {
+                true => target.to_string(),
+                false => UNKNOWN.to_owned(),
             }
-            let (type_name, target) = (target.to_string(), target.clone());
-            Field::new(name, TypeRef::named(type_name), move |ctx| {
-                resolve::relation(&field, target.clone(), ctx)
-            })
         }
         FieldType::RelationList(target) | FieldType::PinnedRelationList(target) => {
             let Some(target) = known.get(target) else {
-                return filter::paged(unknown(name, UNKNOWN_COLLECTION));
+                return filter::paged(member(name, UNKNOWN_COLLECTION));
             };
-            let (type_name, schema) = (format!("{}Collection", target.id()), Arc::clone(target));
-            let list = Field::new(name, TypeRef::named(type_name), move |ctx| {
-                resolve::relation_list(&field, Arc::clone(&schema), ctx)
-            });
-            filter::arguments(list, target, true)
+            let list = member(name, &format!("{}Collection", target.id()));
+            return filter::arguments(list, target, true);
         }
-        FieldType::Bool => scalar(field, TypeRef::BOOLEAN),
-        FieldType::Int => scalar(field, TypeRef::INT),
-        FieldType::Float => scalar(field, TypeRef::FLOAT),
-        FieldType::Str => scalar(field, TypeRef::STRING),
-        FieldType::Bytes => scalar(field, "HexBytes"),
-    }
+        FieldType::Bool => TypeRef::BOOLEAN.to_owned(),
+        FieldType::Int => TypeRef::INT.to_owned(),
+        FieldType::Float => TypeRef::FLOAT.to_owned(),
+        FieldType::Str => TypeRef::STRING.to_owned(),
+        FieldType::Bytes => "HexBytes".to_owned(),
+    };
+    member(name, &type_name)
 }
 
-fn scalar(name: String, type_name: &str) -> Field {
-    Field::new(name.clone(), TypeRef::named(type_name), move |ctx| {
-        resolve::scalar(&name, ctx)
-    })
-}
-
-/// A relation to a schema that is not known: there, with the arguments it will have, and null.
-fn unknown(name: &str, type_name: &str) -> Field {
-    Field::new(name, TypeRef::named(type_name), resolve::null)
+fn member(name: &str, type_name: &str) -> Field {
+    Field::new(name, TypeRef::named(type_name), resolve::member)
 }
 
 /// Registers the types that do not depend on schemas.
@@ -282,24 +299,24 @@ fn fixed(builder: SchemaBuilder) -> SchemaBuilder {
         .field(Field::new(
             "documentId",
             TypeRef::named_nn("DocumentId"),
-            resolve::document_id,
+            resolve::member,
         ))
         .field(Field::new(
             "viewId",
             TypeRef::named_nn("DocumentViewId"),
-            resolve::view_id,
+            resolve::member,
         ))
         .field(Field::new(
             "owner",
             TypeRef::named_nn("PublicKey"),
-            resolve::owner,
+            resolve::member,
         ));
     let unknown = Object::new(UNKNOWN)
         .description("Stands for documents of a schema that this node does not know yet.")
         .field(Field::new(
             "meta",
             TypeRef::named("DocumentMeta"),
-            resolve::null,
+            resolve::member,
         ));
     builder
         .register(next_arguments)

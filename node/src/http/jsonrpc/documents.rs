@@ -14,15 +14,15 @@ use super::Methods;
 use super::openrpc::{
     any_object, boolean, count, hash, list, method, object, or_null, public_key, text, view_id,
 };
-use crate::api::{self, ApiError, Asked, parse};
+use crate::api::{self, ApiError, Asked, Extent, at_once, parse};
 use crate::runtime::Node;
 use crate::store::{DocumentRow, Read};
 
 /// Documents on a page when the request does not say.
-const FIRST_DEFAULT: u32 = 25;
+const FIRST_DEFAULT: u64 = 25;
 
 /// Most documents on a page, whatever is asked: each may be megabytes large, and all are held at once.
-const FIRST_MAX: u32 = 100;
+const FIRST_MAX: u64 = 100;
 
 /// Adds the methods.
 pub(super) fn register(methods: &mut Methods) {
@@ -38,6 +38,8 @@ pub(super) fn register(methods: &mut Methods) {
     let page = object([
         ("totalCount", count()),
         ("hasNextPage", boolean()),
+        ("hasPreviousPage", boolean()),
+        ("startCursor", or_null(text())),
         ("endCursor", or_null(text())),
         ("documents", list(document_schema())),
     ]);
@@ -48,7 +50,9 @@ pub(super) fn register(methods: &mut Methods) {
         .takes("orderBy", text())
         .takes("orderDirection", json!({ "enum": ["ASC", "DESC"] }))
         .takes("first", count())
-        .takes("after", text());
+        .takes("after", text())
+        .takes("last", count())
+        .takes("before", text());
     methods.add(description, documents);
 
     let summary = "All schemas the node knows, those of the system aside.";
@@ -131,9 +135,13 @@ struct DocumentsParams {
     #[serde(default)]
     order_direction: Value,
     #[serde(default)]
-    first: Option<u32>,
+    first: Option<u64>,
     #[serde(default)]
     after: Option<String>,
+    #[serde(default)]
+    last: Option<u64>,
+    #[serde(default)]
+    before: Option<String>,
 }
 
 /// A page of the documents of a schema.
@@ -145,11 +153,8 @@ async fn documents(node: Arc<Node>, params: DocumentsParams) -> Result<Value, Ap
         order_by: params.order_by,
         order_direction: params.order_direction,
     };
-    let first = params.first.unwrap_or(FIRST_DEFAULT).min(FIRST_MAX);
-    if first == 0 {
-        let text = "expected a number above 0";
-        return Err(ApiError::invalid("first", Reason::ArgumentInvalid, text));
-    }
+    let capped = |count: Option<u64>| count.map(|count| count.min(FIRST_MAX));
+    let extent = Extent::read(capped(params.first), capped(params.last), FIRST_DEFAULT)?;
     let question = move |store: &dyn Read| {
         let schema = store.schema(&schema_id)?;
         let schema = schema.ok_or_else(|| {
@@ -157,20 +162,29 @@ async fn documents(node: Arc<Node>, params: DocumentsParams) -> Result<Value, Ap
             ApiError::invalid("schema", Reason::SchemaNotFound, text)
         })?;
         let (mut query, _) = api::read_query(&schema, &asked)?;
-        let total_count = api::total_count(store, &schema_id, &query)?;
-        if let Some(cursor) = params.after {
-            query.after = Some(api::from_cursor(&query.order, &cursor)?);
-        }
-        query.limit = first;
-        let order = query.order.clone();
-        let page = api::collection(store, &schema_id, query)?;
-        let end = page.documents.last();
-        Ok(json!({
-            "totalCount": total_count,
-            "hasNextPage": page.has_next_page,
-            "endCursor": end.map(|row| api::to_cursor(&order, &order.place(row))),
-            "documents": page.documents.iter().map(document_out).collect::<Vec<_>>(),
-        }))
+        let place = |name, cursor: &Option<String>, order| {
+            let cursor = cursor.as_deref();
+            cursor
+                .map(|cursor| api::from_cursor(name, order, cursor))
+                .transpose()
+        };
+        let unbounded = query.clone();
+        query.after = place("after", &params.after, &query.order)?;
+        query.before = place("before", &params.before, &query.order)?;
+        at_once(store, || {
+            let total_count = api::total_count(store, &schema_id, &unbounded)?;
+            let page = api::collection(store, &schema_id, query.clone(), extent)?;
+            let cursor =
+                |row: &DocumentRow| api::to_cursor(&unbounded.order, &unbounded.order.place(row));
+            Ok(json!({
+                "totalCount": total_count,
+                "hasNextPage": page.has_next_page,
+                "hasPreviousPage": page.has_previous_page,
+                "startCursor": page.documents.first().map(cursor),
+                "endCursor": page.documents.last().map(cursor),
+                "documents": page.documents.iter().map(document_out).collect::<Vec<_>>(),
+            }))
+        })
     };
     node.read(question).await
 }

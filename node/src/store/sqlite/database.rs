@@ -15,6 +15,7 @@ use rusqlite::{CachedStatement, Connection, Params, Row, params};
 use super::codec;
 use super::views::View;
 use crate::store::StoreError;
+use crate::store::indexes::Wishes;
 use crate::store::objects::Objects;
 
 /// How many keys, schema ids and views a connection remembers at most, each.
@@ -27,6 +28,8 @@ pub struct Database {
     schemas: RefCell<Interned<SchemaId>>,
     views: RefCell<BTreeMap<i64, Arc<View>>>,
     objects: Option<Arc<Objects>>,
+    /// Which indexes there are and which are asked for, as all connections know it.
+    pub wishes: Wishes,
 }
 
 impl fmt::Debug for Database {
@@ -36,13 +39,14 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    pub fn new(connection: Connection) -> Self {
+    pub fn new(connection: Connection, wishes: Wishes) -> Self {
         Self {
             connection,
             authors: RefCell::default(),
             schemas: RefCell::default(),
             views: RefCell::default(),
             objects: None,
+            wishes,
         }
     }
 

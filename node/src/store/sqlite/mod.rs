@@ -6,6 +6,7 @@
 
 mod codec;
 mod database;
+mod indexes;
 mod outside;
 mod read;
 mod select;
@@ -24,6 +25,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::objects::Objects;
 use super::{SharedStore, StoreError};
+use crate::store::indexes::Wishes;
 use database::Database;
 
 /// How long a connection waits for another one's lock.
@@ -98,10 +100,11 @@ impl SqliteStore {
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
         //= OP9: what is deleted is gone, not just out of sight
         connection.pragma_update(None, "secure_delete", "ON")?;
-        let database = Database::new(connection).with_objects(objects);
+        let database = Database::new(connection, Wishes::default()).with_objects(objects);
         if version < versions::VERSION {
             versions::bring_to(versions::VERSION, &database)?;
         }
+        database.find_indexes()?;
         let mut store = Self {
             database,
             path,
@@ -123,13 +126,22 @@ impl SharedStore for SqliteStore {
         let connection = Connection::open_with_flags(path, flags)?;
         tune(&connection)?;
         Ok(SqliteReader {
-            database: Database::new(connection).with_objects(self.objects()),
+            database: Database::new(connection, self.database.wishes.clone())
+                .with_objects(self.objects()),
         })
     }
 
     fn interrupt(reader: &SqliteReader) -> Box<dyn Fn() + Send + Sync> {
         let handle = reader.database.connection().get_interrupt_handle();
         Box::new(move || handle.interrupt())
+    }
+
+    fn on_wish(&self, tell: Box<dyn Fn() + Send + Sync>) {
+        self.database.wishes.on_wish(tell);
+    }
+
+    fn improve(&mut self) -> Result<bool, StoreError> {
+        self.make_index()
     }
 
     /// Erases the objects of what was deleted, moves the write-ahead log into the database and empties it.

@@ -2,7 +2,7 @@
 //!
 //! Both kinds of connections answer them here. Questions that take several statements see one state.
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::rc::Rc;
 
 use grove_core::types::{
@@ -20,7 +20,7 @@ use super::outside::Payload;
 use super::views::{Extent, ViewFields};
 use crate::store::{
     Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, LogRow, OperationRow, Read,
-    Standing, StoreError,
+    Standing, StoreError, Take,
 };
 
 /// Up to how many logs are looked up one by one; for more, all entries are gone through in order.
@@ -29,11 +29,14 @@ const LOGS_SOUGHT_MAX: usize = 256;
 /// The columns of [`Database::entry_row`].
 macro_rules! select_entries {
     ($rest:literal) => {
+        select_entries!(FROM "FROM entries e JOIN logs l ON l.id = e.log ", $rest)
+    };
+    (FROM $from:literal, $rest:literal) => {
         concat!(
             "SELECT e.id, l.author, l.log_id, e.seq_num, e.hash, l.document, l.schema, e.entry, \
              e.payload, e.object, e.outside, \
-             l.purged = 0 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), \
-             e.stub FROM entries e JOIN logs l ON l.id = e.log ",
+             l.purged = 0 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), e.stub ",
+             $from,
             $rest
         )
     };
@@ -90,6 +93,14 @@ pub const CHANGES_AFTER: &str = "
 pub const ENTRIES_AFTER: &str = select_entries!(
     "WHERE e.id > ?1 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at) \
      AND (l.withheld_from IS NULL OR e.seq_num < l.withheld_from) ORDER BY e.id"
+);
+
+/// All entries of documents, each document's together: a cross join goes through its left side as it
+/// comes.
+pub const ENTRIES_BY_DOCUMENT: &str = select_entries!(
+    FROM "FROM rarray(?1) w CROSS JOIN logs l ON l.document = w.value \
+          CROSS JOIN entries e ON e.log = l.id",
+    ""
 );
 
 impl<T: AsRef<Database>> Read for T {
@@ -369,23 +380,91 @@ impl<T: AsRef<Database>> Read for T {
         schema_id: &SchemaId,
         query: &DocumentQuery,
     ) -> Result<Vec<DocumentRow>, StoreError> {
+        let mut rows = Vec::new();
+        self.visit(schema_id, query, &mut |row| {
+            rows.push(row);
+            true
+        })?;
+        if query.from_end {
+            rows.reverse();
+        }
+        Ok(rows)
+    }
+
+    fn visit(
+        &self,
+        schema_id: &SchemaId,
+        query: &DocumentQuery,
+        take: Take<'_>,
+    ) -> Result<(), StoreError> {
         let database = self.as_ref();
         let Some(view) = database.view_of(schema_id)? else {
-            return Ok(Vec::new());
+            return Ok(());
         };
-        let extent = if query.outline {
-            Extent::Outline
-        } else {
-            Extent::Whole
-        };
-        let (sql, values) = view.list_sql(database, query)?;
-        database.all(&sql, params_from_iter(values), |row| {
-            let mut document = database.document_row(hash(row, 0)?.into(), row, 1)?;
-            if query.standing == Standing::Live {
-                document.fields = Some(view.read(database, row, 5, extent)?);
+        let extent = Extent::of(query.outline);
+        database.snapshot(|| {
+            let lead = database.lead(&view, query)?;
+            let (sql, values) = view.list_sql(database, query, lead)?;
+            let mut statement = database.statement(&sql)?;
+            let mut rows = statement.query(params_from_iter(values))?;
+            while let Some(row) = rows.next()? {
+                let mut document = database.document_row(hash(row, 0)?.into(), row, 1)?;
+                if query.standing == Standing::Live {
+                    document.fields = Some(view.read(database, row, 5, extent)?);
+                }
+                if !take(document) {
+                    break;
+                }
             }
-            Ok(document)
+            Ok(())
         })
+    }
+
+    fn visit_these(
+        &self,
+        schema_id: &SchemaId,
+        ids: &[DocumentId],
+        outline: bool,
+        take: Take<'_>,
+    ) -> Result<(), StoreError> {
+        let database = self.as_ref();
+        let Some(view) = database.view_of(schema_id)? else {
+            return Ok(());
+        };
+        let mut statement = database.statement(&view.these_sql())?;
+        let mut rows = statement.query([digests(ids.iter().map(|id| id.hash()))])?;
+        while let Some(row) = rows.next()? {
+            let mut document = database.document_row(hash(row, 0)?.into(), row, 1)?;
+            document.fields = Some(view.read(database, row, 5, Extent::of(outline))?);
+            if !take(document) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_entries(
+        &self,
+        documents: &[DocumentId],
+        take: &mut dyn FnMut(EntryRow) -> bool,
+    ) -> Result<(), StoreError> {
+        let database = self.as_ref();
+        let mut statement = database.statement(ENTRIES_BY_DOCUMENT)?;
+        let ids: BTreeSet<_> = documents.iter().map(|id| id.hash()).collect();
+        let mut rows = statement.query([digests(ids.into_iter())])?;
+        while let Some(row) = rows.next()? {
+            if !take(database.entry_row(row)?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn at_once(
+        &self,
+        questions: &mut dyn FnMut() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.as_ref().snapshot(questions)
     }
 
     fn count(&self, schema_id: &SchemaId, query: &DocumentQuery) -> Result<u64, StoreError> {
@@ -393,7 +472,8 @@ impl<T: AsRef<Database>> Read for T {
         let Some(view) = database.view_of(schema_id)? else {
             return Ok(0);
         };
-        let (sql, values) = view.count_sql(database, query)?;
+        let lead = database.counting_lead(&view, query)?;
+        let (sql, values) = view.count_sql(database, query, lead)?;
         database.number(&sql, params_from_iter(values))
     }
 

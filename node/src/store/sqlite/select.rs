@@ -11,6 +11,7 @@ use rusqlite::types::{ToSqlOutput, Value as Column, ValueRef};
 use super::codec;
 use super::database::Database;
 use crate::store::StoreError;
+use crate::store::indexes::{Index, Lead, Part, field, part_of};
 use crate::store::query::{
     Comparison, Condition, DocumentQuery, OrderBy, SORT_KEY_SIZE_MAX, SortKey, Standing, Test,
 };
@@ -26,6 +27,8 @@ pub struct Select<'q> {
     table: &'q str,
     schema_row: i64,
     query: &'q DocumentQuery,
+    /// What leads to the documents.
+    lead: Lead,
     sql: String,
     values: Vec<Column>,
     /// Whether what was written so far looks into `documents d`.
@@ -38,34 +41,64 @@ impl<'q> Select<'q> {
         table: &'q str,
         schema_row: i64,
         query: &'q DocumentQuery,
+        lead: Lead,
     ) -> Self {
         Self {
             schema,
             table,
             schema_row,
             query,
+            lead,
             sql: String::new(),
             values: Vec::new(),
             looks_into_documents: false,
         }
     }
 
-    /// The ids of the documents in their order: `id, key`.
-    pub fn page(mut self, database: &Database) -> Result<(String, Vec<Column>), StoreError> {
+    /// A page of documents with `columns`, which may look into `documents d` and, of live ones, into the
+    /// view table `v`. Of a page from the end they come from the last to the first.
+    pub fn page(
+        mut self,
+        database: &Database,
+        columns: &str,
+    ) -> Result<(String, Vec<Column>), StoreError> {
         self.conditions(database)?;
         let key = self.key()?;
-        let direction = if self.query.order.descending {
-            "DESC"
-        } else {
+        let direction = if self.query.order.descending == self.query.from_end {
             "ASC"
+        } else {
+            "DESC"
         };
-        self.after(&key)?;
+        self.between(&key)?;
         let id = self.id();
-        let from = self.from();
         self.values.push(Column::Integer(self.query.limit.into()));
+        let order = match self.query.order.by {
+            OrderBy::DocumentId => format!("{key} {direction}"),
+            _ => format!("{key} {direction}, {id} {direction}"),
+        };
+        let is_in_order = self.query.order.by == OrderBy::DocumentId && self.lead == Lead::Order;
+        if is_in_order && self.query.standing == Standing::Live {
+            self.looks_into_documents = true;
+            let from = self.from();
+            let sql = format!(
+                "SELECT {columns} FROM {from} WHERE {} ORDER BY {order} LIMIT ?",
+                self.sql
+            );
+            return Ok((sql, self.values));
+        }
+        let mut from = self.from();
+        if self.query.order.by == OrderBy::Owner && self.lead != Lead::Owners {
+            from.push_str(" CROSS JOIN authors a ON a.id = d.owner");
+        }
+        // Only ids are ordered, and the rest is read for those of the page. They keep their order: a
+        // cross join goes through its left side as it comes.
+        let view = match self.query.standing {
+            Standing::Live => format!("CROSS JOIN {} v ON v.document = p.id", self.table),
+            Standing::Deleted => String::new(),
+        };
         let sql = format!(
-            "SELECT {id} AS id, {key} AS key FROM {from} WHERE {} \
-             ORDER BY key {direction}, id {direction} LIMIT ?",
+            "SELECT {columns} FROM (SELECT {id} AS id FROM {from} WHERE {} ORDER BY {order} LIMIT ?) p \
+             CROSS JOIN documents d ON d.id = p.id {view}",
             self.sql
         );
         Ok((sql, self.values))
@@ -85,22 +118,89 @@ impl<'q> Select<'q> {
         ))
     }
 
+    /// How many documents meet the conditions on a part, but no further than to `max`.
+    pub fn count_up_to(
+        mut self,
+        database: &Database,
+        part: Part,
+        max: u32,
+    ) -> Result<(String, Vec<Column>), StoreError> {
+        let query = self.query;
+        let on_part = |condition: &&Condition| part_of(self.schema, condition) == Some(part);
+        let conditions: Vec<_> = query.conditions.iter().filter(on_part).collect();
+        self.sql.push_str("TRUE");
+        for condition in conditions {
+            self.sql.push_str(" AND ");
+            self.condition(database, condition)?;
+        }
+        let from = if part.is_field() {
+            format!("{} v", self.table)
+        } else {
+            let live = live(self.schema_row);
+            self.sql.push_str(&live);
+            "documents d".to_owned()
+        };
+        self.values.push(Column::Integer(max.into()));
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM {from} WHERE {} LIMIT ?)",
+            self.sql
+        );
+        Ok((sql, self.values))
+    }
+
     /// Where to look. Live documents have their fields in the table of their schema; deleted ones are
-    /// only found among all documents.
+    /// only found among all documents. What leads to the documents comes first.
     fn from(&self) -> String {
         match self.query.standing {
             Standing::Deleted => "documents d".to_owned(),
+            Standing::Live if self.lead == Lead::Owners => {
+                return format!(
+                    "authors a CROSS JOIN documents d ON d.owner = a.id \
+                     CROSS JOIN {} v ON v.document = d.id",
+                    self.table
+                );
+            }
+            Standing::Live if self.led_by_documents() => {
+                format!(
+                    "documents d CROSS JOIN {} v ON v.document = d.id",
+                    self.table
+                )
+            }
             Standing::Live if self.looks_into_documents => {
-                format!("{} v JOIN documents d ON d.id = v.document", self.table)
+                format!(
+                    "{} v CROSS JOIN documents d ON d.id = v.document",
+                    self.table
+                )
             }
             Standing::Live => format!("{} v", self.table),
         }
     }
 
+    /// Whether documents are found in the table of all documents rather than that of their schema.
+    fn led_by_documents(&self) -> bool {
+        match self.lead {
+            Lead::Condition(part) | Lead::Both(part) => !part.is_field(),
+            Lead::Owners => true,
+            Lead::Ids => false,
+            Lead::Order => matches!(
+                self.query.order.by,
+                OrderBy::ViewId | OrderBy::Owner | OrderBy::Edited
+            ),
+        }
+    }
+
     fn id(&self) -> &'static str {
         match self.query.standing {
-            Standing::Live => "v.document",
-            Standing::Deleted => "d.id",
+            Standing::Live if !self.led_by_documents() => "v.document",
+            _ => "d.id",
+        }
+    }
+
+    /// What decides about the order. A plus hides it from SQLite where something else leads.
+    fn idle_unless_leading(&self, expression: &str) -> String {
+        match self.lead {
+            Lead::Condition(_) | Lead::Ids => format!("+{expression}"),
+            Lead::Order | Lead::Owners | Lead::Both(_) => expression.to_owned(),
         }
     }
 
@@ -112,6 +212,10 @@ impl<'q> Select<'q> {
                 self.values.push(Column::Integer(self.schema_row));
             }
         }
+        if self.query.standing == Standing::Live && self.led_by_documents() {
+            let live = live(self.schema_row);
+            self.sql.push_str(&live);
+        }
         for condition in &self.query.conditions {
             self.sql.push_str(" AND ");
             self.condition(database, condition)?;
@@ -120,6 +224,11 @@ impl<'q> Select<'q> {
     }
 
     fn condition(&mut self, database: &Database, condition: &Condition) -> Result<(), StoreError> {
+        // A plus keeps SQLite from looking for an index where none leads.
+        let plus = match part_of(self.schema, condition) {
+            Some(part) if !self.lead.finds_by(part) => "+",
+            _ => "",
+        };
         match condition {
             Condition::Field(name, test) => {
                 if self.query.standing == Standing::Deleted {
@@ -127,7 +236,7 @@ impl<'q> Select<'q> {
                     return Ok(());
                 }
                 let (column, field_type) = self.column(name)?;
-                return self.test(&column, field_type, test);
+                return self.test(&format!("{plus}{column}"), field_type, test);
             }
             Condition::Document(wanted, ids) => {
                 let ids = ids.iter().map(|id| blob(id.hash().digest()));
@@ -136,7 +245,7 @@ impl<'q> Select<'q> {
             Condition::View(wanted, view_ids) => {
                 self.looks_into_documents = true;
                 let ids = view_ids.iter().map(codec::from_view_id).map(Column::Blob);
-                self.among("d.view_id", *wanted, ids.collect());
+                self.among(&format!("{plus}d.view_id"), *wanted, ids.collect());
             }
             Condition::Owner(wanted, keys) => {
                 self.looks_into_documents = true;
@@ -145,11 +254,11 @@ impl<'q> Select<'q> {
                     // An author nobody has heard of owns nothing.
                     owners.extend(database.author(*key)?.map(Column::Integer));
                 }
-                self.among("d.owner", *wanted, owners);
+                self.among(&format!("{plus}d.owner"), *wanted, owners);
             }
             Condition::Edited(wanted) => {
                 self.looks_into_documents = true;
-                self.sql.push_str("d.edited = ?");
+                self.sql.push_str(&format!("{plus}d.edited = ?"));
                 self.values.push(Column::Integer((*wanted).into()));
             }
         }
@@ -231,59 +340,136 @@ impl<'q> Select<'q> {
 
     /// The expression that decides about the order.
     fn key(&mut self) -> Result<String, StoreError> {
-        match (&self.query.order.by, self.query.standing) {
-            (OrderBy::DocumentId, _) => Ok(self.id().to_owned()),
+        let key = match (&self.query.order.by, self.query.standing) {
+            (OrderBy::DocumentId, _) => self.id().to_owned(),
+            // Without fields, all are equal.
+            (OrderBy::Field(_), Standing::Deleted) => return Ok("NULL".to_owned()),
+            (OrderBy::Field(name), Standing::Live) => {
+                let (number, field_type) = numbered(self.schema, name)?;
+                field_key("v.", number, field_type)
+            }
             (OrderBy::ViewId, _) => {
                 self.looks_into_documents = true;
-                Ok(head("d.view_id"))
+                head("d.view_id")
             }
-            // Without fields, all are equal.
-            (OrderBy::Field(_), Standing::Deleted) => Ok("NULL".to_owned()),
-            (OrderBy::Field(name), Standing::Live) => {
-                let (column, field_type) = self.column(name)?;
-                Ok(match field_type {
-                    FieldType::Bool | FieldType::Int | FieldType::Float => column,
-                    FieldType::Str => head(&format!("CAST(lower({column}) AS BLOB)")),
-                    FieldType::PinnedRelationList(_) => head(&format!("first_view({column})")),
-                    _ => head(&column),
-                })
+            (OrderBy::Owner, _) => {
+                self.looks_into_documents = true;
+                "a.public_key".to_owned()
             }
-        }
+            (OrderBy::Edited, _) => {
+                self.looks_into_documents = true;
+                "d.edited".to_owned()
+            }
+        };
+        Ok(self.idle_unless_leading(&key))
     }
 
-    /// Keeps to what comes after the place the query names.
-    fn after(&mut self, key: &str) -> Result<(), StoreError> {
-        let Some(place) = &self.query.after else {
-            return Ok(());
-        };
-        let operator = if self.query.order.descending {
-            "<"
+    /// Keeps to what lies between the places the query names.
+    fn between(&mut self, key: &str) -> Result<(), StoreError> {
+        let query = self.query;
+        let (above, below) = if query.order.descending {
+            ("<", ">")
         } else {
-            ">"
+            (">", "<")
         };
-        let id = self.id();
-        match &place.key {
-            None => self.sql.push_str(&format!(" AND {id} {operator} ?")),
-            Some(sort_key) => {
-                self.sql
-                    .push_str(&format!(" AND ({key}, {id}) {operator} (?, ?)"));
-                self.values.push(match sort_key {
-                    SortKey::Int(int) => Column::Integer(*int),
-                    SortKey::Float(float) => codec::from_float(*float),
-                    SortKey::Bytes(bytes) => Column::Blob(bytes.clone()),
-                });
+        for (place, operator) in [(&query.after, above), (&query.before, below)] {
+            let Some(place) = place else {
+                continue;
+            };
+            let id = self.id();
+            match &place.key {
+                None => {
+                    let id = self.idle_unless_leading(id);
+                    self.sql.push_str(&format!(" AND {id} {operator} ?"));
+                }
+                Some(sort_key) => {
+                    let sort_key = match sort_key {
+                        SortKey::Int(int) => Column::Integer(*int),
+                        SortKey::Float(float) => codec::from_float(*float),
+                        SortKey::Bytes(bytes) => Column::Blob(bytes.clone()),
+                    };
+                    if self.lead == Lead::Owners {
+                        // Of keys in two tables SQLite does not see where to begin.
+                        self.sql.push_str(&format!(" AND {key} {operator}= ?"));
+                        self.values.push(sort_key.clone());
+                    }
+                    self.sql
+                        .push_str(&format!(" AND ({key}, {id}) {operator} (?, ?)"));
+                    self.values.push(sort_key);
+                }
             }
+            self.values.push(blob(place.id.hash().digest()));
         }
-        self.values.push(blob(place.id.hash().digest()));
         Ok(())
     }
 
     /// The column of a field.
     fn column(&self, name: &str) -> Result<(String, &'q FieldType), StoreError> {
-        let fields = self.schema.fields().iter().enumerate();
-        let mut named = fields.filter(|(_, (field, _))| field.as_str() == name);
-        let (index, (_, field_type)) = named.next().ok_or(StoreError::Misfit("field"))?;
-        Ok((format!("v.f{index}"), field_type))
+        let (number, field_type) = numbered(self.schema, name)?;
+        Ok((format!("v.f{number}"), field_type))
+    }
+}
+
+/// Makes an index of a schema's documents.
+pub fn create_index(schema: &Schema, schema_row: i64, index: &Index) -> Option<String> {
+    let fields: Vec<_> = schema.fields().values().collect();
+    let mut columns = Vec::new();
+    for part in index.parts() {
+        columns.push(match part {
+            Part::Value(number) => {
+                fields.get(*number)?;
+                format!("f{number}")
+            }
+            Part::Key(number) => field_key("", *number, fields.get(*number)?),
+            Part::Owner => "owner".to_owned(),
+            Part::Edited => "edited".to_owned(),
+            Part::View => "view_id".to_owned(),
+            Part::ViewKey => head("view_id"),
+        });
+    }
+    let columns = columns.join(", ");
+    let name = index_name(schema_row, index);
+    Some(if index.parts().iter().all(|part| part.is_field()) {
+        format!("CREATE INDEX IF NOT EXISTS {name} ON view_{schema_row} ({columns}, document)")
+    } else {
+        format!(
+            "CREATE INDEX IF NOT EXISTS {name} ON documents ({columns}, id) \
+             WHERE schema = {schema_row} AND deleted = 0"
+        )
+    })
+}
+
+/// `asked_7_v0_k3`
+pub fn index_name(schema_row: i64, index: &Index) -> String {
+    format!("asked_{schema_row}{}", index.name())
+}
+
+/// The schema and the index of a name.
+pub fn from_index_name(name: &str) -> Option<(i64, Index)> {
+    let rest = name.strip_prefix("asked_")?;
+    let (schema_row, _) = rest.split_once('_')?;
+    let index = Index::from_name(&rest[schema_row.len()..])?;
+    Some((schema_row.parse().ok()?, index))
+}
+
+/// Keeps to live documents of a schema. As text, since only then SQLite sees that an index of just those
+/// serves.
+fn live(schema_row: i64) -> String {
+    format!(" AND d.schema = {schema_row} AND d.deleted = 0")
+}
+
+fn numbered<'s>(schema: &'s Schema, name: &str) -> Result<(usize, &'s FieldType), StoreError> {
+    field(schema, name).ok_or(StoreError::Misfit("field"))
+}
+
+/// What of a field decides about the order of documents.
+fn field_key(table: &str, number: usize, field_type: &FieldType) -> String {
+    let column = format!("{table}f{number}");
+    match field_type {
+        FieldType::Bool | FieldType::Int | FieldType::Float => column,
+        FieldType::Str => head(&format!("CAST(lower({column}) AS BLOB)")),
+        FieldType::PinnedRelationList(_) => head(&format!("first_view({column})")),
+        _ => head(&column),
     }
 }
 

@@ -18,6 +18,7 @@ use super::database::Database;
 use super::read::{CHANGES_AFTER, ENTRIES_AFTER, LOG_POSITIONS};
 use super::select::LIVE_COUNT;
 use super::versions::{self, VERSION};
+use crate::store::indexes::{Lead, Wishes};
 use crate::store::query;
 use crate::store::{DocumentQuery, DocumentRow, NewEntry, Read, SharedStore, Store, StoreError};
 
@@ -264,7 +265,7 @@ fn lists_and_lookups_use_their_indexes() {
         after: Some(query::Place::behind(Hash::of(b"").into())),
         ..DocumentQuery::default()
     };
-    let (list, _) = view.list_sql(&store.database, &query).unwrap();
+    let (list, _) = view.list_sql(&store.database, &query, Lead::Order).unwrap();
     let questions = [LOG_POSITIONS, ENTRIES_AFTER, LIVE_COUNT, &list];
     let changes = plan(CHANGES_AFTER);
     assert!(
@@ -288,7 +289,7 @@ fn an_older_database_is_brought_up_to_date() {
     std::fs::remove_file(&place.0).unwrap();
     let connection = Connection::open(&place.0).unwrap();
     super::tune(&connection).unwrap();
-    let old = Database::new(connection);
+    let old = Database::new(connection, Wishes::default());
     versions::bring_to(1, &old).unwrap();
     let mut old = SqliteStore {
         database: old,

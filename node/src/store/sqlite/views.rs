@@ -18,7 +18,11 @@ use super::codec;
 use super::database::{Database, unexpected_type};
 use super::select::Select;
 use crate::store::StoreError;
+use crate::store::indexes::{FEW, Lead, Part};
 use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standing};
+
+/// What is read of a document beside its fields.
+const DOCUMENT_COLUMNS: &str = "d.id, d.schema, d.owner, d.view_id, d.edited";
 
 /// Values and the operations that set them.
 pub type ViewFields = BTreeMap<String, (Value, OperationId)>;
@@ -44,6 +48,12 @@ pub enum Extent {
     Outline,
 }
 
+impl Extent {
+    pub fn of(outline: bool) -> Self {
+        if outline { Self::Outline } else { Self::Whole }
+    }
+}
+
 impl View {
     pub fn new(schema_row: i64, schema: Schema) -> Self {
         let mut columns = String::from("operations");
@@ -59,31 +69,20 @@ impl View {
         }
     }
 
-    /// The documents of a query in their order: `id, schema, owner, view_id, edited`, and for live ones
-    /// the columns of [`read`](Self::read).
+    /// The documents of a query in their order, or from the last to the first when they are those from
+    /// the end: `id, schema, owner, view_id, edited`, and for live ones the columns of
+    /// [`read`](Self::read).
     pub fn list_sql(
         &self,
         database: &Database,
         query: &DocumentQuery,
+        lead: Lead,
     ) -> Result<(String, Vec<Column>), StoreError> {
-        let (page, values) = self.select(query).page(database)?;
-        let direction = if query.order.descending {
-            "DESC"
-        } else {
-            "ASC"
+        let columns = match query.standing {
+            Standing::Live => format!("{DOCUMENT_COLUMNS}, {}", self.columns),
+            Standing::Deleted => DOCUMENT_COLUMNS.to_owned(),
         };
-        let (columns, join) = match query.standing {
-            Standing::Live => (
-                format!(", {}", self.columns),
-                format!("JOIN {} v ON v.document = p.id", self.table),
-            ),
-            Standing::Deleted => (String::new(), String::new()),
-        };
-        let sql = format!(
-            "SELECT d.id, d.schema, d.owner, d.view_id, d.edited{columns} FROM ({page}) p \
-             JOIN documents d ON d.id = p.id {join} ORDER BY p.key {direction}, p.id {direction}"
-        );
-        Ok((sql, values))
+        self.select(query, lead).page(database, &columns)
     }
 
     /// How many documents a query finds.
@@ -91,12 +90,35 @@ impl View {
         &self,
         database: &Database,
         query: &DocumentQuery,
+        lead: Lead,
     ) -> Result<(String, Vec<Column>), StoreError> {
-        self.select(query).count(database)
+        self.select(query, lead).count(database)
     }
 
-    fn select<'q>(&'q self, query: &'q DocumentQuery) -> Select<'q> {
-        Select::new(&self.schema, &self.table, self.schema_row, query)
+    /// Whether few documents meet the conditions on a part.
+    pub fn are_few(
+        &self,
+        database: &Database,
+        query: &DocumentQuery,
+        part: Part,
+    ) -> Result<bool, StoreError> {
+        let select = self.select(query, Lead::Condition(part));
+        let (sql, values) = select.count_up_to(database, part, FEW + 1)?;
+        Ok(database.number(&sql, params_from_iter(values))? <= FEW.into())
+    }
+
+    fn select<'q>(&'q self, query: &'q DocumentQuery, lead: Lead) -> Select<'q> {
+        Select::new(&self.schema, &self.table, self.schema_row, query, lead)
+    }
+
+    /// The schema whose documents are here.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The number of the schema.
+    pub fn schema_row(&self) -> i64 {
+        self.schema_row
     }
 
     #[cfg(test)]
@@ -169,6 +191,16 @@ impl View {
         database.first(&sql, params![document.hash().digest()], |row| {
             self.read(database, row, 0, extent)
         })
+    }
+
+    /// Those of these documents that are live and of this schema, with the columns of
+    /// [`list_sql`](Self::list_sql).
+    pub fn these_sql(&self) -> String {
+        format!(
+            "SELECT {DOCUMENT_COLUMNS}, {} FROM {} v JOIN documents d ON d.id = v.document \
+             WHERE v.document IN rarray(?1)",
+            self.columns, self.table
+        )
     }
 
     /// The views of these documents, as far as they have any.

@@ -1,0 +1,452 @@
+//! Which indexes questions for documents are worth, beyond those every database has.
+//!
+//! Nobody knows beforehand by which fields documents will be sought and ordered, and an index on each
+//! would cost more than all the rest. So a question that has to go through a large table says which index
+//! it would have used, and the writer makes it when it has time. Answers do not depend on any of this.
+//!
+//! Strangers choose what they ask, so a schema has few such indexes at a time: a new one takes the place
+//! of one that nobody has used for long, or has to wait.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use grove_core::types::{FieldType, Schema, Value};
+
+use super::query::{Condition, DocumentQuery, OrderBy, Standing, Test};
+
+/// Tables of fewer documents are gone through faster than an index is worth.
+pub const TABLE_SIZE_MIN: u64 = 500;
+
+/// Indexes of a schema at a time.
+const INDEXES_MAX: usize = 8;
+
+/// After how many questions without any use of it an index may give way.
+const UNUSED_MAX: u64 = 1_000;
+
+/// Up to how many documents are sought by a condition and then ordered. Of more, so many meet it that
+/// going through all in their order finds a page soon.
+pub const FEW: u32 = 1_000;
+
+/// What an index orders documents by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The value of a field, by the field's number in its schema.
+    Value(usize),
+    /// What of a field's value decides about the order of documents, where that is something else.
+    Key(usize),
+    /// The author of the CREATE.
+    Owner,
+    /// Whether the document was changed.
+    Edited,
+    /// The id of the current view.
+    View,
+    /// What of the view id decides about the order of documents.
+    ViewKey,
+}
+
+impl Part {
+    /// Whether it stands in the table of the schema's fields; the others are kept for all documents
+    /// alike.
+    pub fn is_field(self) -> bool {
+        matches!(self, Self::Value(_) | Self::Key(_))
+    }
+}
+
+/// An index: the parts, then the document's id. All parts stand in one table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Index(Vec<Part>);
+
+impl Index {
+    /// The index on this alone.
+    pub fn on(part: Part) -> Self {
+        Self(vec![part])
+    }
+
+    /// The parts in their order.
+    pub fn parts(&self) -> &[Part] {
+        &self.0
+    }
+
+    /// The name among those of a schema, for instance `_v0_k3`.
+    pub fn name(&self) -> String {
+        let part = |part: &Part| match part {
+            Part::Value(field) => format!("_v{field}"),
+            Part::Key(field) => format!("_k{field}"),
+            Part::Owner => "_owner".to_owned(),
+            Part::Edited => "_edited".to_owned(),
+            Part::View => "_view".to_owned(),
+            Part::ViewKey => "_viewkey".to_owned(),
+        };
+        self.0.iter().map(part).collect()
+    }
+
+    /// The index of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let part = |part: &str| {
+            Some(match part {
+                "owner" => Part::Owner,
+                "edited" => Part::Edited,
+                "view" => Part::View,
+                "viewkey" => Part::ViewKey,
+                _ => match part.split_at_checked(1)? {
+                    ("v", field) => Part::Value(field.parse().ok()?),
+                    ("k", field) => Part::Key(field.parse().ok()?),
+                    _ => return None,
+                },
+            })
+        };
+        let parts: Option<Vec<_>> = name.strip_prefix('_')?.split('_').map(part).collect();
+        parts.map(Self)
+    }
+}
+
+/// What leads to the documents of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lead {
+    /// All documents in their order, the conditions asked of each.
+    Order,
+    /// The authors in their order, and the documents of each.
+    Owners,
+    /// The documents that the question names, ordered afterwards.
+    Ids,
+    /// Those that meet the conditions on this, ordered afterwards.
+    Condition(Part),
+    /// Those that meet the conditions on this, which are in order already.
+    Both(Part),
+}
+
+impl Lead {
+    /// Whether conditions on this are what documents are found by.
+    pub fn finds_by(self, part: Part) -> bool {
+        matches!(self, Self::Condition(lead) | Self::Both(lead) if lead == part)
+    }
+}
+
+/// How documents of a question may be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roads {
+    /// Whether the question names the documents it may find.
+    named: bool,
+    /// What the most telling condition is on, and whether it leaves one value only.
+    narrow: Option<(Part, bool)>,
+    /// What decides about the order; the id alone when `None`.
+    order: Option<Part>,
+}
+
+impl Roads {
+    /// The roads to the live documents of a question; deleted ones are not sought often enough.
+    pub fn of(schema: &Schema, query: &DocumentQuery) -> Option<Self> {
+        if query.standing == Standing::Deleted {
+            return None;
+        }
+        let named = |condition: &Condition| matches!(condition, Condition::Document(true, _));
+        let narrow = query
+            .conditions
+            .iter()
+            .enumerate()
+            .filter_map(|(at, condition)| {
+                let (rank, part, single) = telling(schema, condition)?;
+                Some((rank, at, part, single))
+            })
+            .min_by_key(|(rank, at, ..)| (*rank, *at))
+            .map(|(_, _, part, single)| (part, single));
+        let order = match &query.order.by {
+            OrderBy::DocumentId => None,
+            OrderBy::ViewId => Some(Part::ViewKey),
+            OrderBy::Owner => Some(Part::Owner),
+            OrderBy::Edited => Some(Part::Edited),
+            OrderBy::Field(name) => Some(key_part(field(schema, name)?)),
+        };
+        Some(Self {
+            named: query.conditions.iter().any(named),
+            narrow,
+            order,
+        })
+    }
+
+    /// The most telling condition, for counting; `None` when there is a shorter road.
+    pub fn narrow(&self) -> Option<Part> {
+        self.narrow.filter(|_| !self.named).map(|(part, _)| part)
+    }
+
+    /// Which road to take, as far as there are indexes. `has` tells of each whether there is, `is_few`
+    /// whether few documents meet the conditions on a part.
+    pub fn choose<E>(
+        &self,
+        mut has: impl FnMut(Index) -> Result<bool, E>,
+        is_few: impl FnOnce(Part) -> Result<bool, E>,
+    ) -> Result<Lead, E> {
+        if self.named {
+            return Ok(Lead::Ids);
+        }
+        let Some((part, single)) = self.narrow else {
+            return self.in_order(&mut has);
+        };
+        if self.order == Some(part) && part != Part::Owner {
+            has(Index::on(part))?;
+            return Ok(Lead::Both(part));
+        }
+        let composable = self
+            .order
+            .is_none_or(|order| order.is_field() == part.is_field() && order != Part::Owner);
+        if single && composable {
+            let parts = [part].into_iter().chain(self.order).collect();
+            let found = has(Index(parts))?;
+            return Ok(if found { Lead::Both(part) } else { Lead::Order });
+        }
+        let in_order = self.in_order(&mut has)?;
+        let found = has(Index::on(part))? && is_few(part)?;
+        Ok(if found {
+            Lead::Condition(part)
+        } else {
+            in_order
+        })
+    }
+
+    fn in_order<E>(&self, has: &mut impl FnMut(Index) -> Result<bool, E>) -> Result<Lead, E> {
+        let Some(order) = self.order else {
+            return Ok(Lead::Order);
+        };
+        let found = has(Index::on(order))?;
+        Ok(if found && order == Part::Owner {
+            Lead::Owners
+        } else {
+            Lead::Order
+        })
+    }
+}
+
+/// What a condition is on, when few documents may meet it and an index would find them: how telling it is
+/// likely to be, lower being better, and whether it leaves one value only.
+fn telling(schema: &Schema, condition: &Condition) -> Option<(u8, Part, bool)> {
+    Some(match condition {
+        Condition::View(true, ids) => (0, Part::View, ids.len() == 1),
+        Condition::Field(name, Test::Among(true, values)) => {
+            let (number, field_type) = field(schema, name)?;
+            let single = values.len() == 1;
+            match field_type {
+                FieldType::Bool => (5, Part::Value(number), single),
+                _ if single => (1, Part::Value(number), true),
+                _ => (2, Part::Value(number), false),
+            }
+        }
+        Condition::Owner(true, keys) => (3, Part::Owner, keys.len() == 1),
+        Condition::Field(name, Test::Compared(_, value)) if !is_nan(value) => {
+            (4, Part::Value(field(schema, name)?.0), false)
+        }
+        Condition::Edited(_) => (6, Part::Edited, true),
+        _ => return None,
+    })
+}
+
+/// What a condition is on, if an index could help with it.
+pub fn part_of(schema: &Schema, condition: &Condition) -> Option<Part> {
+    telling(schema, condition).map(|(_, part, _)| part)
+}
+
+fn is_nan(value: &Value) -> bool {
+    matches!(value, Value::Float(float) if float.is_nan())
+}
+
+/// What decides about the order by a field. Of numbers it is the value itself.
+fn key_part((number, field_type): (usize, &FieldType)) -> Part {
+    match field_type {
+        FieldType::Bool | FieldType::Int | FieldType::Float => Part::Value(number),
+        _ => Part::Key(number),
+    }
+}
+
+/// The number and the type of a field.
+pub fn field<'s>(schema: &'s Schema, name: &str) -> Option<(usize, &'s FieldType)> {
+    let mut fields = schema.fields().iter().enumerate();
+    let (number, (_, field_type)) = fields.find(|(_, (field, _))| field.as_str() == name)?;
+    Some((number, field_type))
+}
+
+/// Tells that there is something to be made.
+type Tell = Box<dyn Fn() + Send + Sync>;
+
+/// What all connections to a database know of its indexes, and what they would like.
+#[derive(Clone, Default)]
+pub struct Wishes(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    schemas: Mutex<BTreeMap<i64, Asked>>,
+    tell: OnceLock<Tell>,
+}
+
+impl fmt::Debug for Wishes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Wishes").field(&self.lock()).finish()
+    }
+}
+
+/// What is asked of the documents of a schema.
+#[derive(Debug, Default)]
+struct Asked {
+    questions: u64,
+    /// The indexes there are, with the question that used each last.
+    made: BTreeMap<Index, u64>,
+    /// The index to be made next.
+    wanted: Option<Index>,
+}
+
+/// Something to do for the writer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// The number of the schema.
+    pub schema: i64,
+    /// The index to make.
+    pub make: Index,
+    /// The index that gives way to it.
+    pub drop: Option<Index>,
+}
+
+impl Wishes {
+    /// Whom to tell of wishes. Only the first is told.
+    pub fn on_wish(&self, tell: Tell) {
+        let _ = self.0.tell.set(tell);
+    }
+
+    /// Whether there is this index; if so, it is going to be used.
+    pub fn has(&self, schema: i64, index: &Index) -> bool {
+        let mut schemas = self.lock();
+        let asked = schemas.entry(schema).or_default();
+        asked.questions += 1;
+        let questions = asked.questions;
+        let used = asked.made.get_mut(index);
+        used.map(|used| *used = questions).is_some()
+    }
+
+    /// Whether there is an index that begins with this part.
+    pub fn begins(&self, schema: i64, part: Part) -> bool {
+        let schemas = self.lock();
+        let asked = schemas.get(&schema);
+        asked.is_some_and(|asked| asked.made.keys().any(|index| index.0[0] == part))
+    }
+
+    /// Asks for an index.
+    pub fn wish(&self, schema: i64, index: Index) {
+        let mut schemas = self.lock();
+        let asked = schemas.entry(schema).or_default();
+        let has_room = asked.made.len() < INDEXES_MAX || asked.unused().is_some();
+        if has_room && !asked.made.contains_key(&index) {
+            asked.wanted.get_or_insert(index);
+            drop(schemas);
+            if let Some(tell) = self.0.tell.get() {
+                tell();
+            }
+        }
+    }
+
+    /// What to make next.
+    pub fn next(&self) -> Option<Wish> {
+        let mut schemas = self.lock();
+        schemas.iter_mut().find_map(|(schema, asked)| {
+            let make = asked.wanted.take()?;
+            let is_full = asked.made.len() >= INDEXES_MAX;
+            let drop = is_full.then(|| asked.unused().cloned()).flatten();
+            if is_full && drop.is_none() {
+                return None;
+            }
+            // Nothing else is wanted until this is done.
+            asked.wanted = Some(make.clone());
+            Some(Wish {
+                schema: *schema,
+                make,
+                drop,
+            })
+        })
+    }
+
+    /// Notes that a wish came true, or (`false`) can't.
+    pub fn done(&self, wish: &Wish, made: bool) {
+        let mut schemas = self.lock();
+        let asked = schemas.entry(wish.schema).or_default();
+        asked.wanted = None;
+        if made {
+            if let Some(index) = &wish.drop {
+                asked.made.remove(index);
+            }
+            asked.made.insert(wish.make.clone(), asked.questions);
+        }
+    }
+
+    /// Notes an index that is there.
+    pub fn found(&self, schema: i64, index: Index) {
+        let mut schemas = self.lock();
+        let asked = schemas.entry(schema).or_default();
+        asked.made.insert(index, 0);
+    }
+
+    /// A panic while the lock was held left at worst a number behind.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<i64, Asked>> {
+        self.0
+            .schemas
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Asked {
+    /// The index that nobody has used for longest, if that is long enough.
+    fn unused(&self) -> Option<&Index> {
+        let (index, used) = self.made.iter().min_by_key(|(_, used)| **used)?;
+        (self.questions - used > UNUSED_MAX).then_some(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_back_to_their_indexes() {
+        let parts = [
+            Part::Value(0),
+            Part::Key(12),
+            Part::Owner,
+            Part::Edited,
+            Part::View,
+            Part::ViewKey,
+        ];
+        for first in parts {
+            let one = Index(vec![first]);
+            assert_eq!(Index::from_name(&one.name()), Some(one));
+            for second in parts {
+                let two = Index(vec![first, second]);
+                assert_eq!(Index::from_name(&two.name()), Some(two));
+            }
+        }
+        for foreign in ["", "_", "_x1", "_v", "_v1_", "v1", "_ownerx"] {
+            assert_eq!(Index::from_name(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn an_index_in_use_is_not_given_up_for_a_new_one() {
+        let wishes = Wishes::default();
+        let index = |number| Index(vec![Part::Value(number)]);
+        for number in 0..INDEXES_MAX {
+            wishes.wish(1, index(number));
+            let wish = wishes.next().unwrap();
+            assert_eq!(wish.drop, None);
+            wishes.done(&wish, true);
+        }
+
+        wishes.wish(1, index(100));
+        assert_eq!(wishes.next(), None, "all were made just now");
+        for _ in 0..=UNUSED_MAX {
+            assert!(wishes.has(1, &index(0)));
+        }
+        wishes.wish(1, index(100));
+        let wish = wishes.next().unwrap();
+        assert_eq!(wish.drop, Some(index(1)), "the one used is kept");
+        wishes.done(&wish, true);
+
+        assert!(wishes.has(1, &index(100)) && !wishes.has(1, &index(1)));
+        assert_eq!(wishes.next(), None);
+    }
+}
