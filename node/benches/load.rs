@@ -188,46 +188,108 @@ async fn seen(node: &NodeProcess, schema_id: &SchemaId) {
     report("published until seen, 1 client", 1, [run].into_iter()).await;
 }
 
-/// Pages of 25 documents with all fields.
+/// Pages of 25 documents with all fields, and what else is asked often.
 async fn ask(node: &NodeProcess, schema_id: &SchemaId) {
-    let document = "cursor meta { documentId viewId owner } fields { name seats rating open logo }";
-    for (name, arguments) in [
-        ("first page", ""),
-        ("first page, of 100", "(first: 100)"),
+    let by_seats = "filter: { rating: { gt: 4000000.0 } }, orderBy: seats, orderDirection: DESC";
+    for (name, arguments, depth) in [
+        ("first page", "first: 25", 0),
+        ("first page, of 100", "first: 100", 0),
+        ("last page", "last: 25", 0),
+        ("deep page", "first: 25", 50_000),
+        ("ordered by name", "orderBy: name", 0),
+        ("ordered by name, deep page", "orderBy: name", 50_000),
+        ("filtered by rating, ordered by seats", by_seats, 0),
         (
-            "filtered by rating, ordered by seats",
-            "(filter: { rating: { gt: 4000000.0 } }, orderBy: seats, orderDirection: DESC)",
+            "filtered by rating, ordered by seats, deep page",
+            by_seats,
+            10_000,
+        ),
+        (
+            "few by rating, ordered by seats",
+            "filter: { rating: { lt: 2000.0 } }, orderBy: seats",
+            0,
         ),
         (
             "filtered by seats, ordered by name",
-            "(filter: { seats: { eq: 7 } }, orderBy: name)",
+            "filter: { seats: { eq: 7 } }, orderBy: name",
+            0,
         ),
         (
             "one name among all",
-            r#"(filter: { name: { eq: "Venue 00042" } })"#,
+            r#"filter: { name: { eq: "Venue 00042" } }"#,
+            0,
         ),
     ] {
+        let after = match depth {
+            0 => None,
+            depth => Some(cursor_at(node, schema_id, arguments, depth).await),
+        };
+        let question = page(schema_id, arguments, after.as_deref());
+        ask_often(node, name, &question).await;
+    }
+    let count = |arguments: &str| format!("{{ all_{schema_id}{arguments} {{ totalCount }} }}");
+    ask_often(node, "number of all documents", &count("")).await;
+    let some = count("(filter: { rating: { gt: 4000000.0 } })");
+    ask_often(node, "number of documents by rating", &some).await;
+}
+
+fn page(schema_id: &SchemaId, arguments: &str, after: Option<&str>) -> String {
+    let document = "cursor meta { documentId viewId owner } fields { name seats rating open logo }";
+    let after = after.map_or_else(String::new, |cursor| format!(", after: \"{cursor}\""));
+    format!(
+        "{{ all_{schema_id}({arguments}{after}) {{ hasNextPage endCursor documents {{ {document} }} }} }}"
+    )
+}
+
+/// The cursor of the document that has this many before it.
+async fn cursor_at(
+    node: &NodeProcess,
+    schema_id: &SchemaId,
+    arguments: &str,
+    mut depth: u64,
+) -> String {
+    let mut connection = Connection::open(&node.address).await;
+    let mut after = String::new();
+    let arguments = arguments
+        .trim_start_matches("first: 25")
+        .trim_start_matches(", ");
+    while depth > 0 {
+        let first = depth.min(10_000);
         let question = format!(
-            "{{ all_{schema_id}{arguments} {{ hasNextPage endCursor documents {{ {document} }} }} }}"
+            "{{ all_{schema_id}(first: {first}{after}{comma}{arguments}) {{ endCursor }} }}",
+            comma = if arguments.is_empty() { "" } else { ", " },
         );
-        for clients in [1, 8] {
-            let mut connections = connect(node, clients).await;
-            // The first time an order is asked for, its index is made.
-            connections[0].query(&question).await;
-            tokio::time::sleep(Duration::from_secs(2)).await;
-            let runs = connections.iter_mut().map(|connection| async {
-                let mut waits = Vec::new();
-                let begun = Instant::now();
-                while waits.len() < QUESTIONS / clients && begun.elapsed() < Duration::from_secs(10)
-                {
-                    let started = Instant::now();
-                    connection.query(&question).await;
-                    waits.push(started.elapsed());
-                }
-                waits
-            });
-            report(&format!("{name}, {clients} clients"), 1, runs).await;
+        let answer = connection.query(&question).await;
+        let answer: serde_json::Value = serde_json::from_slice(&answer).expect("JSON");
+        let cursor = &answer["data"][format!("all_{schema_id}")]["endCursor"];
+        after = format!(", after: {cursor}");
+        depth -= first;
+    }
+    after
+        .trim_start_matches(", after: \"")
+        .trim_end_matches('"')
+        .to_owned()
+}
+
+async fn ask_often(node: &NodeProcess, name: &str, question: &str) {
+    for clients in [1, 8, CLIENTS] {
+        let mut connections = connect(node, clients).await;
+        // What is missing for it is made when it is asked for the first time.
+        for _ in 0..2 {
+            connections[0].query(question).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
+        let runs = connections.iter_mut().map(|connection| async {
+            let mut waits = Vec::new();
+            let begun = Instant::now();
+            while waits.len() < QUESTIONS / clients && begun.elapsed() < Duration::from_secs(10) {
+                let started = Instant::now();
+                connection.query(question).await;
+                waits.push(started.elapsed());
+            }
+            waits
+        });
+        report(&format!("{name}, {clients} clients"), 1, runs).await;
     }
 }
 

@@ -251,10 +251,18 @@ fn is_nan(value: &Value) -> bool {
 
 /// What decides about the order by a field. Of numbers it is the value itself.
 fn key_part((number, field_type): (usize, &FieldType)) -> Part {
-    match field_type {
-        FieldType::Bool | FieldType::Int | FieldType::Float => Part::Value(number),
-        _ => Part::Key(number),
+    match is_ordered_by_key(field_type) {
+        true => Part::Key(number),
+        false => Part::Value(number),
     }
+}
+
+/// Whether something else than the value itself decides about the order by a field of this type.
+pub fn is_ordered_by_key(field_type: &FieldType) -> bool {
+    !matches!(
+        field_type,
+        FieldType::Bool | FieldType::Int | FieldType::Float
+    )
 }
 
 /// The number and the type of a field.
@@ -379,6 +387,12 @@ impl Wishes {
         let mut schemas = self.lock();
         let asked = schemas.entry(schema).or_default();
         asked.made.insert(index, 0);
+    }
+
+    /// Forgets which indexes there are.
+    #[cfg(test)]
+    pub fn forget(&self) {
+        self.lock().clear();
     }
 
     /// A panic while the lock was held left at worst a number behind.

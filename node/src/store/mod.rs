@@ -22,6 +22,8 @@ use grove_core::wire::{Action, Fields, Heights, SchemaSet};
 
 use objects::{Objects, Swept};
 pub use query::{DocumentQuery, Standing};
+#[cfg(test)]
+pub(crate) use sqlite::STATEMENTS;
 pub use sqlite::{SqliteReader, SqliteStore};
 
 /// A log: one author's contributions to one document.

@@ -46,6 +46,15 @@ impl TestNode {
     pub async fn with(limits: Limits) -> Self {
         let store = SqliteStore::in_memory().unwrap();
         let (_, node) = InlineNode::new(store, PeerId([0; 32]), EngineLimits::default()).unwrap();
+        Self::serving(node, limits).await
+    }
+
+    /// A node of any kind behind a socket.
+    pub async fn over(node: Node) -> Self {
+        Self::serving(node, Limits::default()).await
+    }
+
+    async fn serving(node: Node, limits: Limits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -202,6 +211,28 @@ impl Author {
         fields: Vec<(&str, PlainValue)>,
     ) -> OperationId {
         self.publish(node, &create(schema_id, fields)).await
+    }
+
+    /// Publishes many documents at once, each in a log of its own behind the author's last.
+    pub async fn create_many(
+        &self,
+        node: &TestNode,
+        schema_id: &SchemaId,
+        documents: impl Iterator<Item = Vec<(&str, PlainValue)>>,
+    ) -> Vec<OperationId> {
+        let mut log_id = self.next_args(node, None).await.log_id.as_u64();
+        let (mut ids, mut entries) = (Vec::new(), Vec::new());
+        for fields in documents {
+            let args = NextArgs::first(LogId::new(log_id));
+            let submission = forge(&self.0, &args, &create(schema_id, fields)).unwrap();
+            ids.push(submission.entry().operation_id());
+            let entry = submission.entry().bytes().to_vec();
+            entries.push((entry, submission.payload().to_vec()));
+            log_id += 1;
+        }
+        let published = node.node.publish_all(entries).await;
+        assert!(published.iter().all(Result::is_ok));
+        ids
     }
 
     pub async fn update(

@@ -19,6 +19,9 @@ mod resolve;
 mod schema;
 mod show;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use async_graphql::{ErrorExtensionValues, Response as Answer, ServerError};

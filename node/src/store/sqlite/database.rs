@@ -21,6 +21,12 @@ use crate::store::objects::Objects;
 /// How many keys, schema ids and views a connection remembers at most, each.
 const REMEMBERED_MAX: usize = 16_384;
 
+#[cfg(test)]
+thread_local! {
+    /// How many statements this thread has used.
+    pub static STATEMENTS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
 /// A connection to a database of the current version.
 pub struct Database {
     connection: Connection,
@@ -73,6 +79,8 @@ impl Database {
 
     /// The statement, prepared at its first use only.
     pub fn statement(&self, sql: &str) -> Result<CachedStatement<'_>, StoreError> {
+        #[cfg(test)]
+        STATEMENTS.with(|count| count.set(count.get() + 1));
         Ok(self.connection.prepare_cached(sql)?)
     }
 

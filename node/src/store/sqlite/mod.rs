@@ -17,6 +17,9 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use database::STATEMENTS;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;

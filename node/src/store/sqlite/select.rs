@@ -11,16 +11,28 @@ use rusqlite::types::{ToSqlOutput, Value as Column, ValueRef};
 use super::codec;
 use super::database::Database;
 use crate::store::StoreError;
-use crate::store::indexes::{Index, Lead, Part, field, part_of};
+use crate::store::indexes::{Index, Lead, Part, field, is_ordered_by_key, part_of};
 use crate::store::query::{
-    Comparison, Condition, DocumentQuery, OrderBy, SORT_KEY_SIZE_MAX, SortKey, Standing, Test,
+    Comparison, Condition, DocumentQuery, OrderBy, Place, SORT_KEY_SIZE_MAX, SortKey, Standing,
+    Test,
 };
 
 /// How many live documents a schema has, without looking at them.
 pub const LIVE_COUNT: &str = "SELECT live FROM schemas WHERE id = ?";
 
+/// Which of the documents behind a place.
+#[derive(Debug, Clone, Copy)]
+enum Begin {
+    /// All of them.
+    Behind,
+    /// Those with the key of the place.
+    WithSameKey,
+    /// Those with other keys.
+    WithNextKey,
+}
+
 /// A statement in the making, with the values to be bound.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Select<'q> {
     schema: &'q Schema,
     /// `view_7`
@@ -62,43 +74,96 @@ impl<'q> Select<'q> {
         database: &Database,
         columns: &str,
     ) -> Result<(String, Vec<Column>), StoreError> {
+        let is_live = self.query.standing == Standing::Live;
+        if is_live && self.query.order.by == OrderBy::DocumentId && self.lead == Lead::Order {
+            self.looks_into_documents = true;
+            return self.found(database, columns, Begin::Behind);
+        }
+        // Only ids are ordered, and the rest is read for those of the page. They keep their order: a
+        // cross join goes through its left side as it comes.
+        let (ids, values) = if self.is_begun_within_keys() {
+            let limit = Column::Integer(self.query.limit.into());
+            let (same, mut values) = self.clone().found(database, "", Begin::WithSameKey)?;
+            let (further, others) = self.clone().found(database, "", Begin::WithNextKey)?;
+            values.extend(others);
+            values.push(limit);
+            let ids =
+                format!("SELECT id FROM ({same}) UNION ALL SELECT id FROM ({further}) LIMIT ?");
+            (ids, values)
+        } else {
+            self.clone().found(database, "", Begin::Behind)?
+        };
+        let view = if is_live {
+            format!("CROSS JOIN {} v ON v.document = p.id", self.table)
+        } else {
+            String::new()
+        };
+        let sql =
+            format!("SELECT {columns} FROM ({ids}) p CROSS JOIN documents d ON d.id = p.id {view}");
+        Ok((sql, values))
+    }
+
+    /// Whether the page begins at a key that SQLite can't compare together with the id: it sees where to
+    /// begin in an index only when both are columns of one table.
+    fn is_begun_within_keys(&self) -> bool {
+        let is_column = match &self.query.order.by {
+            OrderBy::DocumentId | OrderBy::Edited => true,
+            OrderBy::ViewId => false,
+            OrderBy::Owner => self.lead != Lead::Owners,
+            OrderBy::Field(name) => !field(self.schema, name)
+                .is_some_and(|(_, field_type)| is_ordered_by_key(field_type)),
+        };
+        let leads_in_order = matches!(self.lead, Lead::Order | Lead::Owners | Lead::Both(_));
+        let begin = self.ends()[0].0.as_ref();
+        !is_column && leads_in_order && begin.is_some_and(|place| place.key.is_some())
+    }
+
+    /// The places where a page begins and ends, with how what lies between compares to them.
+    fn ends(&self) -> [(&'q Option<Place>, &'static str); 2] {
+        let (above, below) = if self.query.order.descending {
+            ("<", ">")
+        } else {
+            (">", "<")
+        };
+        let ends = [(&self.query.after, above), (&self.query.before, below)];
+        match (self.query.from_end, ends) {
+            (false, ends) => ends,
+            (true, [after, before]) => [before, after],
+        }
+    }
+
+    /// The documents from a place on, in their order; their ids when there are no columns.
+    fn found(
+        mut self,
+        database: &Database,
+        columns: &str,
+        begin: Begin,
+    ) -> Result<(String, Vec<Column>), StoreError> {
         self.conditions(database)?;
         let key = self.key()?;
+        self.between(&key, begin);
+        let id = self.id();
         let direction = if self.query.order.descending == self.query.from_end {
             "ASC"
         } else {
             "DESC"
         };
-        self.between(&key)?;
-        let id = self.id();
-        self.values.push(Column::Integer(self.query.limit.into()));
-        let order = match self.query.order.by {
-            OrderBy::DocumentId => format!("{key} {direction}"),
+        let order = match (&self.query.order.by, begin) {
+            (OrderBy::DocumentId, _) => format!("{key} {direction}"),
+            (_, Begin::WithSameKey) => format!("{id} {direction}"),
             _ => format!("{key} {direction}, {id} {direction}"),
         };
-        let is_in_order = self.query.order.by == OrderBy::DocumentId && self.lead == Lead::Order;
-        if is_in_order && self.query.standing == Standing::Live {
-            self.looks_into_documents = true;
-            let from = self.from();
-            let sql = format!(
-                "SELECT {columns} FROM {from} WHERE {} ORDER BY {order} LIMIT ?",
-                self.sql
-            );
-            return Ok((sql, self.values));
-        }
         let mut from = self.from();
         if self.query.order.by == OrderBy::Owner && self.lead != Lead::Owners {
             from.push_str(" CROSS JOIN authors a ON a.id = d.owner");
         }
-        // Only ids are ordered, and the rest is read for those of the page. They keep their order: a
-        // cross join goes through its left side as it comes.
-        let view = match self.query.standing {
-            Standing::Live => format!("CROSS JOIN {} v ON v.document = p.id", self.table),
-            Standing::Deleted => String::new(),
+        let columns = match columns {
+            "" => format!("{id} AS id"),
+            columns => columns.to_owned(),
         };
+        self.values.push(Column::Integer(self.query.limit.into()));
         let sql = format!(
-            "SELECT {columns} FROM (SELECT {id} AS id FROM {from} WHERE {} ORDER BY {order} LIMIT ?) p \
-             CROSS JOIN documents d ON d.id = p.id {view}",
+            "SELECT {columns} FROM {from} WHERE {} ORDER BY {order} LIMIT ?",
             self.sql
         );
         Ok((sql, self.values))
@@ -364,43 +429,37 @@ impl<'q> Select<'q> {
         Ok(self.idle_unless_leading(&key))
     }
 
-    /// Keeps to what lies between the places the query names.
-    fn between(&mut self, key: &str) -> Result<(), StoreError> {
-        let query = self.query;
-        let (above, below) = if query.order.descending {
-            ("<", ">")
-        } else {
-            (">", "<")
-        };
-        for (place, operator) in [(&query.after, above), (&query.before, below)] {
-            let Some(place) = place else {
+    /// Keeps to what lies between the places the query names, beginning in this way.
+    fn between(&mut self, key: &str, begin: Begin) {
+        let id = self.idle_unless_leading(self.id());
+        let [(first, first_operator), (last, last_operator)] = self.ends();
+        for (place, operator, begin) in [
+            (first, first_operator, begin),
+            (last, last_operator, Begin::Behind),
+        ] {
+            let Some(Place { key: at, id: at_id }) = place else {
                 continue;
             };
-            let id = self.id();
-            match &place.key {
-                None => {
-                    let id = self.idle_unless_leading(id);
-                    self.sql.push_str(&format!(" AND {id} {operator} ?"));
+            let at_id = blob(at_id.hash().digest());
+            let at = at.as_ref().map(|at| match at {
+                SortKey::Int(int) => Column::Integer(*int),
+                SortKey::Float(float) => codec::from_float(*float),
+                SortKey::Bytes(bytes) => Column::Blob(bytes.clone()),
+            });
+            let (sql, values) = match (at, begin) {
+                (None, _) => (format!("{id} {operator} ?"), vec![at_id]),
+                (Some(at), Begin::Behind) => {
+                    (format!("({key}, {id}) {operator} (?, ?)"), vec![at, at_id])
                 }
-                Some(sort_key) => {
-                    let sort_key = match sort_key {
-                        SortKey::Int(int) => Column::Integer(*int),
-                        SortKey::Float(float) => codec::from_float(*float),
-                        SortKey::Bytes(bytes) => Column::Blob(bytes.clone()),
-                    };
-                    if self.lead == Lead::Owners {
-                        // Of keys in two tables SQLite does not see where to begin.
-                        self.sql.push_str(&format!(" AND {key} {operator}= ?"));
-                        self.values.push(sort_key.clone());
-                    }
-                    self.sql
-                        .push_str(&format!(" AND ({key}, {id}) {operator} (?, ?)"));
-                    self.values.push(sort_key);
+                (Some(at), Begin::WithSameKey) => {
+                    (format!("{key} = ? AND {id} {operator} ?"), vec![at, at_id])
                 }
-            }
-            self.values.push(blob(place.id.hash().digest()));
+                (Some(at), Begin::WithNextKey) => (format!("{key} {operator} ?"), vec![at]),
+            };
+            self.sql.push_str(" AND ");
+            self.sql.push_str(&sql);
+            self.values.extend(values);
         }
-        Ok(())
     }
 
     /// The column of a field.
@@ -466,7 +525,7 @@ fn numbered<'s>(schema: &'s Schema, name: &str) -> Result<(usize, &'s FieldType)
 fn field_key(table: &str, number: usize, field_type: &FieldType) -> String {
     let column = format!("{table}f{number}");
     match field_type {
-        FieldType::Bool | FieldType::Int | FieldType::Float => column,
+        _ if !is_ordered_by_key(field_type) => column,
         FieldType::Str => head(&format!("CAST(lower({column}) AS BLOB)")),
         FieldType::PinnedRelationList(_) => head(&format!("first_view({column})")),
         _ => head(&column),

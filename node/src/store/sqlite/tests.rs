@@ -19,7 +19,7 @@ use super::read::{CHANGES_AFTER, ENTRIES_AFTER, LOG_POSITIONS};
 use super::select::LIVE_COUNT;
 use super::versions::{self, VERSION};
 use crate::store::indexes::{Lead, Wishes};
-use crate::store::query;
+use crate::store::query::{self, Comparison, Condition, Order, OrderBy, Test};
 use crate::store::{DocumentQuery, DocumentRow, NewEntry, Read, SharedStore, Store, StoreError};
 
 /// A path for a database, whose folder is removed at the end.
@@ -249,16 +249,7 @@ fn a_database_in_memory_is_its_only_reader() {
 #[test]
 fn lists_and_lookups_use_their_indexes() {
     let store = SqliteStore::in_memory().unwrap();
-    let plan = |sql: &str| {
-        let explain = format!("EXPLAIN QUERY PLAN {sql}");
-        let mut statement = store.database.connection().prepare(&explain).unwrap();
-        let mut rows = statement.raw_query();
-        let mut plan = String::new();
-        while let Some(row) = rows.next().unwrap() {
-            plan += &row.get::<_, String>(3).unwrap();
-        }
-        plan
-    };
+    let plan = |sql: &str| plan(&store, sql);
     let row = store.database.schema_row(&SchemaId::BLOB).unwrap().unwrap();
     let view = store.database.view(row).unwrap().unwrap();
     let query = DocumentQuery {
@@ -280,6 +271,254 @@ fn lists_and_lookups_use_their_indexes() {
             "{question}: {plan}"
         );
     }
+}
+
+/// How SQLite is going to answer.
+fn plan(store: &SqliteStore, sql: &str) -> String {
+    let explain = format!("EXPLAIN QUERY PLAN {sql}");
+    let mut statement = store.database.connection().prepare(&explain).unwrap();
+    let mut rows = statement.raw_query();
+    let mut plan = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        plan.push(row.get::<_, String>(3).unwrap());
+    }
+    plan.join("; ")
+}
+
+/// A schema with a field of each kind that is ordered in a way of its own.
+fn mixed_schema() -> Schema {
+    let target = SchemaId::BLOB;
+    let fields = [
+        ("flag", FieldType::Bool),
+        ("number", FieldType::Int),
+        ("rating", FieldType::Float),
+        ("relation", FieldType::Relation(target.clone())),
+        ("tags", FieldType::PinnedRelationList(target)),
+        ("text", FieldType::Str),
+    ];
+    let fields = fields.map(|(name, field_type)| (name.parse().unwrap(), field_type));
+    let id: SchemaId = format!("mixed_{}", Hash::of(b"mixed")).parse().unwrap();
+    Schema::new(id, "Mixed".into(), fields).unwrap()
+}
+
+/// A document of the mixed schema whose values follow from its number.
+fn mixed_document(number: i64) -> DocumentRow {
+    let id = DocumentId::from(Hash::of(&number.to_be_bytes()));
+    let values = [
+        ("flag", Value::Bool(number % 2 == 0)),
+        ("number", Value::Int(number % 7)),
+        ("rating", Value::Float(number as f64 / 3.0)),
+        ("relation", Value::Relation(id)),
+        ("tags", Value::PinnedRelationList(vec![id.into()])),
+        ("text", Value::Str(format!("Text {}", number % 11))),
+    ];
+    let fields = values.map(|(name, value)| (name.to_owned(), (value, id.into())));
+    DocumentRow {
+        id,
+        schema_id: mixed_schema().id().clone(),
+        view_id: id.into(),
+        owner: author(),
+        edited: number % 3 == 0,
+        fields: Some(fields.into()),
+    }
+}
+
+#[test]
+fn every_order_and_filter_gets_an_index_that_serves() {
+    let mut store = SqliteStore::in_memory().unwrap();
+    store.begin().unwrap();
+    store.insert_schema(&mixed_schema()).unwrap();
+    let documents: Vec<_> = (0..600).map(mixed_document).collect();
+    documents
+        .iter()
+        .for_each(|row| store.put_document(row).unwrap());
+    store.commit().unwrap();
+    let field = |name: &str| OrderBy::Field(name.to_owned());
+    let equal = |name: &str, value| {
+        vec![Condition::Field(
+            name.to_owned(),
+            Test::Among(true, vec![value]),
+        )]
+    };
+    let range = vec![Condition::Field(
+        "rating".to_owned(),
+        Test::Compared(Comparison::Above, Value::Float(10.0)),
+    )];
+    let owner = vec![Condition::Owner(true, vec![author()])];
+    let view = vec![Condition::View(true, vec![documents[5].view_id.clone()])];
+    let edited = vec![Condition::Edited(true)];
+    let cases = [
+        (vec![], field("number")),
+        (vec![], field("rating")),
+        (vec![], field("text")),
+        (vec![], field("relation")),
+        (vec![], field("tags")),
+        (vec![], OrderBy::ViewId),
+        (vec![], OrderBy::Edited),
+        (vec![], OrderBy::Owner),
+        (range.clone(), field("rating")),
+        (range, field("text")),
+        (
+            equal("text", Value::Str("Text 3".into())),
+            OrderBy::DocumentId,
+        ),
+        (equal("number", Value::Int(3)), field("text")),
+        (equal("flag", Value::Bool(true)), field("rating")),
+        (owner.clone(), OrderBy::DocumentId),
+        (owner, OrderBy::Edited),
+        (view, OrderBy::DocumentId),
+        (edited, OrderBy::ViewId),
+    ];
+    let view_table = store
+        .database
+        .view_of(mixed_schema().id())
+        .unwrap()
+        .unwrap();
+    for (conditions, by) in cases {
+        for descending in [false, true] {
+            let order = Order {
+                by: by.clone(),
+                descending,
+            };
+            let query = DocumentQuery {
+                conditions: conditions.clone(),
+                after: Some(order.place(&documents[300])),
+                order,
+                limit: 25,
+                ..DocumentQuery::default()
+            };
+            let before = store.list(mixed_schema().id(), &query).unwrap();
+            assert!(store.improve().unwrap() || descending, "{query:?}");
+            while store.improve().unwrap() {}
+            // Few documents are found by a condition, so that an order would not lead.
+            let lead = store.database.lead(&view_table, &query).unwrap();
+            assert!(
+                !matches!(lead, Lead::Condition(_)) || conditions.len() == 1,
+                "{lead:?}"
+            );
+            assert_eq!(store.list(mixed_schema().id(), &query).unwrap(), before);
+            let (sql, _) = view_table.list_sql(&store.database, &query, lead).unwrap();
+            let planned = plan(&store, &sql);
+            let is_sorted = planned.contains("TEMP B-TREE");
+            assert_eq!(
+                is_sorted,
+                matches!(lead, Lead::Condition(_)),
+                "{query:?}: {planned}"
+            );
+            assert!(!goes_through_a_table(&planned), "{query:?}: {planned}");
+            let from_end = DocumentQuery {
+                before: query.after.clone(),
+                after: None,
+                from_end: true,
+                ..query
+            };
+            let (sql, _) = view_table
+                .list_sql(&store.database, &from_end, lead)
+                .unwrap();
+            let planned = plan(&store, &sql);
+            assert!(!goes_through_a_table(&planned), "{from_end:?}: {planned}");
+        }
+        drop_indexes(&store);
+    }
+}
+
+/// Whether a plan reads all of a table; what others have found is gone through once anyhow.
+fn goes_through_a_table(plan: &str) -> bool {
+    ["SCAN v", "SCAN d", "SCAN a"]
+        .iter()
+        .any(|scan| plan.contains(scan))
+}
+
+/// Makes room for others.
+fn drop_indexes(store: &SqliteStore) {
+    let names = store.database.all(
+        "SELECT name FROM sqlite_schema WHERE name LIKE 'asked_%'",
+        [],
+        |row| Ok(row.get::<_, String>(0)?),
+    );
+    for name in names.unwrap() {
+        let drop = format!("DROP INDEX {name}");
+        store.database.connection().execute_batch(&drop).unwrap();
+    }
+    store.database.wishes.forget();
+}
+
+#[test]
+fn indexes_are_few_and_outlive_a_restart() {
+    let place = Place::new();
+    let mut store = SqliteStore::open(&place.0).unwrap();
+    store.begin().unwrap();
+    store.insert_schema(&mixed_schema()).unwrap();
+    (0..600).for_each(|number| store.put_document(&mixed_document(number)).unwrap());
+    store.commit().unwrap();
+    let ask = |store: &SqliteStore, number: usize| {
+        let names = ["number", "rating", "text", "relation", "tags", "flag"];
+        let query = DocumentQuery {
+            conditions: vec![Condition::Field(
+                "number".to_owned(),
+                Test::Among(number / 6 == 0, vec![Value::Int(1)]),
+            )],
+            order: Order {
+                by: OrderBy::Field(names[number % 6].to_owned()),
+                descending: false,
+            },
+            limit: 3,
+            ..DocumentQuery::default()
+        };
+        store.list(mixed_schema().id(), &query).unwrap();
+    };
+    let indexes = |store: &SqliteStore| {
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'asked_%'";
+        store.database.number(sql, []).unwrap()
+    };
+    for number in 0..12 {
+        ask(&store, number);
+        while store.improve().unwrap() {}
+    }
+    assert_eq!(indexes(&store), 8);
+
+    drop(store);
+    let mut store = SqliteStore::open(&place.0).unwrap();
+
+    ask(&store, 0);
+    assert!(!store.improve().unwrap(), "it is there already");
+    assert_eq!(indexes(&store), 8);
+}
+
+//= OP9 test
+#[test]
+fn dropped_bytes_leave_the_indexes_too() {
+    const CANARY: &str = "canary-in-an-index";
+    let place = Place::new();
+    let mut store = SqliteStore::open(&place.0).unwrap();
+    store.begin().unwrap();
+    store.insert_schema(&schema()).unwrap();
+    let ids: Vec<_> = (0..600)
+        .map(|n| publish(&mut store, n, &format!("{CANARY} {n}")))
+        .collect();
+    store.commit().unwrap();
+    let query = DocumentQuery {
+        order: Order {
+            by: OrderBy::Field("text".to_owned()),
+            descending: false,
+        },
+        limit: 1,
+        ..DocumentQuery::default()
+    };
+    store.list(schema().id(), &query).unwrap();
+    assert!(store.improve().unwrap());
+
+    store.begin().unwrap();
+    for id in ids {
+        store.drop_payloads(id).unwrap();
+        put(&mut store, id, None);
+    }
+    store.commit().unwrap();
+    assert!(store.forget_deleted().unwrap());
+
+    let bytes = place.bytes();
+    let canary = CANARY.as_bytes();
+    assert!(!bytes.windows(canary.len()).any(|part| part == canary));
 }
 
 #[test]
