@@ -58,9 +58,10 @@ async fn measure(documents: u64) {
     publish_batches(&node, &schema_id, &mut number, documents).await;
     let (_, peak) = node.memory();
     seen(&node, &schema_id).await;
+    let size = node.disk_size();
     ask(&node, &schema_id).await;
     let (resident, _) = node.memory();
-    let size = node.disk_size();
+    let size_asked = node.disk_size();
 
     let started = Instant::now();
     node.restart();
@@ -76,7 +77,11 @@ async fn measure(documents: u64) {
         peak / 1024
     );
     println!("| resident after a restart | {} MB |", after / 1024);
-    println!("| disk per entry | {} B |", size / number);
+    println!(
+        "| disk per entry, and with the indexes questions led to | {} B, {} B |",
+        size / number,
+        size_asked / number
+    );
     println!(
         "| stop, start and first answer | {} ms |",
         restarted.as_millis()

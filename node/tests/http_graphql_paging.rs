@@ -319,17 +319,12 @@ async fn walks_find_what_stays_once_while_others_publish(
         if more == false {
             break;
         }
-        match changing.get(step..step + 2) {
-            Some([changed, deleted]) => {
-                let renamed = vec![
-                    ("name", str(&format!("Name {step}"))),
-                    ("seats", PlainValue::Int(9)),
-                ];
-                author.update(node, &schema, *changed, renamed).await;
-                author.delete(node, &schema, *deleted).await;
-                author.create(node, &schema, values(step)).await;
-            }
-            _ => {}
+        if let Some([changed, deleted]) = changing.get(step..step + 2) {
+            let name = str(&format!("Name {step}"));
+            let fields = vec![("name", name), ("seats", PlainValue::Int(9))];
+            author.update(node, &schema, *changed, fields).await;
+            author.delete(node, &schema, *deleted).await;
+            author.create(node, &schema, values(step)).await;
         }
         step += 2;
     }

@@ -219,11 +219,11 @@ impl<'q> Select<'q> {
         match self.query.standing {
             Standing::Deleted => "documents d".to_owned(),
             Standing::Live if self.lead == Lead::Owners => {
-                return format!(
+                format!(
                     "authors a CROSS JOIN documents d ON d.owner = a.id \
                      CROSS JOIN {} v ON v.document = d.id",
                     self.table
-                );
+                )
             }
             Standing::Live if self.led_by_documents() => {
                 format!(
