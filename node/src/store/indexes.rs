@@ -24,9 +24,14 @@ const INDEXES_MAX: usize = 8;
 /// After how many questions without any use of it an index may give way.
 const UNUSED_MAX: u64 = 1_000;
 
-/// Up to how many documents are sought by a condition and then ordered. Of more, so many meet it that
-/// going through all in their order finds a page soon.
-pub const FEW: u32 = 1_000;
+/// Up to how many documents, of so many there are, are sought by a condition and then ordered for a page.
+///
+/// Of more, so many meet the condition that going through all in their order finds the page sooner: of
+/// those, one for each document of the page times all over those that meet it.
+pub fn few(documents: u64, page: u32) -> u32 {
+    let few = documents.saturating_mul(page.clamp(1, 100).into()).isqrt();
+    u32::try_from(few).unwrap_or(u32::MAX - 1).max(1_000)
+}
 
 /// What an index orders documents by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

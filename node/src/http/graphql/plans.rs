@@ -8,10 +8,14 @@ use super::Posted;
 use super::plan::Plan;
 
 /// Plans of one generation. The older of two generations is forgotten when the younger one is full.
-const GENERATION_LEN: usize = 256;
+const GENERATION_LEN: usize = 128;
 
 /// Larger queries are not remembered.
 const KEY_SIZE_MAX: usize = 8 * 1024;
+
+/// Nor are those of more fields, to which fragments can make a short text grow. All plans together take
+/// a few megabytes.
+const FIELDS_MAX: usize = 200;
 
 /// Plans by what was posted.
 #[derive(Default)]
@@ -47,6 +51,9 @@ impl Plans {
     }
 
     pub(super) fn insert(&self, key: String, plan: Arc<Plan>) {
+        if plan.fields > FIELDS_MAX {
+            return;
+        }
         let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         plans.insert(key, plan);
     }

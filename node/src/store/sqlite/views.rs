@@ -16,9 +16,9 @@ use rusqlite::{Row, params, params_from_iter};
 
 use super::codec;
 use super::database::{Database, unexpected_type};
-use super::select::Select;
+use super::select::{LIVE_COUNT, Select};
 use crate::store::StoreError;
-use crate::store::indexes::{FEW, Lead, Part};
+use crate::store::indexes::{Lead, Part, few};
 use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standing};
 
 /// What is read of a document beside its fields.
@@ -95,16 +95,19 @@ impl View {
         self.select(query, lead).count(database)
     }
 
-    /// Whether few documents meet the conditions on a part.
+    /// Whether so few documents meet the conditions on a part that they are ordered faster than all of the
+    /// schema's are gone through for a page.
     pub fn are_few(
         &self,
         database: &Database,
         query: &DocumentQuery,
         part: Part,
     ) -> Result<bool, StoreError> {
+        let live = database.number(LIVE_COUNT, [self.schema_row])?;
+        let few = few(live, query.limit);
         let select = self.select(query, Lead::Condition(part));
-        let (sql, values) = select.count_up_to(database, part, FEW + 1)?;
-        Ok(database.number(&sql, params_from_iter(values))? <= FEW.into())
+        let (sql, values) = select.count_up_to(database, part, few + 1)?;
+        Ok(database.number(&sql, params_from_iter(values))? <= few.into())
     }
 
     fn select<'q>(&'q self, query: &'q DocumentQuery, lead: Lead) -> Select<'q> {
