@@ -641,3 +641,91 @@ async fn a_failing_field_is_null_beside_its_siblings() {
     assert_eq!(answer["errors"].as_array().unwrap().len(), 1);
     assert_eq!(answer["errors"][0]["path"], json!(["bad"]));
 }
+
+/// Queries that want the schema described take another way through the node.
+#[tokio::test]
+async fn answers_are_the_same_beside_a_description_of_the_schema() {
+    let site = Site::start().await;
+    let [a, b] = [
+        site.venue("a", 1, 1.5).await,
+        site.venue("b", 2, f64::NAN).await,
+    ];
+    let event = site.event(a, &[b, a, b]).await;
+    site.rename(a, "a2").await;
+    let (venue, events) = (&site.venue, &site.event);
+    let key = site.author.public_key();
+    let shown = "__typename fields { __typename name n: rating open logo seats } meta { owner viewId __typename }";
+    let list = format!(
+        "__typename totalCount hasNextPage hasPreviousPage startCursor endCursor
+            documents {{ cursor {shown} }} again: documents {{ fields {{ name }} }}"
+    );
+
+    for query in [
+        format!("c: all_{venue}(orderBy: name, last: 1) {{ {list} }}"),
+        format!("c: all_{venue}(meta: {{deleted: {{eq: true}}}}) {{ {list} }}"),
+        format!("d: {venue}(id: \"{a}\") {{ {shown} }} {venue}(viewId: \"{a}\") {{ {shown} }}"),
+        format!(
+            "nobody: {venue}(id: \"{}\") {{ {shown} }}",
+            Hash::of(b"nobody")
+        ),
+        format!(
+            "e: all_{events} {{ documents {{ fields {{ main {{ {shown} }} pinned {{ {shown} }}
+                tour(first: 2) {{ {list} }} tour_pinned(orderBy: name) {{ {list} }} }} }} }}"
+        ),
+        format!(
+            "next: nextArgs(publicKey: \"{key}\") {{ __typename logId seqNum backlink skiplink }}"
+        ),
+        format!("bad: {venue}(id: \"00\") {{ {shown} }} good: {venue}(id: \"{b}\") {{ {shown} }}"),
+        format!(
+            "e: {events}(id: \"{event}\") {{ fields {{ tour(after: \"?\") {{ totalCount }} }} }}"
+        ),
+        format!("all_{venue}(first: 0) {{ totalCount }}"),
+    ] {
+        let plain = site
+            .node
+            .graphql(&format!("{{ {query} }}"), Value::Null)
+            .await;
+        let beside = format!("{{ __schema {{ queryType {{ name }} }} {query} }}");
+        let mut described = site.node.graphql(&beside, Value::Null).await;
+        if let Some(data) = described["data"].as_object_mut() {
+            assert_eq!(
+                data.remove("__schema"),
+                Some(json!({ "queryType": { "name": "Query" } }))
+            );
+        }
+        assert_eq!(plain["data"], described["data"], "{query}");
+        let errors = |answer: &Value| {
+            let errors = answer["errors"].as_array().cloned().unwrap_or_default();
+            // The library says of no field that must not be null where it stands.
+            let told = |error: &Value| (error["message"].clone(), error["extensions"].clone());
+            errors.iter().map(told).collect::<Vec<_>>()
+        };
+        assert_eq!(errors(&plain), errors(&described), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_query_asked_again_sees_what_changed_meanwhile() {
+    let node = TestNode::start().await;
+    let author = Author::new(1);
+    let target = author.schema(&node, "target", &[("name", "str")]).await;
+    let named = async |text: &str| {
+        author
+            .create(&node, &target, vec![("name", str(text))])
+            .await
+    };
+    let query = format!(
+        "query Q($name: String) {{ c: all_{target}(filter: {{name: {{eq: $name}}}}) {{ totalCount }} }}"
+    );
+    let count = async |name: &str| {
+        let answer = node.graphql(&query, json!({ "name": name })).await;
+        answer["data"]["c"]["totalCount"].clone()
+    };
+
+    assert_eq!(count("a").await, 0);
+    named("a").await;
+    assert_eq!(count("a").await, 1);
+    assert_eq!(count("b").await, 0, "the values of variables count");
+    author.schema(&node, "other", &[("name", "str")]).await;
+    assert_eq!(count("a").await, 1, "so does a schema learnt later");
+}

@@ -21,6 +21,7 @@ use super::list::List;
 use super::plan::{Ask, Branch, Leads, PagePlan, Plan, Root, Wants};
 use crate::api::{self, ApiError, Extent, parse};
 use crate::engine;
+use crate::runtime::Node;
 use crate::store::{DocumentQuery, DocumentRow, Read};
 
 /// What a field of the query led to.
@@ -106,10 +107,28 @@ impl Once {
 
 /// Reads for one request.
 pub(super) struct Loader<'a> {
-    pub(super) store: &'a dyn Read,
+    store: &'a dyn Read,
     pub(super) budget: &'a Budget,
     /// Lives for as long as somebody waits for the answer.
-    pub(super) waiting: &'a Weak<()>,
+    waiting: &'a Weak<()>,
+}
+
+/// Has a loader read, for as long as somebody waits.
+pub(super) async fn read<T: Send + 'static>(
+    node: &Node,
+    budget: Budget,
+    question: impl FnOnce(&Loader<'_>) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let waiting = Arc::new(());
+    let waits = Arc::downgrade(&waiting);
+    let question = move |store: &dyn Read| {
+        question(&Loader {
+            store,
+            budget: &budget,
+            waiting: &waits,
+        })
+    };
+    node.read(question).await
 }
 
 impl Loader<'_> {
@@ -121,8 +140,12 @@ impl Loader<'_> {
         })
     }
 
-    /// Reads what one field of the query asks for.
-    pub(super) fn root(&self, root: &Root) -> Result<Loaded, ApiError> {
+    /// Reads what one field of the query asks for, from one state of the store.
+    pub(super) fn load_one(&self, root: &Root) -> Result<Loaded, ApiError> {
+        api::at_once(self.store, || self.root(root))
+    }
+
+    fn root(&self, root: &Root) -> Result<Loaded, ApiError> {
         self.go_on()?;
         match &root.ask {
             Ask::TypeName => Ok(Loaded::Nothing),
@@ -265,11 +288,7 @@ impl Loader<'_> {
     }
 
     /// Follows relations from all these documents, and what they lead to further on.
-    pub(super) fn follow(
-        &self,
-        branches: &[Branch],
-        parents: &mut [&mut Shown],
-    ) -> Result<(), ApiError> {
+    fn follow(&self, branches: &[Branch], parents: &mut [&mut Shown]) -> Result<(), ApiError> {
         if parents.is_empty() {
             return Ok(());
         }

@@ -38,7 +38,6 @@ use tokio::sync::{RwLock, watch};
 
 use self::budget::{Budget, Pool};
 use self::check::Check;
-use self::load::Loader;
 use self::plan::Plan;
 use self::plans::Plans;
 use self::prepare::prepare;
@@ -46,7 +45,6 @@ use self::schema::Graph;
 use super::{Limits, is_bulky};
 use crate::api::ApiError;
 use crate::runtime::Node;
-use crate::store::Read;
 
 /// A page to write queries in. It loads nothing from anywhere.
 const PLAYGROUND: &str = include_str!("playground.html");
@@ -163,17 +161,10 @@ impl Service {
     /// Answers a query that only reads documents.
     async fn read(&self, plan: Arc<Plan>) -> Result<Executed, Vec<ServerError>> {
         let budget = Budget::new(self.limits.answer_size_max, plan.fields, &self.pool);
-        let waiting = Arc::new(());
-        let waits = Arc::downgrade(&waiting);
-        let question = move |store: &dyn Read| {
-            let loader = Loader {
-                store,
-                budget: &budget,
-                waiting: &waits,
-            };
-            Ok(show::answer(&plan, loader.load(&plan)?, &budget))
-        };
-        let text = self.node.read(question).await;
+        let text = load::read(&self.node, budget, move |loader| {
+            Ok(show::answer(&plan, loader.load(&plan)?, loader.budget))
+        });
+        let text = text.await;
         text.map(Executed::Text)
             .map_err(|error| vec![refusal(error.reason(), error)])
     }

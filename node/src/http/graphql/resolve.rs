@@ -7,19 +7,18 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use async_graphql::Value;
 use async_graphql::dynamic::{FieldFuture, FieldValue, ResolverContext};
+use async_graphql::{Error, Value};
 use grove_core::author::NextArgs;
 
 use super::arguments::{Arguments, required};
 use super::budget::Budget;
-use super::load::Loader;
+use super::load;
 use super::plan::{Planner, Schemas};
 use super::show::{self, report};
 use crate::api::ApiError;
 use crate::http::bytes_argument;
 use crate::runtime::Node;
-use crate::store::Read;
 
 /// `publish`
 pub(super) fn publish(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
@@ -44,26 +43,26 @@ pub(super) fn root(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
             return Ok(None);
         };
         let budget: Budget = ctx.ctx.data_unchecked::<Budget>().clone();
-        let waiting = Arc::new(());
-        let waits = Arc::downgrade(&waiting);
-        let question = move |store: &dyn Read| {
-            let loader = Loader {
-                store,
-                budget: &budget,
-                waiting: &waits,
-            };
-            let loaded = crate::api::at_once(store, || loader.root(&root));
-            Ok(show::field(&root, loaded, &budget))
-        };
-        let (text, errors) = node(&ctx)
-            .read(question)
-            .await
-            .map_err(|error| report(&error))?;
+        let answer = load::read(node(&ctx), budget, move |loader| {
+            Ok(show::field(&root, loader.load_one(&root), loader.budget))
+        });
+        let (text, mut errors) = answer.await.map_err(|error| report(&error))?;
+        if text.is_none()
+            && let Some(error) = errors.pop()
+        {
+            return Err(Error {
+                message: error.message,
+                source: None,
+                extensions: error.extensions,
+            });
+        }
         for error in errors {
             ctx.ctx.add_error(error);
         }
         let value: Option<Value> = text.and_then(|text| serde_json::from_str(&text).ok());
-        Ok(value.map(FieldValue::owned_any))
+        Ok(value
+            .filter(|value| *value != Value::Null)
+            .map(FieldValue::owned_any))
     })
 }
 

@@ -38,20 +38,11 @@ pub(super) fn answer(
 ) -> String {
     let mut writer = Writer::new(budget);
     writer.out.push_str("{\"data\":");
-    let begun = writer.out.len();
-    let mut is_whole = true;
-    let mut roots = plan.roots.iter().zip(loaded);
     writer.object(
-        &mut roots,
+        plan.roots.iter().zip(loaded),
         |(root, _)| &root.spot,
-        |writer, (root, loaded)| {
-            is_whole &= writer.root(root, loaded);
-        },
+        |writer, (root, loaded)| writer.root(root, loaded),
     );
-    if !is_whole {
-        writer.out.truncate(begun);
-        writer.out.push_str("null");
-    }
     if !writer.errors.is_empty() {
         let errors = serde_json::to_string(&writer.errors);
         writer.out.push_str(",\"errors\":");
@@ -69,8 +60,26 @@ pub(super) fn field(
     budget: &Budget,
 ) -> (Option<String>, Vec<ServerError>) {
     let mut writer = Writer::new(budget);
+    writer.path.push(Step::Member(&root.spot.key));
     let is_whole = writer.root(root, loaded);
     (is_whole.then_some(writer.out), writer.errors)
+}
+
+/// Whether a member was written.
+trait Written {
+    fn is_written(self) -> bool;
+}
+
+impl Written for () {
+    fn is_written(self) -> bool {
+        true
+    }
+}
+
+impl Written for bool {
+    fn is_written(self) -> bool {
+        self
+    }
 }
 
 impl<'p> Writer<'p> {
@@ -83,28 +92,30 @@ impl<'p> Writer<'p> {
         }
     }
 
-    /// Writes an object, member by member.
-    fn object<T>(
+    /// Writes an object, member by member; those that can't be written are missing.
+    fn object<T, W: Written>(
         &mut self,
         members: impl IntoIterator<Item = T>,
         spot: impl Fn(&T) -> &'p Spot,
-        mut write: impl FnMut(&mut Self, T),
+        mut write: impl FnMut(&mut Self, T) -> W,
     ) {
-        let mut before = '{';
+        self.out.push('{');
+        let begun = self.out.len();
         for member in members {
+            let before = self.out.len();
+            if before > begun {
+                self.out.push(',');
+            }
             let key = &spot(&member).key;
-            self.out.push(before);
-            before = ',';
             // Names need no escapes.
             self.out.push('"');
             self.out.push_str(key);
             self.out.push_str("\":");
             self.path.push(Step::Member(key));
-            write(self, member);
+            if !write(self, member).is_written() {
+                self.out.truncate(before);
+            }
             self.path.pop();
-        }
-        if before == '{' {
-            self.out.push('{');
         }
         self.out.push('}');
     }
@@ -129,7 +140,7 @@ impl<'p> Writer<'p> {
         self.out.push_str("null");
     }
 
-    /// Whether the answer is whole; it is not when what must not be null is missing.
+    /// Whether the field is written; it is not when it failed and must not be null.
     fn root(&mut self, root: &'p Root, loaded: Result<Loaded, ApiError>) -> bool {
         match (&root.ask, loaded) {
             (Ask::TypeName, _) => self.text("Query"),
