@@ -14,6 +14,8 @@ mod views;
 mod write;
 
 #[cfg(test)]
+mod bound;
+#[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
