@@ -76,6 +76,7 @@ fn question(text: &str, number: i64, order: &OrderBy, standing: Standing) -> Doc
             id: hash.into(),
         }),
         limit: number.unsigned_abs() as u32,
+        outline: false,
     }
 }
 
