@@ -18,6 +18,7 @@ use grove_node::engine::verify;
 use grove_node::runtime::FORGOTTEN_WITHIN;
 use grove_node::store::{Read, SqliteStore};
 use http_support::daemon::{Daemon, Directory};
+use http_support::socket::Socket;
 use http_support::{Author, encoded, piece};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -371,4 +372,51 @@ async fn a_deletion_outlives_a_kill_with_all_its_consequences() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sockets_that_ask_and_never_take_do_not_fill_the_memory() {
+    let daemon = Daemon::start(&["--ephemeral", "--http-port=0"]);
+    let address = daemon.address;
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "rpc.discover" }).to_string();
+    let frame = [
+        &[0x81, 0x80 | call.len() as u8, 0, 0, 0, 0],
+        call.as_bytes(),
+    ]
+    .concat();
+    let floods: Vec<_> = (0..4)
+        .map(|_| {
+            let frames = frame.repeat(500);
+            tokio::spawn(async move {
+                let mut socket = Socket::open(address).await;
+                let mut sent = 0;
+                // Until the node takes no more, or has answered thousands of times what it may hold.
+                while sent < 4 << 20 {
+                    let write = socket.write(&frames);
+                    match tokio::time::timeout(Duration::from_secs(2), write).await {
+                        Ok(Ok(())) => sent += frames.len(),
+                        _ => break,
+                    }
+                }
+                (socket, sent)
+            })
+        })
+        .collect();
+    let mut held = Vec::new();
+    for flood in floods {
+        held.push(flood.await.unwrap());
+    }
+
+    let query = json!({ "query": "{ all_blob_piece_v1 { totalCount } }" });
+    let counted = ask(address, &post("/graphql", &query)).await.unwrap();
+
+    let peak = peak_kb(&daemon);
+    let sent: usize = held.iter().map(|(_, sent)| sent).sum();
+    println!(
+        "{} calls over sockets that take nothing: peak memory {peak} kB",
+        sent / frame.len()
+    );
+    assert_eq!(counted["data"]["all_blob_piece_v1"]["totalCount"], 0);
+    assert!(peak < MEMORY_MAX_KB, "the node took {peak} kB");
 }

@@ -13,6 +13,9 @@ use crate::store::query::{Comparison, Condition, DocumentQuery, OrderBy, Standin
 /// Most values one question may compare with.
 const OPERANDS_MAX: usize = 1000;
 
+/// Most conditions of one question: a database has to nest as many.
+const CONDITIONS_MAX: usize = 500;
+
 /// What was given, null where nothing was.
 #[derive(Debug, Default)]
 pub struct Asked {
@@ -48,6 +51,10 @@ pub fn read_query(schema: &Schema, asked: &Asked) -> Result<(DocumentQuery, bool
     }
     if reader.deleted == Some(true) {
         reader.query.standing = Standing::Deleted;
+    }
+    if reader.query.conditions.len() > CONDITIONS_MAX {
+        let text = "too many conditions";
+        return Err(ApiError::invalid("filter", Reason::RequestTooLarge, text));
     }
     let ordered = reader.order(schema, asked)?;
     Ok((reader.query, ordered))

@@ -101,6 +101,11 @@ impl Activity {
         self.body = Stall::default();
     }
 
+    /// Whether the connection speaks another protocol.
+    pub(super) fn is_upgraded(&self) -> bool {
+        matches!(self.phase, Phase::Upgraded { .. })
+    }
+
     /// When the connection has to be closed unless something happens before.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let taken = self.answer.deadline(self.limits.stall_timeout);

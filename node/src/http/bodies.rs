@@ -206,9 +206,9 @@ pub(super) fn busy() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, close, Json(body)).into_response()
 }
 
-/// What one request has taken.
+/// What one request or WebSocket has taken of the common memory.
 #[derive(Debug)]
-struct Tab {
+pub(super) struct Tab {
     memory: Arc<Semaphore>,
     taken: Mutex<Taken>,
     /// Whether there was too little.
@@ -222,7 +222,7 @@ struct Taken {
 }
 
 impl Tab {
-    fn new(memory: &Memory) -> Self {
+    pub(super) fn new(memory: &Memory) -> Self {
         Self {
             memory: Arc::clone(&memory.requests),
             taken: Mutex::default(),
@@ -234,25 +234,36 @@ impl Tab {
     fn charge(&self, size: usize) -> bool {
         let mut taken = self.lock();
         taken.size = taken.size.saturating_add(size);
-        let wanted = units(taken.size.saturating_sub(FREE_SIZE)) as usize;
-        let held = taken
-            .permit
-            .as_ref()
-            .map_or(0, OwnedSemaphorePermit::num_permits);
-        let more = u32::try_from(wanted.saturating_sub(held)).unwrap_or(u32::MAX);
-        if more == 0 {
+        let size = taken.size;
+        let held = self.adjust(&mut taken, size);
+        if !held {
+            taken.permit = None;
+            self.short.store(true, Ordering::Relaxed);
+        }
+        held
+    }
+
+    /// Holds memory for so much and no more; `false` when there is too little.
+    pub(super) fn hold(&self, size: usize) -> bool {
+        self.adjust(&mut self.lock(), size)
+    }
+
+    fn adjust(&self, taken: &mut Taken, size: usize) -> bool {
+        let wanted = units(size.saturating_sub(FREE_SIZE)) as usize;
+        let held = taken.permit.as_ref();
+        let held = held.map_or(0, OwnedSemaphorePermit::num_permits);
+        if wanted <= held {
+            let rest = taken.permit.as_mut();
+            drop(rest.and_then(|permit| permit.split(held - wanted)));
             return true;
         }
+        let more = u32::try_from(wanted - held).unwrap_or(u32::MAX);
         match Arc::clone(&self.memory).try_acquire_many_owned(more) {
             Ok(permit) => match &mut taken.permit {
                 Some(held) => held.merge(permit),
                 none => *none = Some(permit),
             },
-            Err(_) => {
-                taken.permit = None;
-                self.short.store(true, Ordering::Relaxed);
-                return false;
-            }
+            Err(_) => return false,
         }
         true
     }

@@ -17,6 +17,7 @@
 mod activity;
 mod blobs;
 mod bodies;
+mod frames;
 mod graphql;
 mod jsonrpc;
 mod serve;
@@ -132,6 +133,7 @@ pub struct Http {
     router: Router,
     sockets: ServerHandle,
     limits: Limits,
+    memory: Memory,
 }
 
 impl Http {
@@ -141,7 +143,7 @@ impl Http {
         let memory = Memory::new(&limits);
         let whole = graphql::routes(node.clone(), &limits)
             .merge(rpc)
-            .layer(from_fn_with_state(memory, bodies::account));
+            .layer(from_fn_with_state(memory.clone(), bodies::account));
         let router = Router::new()
             .route("/healthz", get(health).with_state(node.clone()))
             .merge(blobs::routes(node))
@@ -152,6 +154,7 @@ impl Http {
             router,
             sockets,
             limits,
+            memory,
         }
     }
 

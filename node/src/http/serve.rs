@@ -66,8 +66,9 @@ pub async fn serve<L: Listener>(mut listener: L, http: Http, shutdown: impl Futu
         router,
         sockets,
         limits,
+        memory,
     } = http;
-    let slots = Slots::new(limits.clone());
+    let slots = Slots::new(limits.clone(), memory);
     let (stop, stopping) = watch::channel(());
     let mut shutdown = pin!(shutdown);
     loop {

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
@@ -24,6 +24,8 @@ use tokio::time::Instant;
 
 use super::Limits;
 use super::activity::Activity;
+use super::bodies::{Memory, Tab};
+use super::frames::Frames;
 
 /// For how long a client may take nothing of an answer before others may have its memory.
 const BLOCKED_MIN: Duration = Duration::from_secs(1);
@@ -38,6 +40,7 @@ const CLOSED_SHARE: usize = 32;
 #[derive(Debug)]
 pub(super) struct Slots {
     limits: Limits,
+    memory: Memory,
     open: Mutex<Open>,
     freed: Notify,
 }
@@ -69,9 +72,10 @@ pub(super) struct Slot {
 }
 
 impl Slots {
-    pub(super) fn new(limits: Limits) -> Arc<Self> {
+    pub(super) fn new(limits: Limits, memory: Memory) -> Arc<Self> {
         Arc::new(Self {
             limits,
+            memory,
             open: Mutex::default(),
             freed: Notify::new(),
         })
@@ -229,6 +233,10 @@ impl Connection {
                 Some(deadline) if deadline <= Instant::now() => self.close(),
                 _ => tokio::time::sleep_until(deadline.unwrap_or(look).min(look)).await,
             }
+            // A WebSocket held back may be read on after a while.
+            if self.activity().is_upgraded() {
+                self.reader.wake();
+            }
         }
     }
 }
@@ -256,20 +264,99 @@ impl Drop for Slot {
 pub(super) struct Watched<Io> {
     io: Io,
     slot: Slot,
+    /// The last bytes that came before the connection was upgraded.
+    last_read: [u8; 4],
+    socket: Option<Box<Socket>>,
+}
+
+/// What is known of a WebSocket.
+#[derive(Debug)]
+struct Socket {
+    frames: Frames,
+    tab: Tab,
 }
 
 impl<Io> Watched<Io> {
     pub(super) fn new(io: Io, slot: Slot) -> Self {
-        Self { io, slot }
+        Self {
+            io,
+            slot,
+            last_read: [0; 4],
+            socket: None,
+        }
     }
 
-    /// Notes how much was written, or that the client has to take something first.
-    fn note_written(&self, result: &Poll<io::Result<usize>>) {
+    /// Notes how much of these bytes was written, or that the client has to take something first.
+    fn note_written(&mut self, result: &Poll<io::Result<usize>>, bufs: &[io::IoSlice<'_>]) {
         let mut activity = self.slot.connection.activity();
-        match result {
-            Poll::Pending => activity.write_awaited(Instant::now()),
-            Poll::Ready(Ok(size)) => activity.written(Instant::now(), *size),
-            Poll::Ready(Err(_)) => {}
+        let mut written = match result {
+            Poll::Pending => return activity.write_awaited(Instant::now()),
+            Poll::Ready(Ok(size)) => *size,
+            Poll::Ready(Err(_)) => return,
+        };
+        activity.written(Instant::now(), written);
+        if !activity.is_upgraded() {
+            return;
+        }
+        drop(activity);
+        let socket = Self::socket(&mut self.socket, &self.slot);
+        for buf in bufs {
+            let part = written.min(buf.len());
+            socket.frames.written(&buf[..part]);
+            written -= part;
+        }
+        // What was in the way of reading may be so no longer.
+        self.slot.connection.reader.wake();
+    }
+
+    fn socket<'s>(socket: &'s mut Option<Box<Socket>>, slot: &Slot) -> &'s mut Socket {
+        socket.get_or_insert_with(|| {
+            Box::new(Socket {
+                frames: Frames::default(),
+                tab: Tab::new(&slot.slots.memory),
+            })
+        })
+    }
+
+    /// Whether nothing may be read of a WebSocket for now. Fails when it was begun with more than its
+    /// request: what comes before the answer is against the protocol, and would pass by uncounted.
+    fn is_held_back(&mut self) -> io::Result<bool> {
+        let activity = self.slot.connection.activity();
+        if !activity.is_upgraded() {
+            return Ok(false);
+        }
+        let is_blocked = activity.blocked_since().is_some();
+        drop(activity);
+        if self.last_read != *b"\r\n\r\n" {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let socket = Self::socket(&mut self.socket, &self.slot);
+        Ok(is_blocked || !socket.frames.admits_more(Instant::now()))
+    }
+
+    /// Notes what was read. Fails when it is more than there is memory for.
+    fn note_read(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let mut activity = self.slot.connection.activity();
+        activity.read(now);
+        if !activity.is_upgraded() {
+            drop(activity);
+            for byte in &bytes[bytes.len().saturating_sub(4)..] {
+                self.last_read.rotate_left(1);
+                self.last_read[3] = *byte;
+            }
+            return Ok(());
+        }
+        drop(activity);
+        let socket = Self::socket(&mut self.socket, &self.slot);
+        socket.frames.read(now, bytes);
+        if socket.tab.hold(socket.frames.size()) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::OutOfMemory.into())
         }
     }
 }
@@ -282,12 +369,12 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Watched<Io> {
     ) -> Poll<io::Result<()>> {
         self.slot.connection.reader.register(cx.waker());
         self.slot.connection.check_open()?;
-        let before = buf.filled().len();
-        let result = Pin::new(&mut self.io).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.slot.connection.activity().read(Instant::now());
+        if self.is_held_back()? {
+            return Poll::Pending;
         }
-        result
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        Poll::Ready(self.note_read(&buf.filled()[before..]))
     }
 }
 
@@ -300,7 +387,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Watched<Io> {
         self.slot.connection.writer.register(cx.waker());
         self.slot.connection.check_open()?;
         let result = Pin::new(&mut self.io).poll_write(cx, buf);
-        self.note_written(&result);
+        self.note_written(&result, &[io::IoSlice::new(buf)]);
         result
     }
 
@@ -312,7 +399,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Watched<Io> {
         self.slot.connection.writer.register(cx.waker());
         self.slot.connection.check_open()?;
         let result = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        self.note_written(&result);
+        self.note_written(&result, bufs);
         result
     }
 

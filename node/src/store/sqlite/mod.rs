@@ -15,6 +15,8 @@ mod views;
 mod write;
 
 #[cfg(test)]
+mod bound;
+#[cfg(test)]
 mod tests;
 
 #[cfg(test)]
