@@ -19,6 +19,7 @@ use super::filter;
 use crate::api::{self, ApiError, parse};
 use crate::http::{bytes_argument, details};
 use crate::runtime::Node;
+use crate::store::query::OrderBy;
 use crate::store::{DocumentQuery, DocumentRow, Read};
 
 /// Documents read at once.
@@ -116,6 +117,10 @@ pub(super) fn collection(schema: Arc<Schema>, ctx: ResolverContext<'_>) -> Field
     non_null(async move {
         let (mut query, _) = filter::read(&schema, &ctx.args)?;
         let first = filter::read_page(&mut query, &ctx.args)?;
+        // Large bytes that nobody asked for, and no cursor is made of, need not be read.
+        let documents = ctx.ctx.look_ahead().field("documents");
+        query.outline =
+            query.order.by == OrderBy::DocumentId && !documents.field("fields").exists();
         let budget = budget(&ctx);
         let question =
             move |store: &dyn Read| collection_page(store, schema.id(), query, first, &budget);
