@@ -14,6 +14,7 @@ use http_support::pieces::{
 };
 use http_support::s3::{S3, SECRET};
 use hyper::StatusCode;
+use serde_json::Value;
 
 /// Where a node writes what it has to say.
 fn log(directory: &Directory) -> PathBuf {
@@ -107,6 +108,10 @@ async fn a_bucket_that_refuses_or_lies_is_told_of() {
     s3.refuse(true);
     let refused = publish(daemon.address, &late).await;
     let unreachable = fetch(daemon.address, blob, None).await;
+    let query = "{ all_blob_piece_v1 { documents { meta { documentId } } } }";
+    let listed = daemon.graphql(query, Value::Null).await;
+    let query = "{ all_blob_piece_v1 { documents { fields { data } } } }";
+    let not_read = daemon.graphql(query, Value::Null).await;
     s3.refuse(false);
     accepted(daemon.address, &late).await;
     assert_eq!(fetch(daemon.address, blob, None).await.body().len(), PIECE);
@@ -120,6 +125,10 @@ async fn a_bucket_that_refuses_or_lies_is_told_of() {
     let code = &refused["errors"][0]["extensions"]["code"];
     assert_eq!(code, "store_failed", "{refused}");
     assert_eq!(unreachable.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let documents = listed["data"]["all_blob_piece_v1"]["documents"].as_array();
+    assert_eq!(documents.map(Vec::len), Some(1), "{listed}");
+    let code = &not_read["errors"][0]["extensions"]["code"];
+    assert_eq!(code, "store_failed", "{not_read}");
     assert_eq!(changed.status(), StatusCode::NOT_FOUND);
     assert!(changed.body().starts_with(b"blob_pieces_missing"));
     stop(daemon, &directory);
