@@ -76,6 +76,13 @@ macro_rules! changes {
 }
 
 impl Read for Failing {
+    fn at_once(
+        &self,
+        questions: &mut dyn FnMut() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.call(|| self.store.at_once(questions))
+    }
+
     asks! {
         log(key: PublicKey, log_id: LogId) -> Option<LogRow>;
         log_of_document(key: PublicKey, document: DocumentId) -> Option<LogRow>;

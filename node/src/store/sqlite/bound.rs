@@ -8,12 +8,13 @@ use proptest::prelude::*;
 use super::SqliteStore;
 use super::views::View;
 use crate::store::StoreError;
+use crate::store::indexes::Lead;
 use crate::store::query::{
     Comparison, Condition, DocumentQuery, Order, OrderBy, Place, SortKey, Standing, Test,
 };
 
 /// What a statement of ours may consist of.
-const PLAIN: &str = " _.,()?<>=-*'";
+const PLAIN: &str = " _.,()?<>=-+*'";
 
 fn schema() -> Schema {
     let id = format!("note_{}", Hash::of(b"note"));
@@ -76,17 +77,18 @@ fn question(text: &str, number: i64, order: &OrderBy, standing: Standing) -> Doc
             id: hash.into(),
         }),
         limit: number.unsigned_abs() as u32,
-        outline: false,
+        ..DocumentQuery::default()
     }
 }
 
 /// The texts of a question's statements, each with as many values as it has places for them.
-fn texts(query: &DocumentQuery) -> Result<[String; 2], StoreError> {
+fn texts(query: &DocumentQuery) -> Result<[String; 3], StoreError> {
     let store = SqliteStore::in_memory()?;
     let view = View::new(7, schema());
     let statements = [
-        view.list_sql(&store.database, query)?,
-        view.count_sql(&store.database, query)?,
+        view.list_sql(&store.database, query, Lead::Order)?,
+        view.list_sql(&store.database, query, Lead::Ids)?,
+        view.count_sql(&store.database, query, Lead::Order)?,
     ];
     Ok(statements.map(|(text, values)| {
         assert_eq!(text.matches('?').count(), values.len(), "{text}");

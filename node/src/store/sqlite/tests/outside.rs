@@ -203,7 +203,7 @@ fn an_older_database_gives_its_pieces_away() {
     let place = Place::new();
     let connection = Connection::open(&place.0).unwrap();
     super::super::tune(&connection).unwrap();
-    let database = Database::new(connection);
+    let database = Database::new(connection, Wishes::default());
     versions::bring_to(2, &database).unwrap();
     let mut store = SqliteStore {
         database,
