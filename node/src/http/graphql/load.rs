@@ -171,7 +171,7 @@ impl Loader<'_> {
                 arguments,
                 page,
             } => {
-                let mut found = self.collection(schema, arguments, page.wants)?;
+                let mut found = self.collection(schema, arguments, page)?;
                 let mut parents: Vec<_> = found.documents.iter_mut().collect();
                 self.follow(&page.branches, &mut parents)?;
                 Ok(Loaded::Page(found))
@@ -215,9 +215,11 @@ impl Loader<'_> {
         &self,
         schema: &Schema,
         arguments: &Arguments,
-        wants: Wants,
+        page: &PagePlan,
     ) -> Result<Page, ApiError> {
+        let wants = page.wants;
         let (mut query, _) = filter::read(schema, arguments)?;
+        query.outline = !page.wants_bytes(schema, arguments);
         let everywhere = query.clone();
         let extent = filter::read_page(&mut query, arguments)?;
         self.budget.spend(self.budget.document_size)?;
@@ -297,7 +299,7 @@ impl Loader<'_> {
             let rows: Vec<_> = parents.iter().map(|shown| Arc::clone(&shown.row)).collect();
             let targets: Vec<_> = rows.iter().map(|row| targets(row, &branch.name)).collect();
             let all = targets.iter().flatten().flatten().copied().collect();
-            let found = self.find(branch.schema.id(), &all)?;
+            let found = self.find(branch, &all)?;
             let mut below: Vec<Below> = rows
                 .iter()
                 .zip(&targets)
@@ -314,11 +316,8 @@ impl Loader<'_> {
     }
 
     /// Reads the documents of a schema that relations point at, each once.
-    fn find(
-        &self,
-        schema_id: &SchemaId,
-        targets: &BTreeSet<Target<'_>>,
-    ) -> Result<Found, ApiError> {
+    fn find(&self, branch: &Branch, targets: &BTreeSet<Target<'_>>) -> Result<Found, ApiError> {
+        let (schema_id, outline) = (branch.schema.id(), !branch.wants_bytes());
         let (mut ids, mut view_ids) = (Vec::new(), BTreeSet::new());
         for target in targets {
             match target {
@@ -330,14 +329,15 @@ impl Loader<'_> {
         }
         let mut found = Found::default();
         if !ids.is_empty() {
-            self.store.visit_these(schema_id, &ids, false, &mut |row| {
-                if let Err(error) = self.budget.spend_on(&row) {
-                    found.cut = Some(error.reason());
-                    return false;
-                }
-                found.current.insert(row.id, Once::new(row));
-                true
-            })?;
+            self.store
+                .visit_these(schema_id, &ids, outline, &mut |row| {
+                    if let Err(error) = self.budget.spend_on(&row) {
+                        found.cut = Some(error.reason());
+                        return false;
+                    }
+                    found.current.insert(row.id, Once::new(row));
+                    true
+                })?;
         }
         if !view_ids.is_empty() && found.cut.is_none() {
             let mut take = |view_id: &DocumentViewId, row: DocumentRow| {
@@ -348,7 +348,7 @@ impl Loader<'_> {
                 found.at_view.insert(view_id.clone(), Once::new(row));
                 true
             };
-            engine::documents_at_views(self.store, schema_id, &view_ids, false, &mut take)?;
+            engine::documents_at_views(self.store, schema_id, &view_ids, outline, &mut take)?;
         }
         Ok(found)
     }
@@ -433,16 +433,6 @@ impl Below {
             Self::One(shown) => std::slice::from_mut(shown),
             Self::Many(page) => &mut page.documents,
             Self::Nothing | Self::Failed(_) => &mut [],
-        }
-    }
-}
-
-impl Branch {
-    /// The relations to be followed further.
-    fn branches(&self) -> &[Branch] {
-        match &self.leads {
-            Leads::One { branches, .. } => branches,
-            Leads::Many { page, .. } => &page.branches,
         }
     }
 }

@@ -105,6 +105,52 @@ pub(super) enum FieldMember {
     Null,
 }
 
+impl DocumentPlan {
+    /// Whether it shows values that documents have of their own.
+    fn shows_values(&self) -> bool {
+        let is_value = |(_, member): &(Spot, FieldMember)| matches!(member, FieldMember::Value(_));
+        self.members.iter().any(|(_, member)| match member {
+            DocumentMember::Fields { members, .. } => members.iter().any(is_value),
+            _ => false,
+        })
+    }
+}
+
+impl PagePlan {
+    /// Whether the bytes of pieces of blobs are wanted, to be shown or to be judged by. They are kept
+    /// outside of the database, so that it is worth a thought.
+    pub(super) fn wants_bytes(&self, schema: &Schema, arguments: &Arguments) -> bool {
+        let shown = self.members.iter().any(|(_, member)| match member {
+            PageMember::Documents(document) => document.shows_values(),
+            _ => false,
+        });
+        *schema.id() != SchemaId::BLOB_PIECE
+            || shown
+            || arguments.get("filter").is_some()
+            || arguments.get("orderBy").is_some()
+    }
+}
+
+impl Branch {
+    /// The relations to be followed further.
+    pub(super) fn branches(&self) -> &[Branch] {
+        match &self.leads {
+            Leads::One { branches, .. } => branches,
+            Leads::Many { page, .. } => &page.branches,
+        }
+    }
+
+    /// As [`PagePlan::wants_bytes`].
+    pub(super) fn wants_bytes(&self) -> bool {
+        match &self.leads {
+            Leads::One { document, .. } => {
+                *self.schema.id() != SchemaId::BLOB_PIECE || document.shows_values()
+            }
+            Leads::Many { arguments, page } => page.wants_bytes(&self.schema, arguments),
+        }
+    }
+}
+
 /// A relation to be followed from documents.
 #[derive(Debug)]
 pub(super) struct Branch {
