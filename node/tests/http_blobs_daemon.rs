@@ -316,7 +316,7 @@ async fn a_killed_node_has_every_piece_whole_or_not_at_all() {
     let kept = Arc::new(Objects::in_folder(&directory.0.join("blobs")).unwrap());
     let database = directory.0.join("grove.sqlite3");
     let mut store = SqliteStore::open_with(&database, Some(kept)).unwrap();
-    assert!(store.forget_deleted().unwrap());
+    assert!(store.erase_discarded().unwrap());
     let swept = store.sweep_objects(Duration::ZERO, false).unwrap();
     assert!(swept.objects <= 4 * 6, "only what was under way: {swept:?}");
     assert_eq!(objects(&directory).len(), left);

@@ -4,6 +4,7 @@
 //! entries that arrived meanwhile in one transaction, and readers have connections of their own.
 //! Inline, every call runs to its end on the caller's thread, so a simulated network is deterministic.
 
+mod debt;
 mod inline;
 mod readers;
 mod threads;

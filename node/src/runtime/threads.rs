@@ -4,7 +4,7 @@
 //! them in one. That is what makes `synchronous=FULL` affordable: many publishers share one sync.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time;
 
@@ -14,6 +14,7 @@ use grove_core::time::Instant;
 use grove_core::validate::Submission;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
+use super::debt::{Debt, Owing};
 use super::readers::Readers;
 use super::{Node, Prepared, Runtime};
 use crate::api::ApiError;
@@ -34,17 +35,11 @@ const QUEUE_MAX: usize = 4096;
 const QUEUE_SIZE_MAX: usize = (64 << 20) / QUEUE_UNIT;
 const QUEUE_UNIT: usize = 1 << 10;
 
-/// How long a busy writer puts off dropping the last copies of deleted bytes.
-const FORGET_WITHIN: time::Duration = time::Duration::from_secs(1);
-
-/// How long after an attempt to drop them that readers were in the way of the next one follows.
-const FORGET_AGAIN: time::Duration = time::Duration::from_millis(250);
-
 /// How long a question may take.
 const QUESTION_MAX: time::Duration = time::Duration::from_secs(20);
 
 /// How long a question may take while deleted bytes wait to be dropped, and it may be in the way. With
-/// the times above it makes up [`FORGOTTEN_WITHIN`](super::FORGOTTEN_WITHIN).
+/// the times of a [`Debt`] it makes up [`FORGOTTEN_WITHIN`](super::FORGOTTEN_WITHIN).
 const QUESTION_MAX_OWING: time::Duration = time::Duration::from_secs(2);
 
 /// How often it is looked whether anything takes too long.
@@ -126,18 +121,17 @@ impl ThreadedNode {
         }));
         let engine = Engine::new(store, local, limits)?;
         let (sender, schemas) = watch::channel(0);
-        let owing = Arc::new(AtomicBool::new(true));
+        let copies = Debt::new("the last copies of what was deleted");
+        let discarded = Debt::new("blobs that were deleted");
+        let owing = [copies.owing(), discarded.owing()];
         let writer = Writer {
             engine,
             queue,
             schemas: sender,
             started: time::Instant::now(),
-            // A crash may have come before the last copies were dropped.
-            deleted_since: Some(time::Instant::now()),
-            forget_after: time::Instant::now(),
-            owing: Arc::clone(&owing),
+            copies,
+            discarded,
             blind: false,
-            hindered: false,
         };
         let writer = spawn("grove-writer", move || writer.run())?;
         if let Some(interval) = news_interval {
@@ -279,13 +273,14 @@ fn watch_others(jobs: &mpsc::WeakSender<Job>, interval: time::Duration) {
 
 /// Ends questions that take too long, and has the writer drop what it owes to drop even when nobody
 /// publishes, until there is no writer any more.
-fn watch(jobs: &mpsc::WeakSender<Job>, readers: &Readers, owing: &AtomicBool) {
+fn watch(jobs: &mpsc::WeakSender<Job>, readers: &Readers, [copies, discarded]: &[Owing; 2]) {
     loop {
         std::thread::sleep(WATCH_INTERVAL);
         let Some(jobs) = jobs.upgrade() else {
             return;
         };
-        let owes = owing.load(Ordering::Relaxed);
+        // Readers are in the way of copies alone.
+        let owes = copies.load(Ordering::Relaxed);
         readers.interrupt(if owes {
             QUESTION_MAX_OWING
         } else {
@@ -294,7 +289,7 @@ fn watch(jobs: &mpsc::WeakSender<Job>, readers: &Readers, owing: &AtomicBool) {
         if jobs.is_closed() {
             return;
         }
-        if owes {
+        if owes || discarded.load(Ordering::Relaxed) {
             // A full queue means that the writer wakes up without being told.
             let _ = jobs.try_send(Job::Look);
         }
@@ -358,22 +353,18 @@ struct Writer<S> {
     queue: mpsc::Receiver<Job>,
     schemas: watch::Sender<u64>,
     started: time::Instant,
-    /// Since when the database may keep copies of bytes of deleted documents.
-    deleted_since: Option<time::Instant>,
-    /// When the next attempt to drop them may be made.
-    forget_after: time::Instant,
-    /// Whether there are such copies, for those who can help to drop them.
-    owing: Arc<AtomicBool>,
+    /// Copies the database may keep of bytes of deleted documents.
+    copies: Debt,
+    /// Bytes of deleted documents outside of it.
+    discarded: Debt,
     /// Whether the last look for what others changed failed.
     blind: bool,
-    /// Whether dropping copies failed the last time.
-    hindered: bool,
 }
 
 impl<S: SharedStore> Writer<S> {
     fn run(mut self) {
         // What a crash kept from being dropped.
-        self.forget();
+        self.forget_when_idle();
         let mut stopping = false;
         while !stopping {
             let Some(first) = self.queue.blocking_recv() else {
@@ -415,6 +406,7 @@ impl<S: SharedStore> Writer<S> {
                 self.commit(vec![input], vec![Some(reply)]);
             }
         }
+        self.erase();
         self.forget();
     }
 
@@ -431,36 +423,28 @@ impl<S: SharedStore> Writer<S> {
         found.unwrap_or(false)
     }
 
-    /// Drops the last copies of what was deleted once nobody waits for the writer, or when they have
-    /// been kept for too long.
+    /// Drops what is left of what was deleted once nobody waits for the writer, or when it has been kept
+    /// for too long.
     fn forget_when_idle(&mut self) {
-        let Some(since) = self.deleted_since else {
-            return;
-        };
-        let due = self.queue.is_empty() || since.elapsed() >= FORGET_WITHIN;
-        if due && time::Instant::now() >= self.forget_after {
+        let idle = self.queue.is_empty();
+        if self.copies.is_due(idle) {
             self.forget();
+        }
+        if self.discarded.is_due(idle) {
+            self.erase();
         }
     }
 
-    /// A reader in the way puts it off until it is done or is ended, a service that can't be reached until
-    /// it can.
+    /// A reader in the way puts it off until it is done or is ended.
     fn forget(&mut self) {
         let done = self.engine.store_mut().forget_deleted();
-        match &done {
-            Ok(true) => {
-                self.deleted_since = None;
-                self.owing.store(false, Ordering::Relaxed);
-            }
-            Err(error) if !self.hindered => {
-                tracing::warn!(%error, "could not drop the last copies of what was deleted");
-            }
-            _ => {}
-        }
-        if !matches!(done, Ok(true)) {
-            self.forget_after = time::Instant::now() + FORGET_AGAIN;
-        }
-        self.hindered = done.is_err();
+        self.copies.settle(&done);
+    }
+
+    /// A service that can't be reached puts it off until it can.
+    fn erase(&mut self) {
+        let done = self.engine.store_mut().erase_discarded();
+        self.discarded.settle(&done);
     }
 
     /// Makes one thing that questions would be faster with; tells how long it took.
@@ -494,8 +478,8 @@ impl<S: SharedStore> Writer<S> {
                     }
                 }
                 Ok(Some(Output::Deleted(_))) => {
-                    self.deleted_since.get_or_insert_with(time::Instant::now);
-                    self.owing.store(true, Ordering::Relaxed);
+                    self.copies.incur();
+                    self.discarded.incur();
                 }
                 Ok(Some(Output::SchemaAdded(id))) => {
                     tracing::info!(%id, "schema added");

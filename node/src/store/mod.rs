@@ -561,6 +561,12 @@ pub trait SharedStore: Store + Send + 'static {
     /// whether that succeeded; somebody who reads for too long may prevent it.
     fn forget_deleted(&mut self) -> Result<bool, StoreError>;
 
+    /// Erases what lies outside of the database and belonged to what was deleted. Returns whether all is
+    /// gone; a slow service may take longer than the writer waits.
+    fn erase_discarded(&mut self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     /// Where it keeps large bytes outside of the database, if it does. Who publishes puts them there
     /// first, so that the writer finds them.
     fn objects(&self) -> Option<Arc<Objects>> {

@@ -149,17 +149,19 @@ impl SharedStore for SqliteStore {
         self.make_index()
     }
 
-    /// Erases the objects of what was deleted, moves the write-ahead log into the database and empties it.
-    /// Waits for readers only for as long as short questions take: while it waits, nobody can write.
+    /// Moves the write-ahead log into the database and empties it. Waits for readers only for as long as
+    /// short questions take: while it waits, nobody can write.
     fn forget_deleted(&mut self) -> Result<bool, StoreError> {
-        // A service that can't be reached keeps its objects for now, but nothing else back.
-        let erased = self.erase_discarded();
         let connection = self.database.connection();
         connection.busy_timeout(READERS_PATIENCE)?;
         let busy: Result<bool, _> =
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(erased? && !busy?)
+        Ok(!busy?)
+    }
+
+    fn erase_discarded(&mut self) -> Result<bool, StoreError> {
+        self.erase_objects()
     }
 
     fn objects(&self) -> Option<Arc<Objects>> {

@@ -106,7 +106,7 @@ impl Database {
 
 impl SqliteStore {
     /// Erases the objects of what was deleted. Returns whether all are gone.
-    pub(super) fn erase_discarded(&mut self) -> Result<bool, StoreError> {
+    pub(super) fn erase_objects(&mut self) -> Result<bool, StoreError> {
         loop {
             let names: Vec<String> = self.database.all(
                 "SELECT object FROM discarded ORDER BY object LIMIT ?1",

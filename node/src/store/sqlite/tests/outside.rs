@@ -119,7 +119,7 @@ fn a_dropped_piece_is_erased_even_after_a_crash() {
     assert_eq!(objects(&place).len(), 2);
     drop(store);
     let mut store = open(&place);
-    assert!(store.forget_deleted().unwrap());
+    assert!(store.erase_discarded().unwrap() && store.forget_deleted().unwrap());
 
     assert_eq!(objects(&place).len(), 1);
     assert!(!holds(&place, b"canary-1-"));
@@ -127,7 +127,7 @@ fn a_dropped_piece_is_erased_even_after_a_crash() {
     // Erased, but not noted as such before the crash.
     delete(&mut store, &rows[1]);
     std::fs::remove_file(&objects(&place)[0]).unwrap();
-    assert!(store.forget_deleted().unwrap());
+    assert!(store.erase_discarded().unwrap());
     let left = store.database.number("SELECT count(*) FROM discarded", []);
     assert_eq!(left.unwrap(), 0);
 }
@@ -160,7 +160,7 @@ fn a_lost_piece_is_told_apart_and_mended() {
     assert!(!entry.lost);
     assert_eq!(entry.payload, Some(payload));
     assert_eq!(store.document(row.id).unwrap(), Some(row));
-    assert!(store.forget_deleted().unwrap());
+    assert!(store.erase_discarded().unwrap());
     assert_eq!(objects(&place).len(), 1, "the damaged one is gone");
 }
 

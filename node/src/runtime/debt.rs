@@ -1,0 +1,75 @@
+//! When the writer drops what it was told to delete and could not drop at once.
+//!
+//! Says when to try, not how. Once nobody waits for the writer it is tried, or when it has been put off
+//! for too long; what is in the way then is waited for in steps.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::store::StoreError;
+
+/// How long a busy writer puts it off.
+const SETTLED_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long after an attempt that something was in the way of the next one follows.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// Whether there is a debt, for those who can help to settle it.
+pub type Owing = Arc<AtomicBool>;
+
+/// Something that is to be dropped.
+#[derive(Debug)]
+pub struct Debt {
+    what: &'static str,
+    since: Option<Instant>,
+    next: Instant,
+    owing: Owing,
+    failing: bool,
+}
+
+impl Debt {
+    /// A debt from before: a crash may have come before it was settled.
+    pub fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            since: Some(Instant::now()),
+            next: Instant::now(),
+            owing: Arc::new(AtomicBool::new(true)),
+            failing: false,
+        }
+    }
+
+    pub fn owing(&self) -> Owing {
+        Arc::clone(&self.owing)
+    }
+
+    pub fn incur(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+        self.owing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether to try now, when somebody waits for the writer or nobody does.
+    pub fn is_due(&self, idle: bool) -> bool {
+        let late = |since: Instant| since.elapsed() >= SETTLED_WITHIN;
+        self.since.is_some_and(|since| idle || late(since)) && Instant::now() >= self.next
+    }
+
+    /// Notes what came of trying: whether nothing is left. Repeated failures are told once.
+    pub fn settle(&mut self, done: &Result<bool, StoreError>) {
+        match done {
+            Ok(true) => {
+                self.since = None;
+                self.owing.store(false, Ordering::Relaxed);
+            }
+            Ok(false) => self.next = Instant::now() + AGAIN,
+            Err(error) => {
+                self.next = Instant::now() + AGAIN;
+                if !self.failing {
+                    tracing::warn!(%error, "could not drop {}", self.what);
+                }
+            }
+        }
+        self.failing = done.is_err();
+    }
+}
