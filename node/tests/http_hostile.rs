@@ -162,6 +162,32 @@ async fn a_crowd_does_not_push_out_open_sockets() {
     assert!(socket.json().await["result"].is_object());
 }
 
+#[tokio::test]
+async fn open_sockets_do_not_take_the_room_of_requests() {
+    let mut limits = Limits::default();
+    limits.connections_max = 8;
+    let node = TestNode::with(limits).await;
+    let mut sockets = Vec::new();
+    for _ in 0..8 {
+        sockets.push(Socket::open(node.address).await);
+    }
+    let request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut honest = open(node.address, request).await;
+    let mut answer = [0; 12];
+    honest.read_exact(&mut answer).await.unwrap();
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        others.push(open(node.address, "").await);
+    }
+    is_served(node.address).await;
+
+    honest.write_all(request.as_bytes()).await.unwrap();
+    honest.shutdown().await.unwrap();
+
+    let rest = rest(&mut honest).await;
+    assert_eq!(statuses(&rest), [200], "the sockets gave way");
+}
+
 #[rstest]
 #[case::declared("Content-Length: 104857600")]
 #[case::in_chunks("Transfer-Encoding: chunked")]

@@ -14,6 +14,9 @@ use tokio::time::Instant;
 
 use super::Limits;
 
+/// After how long without a word an answer counts as one that tells news as they come.
+const NEWS_PAUSE: Duration = Duration::from_secs(1);
+
 /// What a connection is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -35,6 +38,8 @@ pub(super) struct Activity {
     body: Stall,
     /// What the client has not taken yet.
     answer: Stall,
+    /// Since when there is nothing to tell in an answer that goes on.
+    silent_since: Option<Instant>,
     limits: Limits,
 }
 
@@ -45,6 +50,7 @@ impl Activity {
             phase: Phase::Head { since: now },
             body: Stall::default(),
             answer: Stall::default(),
+            silent_since: None,
             limits,
         }
     }
@@ -87,12 +93,23 @@ impl Activity {
         }
     }
 
+    /// There is nothing more to tell for now, though the answer is not at its end.
+    pub(super) fn told_nothing(&mut self, now: Instant) {
+        self.silent_since.get_or_insert(now);
+    }
+
+    /// A part of the answer is there.
+    pub(super) fn told(&mut self) {
+        self.silent_since = None;
+    }
+
     /// The answer is made, though perhaps not yet taken.
     pub(super) fn answered(&mut self, now: Instant) {
         if self.phase == Phase::Request {
             self.phase = Phase::Quiet { since: now };
         }
         self.body = Stall::default();
+        self.silent_since = None;
     }
 
     /// The connection speaks another protocol from now on.
@@ -121,15 +138,21 @@ impl Activity {
     }
 
     /// How dispensable the connection is, the most dispensable being the lowest: who has kept the node
-    /// waiting for longest. Those that went over to another protocol are quiet by nature and come last.
-    /// `None` while a request is being answered.
-    pub(super) fn idle(&self) -> Option<(bool, Instant)> {
+    /// waiting for longest. Those that went over to another protocol or are told news are quiet by nature
+    /// and come last. `None` while a request is being answered.
+    pub(super) fn idle(&self, now: Instant) -> Option<(bool, Instant)> {
         if let Some(since) = self.answer.pending_since {
             return Some((false, since));
         }
         match self.phase {
             Phase::Quiet { since } | Phase::Head { since } => Some((false, since)),
-            Phase::Request => Some((false, self.body.pending_since?)),
+            Phase::Request if self.body.pending_since.is_some() => {
+                Some((false, self.body.pending_since?))
+            }
+            Phase::Request => {
+                let since = self.silent_since?;
+                (now.saturating_duration_since(since) >= NEWS_PAUSE).then_some((true, since))
+            }
             Phase::Upgraded { read } => Some((true, read)),
         }
     }
@@ -189,7 +212,7 @@ mod tests {
         }
 
         assert_eq!(activity.deadline(), Some(now + limits.head_timeout));
-        assert_eq!(activity.idle(), Some((false, now)));
+        assert_eq!(activity.idle(now), Some((false, now)));
     }
 
     #[tokio::test]
@@ -217,7 +240,7 @@ mod tests {
 
         activity.asked();
 
-        assert_eq!((activity.deadline(), activity.idle()), (None, None));
+        assert_eq!((activity.deadline(), activity.idle(now)), (None, None));
         activity.write_awaited(now + SECOND);
         activity.answered(now + SECOND);
         let stall = Limits::default().stall_timeout;
@@ -228,6 +251,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn answers_that_wait_for_news_are_idle_but_never_overdue() {
+        let (mut activity, now) = activity();
+        activity.asked();
+        activity.told();
+        activity.told_nothing(now);
+        activity.told_nothing(now + SECOND);
+
+        assert_eq!(activity.idle(now + SECOND / 2), None);
+        assert_eq!(activity.idle(now + SECOND), Some((true, now)));
+        assert_eq!(activity.deadline(), None);
+        activity.told();
+        assert_eq!(activity.idle(now + SECOND), None);
+    }
+
+    #[tokio::test]
     async fn sockets_may_be_silent_but_must_take_what_they_get() {
         let (mut activity, now) = activity();
 
@@ -235,7 +273,7 @@ mod tests {
         activity.upgraded(now);
 
         assert_eq!(activity.deadline(), None);
-        assert_eq!(activity.idle(), Some((true, now)));
+        assert_eq!(activity.idle(now), Some((true, now)));
         activity.write_awaited(now);
         assert!(activity.deadline().is_some());
     }

@@ -110,7 +110,14 @@ impl HttpBody for Told {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let result = Pin::new(&mut self.body).poll_frame(cx);
+        let mut activity = self.connection.activity();
+        match &result {
+            Poll::Pending => activity.told_nothing(Instant::now()),
+            Poll::Ready(_) => activity.told(),
+        }
+        drop(activity);
+        result
     }
 
     fn is_end_stream(&self) -> bool {

@@ -151,16 +151,23 @@ impl Open {
     /// Closes the most dispensable connections; `false` when there are none. Looking at all of them takes
     /// its time, so that some more than one are closed at once, but sockets only where it must be.
     fn make_room(&mut self, connections_max: usize) -> bool {
+        let now = Instant::now();
         let shares = &self.shares;
         let candidates = self.connections.iter().filter_map(|(id, connection)| {
-            let (upgraded, since) = connection.activity().idle()?;
+            let (lasting, since) = connection.activity().idle(now)?;
             let share = shares.get(&connection.address).copied().unwrap_or_default();
-            Some((upgraded, Reverse(share), since, *id))
+            Some((lasting, Reverse(share), since, *id))
         });
         let mut candidates: Vec<_> = candidates.collect();
+        // What lasts by nature is spared, but not when it takes the room that others need to be heard.
+        if candidates.iter().filter(|(lasting, ..)| *lasting).count() > connections_max / 2 {
+            candidates
+                .iter_mut()
+                .for_each(|(lasting, ..)| *lasting = false);
+        }
         candidates.sort_unstable();
         let rest = candidates.iter().skip(1);
-        let rest = rest.take_while(|(upgraded, ..)| !upgraded);
+        let rest = rest.take_while(|(lasting, ..)| !lasting);
         let count = rest.take(connections_max / CLOSED_SHARE).count() + 1;
         candidates.truncate(count);
         for (.., id) in &candidates {
