@@ -444,13 +444,8 @@ impl<S: Store> Engine<S> {
         documents: &[DocumentId],
         mut pins: Pins,
     ) -> Result<Reclaimed, StoreError> {
-        pins.catch_up(&self.store)?;
         let mut reclaimed = Reclaimed::default();
-        for id in documents {
-            let row = self.store.document(*id)?;
-            let Some(row) = row.filter(|row| !row.is_deleted()) else {
-                continue;
-            };
+        for row in self.still_there(documents, &mut pins)? {
             let found = superseded(&self.store, &row, &pins)?;
             for (id, stub, size) in &found {
                 self.store.collect(id.hash(), Some(stub))?;
@@ -459,7 +454,7 @@ impl<S: Store> Engine<S> {
             }
             if !found.is_empty() {
                 reclaimed.documents += 1;
-                self.outputs.push_back(super::Output::Deleted(*id));
+                self.outputs.push_back(super::Output::Deleted(row.id));
             }
         }
         Ok(reclaimed)
@@ -471,13 +466,8 @@ impl<S: Store> Engine<S> {
         documents: &[DocumentId],
         mut pins: Pins,
     ) -> Result<Reclaimed, StoreError> {
-        pins.catch_up(&self.store)?;
         let mut reclaimed = Reclaimed::default();
-        for id in documents {
-            let row = self.store.document(*id)?;
-            let Some(row) = row.filter(|row| !row.is_deleted()) else {
-                continue;
-            };
+        for row in self.still_there(documents, &mut pins)? {
             let found = match pins.contains(&row.view_id) {
                 true => continue,
                 false => unreferenced(&self.store, &row, &pins)?,
@@ -485,16 +475,28 @@ impl<S: Store> Engine<S> {
             if row.schema_id != SchemaId::BLOB_PIECE || found.items == 0 {
                 continue;
             }
-            for entry in self.store.document_entries(*id)? {
+            for entry in self.store.document_entries(row.id)? {
                 let operation = entry.payload.map(|payload| Operation::decode(&payload));
                 let is_delete = |operation: &Operation| operation.action() == Action::Delete;
                 if operation.is_some_and(|operation| !operation.as_ref().is_ok_and(is_delete)) {
                     self.store.collect(entry.hash, None)?;
                 }
             }
-            self.changed_without_entry(*id)?;
+            self.changed_without_entry(row.id)?;
             reclaimed += found;
         }
         Ok(reclaimed)
+    }
+
+    /// The documents as they are by now, those that were deleted meanwhile left out; with what was pinned
+    /// meanwhile.
+    fn still_there(
+        &self,
+        documents: &[DocumentId],
+        pins: &mut Pins,
+    ) -> Result<Vec<DocumentRow>, StoreError> {
+        pins.catch_up(&self.store)?;
+        let rows = self.store.documents(documents)?.into_values();
+        Ok(rows.filter(|row| !row.is_deleted()).collect())
     }
 }

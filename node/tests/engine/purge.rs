@@ -2,7 +2,7 @@
 
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
-use grove_core::types::{DocumentId, LogId};
+use grove_core::types::{DocumentId, LogId, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::{Message, SchemaSet};
 use grove_core::{Reason, Refusal};
@@ -43,17 +43,23 @@ fn receive(engine: &mut TestEngine, submissions: &[&Submission]) {
     }
 }
 
-#[test]
-fn a_purged_document_is_gone_but_its_logs_stay_whole() {
-    let (mut a, mut b) = (Author::new(1), Author::new(2));
-    let (mut engine, note) = with_notes(1, &mut a);
-    let one = a.create(&note, fields(&[("text", text("one"))]));
+/// A document that one author began and another changed.
+fn two_authors(a: &mut Author, b: &mut Author, note: &SchemaId) -> [Submission; 2] {
+    let one = a.create(note, fields(&[("text", text("one"))]));
     let two = b.update(
-        &note,
+        note,
         document(&one),
         &[id(&one)],
         fields(&[("text", text("two"))]),
     );
+    [one, two]
+}
+
+#[test]
+fn a_purged_document_is_gone_but_its_logs_stay_whole() {
+    let (mut a, mut b) = (Author::new(1), Author::new(2));
+    let (mut engine, note) = with_notes(1, &mut a);
+    let [one, two] = two_authors(&mut a, &mut b, &note);
     let other = a.create(&note, fields(&[("text", text("other"))]));
     for submission in [&one, &two, &other] {
         publish(&mut engine, submission).unwrap();
@@ -141,13 +147,7 @@ fn what_peers_send_of_a_purged_document_is_not_kept() {
 fn a_purged_log_takes_only_its_own_contribution() {
     let (mut a, mut b) = (Author::new(1), Author::new(2));
     let (mut engine, note) = with_notes(1, &mut a);
-    let one = a.create(&note, fields(&[("text", text("one"))]));
-    let two = b.update(
-        &note,
-        document(&one),
-        &[id(&one)],
-        fields(&[("text", text("two"))]),
-    );
+    let [one, two] = two_authors(&mut a, &mut b, &note);
     for submission in [&one, &two] {
         publish(&mut engine, submission).unwrap();
     }
