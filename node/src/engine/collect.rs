@@ -492,7 +492,7 @@ impl<S: Store> Engine<S> {
                     self.store.collect(entry.hash, None)?;
                 }
             }
-            self.changed_without_entry(*id)?;
+            self.changed_without_entry(*id, &row.schema_id)?;
             reclaimed += found;
         }
         Ok(reclaimed)
