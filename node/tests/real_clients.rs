@@ -53,6 +53,14 @@ fn a_page_of_another_origin_publishes() {
     }
 }
 
+#[test]
+fn graphql_ws_and_graphql_sse_follow_over_a_restart() {
+    if packages_are_there() {
+        // It starts nodes of its own, on one directory after each other.
+        run_script(&["follow.js", env!("CARGO_BIN_EXE_grove-node")]);
+    }
+}
+
 /// A running daemon that forgets everything when it is dropped.
 struct Daemon {
     child: Child,

@@ -2,57 +2,35 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::path::PathBuf;
+mod support;
+
 use std::time::{Duration, Instant};
 
 use grove_core::author::{NextArgs, forge};
-use grove_core::session::PeerId;
 use grove_core::types::{KeyPair, LogId, PlainValue, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::{Fields, Operation};
 use grove_core::{Reason, Refusal};
-use grove_node::engine::EngineLimits;
-use grove_node::runtime::{FORGOTTEN_WITHIN, Node, Stop, ThreadedNode};
+use grove_node::runtime::{FORGOTTEN_WITHIN, Node};
+use grove_node::store::DocumentQuery;
 use grove_node::store::query::{Condition, Test};
-use grove_node::store::{DocumentQuery, SqliteStore};
+use support::Folder;
 
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("grove-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    /// Whether any file holds these bytes.
-    fn holds(&self, bytes: &[u8]) -> bool {
-        let files = std::fs::read_dir(&self.0).unwrap();
-        files
-            .map(|file| std::fs::read(file.unwrap().path()).unwrap())
-            .any(|content| content.windows(bytes.len()).any(|part| part == bytes))
-    }
-
-    /// Waits until no file holds these bytes any more.
-    async fn forgets(&self, bytes: &[u8]) {
-        let began = Instant::now();
-        while self.holds(bytes) {
-            let late = began.elapsed() > FORGOTTEN_WITHIN;
-            assert!(!late, "still in a file");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    fn start(&self) -> (Node, Stop) {
-        let store = SqliteStore::open(&self.0.join("node.sqlite")).unwrap();
-        ThreadedNode::start(store, PeerId([0; 32]), EngineLimits::default()).unwrap()
-    }
+/// Whether any file of a folder holds these bytes.
+fn holds(folder: &Folder, bytes: &[u8]) -> bool {
+    let files = std::fs::read_dir(&folder.0).unwrap();
+    files
+        .map(|file| std::fs::read(file.unwrap().path()).unwrap())
+        .any(|content| content.windows(bytes.len()).any(|part| part == bytes))
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+/// Waits until no file of a folder holds these bytes any more.
+async fn forgets(folder: &Folder, bytes: &[u8]) {
+    let began = Instant::now();
+    while holds(folder, bytes) {
+        let late = began.elapsed() > FORGOTTEN_WITHIN;
+        assert!(!late, "still in a file");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -151,14 +129,14 @@ async fn deleted_bytes_leave_all_files_within_the_deadline() {
     let create = piece(1, 0);
     let after_create = publish(&node, &create).await.unwrap();
     publish(&node, &piece(2, 0)).await.unwrap();
-    assert!(folder.holds(&canary(1)));
+    assert!(holds(&folder, &canary(1)));
 
     publish(&node, &deletion(1, &create, &after_create))
         .await
         .unwrap();
 
-    folder.forgets(&canary(1)).await;
-    assert!(folder.holds(&canary(2)), "what was not deleted stays");
+    forgets(&folder, &canary(1)).await;
+    assert!(holds(&folder, &canary(2)), "what was not deleted stays");
     stop.stop().await;
 }
 
@@ -193,7 +171,7 @@ async fn deleted_bytes_leave_all_files_though_a_question_is_in_the_way() {
         .await
         .unwrap();
 
-    folder.forgets(&canary(1)).await;
+    forgets(&folder, &canary(1)).await;
     assert_eq!(slow.await.unwrap(), Err(Reason::NodeBusy));
     assert!(began.elapsed() < FORGOTTEN_WITHIN * 4);
     assert_eq!(
@@ -219,11 +197,11 @@ async fn an_idle_node_tries_again_once_other_programs_are_out_of_the_way() {
         .await
         .unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(entries == 1 && folder.holds(&canary(1)));
+    assert!(entries == 1 && holds(&folder, &canary(1)));
 
     backup.execute_batch("COMMIT").unwrap();
 
-    folder.forgets(&canary(1)).await;
+    forgets(&folder, &canary(1)).await;
     stop.stop().await;
 }
 

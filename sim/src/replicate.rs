@@ -206,6 +206,7 @@ impl Replication {
                 Output::Published { .. }
                 | Output::Done { .. }
                 | Output::Accepted { .. }
+                | Output::Changed(_)
                 | Output::Deleted(_)
                 | Output::SchemaAdded(_) => {}
             }

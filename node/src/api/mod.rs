@@ -6,7 +6,10 @@
 mod blobs;
 mod cursor;
 mod documents;
+mod entries;
 mod filter;
+mod follow;
+mod visible;
 
 use std::str::FromStr;
 
@@ -24,7 +27,10 @@ pub use cursor::{from_cursor, to_cursor};
 pub use documents::{
     Extent, Page, beyond, collection, document_at_view, document_by_id, total_count,
 };
+pub use entries::{EntriesPage, entries_page};
 pub use filter::{Asked, read_query};
+pub use follow::{DocumentEvent, FollowCursor, Subject};
+pub use visible::{Visible, schemas_known_at, visible};
 
 /// The arguments of an author's next entry: for the document of this view, or for a new document.
 ///
@@ -130,6 +136,9 @@ pub enum ApiError {
     /// The node is stopping or has too much to do. (Local)
     #[error("the node is busy or stopping, try again")]
     Busy,
+    /// What was published is stored, but nobody could see its effect in time. (Local)
+    #[error("the entry is stored, but its effect does not show yet; ask again later")]
+    NotVisible,
     /// The database failed. (Local)
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -177,7 +186,7 @@ impl Refusal for ApiError {
             Self::Ingest(error) => error.reason(),
             Self::Argument { reason, .. } => *reason,
             Self::Blob(error) => error.reason(),
-            Self::Busy => Reason::NodeBusy,
+            Self::Busy | Self::NotVisible => Reason::NodeBusy,
             Self::Store(error) => error.reason(),
         }
     }

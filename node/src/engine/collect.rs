@@ -482,7 +482,7 @@ impl<S: Store> Engine<S> {
                     self.store.collect(entry.hash, None)?;
                 }
             }
-            self.changed_without_entry(row.id)?;
+            self.changed_without_entry(row.id, &row.schema_id)?;
             reclaimed += found;
         }
         Ok(reclaimed)

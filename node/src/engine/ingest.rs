@@ -16,7 +16,7 @@ use grove_core::wire::{Action, Entry};
 use grove_core::{Reason, Refusal};
 
 use super::{Engine, IngestError, Output};
-use crate::store::{EntryRow, ForkRow, Need, NewEntry, ParkedRow, Store, StoreError};
+use crate::store::{Change, EntryRow, ForkRow, Need, NewEntry, ParkedRow, Store, StoreError};
 
 impl<S: Store> Engine<S> {
     /// Takes an entry from a client.
@@ -146,7 +146,7 @@ impl<S: Store> Engine<S> {
         schema_id: &SchemaId,
     ) -> Result<(), StoreError> {
         let entry = signed.entry();
-        self.store.insert_entry(NewEntry {
+        let position = self.store.insert_entry(NewEntry {
             public_key: entry.public_key,
             log_id: entry.log_id,
             seq_num: entry.seq_num,
@@ -162,11 +162,31 @@ impl<S: Store> Engine<S> {
         self.met
             .push_back(Need::Entry(entry.public_key, entry.log_id, entry.seq_num));
         self.met.push_back(Need::Operation(operation_id));
+        let change = Change {
+            position,
+            document,
+            schema_id: schema_id.clone(),
+        };
         self.outputs.push_back(Output::Accepted {
             operation_id,
-            document,
+            change,
         });
         self.mark_news();
+        Ok(())
+    }
+
+    /// Notes, and tells those who listen, that a document changed without an entry of its own.
+    pub(super) fn note_change(
+        &mut self,
+        document: DocumentId,
+        schema_id: &SchemaId,
+    ) -> Result<(), StoreError> {
+        self.store.insert_change(document)?;
+        self.outputs.push_back(Output::Changed(Change {
+            position: self.store.position()?,
+            document,
+            schema_id: schema_id.clone(),
+        }));
         Ok(())
     }
 
@@ -196,7 +216,7 @@ impl<S: Store> Engine<S> {
         let (hash, payload) = (row.hash, submission.payload());
         self.store
             .restore_payload(hash, payload, operation.action())?;
-        self.store.insert_change(document)?;
+        self.note_change(document, operation.schema_id())?;
         self.rematerialise(document)?;
         if *operation.schema_id() == SchemaId::SCHEMA_FIELD_DEFINITION {
             self.field_defined(hash.into())?;
@@ -222,7 +242,7 @@ impl<S: Store> Engine<S> {
             .is_none_or(|forked_at| evidence.seq_num() < forked_at)
         {
             self.store.insert_fork(&ForkRow::from(&evidence))?;
-            self.store.insert_change(log.document)?;
+            self.note_change(log.document, &log.schema_id)?;
             self.rematerialise(log.document)?;
         }
         let [first, second] = evidence.hashes();

@@ -45,7 +45,7 @@ use grove_core::types::{DocumentId, Keyring, OperationId, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::Message;
 
-use crate::store::{Need, News, ParkedMax, Store, StoreError};
+use crate::store::{Change, Need, News, ParkedMax, Store, StoreError};
 use parking::Parking;
 use replicate::{PeerState, Transfer};
 use schemas::Schemas;
@@ -123,9 +123,11 @@ pub enum Output {
     Accepted {
         /// The operation.
         operation_id: OperationId,
-        /// Its document.
-        document: DocumentId,
+        /// What it is to its document, for those who follow it.
+        change: Change,
     },
+    /// A document changed without an entry of its own.
+    Changed(Change),
     /// Bytes of operations of a document were dropped, because it was deleted or because the operator
     /// wanted so; a store that keeps copies for a while can be told to drop them.
     Deleted(DocumentId),

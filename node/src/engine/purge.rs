@@ -7,7 +7,7 @@
 //!
 //! Which operations nothing needs any more is for [`super::collect`] to know; both are commands.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
 use grove_core::publish::{Known, PublishError, check_log, check_place};
@@ -95,7 +95,7 @@ impl<S: Store> Engine<S> {
         logs: impl IntoIterator<Item = (PublicKey, LogId)>,
     ) -> Result<Reclaimed, StoreError> {
         let mut reclaimed = Reclaimed::default();
-        let mut documents = BTreeSet::new();
+        let mut documents = BTreeMap::new();
         for (public_key, log_id) in logs {
             let log = self.store.log(public_key, log_id)?;
             let Some(log) = log.filter(|log| !log.purged) else {
@@ -103,18 +103,22 @@ impl<S: Store> Engine<S> {
             };
             reclaimed.items += 1;
             reclaimed.bytes += self.store.purge_log(public_key, log_id)?;
-            documents.insert(log.document);
+            documents.insert(log.document, log.schema_id);
         }
         reclaimed.documents = documents.len() as u64;
-        for document in documents {
-            self.changed_without_entry(document)?;
+        for (document, schema_id) in documents {
+            self.changed_without_entry(document, &schema_id)?;
         }
         Ok(reclaimed)
     }
 
     /// Shows a document as what counts of it makes it, after bytes of it were dropped.
-    pub(super) fn changed_without_entry(&mut self, document: DocumentId) -> Result<(), StoreError> {
-        self.store.insert_change(document)?;
+    pub(super) fn changed_without_entry(
+        &mut self,
+        document: DocumentId,
+        schema_id: &SchemaId,
+    ) -> Result<(), StoreError> {
+        self.note_change(document, schema_id)?;
         match self.rematerialise(document) {
             Ok(()) => {}
             Err(IngestError::Store(error)) => return Err(StoreError::Failed(error)),

@@ -3,7 +3,7 @@
 //! | route | answers |
 //! | --- | --- |
 //! | `/` | JSON-RPC 2.0 by POST and over WebSocket |
-//! | `/graphql` | GraphQL by POST; by GET a page to try it out |
+//! | `/graphql` | GraphQL by POST and over WebSocket, subscriptions also as server-sent events; by GET a page to try it out |
 //! | `/blobs/<document>[/<view>]` | the bytes of a blob by GET and HEAD |
 //! | `/healthz` | 200 while the store answers and entries are taken |
 //!
@@ -17,11 +17,13 @@
 mod activity;
 mod blobs;
 mod bodies;
+mod events;
 mod frames;
 mod graphql;
 mod jsonrpc;
 mod serve;
 mod slots;
+mod streams;
 
 use std::time::Duration;
 
@@ -37,6 +39,7 @@ use jsonrpsee::server::ServerHandle;
 use serde_json::{Value, json};
 use tower_http::cors::{Any, CorsLayer};
 
+use self::streams::Streams;
 use crate::api::ApiError;
 use crate::runtime::Node;
 
@@ -52,7 +55,7 @@ pub struct Limits {
     /// Connections open at once. A further one takes the place of that which has kept the node waiting
     /// for longest; while all are being answered, it waits.
     pub connections_max: usize,
-    /// WebSockets open at once, among the connections.
+    /// WebSockets of JSON-RPC, and as many of GraphQL, open at once, among the connections.
     pub sockets_max: usize,
     /// Size of a request body in bytes.
     pub body_size_max: usize,
@@ -84,7 +87,14 @@ pub struct Limits {
     pub query_depth_max: usize,
     /// Fields of a GraphQL query, those of fragments counted wherever they are used.
     pub query_fields_max: usize,
-    /// How often WebSockets are asked for a sign of life; never when `None`.
+    /// Subscriptions of all clients together. Each stream of events holds a connection, so that there should
+    /// be fewer than those.
+    pub subscriptions_max: usize,
+    /// Subscriptions, and under GraphQL other operations too, under way on one WebSocket.
+    pub subscriptions_per_socket_max: u32,
+    /// How long a client may take to begin the protocol on a WebSocket of GraphQL.
+    pub init_timeout: Duration,
+    /// How often WebSockets are asked for a sign of life, and event streams give one; never when `None`.
     pub ping_interval: Option<Duration>,
     /// Whether answers carry the time of day.
     pub date_header: bool,
@@ -121,6 +131,9 @@ impl Default for Limits {
             drain_timeout: Duration::from_secs(5),
             query_depth_max: 32,
             query_fields_max: 10_000,
+            subscriptions_max: 512,
+            subscriptions_per_socket_max: 64,
+            init_timeout: Duration::from_secs(10),
             ping_interval: Some(Duration::from_secs(30)),
             date_header: true,
         }
@@ -132,6 +145,7 @@ impl Default for Limits {
 pub struct Http {
     router: Router,
     sockets: ServerHandle,
+    streams: Streams,
     limits: Limits,
     memory: Memory,
 }
@@ -139,9 +153,10 @@ pub struct Http {
 impl Http {
     /// The routes of `node`.
     pub fn new(node: Node, limits: Limits) -> Self {
-        let (rpc, sockets) = jsonrpc::routes(node.clone(), &limits);
+        let streams = Streams::new(&limits);
+        let (rpc, sockets) = jsonrpc::routes(node.clone(), streams.clone(), &limits);
         let memory = Memory::new(&limits);
-        let whole = graphql::routes(node.clone(), &limits)
+        let whole = graphql::routes(node.clone(), streams.clone(), &limits)
             .merge(rpc)
             .layer(from_fn_with_state(memory.clone(), bodies::account));
         let router = Router::new()
@@ -153,6 +168,7 @@ impl Http {
         Self {
             router,
             sockets,
+            streams,
             limits,
             memory,
         }
@@ -174,7 +190,7 @@ fn cors() -> CorsLayer {
         .max_age(Duration::from_secs(24 * 60 * 60))
 }
 
-/// Ends a request that takes too long. What it has begun to publish is published all the same.
+/// Ends a request that takes too long, but not the stream it may have begun. What it has begun to publish is published all the same.
 async fn give_up(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(timeout, next.run(request)).await {
         Ok(response) => response,

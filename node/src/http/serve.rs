@@ -59,12 +59,13 @@ impl Listener for TcpListener {
     }
 }
 
-/// Serves until `shutdown` ends; then accepts nothing more, closes WebSockets and waits a bounded
+/// Serves until `shutdown` ends; then accepts nothing more, ends streams and WebSockets and waits a bounded
 /// time for open requests.
 pub async fn serve<L: Listener>(mut listener: L, http: Http, shutdown: impl Future<Output = ()>) {
     let Http {
         router,
         sockets,
+        streams,
         limits,
         memory,
     } = http;
@@ -98,6 +99,7 @@ pub async fn serve<L: Listener>(mut listener: L, http: Http, shutdown: impl Futu
     // An error only says that no WebSocket is left to be told.
     let _ = sockets.stop();
     let drained = async {
+        streams.stop().await;
         stop.closed().await;
         sockets.stopped().await;
     };

@@ -11,6 +11,7 @@ use grove_core::time::Instant;
 use grove_core::validate::Submission;
 use tokio::sync::watch;
 
+use super::follow::Teller;
 use super::{Node, Runtime};
 use crate::api::ApiError;
 use crate::engine::{Command, Engine, EngineLimits, Input, Output, Reclaimed, RequestId};
@@ -26,6 +27,7 @@ struct Inner {
     now: Instant,
     outputs: Vec<Output>,
     schemas: watch::Sender<u64>,
+    teller: Teller,
 }
 
 /// The one request that can be under way while the engine is locked.
@@ -39,17 +41,21 @@ impl InlineNode {
         limits: EngineLimits,
     ) -> Result<(Self, Node), StoreError> {
         let engine = Engine::new(store, local, limits)?;
+        let teller = Teller::new(engine.store().position()?);
+        let followers = teller.followers();
         let (schemas, receiver) = watch::channel(0);
         let inner = Inner {
             engine,
             now: Instant::ZERO,
             outputs: Vec::new(),
             schemas,
+            teller,
         };
         let inline = Self(Arc::new(Mutex::new(inner)));
         let node = Node {
             runtime: Runtime::Inline(inline.clone()),
             schemas: receiver,
+            followers,
         };
         Ok((inline, node))
     }
@@ -115,12 +121,22 @@ impl Inner {
 
     fn run(&mut self, inputs: Vec<Input>) -> Result<(), StoreError> {
         let handled = self.engine.handle(self.now, inputs);
+        let polled = self.collect();
+        self.teller.tell();
+        polled.and(handled)
+    }
+
+    fn collect(&mut self) -> Result<(), StoreError> {
         while let Some(output) = self.engine.poll()? {
-            if matches!(output, Output::SchemaAdded(_)) {
-                self.schemas.send_modify(|count| *count += 1);
+            match &output {
+                Output::SchemaAdded(_) => self.schemas.send_modify(|count| *count += 1),
+                Output::Accepted { change, .. } | Output::Changed(change) => {
+                    self.teller.note(change.clone());
+                }
+                _ => {}
             }
             self.outputs.push(output);
         }
-        handled
+        Ok(())
     }
 }

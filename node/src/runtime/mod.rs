@@ -5,6 +5,7 @@
 //! Inline, every call runs to its end on the caller's thread, so a simulated network is deterministic.
 
 mod debt;
+mod follow;
 mod inline;
 mod readers;
 mod threads;
@@ -25,6 +26,7 @@ use crate::engine::{Command, Reclaimed};
 use crate::store::Read;
 use crate::store::objects::{Staged, Swept};
 
+pub use follow::Follower;
 pub use inline::InlineNode;
 pub use threads::{Stop, ThreadedNode};
 
@@ -43,6 +45,7 @@ const PREPARED_MAX: usize = 8;
 pub struct Node {
     runtime: Runtime,
     schemas: watch::Receiver<u64>,
+    followers: follow::Followers,
 }
 
 thread_local! {
@@ -172,6 +175,11 @@ impl Node {
             Runtime::Threads(node) => node.is_accepting(),
             Runtime::Inline(_) => true,
         }
+    }
+
+    /// Follows what happens to documents, from behind this position on or from now on.
+    pub async fn follow(&self, after: Option<i64>) -> Result<Follower, ApiError> {
+        Follower::new(self.clone(), &self.followers, after).await
     }
 
     /// A counter that moves whenever a schema was added.

@@ -15,6 +15,7 @@ use grove_core::validate::Submission;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::debt::{Debt, Owing};
+use super::follow::Teller;
 use super::readers::Readers;
 use super::{Node, Prepared, Runtime};
 use crate::api::ApiError;
@@ -120,6 +121,8 @@ impl ThreadedNode {
             let _ = wish.try_send(());
         }));
         let engine = Engine::new(store, local, limits)?;
+        let teller = Teller::new(engine.store().position()?);
+        let followers = teller.followers();
         let (sender, schemas) = watch::channel(0);
         let copies = Debt::new("the last copies of what was deleted");
         let discarded = Debt::new("blobs that were deleted");
@@ -128,6 +131,8 @@ impl ThreadedNode {
             engine,
             queue,
             schemas: sender,
+            teller,
+            has_company: news_interval.is_some(),
             started: time::Instant::now(),
             copies,
             discarded,
@@ -156,6 +161,7 @@ impl ThreadedNode {
             Node {
                 runtime: Runtime::Threads(node),
                 schemas,
+                followers,
             },
             Stop { jobs, writer },
         ))
@@ -352,6 +358,9 @@ struct Writer<S> {
     engine: Engine<S>,
     queue: mpsc::Receiver<Job>,
     schemas: watch::Sender<u64>,
+    teller: Teller,
+    /// Whether other processes may write to the same database.
+    has_company: bool,
     started: time::Instant,
     /// Copies the database may keep of bytes of deleted documents.
     copies: Debt,
@@ -464,16 +473,31 @@ impl<S: SharedStore> Writer<S> {
         if let Err(error) = self.engine.handle(Instant(micros), inputs) {
             tracing::error!(%error, "could not store a batch of entries");
         }
+        self.hand_out(&mut replies);
+        self.tell();
+    }
+
+    /// Tells those who follow what is new since the last time.
+    fn tell(&mut self) {
+        if !self.has_company {
+            self.teller.tell();
+        } else if let Err(error) = self.teller.tell_from(self.engine.store()) {
+            tracing::warn!(%error, "could not tell what is new, the next commit will");
+        }
+    }
+
+    /// Does what the engine says.
+    fn hand_out(&mut self, replies: &mut [Option<Reply>]) {
         loop {
             match self.engine.poll() {
                 Ok(Some(Output::Published { request, result })) => {
-                    if let Some(Reply::Published(publisher)) = take_reply(&mut replies, request) {
+                    if let Some(Reply::Published(publisher)) = take_reply(replies, request) {
                         // The publisher may have gone; its entry is stored all the same.
                         let _ = publisher.to.send(result);
                     }
                 }
                 Ok(Some(Output::Done { request, result })) => {
-                    if let Some(Reply::Done(reply)) = take_reply(&mut replies, request) {
+                    if let Some(Reply::Done(reply)) = take_reply(replies, request) {
                         let _ = reply.send(result);
                     }
                 }
@@ -487,10 +511,12 @@ impl<S: SharedStore> Writer<S> {
                 }
                 Ok(Some(Output::Accepted {
                     operation_id,
-                    document,
+                    change,
                 })) => {
-                    tracing::debug!(%operation_id, %document, "operation accepted");
+                    tracing::debug!(%operation_id, document = %change.document, "operation accepted");
+                    self.teller.note(change);
                 }
+                Ok(Some(Output::Changed(change))) => self.teller.note(change),
                 Ok(Some(Output::Send { .. } | Output::Refused { .. })) => {}
                 Ok(None) => return,
                 Err(error) => {

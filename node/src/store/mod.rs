@@ -9,7 +9,7 @@ pub mod objects;
 pub mod query;
 mod sqlite;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -340,6 +340,19 @@ pub trait Read {
     /// too: who goes on from there hears of some changes twice, and misses none.
     fn changes(&self, after: i64, limit: u32) -> Result<Vec<Change>, StoreError>;
 
+    /// All entries behind this position, of one schema or of all, in the order in which they were
+    /// accepted and at most `limit` of them; uncounted ones and those without payload included.
+    ///
+    /// A store that can do better than to go by documents should.
+    fn entries_after(
+        &self,
+        after: i64,
+        schema_id: Option<&SchemaId>,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, StoreError> {
+        entries_by_documents(self, after, schema_id, limit)
+    }
+
     /// Entries of these logs from the given position on, at most `limit` of them, each log from the
     /// given number on, in the order in which they were accepted. Entries from a fork on, and those that
     /// are withheld from peers, are left out.
@@ -447,6 +460,34 @@ pub trait Read {
 
     /// How many entries are stored and how many are parked.
     fn counts(&self) -> Result<Counts, StoreError>;
+}
+
+/// What [`Read::entries_after`] asks for, found by way of the documents that changed.
+pub fn entries_by_documents(
+    store: &(impl Read + ?Sized),
+    mut after: i64,
+    schema_id: Option<&SchemaId>,
+    limit: u32,
+) -> Result<Vec<EntryRow>, StoreError> {
+    let is_wanted = |id: &SchemaId| schema_id.is_none_or(|wanted| wanted == id);
+    let mut found = Vec::new();
+    while found.len() < limit as usize {
+        let changes = store.changes(after, limit)?;
+        let last = changes.last().map_or(after, |change| change.position);
+        if last == after {
+            break;
+        }
+        let wanted = changes.iter().filter(|change| is_wanted(&change.schema_id));
+        let documents: BTreeSet<_> = wanted.map(|change| change.document).collect();
+        let documents: Vec<_> = documents.into_iter().collect();
+        let entries = store.entries_of_documents(&documents)?;
+        let is_new = |row: &EntryRow| after < row.position && row.position <= last;
+        let new = entries.into_iter().filter(is_new);
+        found.extend(new.filter(|row| is_wanted(&row.schema_id)));
+        after = last;
+    }
+    found.truncate(limit as usize);
+    Ok(found)
 }
 
 /// How much a store holds.

@@ -59,6 +59,18 @@ impl DocumentQuery {
         row.is_deleted() == (self.standing == Standing::Deleted)
             && self.conditions.iter().all(|condition| condition.holds(row))
     }
+
+    /// Whether a document could be one of those asked for in another state of it: its id and its owner
+    /// never change. An unknown owner could be anybody.
+    pub fn may_ever_admit(&self, id: DocumentId, owner: Option<PublicKey>) -> bool {
+        self.conditions.iter().all(|condition| match condition {
+            Condition::Document(wanted, ids) => ids.contains(&id) == *wanted,
+            Condition::Owner(wanted, keys) => {
+                owner.is_none_or(|owner| keys.contains(&owner) == *wanted)
+            }
+            Condition::Field(..) | Condition::View(..) | Condition::Edited(_) => true,
+        })
+    }
 }
 
 /// Whether a document is there or was deleted.

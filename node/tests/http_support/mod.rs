@@ -4,6 +4,7 @@
 
 #[cfg(unix)]
 pub mod daemon;
+pub mod follow;
 pub mod pieces;
 pub mod s3;
 pub mod site;

@@ -15,10 +15,18 @@ pub struct Socket(TcpStream);
 impl Socket {
     /// Opens a WebSocket on `/`.
     pub async fn open(address: SocketAddr) -> Self {
+        Self::open_at(address, "/", None).await
+    }
+
+    /// Opens a WebSocket of a subprotocol.
+    pub async fn open_at(address: SocketAddr, path: &str, protocol: Option<&str>) -> Self {
         let mut stream = TcpStream::connect(address).await.unwrap();
+        let protocol = protocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
         let request = format!(
-            "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n{}\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            protocol.unwrap_or_default()
         );
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut head = Vec::new();
@@ -80,6 +88,21 @@ impl Socket {
         let mut payload = vec![0; length];
         self.0.read_exact(&mut payload).await.ok()?;
         Some((first & 0x0f, payload))
+    }
+
+    /// Sends JSON as a text.
+    pub async fn send_json(&mut self, message: &serde_json::Value) {
+        self.send(TEXT, message.to_string().as_bytes()).await;
+    }
+
+    /// The code with which the other side closes, whatever else it says before.
+    pub async fn close_code(&mut self) -> Option<u16> {
+        loop {
+            let (kind, payload) = self.receive().await?;
+            if kind == CLOSE {
+                return Some(u16::from_be_bytes([payload[0], payload[1]]));
+            }
+        }
     }
 
     /// The next frame, which is a text of JSON.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use grove_core::types::{DocumentId, Hash, LogId, SchemaId, SeqNum};
 use grove_core::validate::LogTip;
 use grove_core::wire::{Action, Heights};
-use grove_node::store::{Need, OperationRow, ParkedMax, ParkedRow, Read, Store, StoreError};
+use grove_node::store::{
+    Need, OperationRow, ParkedMax, ParkedRow, Read, Store, StoreError, entries_by_documents,
+};
 use proptest::prelude::*;
 
 use crate::Backend;
@@ -539,4 +541,39 @@ pub fn times_and_deeds_are_remembered<B: Backend>() {
     assert_eq!(store.position_at(i64::MAX).unwrap(), Some(reached[2]));
     let expected = [(20, "deed 2".to_owned()), (20, "deed 1".to_owned())];
     assert_eq!(store.deeds(2).unwrap(), expected);
+}
+
+pub fn entries_come_in_order_from_a_position<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    transact(&mut store, |store| {
+        for number in 0..20u8 {
+            let (author, log_id) = (number % 2 + 1, u64::from(number % 4));
+            let mut draft = draft(author, log_id, u64::from(number / 4) + 1);
+            if author == 2 {
+                draft.schema_id = schema_id("beef");
+            }
+            draft.try_insert(store).unwrap();
+        }
+        store.insert_change(draft(1, 0, 1).document).unwrap();
+    });
+    let all: Vec<_> = store.entries_after(0, None, 99).unwrap();
+    assert_eq!(all.len(), 20);
+    assert!(all.is_sorted_by(|a, b| a.position < b.position));
+
+    for schema in [None, Some("cafe"), Some("beef"), Some("f00d")] {
+        let schema = schema.map(schema_id);
+        let wanted = all
+            .iter()
+            .filter(|row| schema.as_ref().is_none_or(|id| row.schema_id == *id));
+        let wanted: Vec<_> = wanted.cloned().collect();
+        for (after, limit) in [(0, 99), (0, 1), (0, 3), (7, 4), (all[19].position, 9)] {
+            let after_it = wanted.iter().filter(|row| row.position > after);
+            let expected: Vec<_> = after_it.take(limit as usize).cloned().collect();
+            let found = store.entries_after(after, schema.as_ref(), limit).unwrap();
+            assert_eq!(found, expected, "{schema:?} {after} {limit}");
+            let found = entries_by_documents(&store, after, schema.as_ref(), limit).unwrap();
+            assert_eq!(found, expected, "by documents: {schema:?} {after} {limit}");
+        }
+    }
 }

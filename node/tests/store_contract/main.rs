@@ -107,6 +107,7 @@ mod sqlite {
         changes_are_told_in_their_order
         a_collected_operation_leaves_its_stub_and_is_withheld
         times_and_deeds_are_remembered
+        entries_come_in_order_from_a_position
     });
 
     /// The same with large bytes outside of the database.

@@ -4,6 +4,7 @@
 //! good as absent throughout.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_graphql::dynamic::ObjectAccessor;
 use async_graphql::parser::types::Field;
@@ -83,6 +84,32 @@ pub(super) fn text(args: &Arguments, name: &'static str) -> Result<Option<String
 /// A text argument that must be there.
 pub(super) fn required(args: &Arguments, name: &'static str) -> Result<String, ApiError> {
     text(args, name)?.ok_or_else(|| ApiError::invalid(name, Reason::ArgumentMissing, "is required"))
+}
+
+/// Yes or no; no when nothing is said.
+pub(super) fn flag(args: &Arguments, name: &'static str) -> Result<bool, ApiError> {
+    match args.get(name) {
+        None => Ok(false),
+        Some(Value::Boolean(flag)) => Ok(*flag),
+        Some(_) => {
+            let text = "expected a boolean";
+            Err(ApiError::invalid(name, Reason::ArgumentInvalid, text))
+        }
+    }
+}
+
+/// A time in milliseconds, if one is given.
+pub(super) fn millis(args: &Arguments, name: &'static str) -> Result<Option<Duration>, ApiError> {
+    match args.get(name) {
+        None => Ok(None),
+        Some(Value::Number(number)) if number.as_u64().is_some() => {
+            Ok(number.as_u64().map(Duration::from_millis))
+        }
+        Some(_) => {
+            let text = "expected a number of milliseconds";
+            Err(ApiError::invalid(name, Reason::ArgumentInvalid, text))
+        }
+    }
 }
 
 /// `viewId`

@@ -44,12 +44,14 @@ fn take(left: &AtomicUsize, size: usize) -> bool {
         .is_ok()
 }
 
-/// How large the answer to a request may still grow, in bytes.
+/// How large the answer to a request may still grow, in bytes. What it takes from all answers together is
+/// given back with its last copy.
 ///
 /// Reckoned when documents are read, so that too much is never held: each may show every field of
 /// the query, and holds its values. Texts, which aliases can repeat, count once more when shown.
 #[derive(Clone)]
 pub(super) struct Budget {
+    size_max: usize,
     left: Arc<AtomicUsize>,
     share: Arc<Share>,
     /// What a document takes, its values aside.
@@ -61,6 +63,7 @@ impl Budget {
     pub(super) fn new(answer_size_max: usize, query_fields: usize, pool: &Pool) -> Self {
         let document_size = VALUE_SIZE.saturating_mul(query_fields);
         Self {
+            size_max: answer_size_max,
             left: Arc::new(AtomicUsize::new(answer_size_max)),
             share: Arc::new(Share {
                 pool: pool.clone(),
@@ -68,6 +71,13 @@ impl Budget {
             }),
             document_size,
         }
+    }
+
+    /// The same budget with nothing spent of it, for another answer to the same query.
+    pub(super) fn anew(&self) -> Self {
+        let mut anew = Self::new(self.size_max, 0, &self.share.pool);
+        anew.document_size = self.document_size;
+        anew
     }
 
     /// Takes from what is left.

@@ -99,14 +99,20 @@ pub(super) fn arguments(field: Field, schema: &Schema, in_list: bool) -> Field {
         order.default_value(Value::Enum(Name::new("DOCUMENT_ID")))
     };
     let direction = InputValue::new("orderDirection", TypeRef::named(DIRECTION));
-    paged(field)
-        .argument(InputValue::new(
-            "filter",
-            TypeRef::named(format!("{id}Filter")),
-        ))
-        .argument(InputValue::new("meta", TypeRef::named(META)))
+    conditions(schema)
+        .into_iter()
+        .fold(paged(field), Field::argument)
         .argument(order)
         .argument(direction.default_value(Value::Enum(Name::new("ASC"))))
+}
+
+/// The arguments that say which documents of a schema are meant.
+pub(super) fn conditions(schema: &Schema) -> [InputValue; 2] {
+    let filter = format!("{}Filter", schema.id());
+    [
+        InputValue::new("filter", TypeRef::named(filter)),
+        InputValue::new("meta", TypeRef::named(META)),
+    ]
 }
 
 /// Adds the arguments of everything that comes in pages.

@@ -145,6 +145,18 @@ impl Loader<'_> {
         api::at_once(self.store, || self.root(root))
     }
 
+    /// Reads what is wanted beside a document at hand, from one state of the store.
+    pub(super) fn load_shown(&self, root: &Root, row: DocumentRow) -> Result<Loaded, ApiError> {
+        let Ask::Document { branches, .. } = &root.ask else {
+            return Ok(Loaded::Nothing);
+        };
+        api::at_once(self.store, || {
+            let mut shown = Shown::new(Arc::new(row.clone()), None);
+            self.follow(branches, &mut [&mut shown])?;
+            Ok(Loaded::Document(Some(shown)))
+        })
+    }
+
     fn root(&self, root: &Root) -> Result<Loaded, ApiError> {
         self.go_on()?;
         match &root.ask {

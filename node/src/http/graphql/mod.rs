@@ -1,4 +1,4 @@
-//! GraphQL on `/graphql`.
+//! GraphQL on `/graphql`: by POST, over WebSocket (`socket`), and as server-sent events (`sse`).
 //!
 //! Holds one schema built from the p2panda schemas the node knows, and builds it anew when the node
 //! has learnt another: the first request after that sees it. What can be asked is said in `schema`.
@@ -10,14 +10,19 @@ mod arguments;
 mod budget;
 mod check;
 mod filter;
+mod follow;
 mod list;
 mod load;
 mod plan;
 mod plans;
 mod prepare;
+mod protocol;
 mod resolve;
+mod running;
 mod schema;
 mod show;
+mod socket;
+mod sse;
 
 #[cfg(test)]
 mod tests;
@@ -26,22 +31,20 @@ use std::sync::Arc;
 
 use async_graphql::{ErrorExtensionValues, Response as Answer, ServerError};
 use axum::body::{Body, to_bytes};
-use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use grove_core::{Reason, Refusal};
+use grove_core::Reason;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{RwLock, watch};
 
-use self::budget::{Budget, Pool};
-use self::check::Check;
-use self::plan::Plan;
-use self::plans::Plans;
-use self::prepare::prepare;
+use self::budget::Pool;
+use self::running::Mutations;
 use self::schema::Graph;
+use super::streams::Streams;
 use super::{Limits, is_bulky};
 use crate::api::ApiError;
 use crate::runtime::Node;
@@ -50,20 +53,31 @@ use crate::runtime::Node;
 const PLAYGROUND: &str = include_str!("playground.html");
 
 /// The route.
-pub(super) fn routes(node: Node, limits: &Limits) -> Router {
+pub(super) fn routes(node: Node, streams: Streams, limits: &Limits) -> Router {
     let service = Service {
         pool: Pool::new(limits.answers_size_max),
         schemas: node.schemas_changed(),
         node,
         current: Arc::default(),
         limits: limits.clone(),
+        streams,
     };
     Router::new()
-        .route("/graphql", get(playground).post(answer))
+        .route("/graphql", get(get_or_upgrade).post(answer))
         .with_state(service)
 }
 
-async fn playground() -> Response {
+async fn get_or_upgrade(State(service): State<Service>, request: Request) -> Response {
+    if request.headers().contains_key(header::UPGRADE) {
+        socket::upgrade(service, request).await
+    } else if sse::wish(request.headers()) != sse::Wish::Answer {
+        sse::by_get(&service, request.uri()).await
+    } else {
+        playground()
+    }
+}
+
+fn playground() -> Response {
     let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
                   connect-src 'self'; img-src data:";
     (
@@ -73,7 +87,7 @@ async fn playground() -> Response {
         .into_response()
 }
 
-async fn answer(State(service): State<Service>, body: Body) -> Response {
+async fn answer(State(service): State<Service>, headers: HeaderMap, body: Body) -> Response {
     let bytes = to_bytes(body, service.limits.body_size_max).await.ok();
     let Some(bytes) = bytes.filter(|bytes| !is_bulky(bytes, service.limits.json_values_max)) else {
         let error = refusal(
@@ -86,9 +100,12 @@ async fn answer(State(service): State<Service>, body: Body) -> Response {
         )
             .into_response();
     };
-    match serde_json::from_slice::<Posted>(&bytes) {
+    match Posted::read(&bytes) {
         //= QU8: what went wrong with a request that could be read stands in its answer
-        Ok(posted) => service.execute(posted).await.into_response(),
+        Ok(posted) => {
+            let running = service.start(posted, Mutations::Taken).await;
+            sse::respond(&service, running, sse::wish(&headers))
+        }
         Err(error) => {
             let text = format!("the body is not a GraphQL request: {error}");
             let error = refusal(Reason::RequestMalformed, text);
@@ -111,6 +128,17 @@ struct Posted {
     operation_name: Option<String>,
     #[serde(default)]
     variables: Option<serde_json::Map<String, Value>>,
+    /// How many bytes it came in.
+    #[serde(skip)]
+    size: usize,
+}
+
+impl Posted {
+    fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut posted: Self = serde_json::from_slice(bytes)?;
+        posted.size = bytes.len();
+        Ok(posted)
+    }
 }
 
 #[derive(Clone)]
@@ -119,56 +147,12 @@ struct Service {
     schemas: watch::Receiver<u64>,
     current: Arc<RwLock<Option<(u64, Graph)>>>,
     limits: Limits,
+    streams: Streams,
     /// What all answers being made may take.
     pool: Pool,
 }
 
 impl Service {
-    async fn execute(&self, posted: Posted) -> Executed {
-        let answer = match self.graph().await {
-            Ok(graph) => self.execute_on(&graph, posted).await,
-            Err(error) => Err(vec![refusal(error.reason(), error)]),
-        };
-        answer.unwrap_or_else(|errors| Executed::Answer(coded(Answer::from_errors(errors))))
-    }
-
-    async fn execute_on(
-        &self,
-        graph: &Graph,
-        posted: Posted,
-    ) -> Result<Executed, Vec<ServerError>> {
-        let key = Plans::key(&posted);
-        if let Some(plan) = key.as_deref().and_then(|key| graph.plans.get(key)) {
-            return self.read(plan).await;
-        }
-        let prepared = prepare(posted, &graph.input_types, &self.limits)?;
-        let Some(plan) = graph.plan(&prepared) else {
-            let request = prepared.into_request(&self.limits, &self.pool);
-            return Ok(Executed::Answer(coded(graph.schema.execute(request).await)));
-        };
-        let request = prepared.into_request(&self.limits, &self.pool).data(Check);
-        let judged = graph.schema.execute(request).await;
-        if judged.is_err() {
-            return Err(judged.errors);
-        }
-        let plan = Arc::new(plan);
-        if let Some(key) = key {
-            graph.plans.insert(key, Arc::clone(&plan));
-        }
-        self.read(plan).await
-    }
-
-    /// Answers a query that only reads documents.
-    async fn read(&self, plan: Arc<Plan>) -> Result<Executed, Vec<ServerError>> {
-        let budget = Budget::new(self.limits.answer_size_max, plan.fields, &self.pool);
-        let text = load::read(&self.node, budget, move |loader| {
-            Ok(show::answer(&plan, loader.load(&plan)?, loader.budget))
-        });
-        let text = text.await;
-        text.map(Executed::Text)
-            .map_err(|error| vec![refusal(error.reason(), error)])
-    }
-
     /// The schema as of now, built anew if the node has learnt of another since.
     async fn graph(&self) -> Result<Graph, ApiError> {
         // Read before the schemas, so that one learnt in between is not missed.
@@ -184,24 +168,6 @@ impl Service {
         let graph = Graph::build(self.node.clone(), schemas);
         *current = Some((version, graph.clone()));
         Ok(graph)
-    }
-}
-
-/// The answer to a request.
-enum Executed {
-    /// As the text it is sent as.
-    Text(String),
-    Answer(Answer),
-}
-
-impl IntoResponse for Executed {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Text(text) => {
-                ([(header::CONTENT_TYPE, "application/json")], text).into_response()
-            }
-            Self::Answer(answer) => Json(answer).into_response(),
-        }
     }
 }
 

@@ -243,6 +243,27 @@ impl<'d> Planner<'d> {
         })
     }
 
+    /// The plan of a field that shows a document at hand.
+    pub(super) fn shown(&self, field: &'d Positioned<Field>, schema: Arc<Schema>) -> Option<Root> {
+        let chosen = Chosen {
+            spot: spot(field),
+            field: &field.node,
+            selections: vec![&field.node.selection_set.node],
+        };
+        let mut branches = Vec::new();
+        let document = self.document(&chosen, &schema, "", &mut branches)?;
+        let arguments = Arguments::of(chosen.field);
+        Some(Root {
+            spot: chosen.spot,
+            ask: Ask::Document {
+                schema,
+                arguments,
+                document,
+                branches,
+            },
+        })
+    }
+
     fn root(&self, chosen: Chosen<'d>) -> Option<Root> {
         let arguments = Arguments::of(chosen.field);
         let ask = match chosen.name() {

@@ -13,14 +13,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
     BaseType, Directive, DocumentOperations, ExecutableDocument, FragmentDefinition,
-    OperationDefinition, Selection, SelectionSet,
+    OperationDefinition, OperationType, Selection, SelectionSet,
 };
 use async_graphql::{Name, Positioned, Request, ServerError, Value};
 use async_graphql_value::Value as QueryValue;
 use grove_core::Reason;
 use serde_json::Map;
 
-use super::budget::{Budget, Pool, VALUE_SIZE};
+use super::budget::{Budget, VALUE_SIZE};
 use super::{Posted, refusal};
 use crate::http::Limits;
 
@@ -29,6 +29,10 @@ const BRACKETS_MAX: usize = 100;
 
 /// How often one query may ask for the schema's description.
 const INTROSPECTIONS_MAX: usize = 4;
+
+/// Most bytes of a request that subscribes, and most fields of it: it is kept as long as it is followed.
+const SUBSCRIPTION_SIZE_MAX: usize = 64 << 10;
+const SUBSCRIPTION_FIELDS_MAX: usize = 1000;
 
 /// A query that may be judged and executed.
 pub(super) struct Prepared {
@@ -39,14 +43,27 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// The request that shows an event, as the library takes it: what is asked of it is executed like a
+    /// query.
+    pub(super) fn for_event(&self) -> Request {
+        let mut operation = self.operation.clone();
+        operation.node.ty = OperationType::Query;
+        let mut request = Request::new("");
+        request.set_parsed_query(ExecutableDocument {
+            operations: DocumentOperations::Single(operation),
+            fragments: self.fragments.clone(),
+        });
+        request
+    }
+
     /// The request as the library takes it, with the bound on its answer.
-    pub(super) fn into_request(self, limits: &Limits, pool: &Pool) -> Request {
+    pub(super) fn into_request(self, budget: Budget) -> Request {
         let mut request = Request::new("");
         request.set_parsed_query(ExecutableDocument {
             operations: DocumentOperations::Single(self.operation),
             fragments: self.fragments,
         });
-        request.data(Budget::new(limits.answer_size_max, self.fields, pool))
+        request.data(budget)
     }
 }
 
@@ -102,11 +119,33 @@ pub(super) fn prepare(
         return Err(refusal(Reason::RequestTooLarge, text));
     }
 
+    if operation.node.ty == OperationType::Subscription {
+        check_subscription(&operation.node, posted.size, bounds.fields)?;
+    }
     Ok(Prepared {
         operation,
         fragments,
         fields: bounds.fields,
     })
+}
+
+/// What subscribes asks for one thing to follow, and is small.
+fn check_subscription(
+    operation: &OperationDefinition,
+    size: usize,
+    fields: usize,
+) -> Result<(), ServerError> {
+    if size > SUBSCRIPTION_SIZE_MAX || fields > SUBSCRIPTION_FIELDS_MAX {
+        let text = "the subscription is too large";
+        return Err(refusal(Reason::RequestTooLarge, text));
+    }
+    match operation.selection_set.node.items.as_slice() {
+        [selection] if matches!(selection.node, Selection::Field(_)) => Ok(()),
+        _ => {
+            let text = "a subscription selects exactly one field to follow";
+            Err(refusal(Reason::RequestMalformed, text))
+        }
+    }
 }
 
 /// How deeply brackets of any kind are nested, outside strings and comments.

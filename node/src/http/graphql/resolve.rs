@@ -8,17 +8,20 @@ use std::future::Future;
 use std::sync::Arc;
 
 use async_graphql::dynamic::{FieldFuture, FieldValue, ResolverContext};
-use async_graphql::{Error, Value};
+use async_graphql::{Error, ServerError, Value};
 use grove_core::author::NextArgs;
+use grove_core::types::Schema;
 
-use super::arguments::{Arguments, required};
+use super::arguments::{Arguments, flag, millis, required};
 use super::budget::Budget;
-use super::load;
+use super::load::{self, Loader};
 use super::plan::{Planner, Schemas};
 use super::show::{self, report};
 use crate::api::ApiError;
 use crate::http::bytes_argument;
+use crate::http::events::publish_until_visible;
 use crate::runtime::Node;
+use crate::store::DocumentRow;
 
 /// `publish`
 pub(super) fn publish(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
@@ -26,7 +29,14 @@ pub(super) fn publish(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
         let arguments = Arguments::from(&ctx.args);
         let entry = bytes_argument("entry", &required(&arguments, "entry")?)?;
         let operation = bytes_argument("operation", &required(&arguments, "operation")?)?;
-        let args = node(&ctx).publish(entry, operation).await?;
+        let args = if flag(&arguments, "wait")? {
+            let timeout = millis(&arguments, "timeout")?;
+            publish_until_visible(node(&ctx), entry, operation, timeout)
+                .await?
+                .0
+        } else {
+            node(&ctx).publish(entry, operation).await?
+        };
         Ok(FieldValue::owned_any(args))
     })
 }
@@ -34,36 +44,68 @@ pub(super) fn publish(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
 /// A field of the query itself.
 pub(super) fn root(ctx: ResolverContext<'_>) -> FieldFuture<'_> {
     FieldFuture::new(async move {
-        let schemas: &Arc<Schemas> = ctx.ctx.data_unchecked();
-        let planner = Planner {
-            schemas,
-            fragments: &ctx.ctx.query_env.fragments,
-        };
-        let Some(root) = planner.field(ctx.ctx.item) else {
+        let Some(root) = planner(&ctx).field(ctx.ctx.item) else {
             return Ok(None);
         };
-        let budget: Budget = ctx.ctx.data_unchecked::<Budget>().clone();
-        let answer = load::read(node(&ctx), budget, move |loader| {
-            Ok(show::field(&root, loader.load_one(&root), loader.budget))
-        });
-        let (text, mut errors) = answer.await.map_err(|error| report(&error))?;
-        if text.is_none()
-            && let Some(error) = errors.pop()
-        {
-            return Err(Error {
-                message: error.message,
-                source: None,
-                extensions: error.extensions,
-            });
-        }
-        for error in errors {
-            ctx.ctx.add_error(error);
-        }
-        let value: Option<Value> = text.and_then(|text| serde_json::from_str(&text).ok());
-        Ok(value
-            .filter(|value| *value != Value::Null)
-            .map(FieldValue::owned_any))
+        answered(&ctx, move |loader| {
+            show::field(&root, loader.load_one(&root), loader.budget)
+        })
+        .await
     })
+}
+
+/// A document at hand.
+pub(super) fn shown(
+    schema: Arc<Schema>,
+    row: DocumentRow,
+    ctx: ResolverContext<'_>,
+) -> FieldFuture<'_> {
+    FieldFuture::new(async move {
+        let Some(root) = planner(&ctx).shown(ctx.ctx.item, schema) else {
+            return Ok(None);
+        };
+        answered(&ctx, move |loader| {
+            show::field(&root, loader.load_shown(&root, row), loader.budget)
+        })
+        .await
+    })
+}
+
+fn planner<'a>(ctx: &ResolverContext<'a>) -> Planner<'a> {
+    Planner {
+        schemas: ctx.ctx.data_unchecked::<Arc<Schemas>>(),
+        fragments: &ctx.ctx.query_env.fragments,
+    }
+}
+
+/// Reads and writes a field; what comes out is the library's to pick from.
+async fn answered<'a>(
+    ctx: &ResolverContext<'a>,
+    write: impl FnOnce(&Loader<'_>) -> (Option<String>, Vec<ServerError>) + Send + 'static,
+) -> Result<Option<FieldValue<'a>>, Error> {
+    let answer = load::read(node(ctx), budget(ctx), move |loader| Ok(write(loader)));
+    let (text, mut errors) = answer.await.map_err(|error| report(&error))?;
+    if text.is_none()
+        && let Some(error) = errors.pop()
+    {
+        return Err(Error {
+            message: error.message,
+            source: None,
+            extensions: error.extensions,
+        });
+    }
+    for error in errors {
+        ctx.ctx.add_error(error);
+    }
+    let value: Option<Value> = text.and_then(|text| serde_json::from_str(&text).ok());
+    Ok(value
+        .filter(|value| *value != Value::Null)
+        .map(FieldValue::owned_any))
+}
+
+/// What the request may still spend.
+pub(super) fn budget(ctx: &ResolverContext<'_>) -> Budget {
+    ctx.ctx.data_unchecked::<Budget>().clone()
 }
 
 /// A member of what a field of the query was answered with.
@@ -102,7 +144,7 @@ members! {
     skiplink(args: NextArgs) -> args.skiplink.map(|hash| hash.to_string().into());
 }
 
-fn node<'a>(ctx: &ResolverContext<'a>) -> &'a Node {
+pub(super) fn node<'a>(ctx: &ResolverContext<'a>) -> &'a Node {
     ctx.ctx.data_unchecked()
 }
 

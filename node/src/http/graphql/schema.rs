@@ -6,13 +6,14 @@
 //! others their answers.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_graphql::dynamic::{self, Field, InputValue, Object, Scalar, SchemaBuilder, TypeRef};
 use async_graphql::parser::types::OperationType;
 use grove_core::types::{FieldType, Schema, SystemSchema};
 
 use super::check::JustChecking;
+use super::follow::{self, SUBSCRIPTION};
 use super::plan::{Plan, Planner, Schemas};
 use super::plans::Plans;
 use super::prepare::Prepared;
@@ -47,7 +48,7 @@ const SCALARS: [(&str, &str); 10] = [
     ("HexBytes", "Bytes in hex."),
     (
         "Cursor",
-        "Where a page ended. Opaque: give it back as it came.",
+        "Where a page or a stream of events ended. Opaque: give it back as it came.",
     ),
 ];
 
@@ -65,6 +66,8 @@ pub(super) struct Graph {
     pub(super) schemas: Arc<Schemas>,
     /// Plans of queries that were asked and found to be valid.
     pub(super) plans: Arc<Plans>,
+    node: Node,
+    events: Arc<OnceLock<dynamic::Schema>>,
 }
 
 impl Graph {
@@ -78,26 +81,21 @@ impl Graph {
             .collect();
         let schemas = Arc::new(schemas);
 
-        let mut query = Object::new("Query").field(next_args());
-        let mut builder = dynamic::Schema::build("Query", Some("MutationRoot"), None)
-            .data(node)
-            .data(Arc::clone(&schemas))
-            .extension(JustChecking)
-            // Queries are bounded before they come here.
-            .limit_recursive_depth(usize::MAX)
-            .register(Object::new("MutationRoot").field(publish()));
+        let mut query = Object::new("Query")
+            .field(next_args())
+            .field(follow::event_cursor());
         //= QU1: every known schema gives a query for one document and one for all
         for schema in schemas.values() {
             query = query.field(document(schema)).field(collection(schema));
-            builder = register(filter::register(builder, schema), schema, &schemas);
         }
-        for (name, description) in SCALARS {
-            builder = builder.register(Scalar::new(name).description(description));
-        }
-        let schema = filter::register_fixed(fixed(builder))
-            .register(query)
-            .finish()
-            .expect("every type named is registered, under a well-formed name");
+        let builder = dynamic::Schema::build("Query", Some("MutationRoot"), Some(SUBSCRIPTION))
+            .data(node.clone())
+            .data(Arc::clone(&schemas))
+            .extension(JustChecking)
+            .register(Object::new("MutationRoot").field(publish()))
+            .register(follow::subscription(&schemas))
+            .register(query);
+        let schema = finish(builder, &schemas);
         let built_in = ["Int", "Float", "String", "Boolean", "ID"];
         let input_types = built_in
             .into_iter()
@@ -108,11 +106,11 @@ impl Graph {
             input_types: Arc::new(input_types),
             schemas,
             plans: Arc::default(),
+            node,
+            events: Arc::default(),
         }
     }
-}
 
-impl Graph {
     /// What a query asks for; `None` when the library has to execute it.
     pub(super) fn plan(&self, prepared: &Prepared) -> Option<Plan> {
         let operation = &prepared.operation.node;
@@ -125,6 +123,33 @@ impl Graph {
             _ => None,
         }
     }
+
+    /// The schema that subscriptions are executed on, event by event. Made when somebody subscribes.
+    pub(super) fn events(&self) -> &dynamic::Schema {
+        self.events.get_or_init(|| {
+            let builder = dynamic::Schema::build(SUBSCRIPTION, None, None)
+                .data(self.node.clone())
+                .data(Arc::clone(&self.schemas))
+                .register(follow::events(&self.schemas));
+            finish(builder, &self.schemas)
+        })
+    }
+}
+
+/// Registers all types but the roots.
+fn finish(builder: SchemaBuilder, schemas: &Schemas) -> dynamic::Schema {
+    // Queries are bounded before they come here.
+    let mut builder = builder.limit_recursive_depth(usize::MAX);
+    for schema in schemas.values() {
+        builder = register(filter::register(builder, schema), schema, schemas);
+        builder = builder.register(follow::event_type(schema));
+    }
+    for (name, description) in SCALARS {
+        builder = builder.register(Scalar::new(name).description(description));
+    }
+    filter::register_fixed(follow::register_fixed(fixed(builder)))
+        .finish()
+        .expect("every type named is registered, under a well-formed name")
 }
 
 /// `nextArgs`
@@ -142,12 +167,19 @@ fn publish() -> Field {
         TypeRef::named_nn("NextArguments"),
         resolve::publish,
     )
-    .description("Publishes an entry with its operation. To publish it again does no harm.")
+    .description(
+        "Publishes an entry with its operation. To publish it again does no harm. Once answered, it shows \
+         in every later answer of this node; where several nodes serve one database, others may show it \
+         a moment later. With `wait`, the node looks for itself before it answers, for at most `timeout` \
+         milliseconds (10000 when absent).",
+    )
     .argument(InputValue::new("entry", TypeRef::named_nn("EncodedEntry")))
     .argument(InputValue::new(
         "operation",
         TypeRef::named_nn("EncodedOperation"),
     ))
+    .argument(InputValue::new("wait", TypeRef::named(TypeRef::BOOLEAN)))
+    .argument(InputValue::new("timeout", TypeRef::named(TypeRef::INT)))
 }
 
 /// `<schema_id>`

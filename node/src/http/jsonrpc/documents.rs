@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::Methods;
 use super::openrpc::{
-    any_object, boolean, count, hash, list, method, object, or_null, public_key, text, view_id,
+    any_object, boolean, count, hash, list, method, number, object, or_null, public_key, text,
+    view_id,
 };
 use crate::api::{self, ApiError, Asked, Extent, at_once, parse};
 use crate::runtime::Node;
@@ -64,7 +65,8 @@ pub(super) fn register(methods: &mut Methods) {
     let result = object([("schemas", list(schema))]);
     methods.add(method("panda_getSchemas", summary, result), schemas);
 
-    let summary = "How the node is and how much it holds.";
+    let summary =
+        "How the node is and how much it holds. Subscriptions tell what happens behind `position`.";
     let result = object([
         ("version", text()),
         ("accepting", boolean()),
@@ -73,11 +75,12 @@ pub(super) fn register(methods: &mut Methods) {
         ("schemas", count()),
         ("parked", count()),
         ("forks", count()),
+        ("position", number()),
     ]);
     methods.add(method("panda_getStatus", summary, result), status);
 }
 
-fn document_schema() -> Value {
+pub(super) fn document_schema() -> Value {
     object([
         ("id", hash()),
         ("viewId", view_id()),
@@ -156,12 +159,7 @@ async fn documents(node: Arc<Node>, params: DocumentsParams) -> Result<Value, Ap
     let capped = |count: Option<u64>| count.map(|count| count.min(FIRST_MAX));
     let extent = Extent::read(capped(params.first), capped(params.last), FIRST_DEFAULT)?;
     let question = move |store: &dyn Read| {
-        let schema = store.schema(&schema_id)?;
-        let schema = schema.ok_or_else(|| {
-            let text = Reason::SchemaNotFound.description();
-            ApiError::invalid("schema", Reason::SchemaNotFound, text)
-        })?;
-        let (mut query, _) = api::read_query(&schema, &asked)?;
+        let (mut query, _) = api::read_query(&schema_of(store, &schema_id)?, &asked)?;
         let place = |name, cursor: &Option<String>, order| {
             let cursor = cursor.as_deref();
             cursor
@@ -189,6 +187,14 @@ async fn documents(node: Arc<Node>, params: DocumentsParams) -> Result<Value, Ap
     node.read(question).await
 }
 
+/// A schema that must be known.
+pub(super) fn schema_of(store: &dyn Read, id: &SchemaId) -> Result<Schema, ApiError> {
+    store.schema(id)?.ok_or_else(|| {
+        let text = Reason::SchemaNotFound.description();
+        ApiError::invalid("schema", Reason::SchemaNotFound, text)
+    })
+}
+
 #[derive(Deserialize)]
 struct Nothing {}
 
@@ -200,7 +206,8 @@ async fn schemas(node: Arc<Node>, _: Option<Nothing>) -> Result<Value, ApiError>
 
 /// What the node holds.
 async fn status(node: Arc<Node>, _: Option<Nothing>) -> Result<Value, ApiError> {
-    let counts = node.read(|store| Ok(store.counts()?)).await?;
+    let question = |store: &dyn Read| Ok((store.position()?, store.counts()?));
+    let (position, counts) = node.read(question).await?;
     Ok(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "accepting": node.is_accepting(),
@@ -209,6 +216,7 @@ async fn status(node: Arc<Node>, _: Option<Nothing>) -> Result<Value, ApiError> 
         "schemas": counts.schemas,
         "parked": counts.parked,
         "forks": counts.forks,
+        "position": position.to_string(),
     }))
 }
 
@@ -224,7 +232,7 @@ fn schema_out(schema: &Schema) -> Value {
     })
 }
 
-fn document_out(row: &DocumentRow) -> Value {
+pub(super) fn document_out(row: &DocumentRow) -> Value {
     let fields = row.fields.as_ref().map(|fields| {
         fields
             .iter()

@@ -1,29 +1,27 @@
-//! Methods about entries: next arguments, publishing, reading logs.
+//! Methods of authors: next arguments and publishing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use grove_core::Reason;
 use grove_core::author::NextArgs;
-use grove_core::types::{DocumentId, DocumentViewId, Hash, LogId, PublicKey, SeqNum};
-use grove_core::wire::{Entry, Heights};
+use grove_core::types::{DocumentId, DocumentViewId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::super::events::publish_until_visible;
 use super::super::{bytes_argument, details};
 use super::Methods;
 use super::openrpc::{
-    any_object, count, hash, hex, list, method, number, object, one_of, or_null, public_key, text,
+    any_object, boolean, count, hash, hex, list, method, number, object, one_of, or_null,
+    public_key, view_id,
 };
 use crate::api::{self, ApiError, parse};
 use crate::runtime::Node;
-use crate::store::{EntryRow, Read, StoreError};
+use crate::store::Read;
 
 /// Most things asked or handed in at once.
 const LIST_LEN_MAX: usize = 10_000;
-
-/// Entries of a log read at once, whatever is asked: each may be megabytes large, and all are held at
-/// once.
-const ENTRIES_MAX: u32 = 100;
 
 //= RC2: the first three methods are called and called for as in the first nodes
 /// Adds the methods.
@@ -48,35 +46,29 @@ pub(super) fn register(methods: &mut Methods) {
         .needs("operationEncoded", hex());
     methods.add(description, publish_entry);
 
+    let summary = "Publishes an entry and answers once its effect shows in what this node answers, with what the \
+                   document is then. Where several nodes serve one database, others may show it a moment \
+                   later. The time limit is in milliseconds, 10000 when absent.";
+    let result = object([
+        ("entryHashBacklink", or_null(hash())),
+        ("entryHashSkiplink", or_null(hash())),
+        ("seqNum", number()),
+        ("logId", number()),
+        ("documentId", hash()),
+        ("viewId", view_id()),
+        ("deleted", boolean()),
+    ]);
+    let description = method("panda_publishEntryAndWait", summary, result)
+        .needs("entryEncoded", hex())
+        .needs("operationEncoded", hex())
+        .takes("timeout", count());
+    methods.add(description, publish_entry_and_wait);
+
     let summary = "Publishes entries in their order, each with an answer of its own.";
     let entry = object([("entryEncoded", hex()), ("operationEncoded", hex())]);
     let description =
         method("panda_publishEntries", summary, results_schema()).needs("entries", list(entry));
     methods.add(description, publish_entries);
-
-    let summary = "All entries of the documents of a schema.";
-    let description =
-        method("panda_queryEntries", summary, entries_schema()).needs("schema", text());
-    methods.add(description, query_entries);
-
-    let summary = "Entries of one log from a sequence number on, as far as they count.";
-    let description = method("panda_getLogEntries", summary, entries_schema())
-        .needs("author", public_key())
-        .needs("logId", number())
-        .takes("from", number())
-        .takes("first", count());
-    methods.add(description, log_entries);
-
-    let summary = "The two entries that prove a log to be forked, null while nobody knows of any.";
-    let proof = object([
-        ("seqNum", number()),
-        ("entries", list(hex())),
-        ("entryHashes", list(hash())),
-    ]);
-    let description = method("panda_getFork", summary, or_null(proof))
-        .needs("author", public_key())
-        .needs("logId", number());
-    methods.add(description, fork);
 }
 
 fn arguments_schema() -> Value {
@@ -94,19 +86,6 @@ fn results_schema() -> Value {
         object([("error", any_object())]),
     ]);
     object([("results", list(outcome))])
-}
-
-fn entries_schema() -> Value {
-    let entry = object([
-        ("author", public_key()),
-        ("entryBytes", hex()),
-        ("entryHash", hash()),
-        ("logId", number()),
-        ("payloadBytes", or_null(hex())),
-        ("payloadHash", hash()),
-        ("seqNum", number()),
-    ]);
-    object([("entries", list(entry))])
 }
 
 #[derive(Deserialize)]
@@ -204,9 +183,6 @@ async fn many_entry_arguments(
     Ok(Results { results })
 }
 
-/// Size of all entries and operations in one answer, in bytes; in hex they take twice that.
-const ENTRIES_SIZE_MAX: usize = 24 << 20;
-
 /// Refuses lists of questions that are too long.
 fn bounded(name: &'static str, count: usize) -> Result<(), ApiError> {
     if count > LIST_LEN_MAX {
@@ -240,6 +216,42 @@ async fn publish_entry(
 }
 
 #[derive(Deserialize)]
+struct PublishAndWaitParams {
+    #[serde(flatten)]
+    entry: PublishEntryParams,
+    #[serde(default)]
+    timeout: Option<u32>,
+}
+
+/// Arguments of the next entry, and the document the published one shows in.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PublishedAndVisible {
+    #[serde(flatten)]
+    arguments: EntryArguments,
+    document_id: String,
+    view_id: String,
+    deleted: bool,
+}
+
+async fn publish_entry_and_wait(
+    node: Arc<Node>,
+    params: PublishAndWaitParams,
+) -> Result<PublishedAndVisible, ApiError> {
+    let (entry, operation) = params.entry.bytes()?;
+    let timeout = params
+        .timeout
+        .map(|millis| Duration::from_millis(millis.into()));
+    let (args, visible) = publish_until_visible(&node, entry, operation, timeout).await?;
+    Ok(PublishedAndVisible {
+        arguments: args.into(),
+        document_id: visible.document_id.to_string(),
+        view_id: visible.view_id.to_string(),
+        deleted: visible.deleted,
+    })
+}
+
+#[derive(Deserialize)]
 struct PublishEntriesParams {
     entries: Vec<PublishEntryParams>,
 }
@@ -259,118 +271,4 @@ async fn publish_entries(
             .map(|result| result.map(EntryArguments::from).into())
             .collect(),
     })
-}
-
-#[derive(Deserialize)]
-struct QueryEntriesParams {
-    schema: String,
-}
-
-#[derive(Clone, Serialize)]
-struct Entries {
-    entries: Vec<StoredEntry>,
-}
-
-/// An entry as it was published.
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct StoredEntry {
-    author: String,
-    entry_bytes: String,
-    entry_hash: String,
-    log_id: String,
-    payload_bytes: Option<String>,
-    payload_hash: String,
-    seq_num: String,
-}
-
-impl TryFrom<EntryRow> for StoredEntry {
-    type Error = StoreError;
-
-    fn try_from(row: EntryRow) -> Result<Self, StoreError> {
-        let entry = Entry::decode(&row.entry).map_err(|_| StoreError::Corrupt("entry"))?;
-        Ok(Self {
-            author: row.public_key.to_string(),
-            entry_bytes: ::hex::encode(&row.entry),
-            entry_hash: row.hash.to_string(),
-            log_id: row.log_id.as_u64().to_string(),
-            payload_bytes: row.payload.map(::hex::encode),
-            payload_hash: entry.payload_hash.to_string(),
-            seq_num: row.seq_num.as_u64().to_string(),
-        })
-    }
-}
-
-async fn query_entries(node: Arc<Node>, params: QueryEntriesParams) -> Result<Entries, ApiError> {
-    let schema_id = parse("schema", &params.schema)?;
-    let rows = node
-        .read(move |store| api::entries_of_schema(store, &schema_id, ENTRIES_SIZE_MAX))
-        .await?;
-    Entries::of(rows)
-}
-
-impl Entries {
-    fn of(rows: Vec<EntryRow>) -> Result<Self, ApiError> {
-        let entries = rows.into_iter().map(StoredEntry::try_from);
-        Ok(Self {
-            entries: entries.collect::<Result<_, _>>()?,
-        })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LogEntriesParams {
-    author: String,
-    log_id: String,
-    #[serde(default)]
-    from: Option<String>,
-    #[serde(default)]
-    first: Option<u32>,
-}
-
-/// Entries of one log from a sequence number on, those from a fork on left out.
-async fn log_entries(node: Arc<Node>, params: LogEntriesParams) -> Result<Entries, ApiError> {
-    let author: PublicKey = parse("author", &params.author)?;
-    let log_id: LogId = parse("logId", &params.log_id)?;
-    let from = match params.from {
-        Some(from) => parse("from", &from)?,
-        None => SeqNum::FIRST,
-    };
-    let first = params.first.unwrap_or(ENTRIES_MAX).min(ENTRIES_MAX);
-    let starts = Heights::from([(author, [(log_id, from)].into())]);
-    let question = move |store: &dyn Read| api::entries(store, &starts, first, ENTRIES_SIZE_MAX);
-    Entries::of(node.read(question).await?)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ForkParams {
-    author: String,
-    log_id: String,
-}
-
-/// The proof that a log is forked: anybody can check it.
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Fork {
-    seq_num: String,
-    entries: [String; 2],
-    entry_hashes: [String; 2],
-}
-
-async fn fork(node: Arc<Node>, params: ForkParams) -> Result<Option<Fork>, ApiError> {
-    let author: PublicKey = parse("author", &params.author)?;
-    let log_id: LogId = parse("logId", &params.log_id)?;
-    let fork = node
-        .read(move |store| Ok(store.fork(author, log_id)?))
-        .await?;
-    Ok(fork.map(|fork| {
-        let entries = [&fork.first, &fork.second];
-        Fork {
-            seq_num: fork.seq_num.as_u64().to_string(),
-            entries: entries.map(::hex::encode),
-            entry_hashes: entries.map(|entry| Hash::of(entry).to_string()),
-        }
-    }))
 }

@@ -2,8 +2,10 @@
 //!
 //! | file | methods |
 //! | --- | --- |
-//! | `entries` | the three of early p2panda nodes, many at once, logs and forks |
+//! | `entries` | next arguments and publishing, as in early p2panda nodes and many at once |
+//! | `reading` | entries, logs and forks |
 //! | `documents` | documents, collections, schemas, and how the node is |
+//! | `subscribe` | new entries and changed documents, over WebSocket |
 //! | `openrpc` | `rpc.discover`, where all of them are told of |
 //!
 //! Method names, parameter names and the order of result members of the first three are those of node
@@ -12,9 +14,12 @@
 mod documents;
 mod entries;
 mod openrpc;
+mod reading;
+mod subscribe;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -23,10 +28,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use grove_core::Reason;
-use grove_core::limits::PAYLOAD_SIZE_MAX;
 use jsonrpsee::server::{
-    BatchRequestConfig, NoopIdProvider, PingConfig, RpcModule, Server, ServerConfig,
-    ServerConfigBuilder, ServerHandle, TowerService, http, stop_channel,
+    BatchRequestConfig, PingConfig, RpcModule, Server, ServerConfig, ServerConfigBuilder,
+    ServerHandle, TowerService, http, stop_channel,
 };
 use jsonrpsee::types::error::{
     ErrorCode, ErrorObjectOwned, INVALID_PARAMS_CODE, INVALID_PARAMS_MSG,
@@ -39,6 +43,8 @@ use tower::Service;
 use tower::layer::util::Identity;
 
 use self::openrpc::Method;
+use self::subscribe::{Counting, Names, Notices};
+use super::streams::{Streams, message_size_max};
 use super::{Limits, details, is_bulky};
 use crate::api::ApiError;
 use crate::runtime::Node;
@@ -53,9 +59,6 @@ const GREETING: &str = "This is a p2panda node. POST JSON-RPC 2.0 here, or open 
 /// Messages of one WebSocket being worked on or waiting to be sent; no more are read meanwhile.
 const SOCKET_MESSAGES_MAX: u32 = 32;
 
-/// A WebSocket message needs no more than an entry with the largest operation, in hex.
-const SOCKET_MESSAGE_SIZE_MAX: usize = 2 * PAYLOAD_SIZE_MAX + (64 << 10);
-
 #[derive(Clone)]
 struct Rpc {
     posts: TowerService<Identity, Identity>,
@@ -65,7 +68,7 @@ struct Rpc {
 }
 
 /// The route, and the handle that closes its WebSockets.
-pub(super) fn routes(node: Node, limits: &Limits) -> (Router, ServerHandle) {
+pub(super) fn routes(node: Node, streams: Streams, limits: &Limits) -> (Router, ServerHandle) {
     let config = |body_size_max: usize, connections_max: usize| {
         ServerConfig::builder()
             .max_request_body_size(saturated(body_size_max))
@@ -73,11 +76,11 @@ pub(super) fn routes(node: Node, limits: &Limits) -> (Router, ServerHandle) {
             .max_connections(saturated(connections_max))
             .set_message_buffer_capacity(SOCKET_MESSAGES_MAX)
             .set_batch_request_config(BatchRequestConfig::Limit(limits.batch_len_max))
-            .set_id_provider(NoopIdProvider)
+            .max_subscriptions_per_connection(limits.subscriptions_per_socket_max)
+            .set_id_provider(Counting::default())
     };
     let posts = config(limits.body_size_max, limits.connections_max);
-    let message_size_max = limits.body_size_max.min(SOCKET_MESSAGE_SIZE_MAX);
-    let mut sockets = config(message_size_max, limits.sockets_max);
+    let mut sockets = config(message_size_max(limits), limits.sockets_max);
     if let Some(interval) = limits.ping_interval {
         let inactive = interval + limits.head_timeout;
         let ping = PingConfig::new()
@@ -86,7 +89,7 @@ pub(super) fn routes(node: Node, limits: &Limits) -> (Router, ServerHandle) {
         sockets = sockets.enable_ws_ping(ping);
     }
     let (stopped, handle) = stop_channel();
-    let methods = methods(node);
+    let methods = methods(node, &streams, limits);
     let service = |config: ServerConfigBuilder| {
         Server::builder()
             .set_config(config.build())
@@ -167,6 +170,7 @@ fn id_of_invalid_request(body: &[u8]) -> Option<Value> {
 struct Methods {
     module: RpcModule<Node>,
     described: Vec<Value>,
+    notifications: Vec<Value>,
 }
 
 impl Methods {
@@ -188,17 +192,54 @@ impl Methods {
             })
             .expect("the names differ");
     }
+
+    fn subscribe<P, F>(
+        &mut self,
+        description: Method,
+        names: Names,
+        service: (Streams, Duration),
+        begin: impl Fn(Node, P) -> F + Clone + Send + Sync + 'static,
+    ) where
+        P: DeserializeOwned + Send + 'static,
+        F: Future<Output = Result<Notices, ApiError>> + Send + 'static,
+    {
+        let name = description.name;
+        let Names {
+            notification,
+            unsubscribe,
+            ..
+        } = names;
+        self.described.push(description.describe());
+        self.described.push(openrpc::unsubscribing(unsubscribe));
+        let described = openrpc::notification(notification, name, unsubscribe, names.notice);
+        self.notifications.push(described);
+        self.module
+            .register_subscription(
+                name,
+                notification,
+                unsubscribe,
+                move |params, pending, node, _| {
+                    let (service, begin) = (service.clone(), begin.clone());
+                    subscribe::run(params, pending, node, service, begin)
+                },
+            )
+            .expect("the names differ");
+    }
 }
 
-fn methods(node: Node) -> RpcModule<Node> {
+fn methods(node: Node, streams: &Streams, limits: &Limits) -> RpcModule<Node> {
     let mut methods = Methods {
         module: RpcModule::new(node),
         described: Vec::new(),
+        notifications: Vec::new(),
     };
     entries::register(&mut methods);
+    // In hex they take twice that, and they don't come alone.
+    reading::register(&mut methods, limits.answer_size_max / 8 * 3);
     documents::register(&mut methods);
+    subscribe::register(&mut methods, streams, limits);
 
-    let document = openrpc::document(&methods.described);
+    let document = openrpc::document(&methods.described, &methods.notifications);
     methods
         .module
         .register_method("rpc.discover", move |_, _, _| document.clone())

@@ -58,8 +58,34 @@ impl Method {
     }
 }
 
-/// The document of these methods.
-pub(super) fn document(methods: &[Value]) -> Value {
+/// The method that ends a subscription, which takes its id by position.
+pub(super) fn unsubscribing(name: &str) -> Value {
+    json!({
+        "name": name,
+        "summary": "Ends a subscription; false when there was none of this id.",
+        "paramStructure": "by-position",
+        "params": [{ "name": "subscription", "required": true, "schema": subscription() }],
+        "result": { "name": "result", "schema": boolean() },
+    })
+}
+
+/// What comes to those who subscribed. OpenRPC has no word for it.
+pub(super) fn notification(name: &str, begun_by: &str, ended_by: &str, notice: Value) -> Value {
+    json!({
+        "name": name,
+        "begunBy": begun_by,
+        "endedBy": ended_by,
+        "params": object([("subscription", subscription()), ("result", notice)]),
+    })
+}
+
+/// The id of a subscription.
+pub(super) fn subscription() -> Value {
+    text()
+}
+
+/// The document of these methods, and of the notifications over WebSocket.
+pub(super) fn document(methods: &[Value], notifications: &[Value]) -> Value {
     json!({
         "openrpc": OPENRPC,
         "info": {
@@ -68,6 +94,7 @@ pub(super) fn document(methods: &[Value]) -> Value {
             "license": { "name": "MIT OR Apache-2.0" },
         },
         "methods": methods,
+        "x-notifications": notifications,
     })
 }
 

@@ -323,6 +323,30 @@ impl<T: AsRef<Database>> Read for T {
         })
     }
 
+    fn entries_after(
+        &self,
+        after: i64,
+        schema_id: Option<&SchemaId>,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, StoreError> {
+        let database = self.as_ref();
+        let Some(schema_id) = schema_id else {
+            return database.entry_rows(
+                select_entries!("WHERE e.id > ?1 ORDER BY e.id LIMIT ?2"),
+                params![after, limit],
+            );
+        };
+        match database.schema_row(schema_id)? {
+            // In the order of entries, so that all pages together go through them once. The sign keeps
+            // the planner from collecting the whole schema for each.
+            Some(schema) => database.entry_rows(
+                select_entries!("WHERE +l.schema = ?1 AND e.id > ?2 ORDER BY e.id LIMIT ?3"),
+                params![schema, after, limit],
+            ),
+            None => Ok(Vec::new()),
+        }
+    }
+
     fn entries_from(
         &self,
         starts: &Heights,

@@ -1,0 +1,306 @@
+//! Telling those who follow what happens to documents, so that none misses anything.
+//!
+//! After each commit its changes are told to all followers at once, and kept for them for a while. Who is
+//! too slow for that, or comes back after a longer time, reads what it missed from the store: the store is
+//! what counts, hearing of changes only saves asking it. What a change means to somebody is not decided
+//! here.
+//!
+//! Always true:
+//! - Changes come to a follower in their order. Some come twice, none is left out.
+//! - A transaction that failed is told to nobody.
+//! - However slow a follower is, it holds no more than one portion of changes.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{Receiver, Sender, WeakSender, channel};
+
+use super::Node;
+use crate::api::ApiError;
+use crate::store::{Change, Read, StoreError};
+
+/// Commits that are kept for followers who are not there yet.
+const COMMITS_KEPT: usize = 64;
+
+/// Changes read from the store at once.
+const PORTION: u32 = 256;
+
+/// The writer's side: tells what it committed.
+#[derive(Debug)]
+pub(super) struct Teller {
+    sender: Sender<Arc<[Change]>>,
+    /// What the transaction under way, or the one just committed, did.
+    pending: Vec<Change>,
+    /// Up to where everything was told that the store holds; only kept where others write too.
+    told: i64,
+}
+
+/// Where followers come in. Does not keep the writer's side alive: they end with it.
+#[derive(Clone, Debug)]
+pub(super) struct Followers(WeakSender<Arc<[Change]>>);
+
+impl Teller {
+    /// A teller who begins behind this position.
+    pub(super) fn new(position: i64) -> Self {
+        Self {
+            sender: channel(COMMITS_KEPT).0,
+            pending: Vec::new(),
+            told: position,
+        }
+    }
+
+    pub(super) fn followers(&self) -> Followers {
+        Followers(self.sender.downgrade())
+    }
+
+    /// Notes a committed change, to be told with those of the same commit.
+    pub(super) fn note(&mut self, change: Change) {
+        self.pending.push(change);
+    }
+
+    /// Tells what was noted.
+    pub(super) fn tell(&mut self) {
+        if !self.pending.is_empty() {
+            let changes = std::mem::take(&mut self.pending);
+            self.send(changes);
+        }
+    }
+
+    /// Tells what the store holds since the last time, whoever wrote it, instead of what was noted.
+    pub(super) fn tell_from(&mut self, store: &dyn Read) -> Result<(), StoreError> {
+        self.pending.clear();
+        // Who begins to follow after this look reads a state in which all of it is there.
+        if self.sender.receiver_count() == 0 {
+            self.told = store.position()?;
+            return Ok(());
+        }
+        let mut course = Course::behind(self.told);
+        while course.is_behind {
+            let portion = store.changes(course.position, PORTION)?;
+            course.caught_up(&portion);
+            self.told = course.position;
+            self.send(portion);
+        }
+        Ok(())
+    }
+
+    fn send(&self, changes: Vec<Change>) {
+        // An error only says that nobody follows.
+        let _ = self.sender.send(changes.into());
+    }
+}
+
+/// Where somebody is in the order of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Course {
+    /// Everything up to here was told; of what has no entry of its own, perhaps not all *at* it.
+    position: i64,
+    /// Whether there may be something in the store that was neither told nor will be.
+    is_behind: bool,
+}
+
+impl Course {
+    const fn behind(position: i64) -> Self {
+        Self {
+            position,
+            is_behind: true,
+        }
+    }
+
+    const fn abreast(position: i64) -> Self {
+        Self {
+            position,
+            is_behind: false,
+        }
+    }
+
+    /// Takes the portion read from the store behind the position.
+    fn caught_up(&mut self, portion: &[Change]) {
+        let last = portion.last().map_or(self.position, |last| last.position);
+        // Without a new position there was no further entry, and all changes at this one were read.
+        self.is_behind = portion.len() >= PORTION as usize && last > self.position;
+        self.position = last;
+    }
+
+    /// Takes what was told of a commit; what of it is new.
+    fn heard<'c>(&mut self, told: &'c [Change]) -> &'c [Change] {
+        let known = told.partition_point(|change| change.position < self.position);
+        let new = &told[known..];
+        self.position = new.last().map_or(self.position, |last| last.position);
+        new
+    }
+
+    /// Learns that something was told which can't be heard any more.
+    fn missed(&mut self) {
+        self.is_behind = true;
+    }
+}
+
+/// Somebody who follows what happens to documents.
+#[derive(Debug)]
+pub struct Follower {
+    node: Node,
+    told: Receiver<Arc<[Change]>>,
+    course: Course,
+}
+
+impl Follower {
+    /// Follows from behind `after` on, or from now on.
+    pub(super) async fn new(
+        node: Node,
+        followers: &Followers,
+        after: Option<i64>,
+    ) -> Result<Self, ApiError> {
+        // Listens before it looks, so that nothing falls between.
+        let told = match followers.0.upgrade() {
+            Some(sender) => sender.subscribe(),
+            None => return Err(ApiError::Busy),
+        };
+        let course = match after {
+            Some(position) => Course::behind(position),
+            None => Course::abreast(node.read(|store| Ok(store.position()?)).await?),
+        };
+        Ok(Self { node, told, course })
+    }
+
+    /// Up to where everything was told.
+    pub fn position(&self) -> i64 {
+        self.course.position
+    }
+
+    /// Waits for the next changes, at least one; `None` once the node has stopped.
+    pub async fn next(&mut self) -> Result<Option<Vec<Change>>, ApiError> {
+        loop {
+            let changes = if self.course.is_behind {
+                let after = self.course.position;
+                let question = move |store: &dyn Read| Ok(store.changes(after, PORTION)?);
+                let portion = self.node.read(question).await?;
+                self.course.caught_up(&portion);
+                portion
+            } else {
+                match self.told.recv().await {
+                    Ok(told) => self.course.heard(&told).to_vec(),
+                    Err(RecvError::Lagged(_)) => {
+                        self.course.missed();
+                        continue;
+                    }
+                    Err(RecvError::Closed) => return Ok(None),
+                }
+            };
+            if !changes.is_empty() {
+                return Ok(Some(changes));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use grove_core::author::{NextArgs, forge};
+    use grove_core::session::PeerId;
+    use grove_core::time::Instant;
+    use grove_core::types::{DocumentId, Hash, KeyPair, LogId, PlainValue, SchemaId};
+    use grove_core::validate::Submission;
+    use grove_core::wire::{Fields, Operation};
+
+    use super::*;
+    use crate::engine::{Engine, EngineLimits, Input, RequestId};
+    use crate::store::{SharedStore, SqliteStore};
+
+    fn changes(positions: impl IntoIterator<Item = i64>) -> Vec<Change> {
+        let change = |position: i64| Change {
+            position,
+            document: DocumentId::from(Hash::of(&position.to_be_bytes())),
+            schema_id: SchemaId::BLOB,
+        };
+        positions.into_iter().map(change).collect()
+    }
+
+    #[test]
+    fn full_portions_are_followed_by_another_look() {
+        let mut course = Course::behind(0);
+
+        course.caught_up(&changes(1..=i64::from(PORTION)));
+        assert_eq!(course, Course::behind(i64::from(PORTION)));
+
+        course.caught_up(&changes([300]));
+        assert_eq!(course, Course::abreast(300));
+    }
+
+    #[test]
+    fn many_changes_at_one_position_end_the_look() {
+        let mut course = Course::behind(7);
+
+        course.caught_up(&changes([7; PORTION as usize + 1]));
+
+        assert_eq!(course, Course::abreast(7));
+    }
+
+    #[test]
+    fn what_was_read_is_not_heard_again() {
+        let mut course = Course::abreast(5);
+
+        let told = changes([3, 4, 5, 6]);
+        let new = course.heard(&told);
+
+        // At the position itself may stand a change without an entry, which nobody read.
+        assert_eq!(new, &told[2..]);
+        assert_eq!(course, Course::abreast(6));
+        assert!(course.heard(&told).len() == 1);
+    }
+
+    #[test]
+    fn what_cannot_be_heard_any_more_is_looked_up() {
+        let mut course = Course::abreast(5);
+
+        course.missed();
+
+        assert_eq!(course, Course::behind(5));
+    }
+
+    #[test]
+    fn what_others_wrote_is_told_once_somebody_listens() {
+        let path = std::env::temp_dir().join(format!("grove-told-{}.sqlite", std::process::id()));
+        let store = SqliteStore::open(&path).unwrap();
+        let reader = store.reader().unwrap();
+        let local = PeerId([0; 32]);
+        let mut engine = Engine::new(store, local, EngineLimits::default()).unwrap();
+        let mut teller = Teller::new(0);
+        let mut write = |log_id| {
+            let submission = Box::new(piece(log_id));
+            let request = RequestId(0);
+            let input = Input::Publish {
+                request,
+                submission,
+            };
+            engine.handle(Instant::ZERO, vec![input]).unwrap();
+        };
+
+        write(0);
+        teller.tell_from(&reader).unwrap();
+        let followers = teller.followers();
+        let mut told = followers.0.upgrade().unwrap().subscribe();
+        write(1);
+        write(2);
+        // Noted of a commit of our own, and told with what the store holds.
+        teller.note(changes([3]).remove(0));
+        teller.tell_from(&reader).unwrap();
+
+        let heard = told.try_recv().unwrap();
+        let positions: Vec<_> = heard.iter().map(|change| change.position).collect();
+        assert_eq!(positions, [2, 3]);
+        assert!(told.try_recv().is_err());
+        drop(engine);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    fn piece(log_id: u64) -> Submission {
+        let data = PlainValue::Bytes(vec![7]);
+        let operation = Operation::Create {
+            schema_id: SchemaId::BLOB_PIECE,
+            fields: Fields::from([("data".to_owned(), data)]),
+        };
+        let key_pair = KeyPair::from_seed(&[1; 32]);
+        forge(&key_pair, &NextArgs::first(LogId::new(log_id)), &operation).unwrap()
+    }
+}
