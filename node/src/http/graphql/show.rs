@@ -67,17 +67,17 @@ pub(super) fn field(
 
 /// Whether a member was written.
 trait Written {
-    fn is_written(self) -> bool;
+    fn written(self) -> bool;
 }
 
 impl Written for () {
-    fn is_written(self) -> bool {
+    fn written(self) -> bool {
         true
     }
 }
 
 impl Written for bool {
-    fn is_written(self) -> bool {
+    fn written(self) -> bool {
         self
     }
 }
@@ -112,7 +112,7 @@ impl<'p> Writer<'p> {
             self.out.push_str(key);
             self.out.push_str("\":");
             self.path.push(Step::Member(key));
-            if !write(self, member).is_written() {
+            if !write(self, member).written() {
                 self.out.truncate(before);
             }
             self.path.pop();
