@@ -100,8 +100,9 @@ impl Service {
             let request = prepared.into_request(budget.clone());
             let mut answer = graph.schema.execute(request).await;
             answer.errors = coded(answer.errors);
-            // Errors of execution know their place, others kept it from beginning.
-            let begun = answer.errors.iter().any(|error| !error.path.is_empty());
+            // Errors of execution know their place or leave some data, others kept it from beginning.
+            let has_place = |error: &ServerError| !error.path.is_empty();
+            let begun = answer.data != Value::Null || answer.errors.iter().any(has_place);
             return match begun || answer.errors.is_empty() {
                 true => Ok(Running::Once(Paid::new(&answer, budget))),
                 false => Err(answer.errors),
