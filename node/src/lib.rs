@@ -14,6 +14,7 @@
 pub mod admin;
 pub mod api;
 pub mod config;
+pub mod database;
 pub mod engine;
 pub mod http;
 pub mod runtime;

@@ -55,6 +55,8 @@ macro_rules! contract {
             documents_that_do_not_fit_are_refused
             documents_of_system_schemas_need_no_introduction
             a_document_may_change_its_schema
+            a_place_somebody_made_up_breaks_nothing
+            a_schema_may_have_as_many_fields_as_any
             schemas_come_back_sorted_by_id
             pages_never_skip_or_repeat
         });

@@ -10,12 +10,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use grove_core::types::{PublicKey, Schema, SchemaId};
 use postgres::error::Severity;
 use postgres::types::{FromSql, ToSql};
-use postgres::{Client, Row, Statement};
+use postgres::{CancelToken, Client, Row, Statement};
 
 use super::failure;
 use super::server::{Server, Session};
@@ -45,6 +45,8 @@ pub struct Database {
     server: Server,
     link: RefCell<Option<Link>>,
     phase: Cell<Phase>,
+    /// What cancels the statement that is being executed, if there is one.
+    cancel: Arc<Mutex<Option<CancelToken>>>,
     /// Whether the transaction has changed anything.
     changed: Cell<bool>,
     /// By how much the transaction changes the number of live documents of schemas.
@@ -76,6 +78,7 @@ impl Database {
             server,
             link: RefCell::new(Some(link)),
             phase: Cell::new(Phase::Idle),
+            cancel: Arc::default(),
             changed: Cell::new(false),
             live: RefCell::default(),
             unclean: RefCell::default(),
@@ -236,7 +239,10 @@ impl Database {
                     link.insert(Link::to(&self.server)?)
                 }
             };
-            let error = match operation(used) {
+            self.set_cancel(Some(used.client().cancel_token()));
+            let done = operation(used);
+            self.set_cancel(None);
+            let error = match done {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
@@ -251,6 +257,22 @@ impl Database {
             // is ever changed that can't be changed twice.
             if inside || fresh || !lost {
                 return Err(failure(&error));
+            }
+        }
+    }
+
+    fn set_cancel(&self, token: Option<CancelToken>) {
+        *self.cancel.lock().unwrap_or_else(PoisonError::into_inner) = token;
+    }
+
+    /// What asks the server to cancel the statement that is being executed, from any thread and without
+    /// waiting.
+    pub fn interrupt(&self) -> impl Fn() + Send + Sync + 'static {
+        let (cancel, server) = (Arc::clone(&self.cancel), self.server.clone());
+        move || {
+            let token = cancel.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(token) = token.clone() {
+                server.cancel(token);
             }
         }
     }

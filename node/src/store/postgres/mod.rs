@@ -82,6 +82,10 @@ impl SharedStore for PostgresStore {
         })
     }
 
+    fn interrupt(reader: &PostgresReader) -> Box<dyn Fn() + Send + Sync> {
+        Box::new(reader.database.interrupt())
+    }
+
     /// Has the tables vacuumed that rows were deleted from.
     fn forget_deleted(&mut self) -> Result<bool, StoreError> {
         self.cleaner.advance(&self.database)

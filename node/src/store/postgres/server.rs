@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use postgres::config::{Host, SslMode};
-use postgres::{Client, Config, NoTls};
+use postgres::{CancelToken, Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::failure;
@@ -110,6 +110,23 @@ impl Server {
             Ok(session) => session,
             Err(_) => Err(StoreError::Server("it does not answer".to_owned())),
         }
+    }
+
+    /// Asks for a statement to be cancelled; nobody waits for it.
+    pub fn cancel(&self, token: CancelToken) {
+        let encrypted = self.config.get_ssl_mode() == SslMode::Require;
+        let ask = move || {
+            let asked = if encrypted {
+                trusted().map(|tls| token.cancel_query(tls))
+            } else {
+                Ok(token.cancel_query(NoTls))
+            };
+            tracing::debug!(?asked, "cancelled a statement that took too long");
+        };
+        // Whoever can't be asked now is asked again soon, and has a time limit of its own.
+        let _ = std::thread::Builder::new()
+            .name("grove-cancel".to_owned())
+            .spawn(ask);
     }
 
     fn sign_in(&self) -> Result<Session, StoreError> {
