@@ -19,29 +19,47 @@ use postgres::{Client, NoTls};
 /// How long the server may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A language with letters of its own, so that nothing is left to the server's idea of order and case.
+/// The server's language is Turkish, which folds letters in its own way. Its certificate is signed by an
+/// authority of its own.
 const SCRIPT: &str = r#"
-    dir=$(mktemp -d /tmp/grove-postgres-XXXXXX) && trap 'rm -rf "$dir"' EXIT
-    "$1/initdb" --pgdata="$dir/data" --auth=trust --username=grove --encoding=UTF8 --no-sync \
-        --locale=C.UTF-8 --locale-provider=icu --icu-locale=tr >"$dir/log" 2>&1 \
-        || { cat "$dir/log" >&2; exit 1; }
-    "$1/postgres" -D "$dir/data" -p "$2" -c fsync=off -c listen_addresses=127.0.0.1 \
-        -c unix_socket_directories="$dir" -c autovacuum=off >"$dir/log" 2>&1 &
-    server=$!
+    programs=$1 port=$2 dir=$3
+    mkdir -m 755 "$dir" && trap 'rm -rf "$dir"' EXIT && cd "$dir" || exit 1
+    {
+        "$programs/initdb" --pgdata=data --auth=trust --username=grove --encoding=UTF8 --no-sync \
+            --locale=C.UTF-8 --locale-provider=icu --icu-locale=tr &&
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+            -subj /CN=authority -keyout authority.key -out authority.crt &&
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+            -subj /CN=localhost -keyout server.key -out server.csr &&
+        printf 'subjectAltName=DNS:localhost' >names &&
+        openssl x509 -req -in server.csr -CA authority.crt -CAkey authority.key -CAcreateserial \
+            -days 2 -extfile names -out server.crt
+    } >log 2>&1 || { cat log >&2; exit 1; }
+    "$programs/pg_ctl" start --silent --wait --pgdata=data --log=log --options="-p $port -c fsync=off \
+        -c listen_addresses=localhost -c unix_socket_directories='$dir' -c autovacuum=off \
+        -c ssl=on -c ssl_cert_file='$dir/server.crt' -c ssl_key_file='$dir/server.key'" \
+        || { cat log >&2; exit 1; }
     cat >/dev/null
-    kill -INT $server && wait $server
+    "$programs/pg_ctl" stop --silent --wait --mode=fast --pgdata=data
 "#;
 
 struct Running {
     /// Ends when its standard input does.
     _shell: Child,
     port: u16,
+    directory: PathBuf,
 }
 
 /// The server; why there is none.
 fn running() -> Result<&'static Running, &'static String> {
     static RUNNING: OnceLock<Result<Running, String>> = OnceLock::new();
-    RUNNING.get_or_init(start).as_ref()
+    // A client must not be driven from within an asynchronous test.
+    let started = || {
+        std::thread::spawn(start)
+            .join()
+            .expect("starting never panics")
+    };
+    RUNNING.get_or_init(started).as_ref()
 }
 
 fn start() -> Result<Running, String> {
@@ -51,12 +69,18 @@ fn start() -> Result<Running, String> {
     for _ in 0..3 {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         port = free.map_err(|error| error.to_string())?.port();
-        let mut shell = hold(&programs, port)?;
+        let name = format!("grove-postgres-{}-{port}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        let mut shell = hold(&programs, port, &directory)?;
         let since = Instant::now();
         while since.elapsed() < PATIENCE {
             if connect(port, "postgres").is_ok() {
                 let _shell = shell;
-                return Ok(Running { _shell, port });
+                return Ok(Running {
+                    _shell,
+                    port,
+                    directory,
+                });
             }
             if let Ok(Some(status)) = shell.try_wait() {
                 return Err(format!("initdb failed: {status}"));
@@ -79,7 +103,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 /// Starts the shell that holds the server, which does not run for root.
-fn hold(programs: &Path, port: u16) -> Result<Child, String> {
+fn hold(programs: &Path, port: u16, directory: &Path) -> Result<Child, String> {
     let user = Command::new("id").arg("-u").output();
     let root = user.is_ok_and(|user| user.stdout.trim_ascii() == b"0");
     let mut command = if root {
@@ -93,6 +117,7 @@ fn hold(programs: &Path, port: u16) -> Result<Child, String> {
         .args(["-c", SCRIPT, "sh"])
         .arg(programs)
         .arg(port.to_string())
+        .arg(directory)
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -144,6 +169,13 @@ impl Database {
         )
     }
 
+    /// The URL by which the connection is encrypted, and the certificate of who vouches for the server.
+    pub fn encrypted(&self) -> (String, PathBuf) {
+        let url = self.url().replace("127.0.0.1", "localhost") + "?sslmode=require";
+        let running = running().expect("it has this database");
+        (url, running.directory.join("authority.crt"))
+    }
+
     pub fn server(&self) -> Server {
         self.url().parse().unwrap()
     }
@@ -166,8 +198,19 @@ impl Database {
         ));
     }
 
+    /// Ends all sessions and lets no other begin, or lets them again.
+    pub fn close(&self, closed: bool) {
+        let name = &self.name;
+        self.administer(format!(
+            "ALTER DATABASE {name} ALLOW_CONNECTIONS {}",
+            !closed
+        ));
+        if closed {
+            self.cut_all();
+        }
+    }
+
     fn client<T: Send>(&self, ask: impl FnOnce(&mut Client) -> T + Send, why: &str) -> T {
-        // The client must not be driven from within an asynchronous test.
         std::thread::scope(|scope| {
             let asked = scope.spawn(|| ask(&mut connect(self.port, &self.name).unwrap()));
             asked.join().unwrap_or_else(|_| panic!("failed: {why}"))

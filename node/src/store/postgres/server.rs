@@ -21,8 +21,8 @@ const PORT: u16 = 5432;
 /// How long one address of the server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long all of connecting may take, signing in included.
-const READY_TIMEOUT: Duration = Duration::from_secs(15);
+/// How many times as long all of connecting may take, signing in included.
+const READY_FACTOR: u32 = 3;
 
 /// When a silent connection is first asked whether it still stands, and for how long what was sent may
 /// stay unconfirmed.
@@ -73,6 +73,10 @@ impl FromStr for Server {
     type Err = StoreError;
 
     fn from_str(url: &str) -> Result<Self, StoreError> {
+        let is_url = ["postgres://", "postgresql://"].map(|scheme| url.starts_with(scheme));
+        if is_url == [false, false] {
+            return Err(StoreError::Url);
+        }
         // What the parser says may quote a part of the URL, and with it a part of the password.
         let mut config: Config = url.parse().map_err(|_| StoreError::Url)?;
         if config.get_hosts().is_empty() {
@@ -106,7 +110,9 @@ impl Server {
                 // Who waited may have given up.
                 let _ = sender.send(server.sign_in());
             })?;
-        match ready.recv_timeout(READY_TIMEOUT) {
+        let patience = self.config.get_connect_timeout();
+        let patience = patience.copied().unwrap_or(CONNECT_TIMEOUT);
+        match ready.recv_timeout(patience.saturating_mul(READY_FACTOR)) {
             Ok(session) => session,
             Err(_) => Err(StoreError::Server("it does not answer".to_owned())),
         }
@@ -197,8 +203,8 @@ mod tests {
         assert_eq!(server.to_string(), "postgres://db.example:5433/grove");
         assert!(!format!("{server:?}").contains("hidden"));
         for wrong in [
-            "postgres://me:hid?den@db.example/grove",
-            "postgres://me:hid/den@db.example/grove",
+            "postgres://me:hidden@db.example:port/grove",
+            "host=db.example user=me password=hidden dbname=grove",
             "postgres://me:hidden@db.example/grove?sslmode=verify-full",
             "postgres:///grove",
         ] {
