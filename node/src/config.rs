@@ -15,6 +15,7 @@ use directories::ProjectDirs;
 use grove_core::types::{PublicKey, SchemaId, SchemaIdError};
 
 use crate::admin::Deed;
+use crate::database::DatabaseUrl;
 use crate::engine::Policy;
 use crate::store::StoreError;
 use crate::store::objects::{Location, LocationError, Objects};
@@ -48,8 +49,24 @@ pub struct Config {
     pub blobs_url: Option<String>,
 
     /// Keep nothing: work in a temporary directory that is removed at the end
-    #[arg(long, env = "GROVE_EPHEMERAL", conflicts_with_all = ["data_dir", "blobs_url"])]
+    #[arg(
+        long,
+        env = "GROVE_EPHEMERAL",
+        conflicts_with_all = ["data_dir", "blobs_url", "database_url"]
+    )]
     pub ephemeral: bool,
+
+    /// Database for entries and documents: postgres://USER:PASSWORD@HOST/NAME, which several nodes may
+    /// share, or sqlite:PATH [default: a file in the data directory]
+    // Its value may hold a password.
+    #[arg(
+        long,
+        env = "GROVE_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        global = true
+    )]
+    pub database_url: Option<DatabaseUrl>,
 
     /// Port for GraphQL and JSON-RPC; 0 picks a free one
     #[arg(long, env = "GROVE_HTTP_PORT", value_name = "PORT", default_value_t = HTTP_PORT)]
@@ -112,7 +129,7 @@ Exit codes:
   1  failed while running
   2  wrong arguments
   3  could not listen on the address
-  4  could not use the data directory";
+  4  could not use the data directory or the database";
 
 /// A schema, or the word that stands for all or for no schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,6 +186,7 @@ impl Config {
             data_dir: None,
             blobs_url: None,
             ephemeral: true,
+            database_url: None,
             http_port: 0,
             http_host: Ipv4Addr::LOCALHOST.into(),
             allow_author: None,
@@ -227,22 +245,12 @@ impl DataDir {
             source,
         };
         private().recursive(true).create(&path).map_err(failed)?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.join("lock"))
-            .map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path,
-                // Only what was made here is ever removed, never a directory somebody named.
-                ephemeral: config.ephemeral && config.data_dir.is_none(),
-                _lock: lock,
-            }),
-            Err(TryLockError::WouldBlock) => Err(StartError::InUse { path }),
-            Err(TryLockError::Error(source)) => Err(failed(source)),
-        }
+        Ok(Self {
+            _lock: lock(&path.join("lock"), &path)?,
+            path,
+            // Only what was made here is ever removed, never a directory somebody named.
+            ephemeral: config.ephemeral && config.data_dir.is_none(),
+        })
     }
 
     /// Where a node that keeps its data has its directory.
@@ -297,6 +305,25 @@ impl Drop for DataDir {
             // What cannot be removed is left to the system, which clears its temporary files.
             let _ = std::fs::remove_dir_all(&self.path);
         }
+    }
+}
+
+/// Takes hold of what one process may use at a time, by a file beside or within it.
+pub(crate) fn lock(file: &Path, held: &Path) -> Result<File, StartError> {
+    let path = held.to_owned();
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(file);
+    let lock = match lock {
+        Ok(lock) => lock,
+        Err(source) => return Err(StartError::DataDir { path, source }),
+    };
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse { path }),
+        Err(TryLockError::Error(source)) => Err(StartError::DataDir { path, source }),
     }
 }
 
@@ -357,9 +384,9 @@ pub enum StartError {
         source: io::Error,
     },
     /// The database cannot be opened.
-    #[error("cannot open the database in {}: {source}", .path.display())]
+    #[error("cannot open the database {}: {source}", .path.display())]
     Database {
-        /// The directory.
+        /// Its file.
         path: PathBuf,
         /// What the store said.
         source: StoreError,
@@ -375,6 +402,9 @@ pub enum StartError {
     /// The place for blobs is no place. (Caller)
     #[error("--blobs-url can't be used: {0}")]
     BlobsUrl(LocationError),
+    /// The database keeps blobs in itself. (Caller)
+    #[error("--blobs-url is of no use: a database on a server keeps blobs in itself")]
+    BlobsInside,
     /// The database would outlive its blobs. (Caller)
     #[error("{} is a place for temporary files, and the database is kept", .path.display())]
     BlobsPassing {
@@ -384,6 +414,17 @@ pub enum StartError {
     /// The place for blobs can't be used.
     #[error("cannot keep blobs: {0}")]
     Blobs(StoreError),
+    /// The URL of the database says nothing this program understands.
+    #[error("--database-url can't be understood")]
+    DatabaseUrl,
+    /// The database on a server cannot be used.
+    #[error("cannot use the database {server}: {source}")]
+    Server {
+        /// Where it is, without user and password.
+        server: String,
+        /// What the store said.
+        source: StoreError,
+    },
     /// The system did not give what any program needs.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -407,11 +448,21 @@ impl StartError {
             }
             Self::Refused { .. } => "grove-node help tells what each command takes",
             Self::BlobsUrl(_) => "file:///folder and s3://bucket/prefix are understood",
+            Self::BlobsInside => "leave --blobs-url and GROVE_BLOBS_URL out",
             Self::BlobsPassing { .. } => {
                 "choose another place for blobs, or keep nothing with --ephemeral"
             }
             Self::Blobs(_) => {
                 "check --blobs-url, the permissions of the folder and the AWS_ variables"
+            }
+            Self::DatabaseUrl => {
+                "write postgres://USER:PASSWORD@HOST:PORT/NAME, with every special character of the \
+                 password as %XX, and sslmode=disable or sslmode=require (which checks the server's \
+                 certificate) as its only security; or sqlite:PATH"
+            }
+            Self::Server { .. } => {
+                "make sure the server runs and lets this user in, and that the database exists and \
+                 the user may create a schema in it"
             }
             Self::System(_) => "check how many threads and open files this user may have",
         }
@@ -421,14 +472,16 @@ impl StartError {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::System(_) | Self::Refused { .. } => 1,
-            Self::BlobsUrl(_) => 2,
+            Self::BlobsUrl(_) | Self::BlobsInside => 2,
             Self::PortTaken(_) | Self::Listen { .. } => 3,
             Self::NoHome
             | Self::InUse { .. }
             | Self::DataDir { .. }
             | Self::Database { .. }
             | Self::BlobsPassing { .. }
-            | Self::Blobs(_) => 4,
+            | Self::Blobs(_)
+            | Self::DatabaseUrl
+            | Self::Server { .. } => 4,
         })
     }
 }

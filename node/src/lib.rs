@@ -4,16 +4,18 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`engine`] | everything that decides: synchronous, no clock, socket, thread or random source |
-//! | [`store`] | the trait the engine stores through, and SQLite behind it |
+//! | [`store`] | the trait the engine stores through, and SQLite and PostgreSQL behind it |
 //! | [`api`] | answers to clients, free of any syntax |
 //! | [`admin`] | what an operator does to a node's data: purging, collecting garbage |
 //! | [`runtime`] | the threads around the engine, or none under simulation |
 //! | [`http`] | JSON-RPC, GraphQL and health over HTTP |
 //! | [`config`] | where a node keeps its data and listens |
+//! | [`database`] | which database that is |
 
 pub mod admin;
 pub mod api;
 pub mod config;
+pub mod database;
 pub mod engine;
 pub mod http;
 pub mod runtime;

@@ -5,17 +5,16 @@ use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use grove_core::session::PeerId;
 use grove_node::admin::{self, Deed, Refused, Report};
 use grove_node::config::{Config, DataDir, StartError};
+use grove_node::database::Database;
 use grove_node::engine::{Command, EngineLimits};
 use grove_node::http::{Http, Limits, serve};
-use grove_node::runtime::{Node, Stop, ThreadedNode};
-use grove_node::store::SqliteStore;
+use grove_node::runtime::{Node, Stop};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::LevelFilter;
@@ -66,7 +65,7 @@ async fn administer(config: &Config, deed: &Deed) -> Result<(), StartError> {
         Some(answer) => answer,
         None => {
             let data = DataDir::open(config)?;
-            let (node, stop) = open(config, &data)?;
+            let (node, stop, _database) = open(config, &data).await?;
             let done = admin::perform(&node, now(), deed).await;
             stop.stop().await;
             done.map_err(|error| Refused::from(&error))
@@ -109,29 +108,28 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let listener = listen(config.address()).await?;
     let address = listener.local_addr()?;
     let data = DataDir::open(config)?;
-    let (node, stop) = open(config, &data)?;
+    let (node, stop, database) = open(config, &data).await?;
     let beside = tokio::spawn(beside(node.clone(), DataDir::admin_socket(data.path())));
 
-    announce(&data, address);
+    announce(&kept(&data, &database), address);
     serve(listener, Http::new(node, http_limits()), signal.wait()).await;
     beside.abort();
     stop.stop().await;
     Ok(())
 }
 
-/// Starts a node over what the settings name.
-fn open(config: &Config, data: &DataDir) -> Result<(Node, Stop), StartError> {
+/// Starts a node over what the settings name. The database is to be kept for as long as the node runs.
+async fn open(config: &Config, data: &DataDir) -> Result<(Node, Stop, Database), StartError> {
     let limits = EngineLimits {
         policy: config.policy(),
         ..EngineLimits::default()
     };
-    let objects = Arc::new(data.objects(config)?);
-    SqliteStore::open_with(&data.database(), Some(objects))
-        .and_then(|store| ThreadedNode::start(store, UNNAMED, limits))
-        .map_err(|source| StartError::Database {
-            path: data.path().to_owned(),
-            source,
-        })
+    let database = Database::chosen(config, data)?;
+    let opened = tokio::task::spawn_blocking(move || {
+        let (node, stop) = database.start(UNNAMED, limits)?;
+        Ok((node, stop, database))
+    });
+    opened.await.map_err(io::Error::other)?
 }
 
 /// What a node does beside serving clients: it listens to its operator, and remembers now and then how
@@ -190,20 +188,30 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
         })
 }
 
+/// Where the node keeps its data.
+fn kept(data: &DataDir, database: &Database) -> String {
+    match database {
+        Database::Server(server) => server.to_string(),
+        Database::File {
+            lock: Some(_),
+            path,
+            ..
+        } => path.display().to_string(),
+        Database::File { lock: None, .. } if data.is_ephemeral() => {
+            format!("{} (removed at the end)", data.path().display())
+        }
+        Database::File { lock: None, .. } => data.path().display().to_string(),
+    }
+}
+
 /// Tells that the node can be used from now on, and where.
-fn announce(data: &DataDir, address: SocketAddr) {
+fn announce(kept: &str, address: SocketAddr) {
     let mut out = io::stdout().lock();
-    let kept = if data.is_ephemeral() {
-        " (removed at the end)"
-    } else {
-        ""
-    };
     // Nobody reading is no reason to stop.
     let _ = writeln!(
         out,
-        "grove-node {}\n  data      {}{kept}\n  GraphQL   http://{address}/graphql\n  JSON-RPC  http://{address}/",
+        "grove-node {}\n  data      {kept}\n  GraphQL   http://{address}/graphql\n  JSON-RPC  http://{address}/",
         env!("CARGO_PKG_VERSION"),
-        data.path().display(),
     );
     let _ = out.flush();
 }

@@ -4,8 +4,11 @@
 //! transaction at a time, opened by the engine; readers see the last committed state and never wait
 //! for the writer. Every implementation passes the same contract tests.
 
+mod codec;
 mod indexes;
+mod interned;
 pub mod objects;
+mod postgres;
 pub mod query;
 mod sqlite;
 
@@ -21,6 +24,7 @@ use grove_core::validate::{ForkEvidence, LogTip};
 use grove_core::wire::{Action, Fields, Heights, SchemaSet};
 
 use objects::{Objects, Swept};
+pub use postgres::{PostgresReader, PostgresStore, Server};
 pub use query::{DocumentQuery, Standing};
 #[cfg(test)]
 pub(crate) use sqlite::STATEMENTS;
@@ -50,6 +54,14 @@ impl LogRow {
     /// Whether the entry of this number counts.
     pub fn counts(&self, seq_num: SeqNum) -> bool {
         !self.purged && self.forked_at.is_none_or(|forked_at| seq_num < forked_at)
+    }
+
+    /// The highest entry before the fork; `None` when all of the log is forked.
+    pub fn height(&self) -> Option<SeqNum> {
+        match self.forked_at {
+            None => Some(self.tip.seq_num),
+            Some(forked_at) => forked_at.backlink().map(|last| last.min(self.tip.seq_num)),
+        }
     }
 }
 
@@ -150,6 +162,9 @@ pub struct Change {
     pub schema_id: SchemaId,
 }
 
+/// The values of a document's fields and the operations that set them.
+pub type ViewFields = BTreeMap<String, (Value, OperationId)>;
+
 /// The materialised state of a document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DocumentRow {
@@ -165,7 +180,7 @@ pub struct DocumentRow {
     pub edited: bool,
     /// The fields with the operation that set each last; `None` when the document is deleted. A value
     /// whose bytes were lost is left out.
-    pub fields: Option<BTreeMap<String, (Value, OperationId)>>,
+    pub fields: Option<ViewFields>,
 }
 
 impl DocumentRow {
@@ -223,6 +238,33 @@ pub struct ParkedMax {
     /// How many bytes all of them and their operations have together.
     pub size: u64,
 }
+
+/// How many entries are parked, and how many bytes they have together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Parked {
+    entries: u64,
+    size: u64,
+}
+
+impl Parked {
+    fn exceeds(self, max: ParkedMax) -> bool {
+        self.entries > max.entries || self.size > max.size
+    }
+
+    fn add(&mut self, row: &ParkedRow) {
+        self.entries += 1;
+        self.size += row.size();
+    }
+
+    /// Takes away an entry of this size.
+    fn remove(&mut self, size: u64) {
+        self.entries = self.entries.saturating_sub(1);
+        self.size = self.size.saturating_sub(size);
+    }
+}
+
+/// For how many seconds it is remembered when which position was reached: thirty days.
+const TIMES_KEPT_S: i64 = 30 * 24 * 60 * 60;
 
 /// Two different entries at one position of a log (R24).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -662,6 +704,12 @@ pub enum StoreError {
     /// Nobody said where the large bytes are that the database refers to.
     #[error("the database refers to blobs outside of it, and it was not said where they are")]
     NoObjects,
+    /// A database server refused, or could not be talked to.
+    #[error("database server: {0}")]
+    Server(String),
+    /// The URL of a database says nothing this program understands. It may hold a password.
+    #[error("the URL of the database can't be understood")]
+    Url,
     /// An earlier failure in the same transaction.
     #[error("{0}")]
     Failed(String),
@@ -669,7 +717,7 @@ pub enum StoreError {
     #[error("database file: {0}")]
     Io(#[from] std::io::Error),
     /// The file belongs to another program.
-    #[error("the file is no database of this program")]
+    #[error("this is no database of this program")]
     Foreign,
     /// A database in memory has one connection.
     #[error("a database in memory has no other readers")]

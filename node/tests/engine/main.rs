@@ -7,6 +7,8 @@ mod failures;
 mod network;
 mod ordering;
 mod policy;
+#[path = "../postgres_server/mod.rs"]
+mod postgres_server;
 mod publishing;
 mod purge;
 mod support;

@@ -6,10 +6,11 @@ use grove_core::time::Instant;
 use grove_core::types::{DocumentId, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::{Message, SchemaSet};
-use grove_node::engine::{Engine, EngineLimits, Input};
-use grove_node::store::{ParkedMax, Read, SqliteStore};
+use grove_node::engine::{Engine, EngineLimits, Input, Policy};
+use grove_node::store::{ParkedMax, PostgresStore, Read, SqliteStore, Store};
 use proptest::prelude::*;
 
+use super::postgres_server::{Database, is_there};
 use super::support::*;
 
 /// A small history: a schema, two documents, branches by two authors, merges, one deletion.
@@ -86,34 +87,51 @@ fn session(peer: PeerId, order: &[&Submission], note: &SchemaId) -> Vec<Input> {
     inputs
 }
 
-/// Feeds entries to a fresh engine as a peer would.
-fn receive(order: &[&Submission], note: &SchemaId) -> TestEngine {
-    let mut engine = engine(1);
+/// Feeds entries to an engine over an empty store as a peer would.
+fn receive<S: Store>(store: S, order: &[&Submission], note: &SchemaId) -> Engine<S> {
+    let mut engine = engine_over(store, 1, Policy::default());
     for input in session(PeerId([9; 32]), order, note) {
         engine.handle(Instant::ZERO, vec![input]).unwrap();
     }
     engine
 }
 
+/// Feeds a history in some order to an engine over an empty store, and compares what it shows with what it
+/// shows when all comes in order.
+fn check(store: impl Store, delete: bool, order: &[usize]) -> Result<(), TestCaseError> {
+    let (all, documents, note) = history(delete);
+    let in_order: Vec<_> = all.iter().collect();
+    let shuffled: Vec<_> = order.iter().filter_map(|index| all.get(*index)).collect();
+
+    let expected = receive(SqliteStore::in_memory().unwrap(), &in_order, &note);
+    let actual = receive(store, &shuffled, &note);
+
+    prop_assert_eq!(visible(&actual, &documents), visible(&expected, &documents));
+    let counts = actual.store().counts().unwrap();
+    prop_assert_eq!(counts, expected.store().counts().unwrap());
+    prop_assert_eq!(counts.parked, 0);
+    prop_assert_eq!(counts.entries, all.len() as u64);
+    Ok(())
+}
+
+fn any_order() -> impl Strategy<Value = Vec<usize>> {
+    Just((0..10usize).collect::<Vec<_>>()).prop_shuffle()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn any_order_of_arrival_gives_the_same_views(
-        delete: bool,
-        order in Just((0..10usize).collect::<Vec<_>>()).prop_shuffle(),
-    ) {
-        let (all, documents, note) = history(delete);
-        let in_order: Vec<_> = all.iter().collect();
-        let shuffled: Vec<_> = order.iter().filter_map(|index| all.get(*index)).collect();
+    fn any_order_of_arrival_gives_the_same_views(delete: bool, order in any_order()) {
+        check(SqliteStore::in_memory().unwrap(), delete, &order)?;
+    }
 
-        let expected = receive(&in_order, &note);
-        let actual = receive(&shuffled, &note);
-
-        prop_assert_eq!(visible(&actual, &documents), visible(&expected, &documents));
-        prop_assert_eq!(actual.store().counts().unwrap(), expected.store().counts().unwrap());
-        prop_assert_eq!(actual.store().counts().unwrap().parked, 0);
-        prop_assert_eq!(actual.store().counts().unwrap().entries, all.len() as u64);
+    #[test]
+    fn any_order_of_arrival_gives_the_same_views_on_a_server(delete: bool, order in any_order()) {
+        if is_there() {
+            let place = Database::new().unwrap();
+            check(PostgresStore::open(&place.server()).unwrap(), delete, &order)?;
+        }
     }
 }
 

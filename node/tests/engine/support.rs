@@ -13,7 +13,7 @@ use grove_core::wire::{Fields, Operation};
 use grove_node::engine::{
     Command, Engine, EngineLimits, IngestError, Input, Output, Policy, Reclaimed, RequestId, verify,
 };
-use grove_node::store::{DocumentRow, Read, SqliteStore};
+use grove_node::store::{DocumentRow, SqliteStore, Store};
 
 pub type TestEngine = Engine<SqliteStore>;
 
@@ -22,7 +22,10 @@ pub fn engine(identity: u8) -> TestEngine {
 }
 
 pub fn engine_with(identity: u8, policy: Policy) -> TestEngine {
-    let store = SqliteStore::in_memory().unwrap();
+    engine_over(SqliteStore::in_memory().unwrap(), identity, policy)
+}
+
+pub fn engine_over<S: Store>(store: S, identity: u8, policy: Policy) -> Engine<S> {
     let limits = EngineLimits {
         policy,
         ..EngineLimits::default()
@@ -30,7 +33,10 @@ pub fn engine_with(identity: u8, policy: Policy) -> TestEngine {
     Engine::new(store, PeerId([identity; 32]), limits).unwrap()
 }
 
-pub fn publish(engine: &mut TestEngine, submission: &Submission) -> Result<NextArgs, IngestError> {
+pub fn publish<S: Store>(
+    engine: &mut Engine<S>,
+    submission: &Submission,
+) -> Result<NextArgs, IngestError> {
     let submission = Box::new(submission.clone());
     let input = Input::Publish {
         request: RequestId(7),
@@ -201,7 +207,7 @@ pub fn with_notes(identity: u8, author: &mut Author) -> (TestEngine, SchemaId) {
 }
 
 /// Everything clients can see of a node's documents.
-pub fn visible(engine: &TestEngine, documents: &[DocumentId]) -> Vec<Option<DocumentRow>> {
+pub fn visible<S: Store>(engine: &Engine<S>, documents: &[DocumentId]) -> Vec<Option<DocumentRow>> {
     documents
         .iter()
         .map(|id| engine.store().document(*id).unwrap())

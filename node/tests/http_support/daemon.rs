@@ -71,6 +71,7 @@ pub fn command(arguments: &[&str]) -> Command {
         .args(arguments)
         .env_remove("GROVE_DATA_DIR")
         .env_remove("GROVE_BLOBS_URL")
+        .env_remove("GROVE_DATABASE_URL")
         .env_remove("GROVE_HTTP_PORT");
     command
 }

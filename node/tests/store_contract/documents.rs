@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use grove_core::types::{DocumentViewId, FieldType, Schema, SchemaId, SystemSchema, Value};
-use grove_node::store::query::Place;
+use grove_node::store::query::{Condition, Order, OrderBy, Place, SortKey, Standing, Test};
 use grove_node::store::{DocumentQuery, DocumentRow, Read, Store, StoreError};
 use proptest::prelude::*;
 
@@ -279,4 +279,95 @@ pub fn documents_are_found_many_at_once<B: Backend>() {
     }
     assert!(found[&ids[2]].is_deleted());
     assert!(store.documents(&[]).unwrap().is_empty());
+}
+
+pub fn a_schema_may_have_as_many_fields_as_any<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let field = |number: usize| format!("field_{number:04}");
+    let fields = (0..1024).map(|number| (field(number).parse().unwrap(), FieldType::Str));
+    let schema = Schema::new(schema_id("huge"), String::new(), fields).unwrap();
+    let row = |id: &str| {
+        let value = |number| Value::Str(format!("{id} {number:0>40}"));
+        let fields = (0..1024).map(|number| (field(number), (value(number), hash(id).into())));
+        DocumentRow {
+            schema_id: schema.id().clone(),
+            fields: Some(fields.collect()),
+            ..wide_document(document(id), plain_values())
+        }
+    };
+    let rows = [row("b"), row("a")];
+    transact(&mut store, |store| {
+        store.insert_schema(&schema).unwrap();
+        rows.iter().for_each(|row| store.put_document(row).unwrap());
+        // In place of itself.
+        store.put_document(&rows[1]).unwrap();
+    });
+
+    assert_eq!(store.document(rows[0].id).unwrap().as_ref(), Some(&rows[0]));
+    let by_last = Order {
+        by: OrderBy::Field(field(1023)),
+        descending: false,
+    };
+    let mut query = DocumentQuery {
+        conditions: vec![Condition::Field(
+            field(300),
+            Test::Contains(true, "0300".to_owned()),
+        )],
+        order: by_last,
+        ..everything()
+    };
+    let listed = store.list(schema.id(), &query).unwrap();
+    assert_eq!(listed, [rows[1].clone(), rows[0].clone()]);
+    query.after = Some(query.order.place(&listed[0]));
+    assert_eq!(store.list(schema.id(), &query).unwrap(), rows[..1]);
+    assert_eq!(store.count(schema.id(), &query).unwrap(), 2);
+
+    transact(&mut store, |store| {
+        let mut gone = rows[0].clone();
+        gone.fields = None;
+        store.put_document(&gone).unwrap();
+        store.remove_document(rows[1].id).unwrap();
+    });
+    assert_eq!(store.list(schema.id(), &everything()).unwrap(), []);
+}
+
+pub fn a_place_somebody_made_up_breaks_nothing<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    put_wide(&mut store, &[document("one"), document("two")]);
+    let keys = [
+        None,
+        Some(SortKey::Int(i64::MIN)),
+        Some(SortKey::Float(f64::NAN)),
+        Some(SortKey::Bytes(vec![0xff; 1000])),
+    ];
+    let schema = wide_schema();
+    let orders = schema
+        .fields()
+        .keys()
+        .map(|name| name.as_str().to_owned())
+        .map(OrderBy::Field);
+    for by in orders.chain([OrderBy::ViewId, OrderBy::DocumentId]) {
+        for (standing, key) in keys
+            .iter()
+            .flat_map(|key| [(Standing::Live, key), (Standing::Deleted, key)])
+        {
+            let order = Order {
+                by: by.clone(),
+                descending: false,
+            };
+            let after = Some(Place {
+                key: key.clone(),
+                id: document("three"),
+            });
+            let query = DocumentQuery {
+                standing,
+                order,
+                after,
+                ..everything()
+            };
+            assert!(list_ids(&store, &query).len() <= 2);
+        }
+    }
 }

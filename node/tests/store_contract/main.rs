@@ -8,6 +8,8 @@ mod documents;
 mod drafts;
 mod logs;
 mod pieces;
+#[path = "../postgres_server/mod.rs"]
+mod postgres_server;
 mod queries;
 mod transactions;
 
@@ -20,19 +22,83 @@ trait Backend {
     /// What keeps the data while no store is open.
     type Place: Drop;
 
+    /// Whether this machine has what the store needs.
+    fn is_there() -> bool {
+        true
+    }
+
     fn place() -> Self::Place;
     fn open(place: &Self::Place) -> Self::Store;
     fn reader(store: &Self::Store) -> Self::Reader;
 }
 
-macro_rules! contract {
+macro_rules! claims {
     ($backend:ty, $topic:ident { $($claim:ident)+ }) => {
         $(
             #[test]
             fn $claim() {
-                crate::$topic::$claim::<$backend>();
+                if <$backend as crate::Backend>::is_there() {
+                    crate::$topic::$claim::<$backend>();
+                }
             }
         )+
+    };
+}
+
+/// All that every store promises.
+macro_rules! contract {
+    ($backend:ty) => {
+        claims!($backend, documents {
+            documents_come_back_as_they_were
+            documents_are_found_many_at_once
+            extreme_values_come_back_bit_for_bit
+            documents_that_do_not_fit_are_refused
+            documents_of_system_schemas_need_no_introduction
+            a_document_may_change_its_schema
+            a_place_somebody_made_up_breaks_nothing
+            a_schema_may_have_as_many_fields_as_any
+            schemas_come_back_sorted_by_id
+            pages_never_skip_or_repeat
+        });
+
+        claims!($backend, logs {
+            entries_and_logs_are_found_again
+            logs_grow_at_their_tips_only
+            operations_tell_whether_they_count
+            heights_end_before_forks
+            the_lowest_fork_is_kept
+            logs_move_to_other_documents
+            parked_entries_wait_in_order
+            parked_entries_are_bounded_in_bytes
+            dropped_payloads_leave_the_tombstone
+            entries_from_agrees_with_a_plain_filter
+            a_purged_log_counts_for_nothing_and_stays_here
+            many_are_found_at_once
+            changes_are_told_in_their_order
+            a_collected_operation_leaves_its_stub_and_is_withheld
+            times_and_deeds_are_remembered
+            entries_come_in_order_from_a_position
+        });
+
+        claims!($backend, pieces {
+            pieces_of_any_size_come_back_whole
+            pieces_are_found_by_all_of_their_data
+            dropped_pieces_are_gone_and_may_come_back
+        });
+
+        claims!($backend, queries {
+            questions_find_what_their_meaning_admits
+            pages_lie_between_their_places
+            answers_do_not_depend_on_indexes
+            walks_find_what_stays_once
+            fields_nobody_knows_are_refused
+        });
+
+        claims!($backend, transactions {
+            a_rolled_back_transaction_leaves_nothing
+            readers_see_committed_state_only
+            everything_outlives_a_restart
+        });
     };
 }
 
@@ -80,35 +146,7 @@ mod sqlite {
         }
     }
 
-    contract!(Sqlite, documents {
-        documents_come_back_as_they_were
-        documents_are_found_many_at_once
-        extreme_values_come_back_bit_for_bit
-        documents_that_do_not_fit_are_refused
-        documents_of_system_schemas_need_no_introduction
-        a_document_may_change_its_schema
-        schemas_come_back_sorted_by_id
-        pages_never_skip_or_repeat
-    });
-
-    contract!(Sqlite, logs {
-        entries_and_logs_are_found_again
-        logs_grow_at_their_tips_only
-        operations_tell_whether_they_count
-        heights_end_before_forks
-        the_lowest_fork_is_kept
-        logs_move_to_other_documents
-        parked_entries_wait_in_order
-        parked_entries_are_bounded_in_bytes
-        dropped_payloads_leave_the_tombstone
-        entries_from_agrees_with_a_plain_filter
-        a_purged_log_counts_for_nothing_and_stays_here
-        many_are_found_at_once
-        changes_are_told_in_their_order
-        a_collected_operation_leaves_its_stub_and_is_withheld
-        times_and_deeds_are_remembered
-        entries_come_in_order_from_a_position
-    });
+    contract!(Sqlite);
 
     /// The same with large bytes outside of the database.
     struct WithObjects;
@@ -133,33 +171,46 @@ mod sqlite {
         }
     }
 
-    contract!(Sqlite, pieces {
-        pieces_of_any_size_come_back_whole
-        pieces_are_found_by_all_of_their_data
-        dropped_pieces_are_gone_and_may_come_back
-    });
-
     mod with_objects {
         use super::WithObjects;
 
-        contract!(WithObjects, pieces {
+        claims!(WithObjects, pieces {
             pieces_of_any_size_come_back_whole
             pieces_are_found_by_all_of_their_data
             dropped_pieces_are_gone_and_may_come_back
         });
     }
+}
 
-    contract!(Sqlite, queries {
-        questions_find_what_their_meaning_admits
-        pages_lie_between_their_places
-        answers_do_not_depend_on_indexes
-        walks_find_what_stays_once
-        fields_nobody_knows_are_refused
-    });
+mod postgres {
+    use grove_node::store::{PostgresReader, PostgresStore, SharedStore};
 
-    contract!(Sqlite, transactions {
-        a_rolled_back_transaction_leaves_nothing
-        readers_see_committed_state_only
-        everything_outlives_a_restart
-    });
+    use super::Backend;
+    use super::postgres_server::{Database, is_there};
+
+    struct Postgres;
+
+    impl Backend for Postgres {
+        type Store = PostgresStore;
+        type Reader = PostgresReader;
+        type Place = Database;
+
+        fn is_there() -> bool {
+            is_there()
+        }
+
+        fn place() -> Database {
+            Database::new().unwrap()
+        }
+
+        fn open(place: &Database) -> PostgresStore {
+            PostgresStore::open(&place.server()).unwrap()
+        }
+
+        fn reader(store: &PostgresStore) -> PostgresReader {
+            store.reader().unwrap()
+        }
+    }
+
+    contract!(Postgres);
 }

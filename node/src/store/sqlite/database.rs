@@ -12,14 +12,12 @@ use std::sync::Arc;
 use grove_core::types::{PublicKey, Schema, SchemaId};
 use rusqlite::{CachedStatement, Connection, Params, Row, params};
 
-use super::codec;
 use super::views::View;
 use crate::store::StoreError;
+use crate::store::codec;
 use crate::store::indexes::Wishes;
+use crate::store::interned::{Interned, REMEMBERED_MAX};
 use crate::store::objects::Objects;
-
-/// How many keys, schema ids and views a connection remembers at most, each.
-const REMEMBERED_MAX: usize = 16_384;
 
 #[cfg(test)]
 thread_local! {
@@ -30,8 +28,8 @@ thread_local! {
 /// A connection to a database of the current version.
 pub struct Database {
     connection: Connection,
-    authors: RefCell<Interned<PublicKey>>,
-    schemas: RefCell<Interned<SchemaId>>,
+    authors: Interned<PublicKey>,
+    schemas: Interned<SchemaId>,
     views: RefCell<BTreeMap<i64, Arc<View>>>,
     objects: Option<Arc<Objects>>,
     /// Which indexes there are and which are asked for, as all connections know it.
@@ -48,8 +46,8 @@ impl Database {
     pub fn new(connection: Connection, wishes: Wishes) -> Self {
         Self {
             connection,
-            authors: RefCell::default(),
-            schemas: RefCell::default(),
+            authors: Interned::default(),
+            schemas: Interned::default(),
             views: RefCell::default(),
             objects: None,
             wishes,
@@ -72,8 +70,8 @@ impl Database {
 
     /// Forgets everything learned.
     pub fn forget(&self) {
-        self.authors.take();
-        self.schemas.take();
+        self.authors.forget();
+        self.schemas.forget();
         self.views.take();
     }
 
@@ -133,18 +131,13 @@ impl Database {
 
     /// The number of an author, if the database has any.
     pub fn author(&self, key: PublicKey) -> Result<Option<i64>, StoreError> {
-        if let Some(row) = self.authors.borrow().row(&key) {
-            return Ok(Some(row));
-        }
-        let row = self.first(
-            "SELECT id FROM authors WHERE public_key = ?1",
-            [key.as_bytes()],
-            |row| Ok(row.get(0)?),
-        )?;
-        if let Some(row) = row {
-            self.authors.borrow_mut().insert(row, key);
-        }
-        Ok(row)
+        self.authors.row(&key, || {
+            self.first(
+                "SELECT id FROM authors WHERE public_key = ?1",
+                [key.as_bytes()],
+                |row| Ok(row.get(0)?),
+            )
+        })
     }
 
     /// The number of an author, given out now if need be.
@@ -157,41 +150,33 @@ impl Database {
             [key.as_bytes()],
         )?;
         let row = self.connection.last_insert_rowid();
-        self.authors.borrow_mut().insert(row, key);
+        self.authors.insert(row, key);
         Ok(row)
     }
 
     /// The key of an author.
     pub fn public_key(&self, row: i64) -> Result<PublicKey, StoreError> {
-        if let Some(key) = self.authors.borrow().value(row) {
-            return Ok(*key);
-        }
-        let bytes: [u8; PublicKey::SIZE] = self
-            .first(
-                "SELECT public_key FROM authors WHERE id = ?1",
-                [row],
-                |row| Ok(row.get(0)?),
-            )?
-            .ok_or(StoreError::Corrupt("author"))?;
-        let key = PublicKey::from_bytes(&bytes).map_err(|_| StoreError::Corrupt("public key"))?;
-        self.authors.borrow_mut().insert(row, key);
-        Ok(key)
+        self.authors.value(row, || {
+            let bytes: [u8; PublicKey::SIZE] = self
+                .first(
+                    "SELECT public_key FROM authors WHERE id = ?1",
+                    [row],
+                    |row| Ok(row.get(0)?),
+                )?
+                .ok_or(StoreError::Corrupt("author"))?;
+            PublicKey::from_bytes(&bytes).map_err(|_| StoreError::Corrupt("public key"))
+        })
     }
 
     /// The number of a schema, if the database has ever heard of it.
     pub fn schema_row(&self, id: &SchemaId) -> Result<Option<i64>, StoreError> {
-        if let Some(row) = self.schemas.borrow().row(id) {
-            return Ok(Some(row));
-        }
-        let row = self.first(
-            "SELECT id FROM schemas WHERE schema_id = ?1",
-            [id.to_string()],
-            |row| Ok(row.get(0)?),
-        )?;
-        if let Some(row) = row {
-            self.schemas.borrow_mut().insert(row, id.clone());
-        }
-        Ok(row)
+        self.schemas.row(id, || {
+            self.first(
+                "SELECT id FROM schemas WHERE schema_id = ?1",
+                [id.to_string()],
+                |row| Ok(row.get(0)?),
+            )
+        })
     }
 
     /// The number of a schema, given out now if need be.
@@ -204,25 +189,22 @@ impl Database {
             [id.to_string()],
         )?;
         let row = self.connection.last_insert_rowid();
-        self.schemas.borrow_mut().insert(row, id.clone());
+        self.schemas.insert(row, id.clone());
         Ok(row)
     }
 
     /// The id of a schema.
     pub fn schema_id(&self, row: i64) -> Result<SchemaId, StoreError> {
-        if let Some(id) = self.schemas.borrow().value(row) {
-            return Ok(id.clone());
-        }
-        let text: String = self
-            .first(
-                "SELECT schema_id FROM schemas WHERE id = ?1",
-                [row],
-                |row| Ok(row.get(0)?),
-            )?
-            .ok_or(StoreError::Corrupt("schema"))?;
-        let id: SchemaId = text.parse().map_err(|_| StoreError::Corrupt("schema id"))?;
-        self.schemas.borrow_mut().insert(row, id.clone());
-        Ok(id)
+        self.schemas.value(row, || {
+            let text: String = self
+                .first(
+                    "SELECT schema_id FROM schemas WHERE id = ?1",
+                    [row],
+                    |row| Ok(row.get(0)?),
+                )?
+                .ok_or(StoreError::Corrupt("schema"))?;
+            text.parse().map_err(|_| StoreError::Corrupt("schema id"))
+        })
     }
 
     /// The schema of this number, once it is known.
@@ -267,37 +249,4 @@ impl Database {
 /// A column of another type than was written.
 pub fn unexpected_type(_: rusqlite::types::FromSqlError) -> StoreError {
     StoreError::Corrupt("column")
-}
-
-/// Values and the numbers that stand for them, as far as they are remembered.
-struct Interned<T> {
-    values: BTreeMap<i64, T>,
-    rows: BTreeMap<T, i64>,
-}
-
-impl<T> Default for Interned<T> {
-    fn default() -> Self {
-        Self {
-            values: BTreeMap::new(),
-            rows: BTreeMap::new(),
-        }
-    }
-}
-
-impl<T: Clone + Ord> Interned<T> {
-    fn row(&self, value: &T) -> Option<i64> {
-        self.rows.get(value).copied()
-    }
-
-    fn value(&self, row: i64) -> Option<&T> {
-        self.values.get(&row)
-    }
-
-    fn insert(&mut self, row: i64, value: T) {
-        if self.rows.len() >= REMEMBERED_MAX {
-            *self = Self::default();
-        }
-        self.values.insert(row, value.clone());
-        self.rows.insert(value, row);
-    }
 }

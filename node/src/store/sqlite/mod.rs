@@ -29,7 +29,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::objects::Objects;
-use super::{SharedStore, StoreError};
+use super::{Parked, SharedStore, StoreError};
 use crate::store::indexes::Wishes;
 use database::Database;
 
@@ -61,13 +61,6 @@ pub struct SqliteStore {
     path: Option<PathBuf>,
     /// What is parked, once counted.
     parked: Option<Parked>,
-}
-
-/// How many entries are parked, and how many bytes they have together.
-#[derive(Debug, Clone, Copy)]
-struct Parked {
-    entries: u64,
-    size: u64,
 }
 
 impl SqliteStore {

@@ -14,13 +14,13 @@ use rusqlite::types::Value as Column;
 use rusqlite::vtab::array::Array;
 use rusqlite::{Params, Row, params, params_from_iter};
 
-use super::codec::{from_log_id, from_seq_num, to_log_id, to_seq_num, to_view_id};
 use super::database::{Database, unexpected_type};
 use super::outside::Payload;
-use super::views::{Extent, ViewFields};
+use super::views::Extent;
+use crate::store::codec::{from_log_id, from_seq_num, to_log_id, to_seq_num, to_view_id};
 use crate::store::{
     Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, LogRow, OperationRow, Read,
-    Standing, StoreError, Take,
+    Standing, StoreError, Take, ViewFields,
 };
 
 /// Up to how many logs are looked up one by one; for more, all entries are gone through in order.
@@ -376,7 +376,7 @@ impl<T: AsRef<Database>> Read for T {
                 for log in database.all(select_logs!("WHERE schema = ?1"), [schema], |row| {
                     database.log_row(row)
                 })? {
-                    if let Some(height) = height(&log) {
+                    if let Some(height) = log.height() {
                         let logs = heights.entry(log.public_key).or_default();
                         logs.insert(log.log_id, height);
                     }
@@ -781,12 +781,4 @@ pub fn digests(hashes: impl Iterator<Item = Hash>) -> Array {
 
 fn hash(row: &Row<'_>, index: usize) -> Result<Hash, StoreError> {
     Ok(Hash::from_digest(row.get(index)?))
-}
-
-/// The highest entry of a log that counts.
-fn height(log: &LogRow) -> Option<SeqNum> {
-    match log.forked_at {
-        None => Some(log.tip.seq_num),
-        Some(forked_at) => forked_at.backlink().map(|last| last.min(log.tip.seq_num)),
-    }
 }

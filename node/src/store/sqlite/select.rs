@@ -11,6 +11,7 @@ use rusqlite::types::{ToSqlOutput, Value as Column, ValueRef};
 use super::codec;
 use super::database::Database;
 use crate::store::StoreError;
+use crate::store::codec::{from_hashes, from_view_id, to_hashes};
 use crate::store::indexes::{Index, Lead, Part, field, is_ordered_by_key, part_of};
 use crate::store::query::{
     Comparison, Condition, DocumentQuery, OrderBy, Place, SORT_KEY_SIZE_MAX, SortKey, Standing,
@@ -309,7 +310,7 @@ impl<'q> Select<'q> {
             }
             Condition::View(wanted, view_ids) => {
                 self.looks_into_documents = true;
-                let ids = view_ids.iter().map(codec::from_view_id).map(Column::Blob);
+                let ids = view_ids.iter().map(from_view_id).map(Column::Blob);
                 self.among(&format!("{plus}d.view_id"), *wanted, ids.collect());
             }
             Condition::Owner(wanted, keys) => {
@@ -374,7 +375,7 @@ impl<'q> Select<'q> {
                 self.values.push(Column::Text(text.to_ascii_lowercase()));
             }
             Test::Lists(wanted, ids) => {
-                let ids = codec::from_hashes(ids.iter().map(|id| id.hash()));
+                let ids = from_hashes(ids.iter().map(|id| id.hash()));
                 self.lists("ids_meet", column, *wanted, ids);
             }
             Test::ListsViews(wanted, view_ids) => {
@@ -562,8 +563,8 @@ pub fn add_functions(connection: &Connection) -> Result<(), StoreError> {
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_scalar_function("ids_meet", 2, flags, |ctx| {
-        let wanted = codec::to_hashes(bytes(ctx, 1)?).map_err(user_error)?;
-        let listed = codec::to_hashes(bytes(ctx, 0)?).map_err(user_error)?;
+        let wanted = to_hashes(bytes(ctx, 1)?).map_err(user_error)?;
+        let listed = to_hashes(bytes(ctx, 0)?).map_err(user_error)?;
         Ok(listed.iter().any(|id| wanted.contains(id)))
     })?;
     connection.create_scalar_function("views_meet", 2, flags, |ctx| {
@@ -574,7 +575,7 @@ pub fn add_functions(connection: &Connection) -> Result<(), StoreError> {
     connection.create_scalar_function("brief", 1, flags, |ctx| Ok(codec::brief(bytes(ctx, 0)?)))?;
     connection.create_scalar_function("first_view", 1, flags, |ctx| {
         let listed = codec::to_view_ids(bytes(ctx, 0)?).map_err(user_error)?;
-        Ok(listed.first().map(codec::from_view_id).unwrap_or_default())
+        Ok(listed.first().map(from_view_id).unwrap_or_default())
     })?;
     Ok(())
 }

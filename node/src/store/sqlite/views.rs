@@ -6,10 +6,9 @@
 //! The data of a piece of a blob lies in the operation that set it. Of long data, the view holds only what
 //! filters and the order need ([`codec::brief`]).
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use grove_core::types::{DocumentId, FieldType, Hash, OperationId, Schema, SchemaId, Value};
+use grove_core::types::{DocumentId, FieldType, Hash, Schema, SchemaId, Value};
 use rusqlite::types::{ToSqlOutput, Value as Column, ValueRef};
 use rusqlite::vtab::array::Array;
 use rusqlite::{Row, params, params_from_iter};
@@ -17,15 +16,13 @@ use rusqlite::{Row, params, params_from_iter};
 use super::codec;
 use super::database::{Database, unexpected_type};
 use super::select::{LIVE_COUNT, Select};
-use crate::store::StoreError;
+use crate::store::codec::{from_setters, to_setters};
 use crate::store::indexes::{Lead, Part, few};
 use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standing};
+use crate::store::{StoreError, ViewFields};
 
 /// What is read of a document beside its fields.
 const DOCUMENT_COLUMNS: &str = "d.id, d.schema, d.owner, d.view_id, d.edited";
-
-/// Values and the operations that set them.
-pub type ViewFields = BTreeMap<String, (Value, OperationId)>;
 
 /// The view table of one schema.
 #[derive(Debug)]
@@ -167,7 +164,7 @@ impl View {
             setters.push(*setter);
         }
         let hash = document.hash();
-        let setters = codec::from_setters(&setters);
+        let setters = from_setters(&setters);
         let head = [hash.digest().as_slice(), setters.as_slice()].map(ToSqlOutput::from);
 
         let sql = format!(
@@ -253,7 +250,7 @@ impl View {
         extent: Extent,
     ) -> Result<ViewFields, StoreError> {
         let setters = row.get_ref(offset)?.as_blob().map_err(unexpected_type)?;
-        let setters = codec::to_setters(setters, self.schema.fields().len())?;
+        let setters = to_setters(setters, self.schema.fields().len())?;
 
         let mut fields = ViewFields::new();
         for (index, (name, field_type)) in self.schema.fields().iter().enumerate() {

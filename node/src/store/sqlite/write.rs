@@ -7,15 +7,15 @@ use grove_core::types::{DocumentId, Hash, LogId, PublicKey, Schema, SchemaId, Se
 use grove_core::wire::Action;
 use rusqlite::params;
 
-use super::codec::{from_definition, from_log_id, from_need, from_seq_num, from_view_id};
+use super::SqliteStore;
 use super::views::View;
-use super::{Parked, SqliteStore};
-use crate::store::{
-    DocumentRow, ForkRow, Need, NewEntry, News, ParkedMax, ParkedRow, Store, StoreError,
+use crate::store::codec::{
+    from_action, from_definition, from_log_id, from_need, from_seq_num, from_view_id,
 };
-
-/// For how many seconds it is remembered when which position was reached: thirty days.
-const TIMES_KEPT_S: i64 = 30 * 24 * 60 * 60;
+use crate::store::{
+    DocumentRow, ForkRow, Need, NewEntry, News, Parked, ParkedMax, ParkedRow, Store, StoreError,
+    TIMES_KEPT_S,
+};
 
 impl Store for SqliteStore {
     fn begin(&mut self) -> Result<Option<News>, StoreError> {
@@ -74,7 +74,7 @@ impl Store for SqliteStore {
                 log,
                 from_seq_num(entry.seq_num),
                 entry.hash.digest(),
-                entry.action.map(number),
+                entry.action.map(from_action),
                 entry.entry,
                 entry.payload.filter(|_| object.is_none()),
             ],
@@ -110,7 +110,7 @@ impl Store for SqliteStore {
         let changed = self.database.execute(
             "UPDATE entries SET payload = ?2, action = ?3, stub = NULL, object = ?4, outside = ?5
              WHERE hash = ?1",
-            params![hash.digest(), inside, number(action), object, outside],
+            params![hash.digest(), inside, from_action(action), object, outside],
         )?;
         expect_one(changed, "entry")?;
         // Up to the next operation that was collected the log is whole again.
@@ -133,7 +133,7 @@ impl Store for SqliteStore {
             "UPDATE entries SET payload = NULL, object = NULL, outside = NULL, stub = NULL
              WHERE log IN (SELECT id FROM logs WHERE document = ?1)
                AND action IS NOT ?2 AND coalesce(payload, object, stub) IS NOT NULL",
-            params![document.hash().digest(), number(Action::Delete)],
+            params![document.hash().digest(), from_action(Action::Delete)],
         )?;
         Ok(())
     }
@@ -321,8 +321,7 @@ impl Store for SqliteStore {
                 params![row.hash.digest(), need, row.entry, row.payload],
             )?;
             if let Some(parked) = &mut self.parked {
-                parked.entries += 1;
-                parked.size += row.size();
+                parked.add(row);
             }
         }
         Ok(())
@@ -346,10 +345,7 @@ impl Store for SqliteStore {
                 .execute("DELETE FROM parked WHERE need = ?1", [&need])?;
         }
         if let Some(parked) = &mut self.parked {
-            for row in &rows {
-                parked.entries = parked.entries.saturating_sub(1);
-                parked.size = parked.size.saturating_sub(row.size());
-            }
+            rows.iter().for_each(|row| parked.remove(row.size()));
         }
         Ok(rows)
     }
@@ -360,18 +356,17 @@ impl Store for SqliteStore {
             Some(parked) => parked,
             None => self.count_parked()?,
         };
-        if parked.entries > max.entries || parked.size > max.size {
+        if parked.exceeds(max) {
             let mut statement = self
                 .database
                 .statement("SELECT id, length(entry) + length(payload) FROM parked ORDER BY id")?;
             let mut rows = statement.query([])?;
             let mut newest_gone: i64 = 0;
-            while parked.entries > max.entries || parked.size > max.size {
+            while parked.exceeds(max) {
                 let Some(row) = rows.next()? else { break };
                 newest_gone = row.get(0)?;
-                parked.entries = parked.entries.saturating_sub(1);
                 let size: i64 = row.get(1)?;
-                parked.size = parked.size.saturating_sub(size.unsigned_abs());
+                parked.remove(size.unsigned_abs());
             }
             self.database
                 .execute("DELETE FROM parked WHERE id <= ?1", [newest_gone])?;
@@ -427,10 +422,6 @@ impl SqliteStore {
         view.ok_or(StoreError::Corrupt("schema"))?
             .remove(&self.database, document)
     }
-}
-
-const fn number(action: Action) -> i64 {
-    action.as_u64() as i64
 }
 
 fn expect_one(changed: usize, what: &'static str) -> Result<(), StoreError> {

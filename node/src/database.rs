@@ -1,0 +1,105 @@
+//! Which database a node keeps its data in: the file in its data directory, or what a URL names.
+//!
+//! A URL may hold a password. It is shown to nobody, not even in what is said about a wrong one.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::fs::File;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use grove_core::session::PeerId;
+
+use crate::config::{Config, DataDir, StartError, lock};
+use crate::engine::EngineLimits;
+use crate::runtime::{Node, Stop, ThreadedNode};
+use crate::store::objects::Objects;
+use crate::store::{PostgresStore, Server, SqliteStore};
+
+/// The URL as it was given; what it says is looked at later, by those who know not to repeat it.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+impl FromStr for DatabaseUrl {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(…)")
+    }
+}
+
+/// A database that was chosen, not yet opened.
+#[derive(Debug)]
+pub enum Database {
+    /// An SQLite file, which belongs to one process at a time.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// Held as long as the file is used; `None` when the data directory is held already.
+        lock: Option<File>,
+        /// Where its large bytes are.
+        objects: Arc<Objects>,
+    },
+    /// A database on a PostgreSQL server.
+    Server(Box<Server>),
+}
+
+impl Database {
+    /// The database that the operator wants.
+    pub fn chosen(config: &Config, data: &DataDir) -> Result<Self, StartError> {
+        let Some(DatabaseUrl(url)) = &config.database_url else {
+            return Ok(Self::File {
+                path: data.database(),
+                lock: None,
+                objects: Arc::new(data.objects(config)?),
+            });
+        };
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
+            if path.file_name().is_none() {
+                return Err(StartError::DatabaseUrl);
+            }
+            let lock = Some(lock(&path.with_added_extension("lock"), &path)?);
+            let objects = Arc::new(data.objects(config)?);
+            return Ok(Self::File {
+                path,
+                lock,
+                objects,
+            });
+        }
+        let server: Server = url.parse().map_err(|_| StartError::DatabaseUrl)?;
+        if config.blobs_url.is_some() {
+            return Err(StartError::BlobsInside);
+        }
+        Ok(Self::Server(Box::new(server)))
+    }
+
+    /// Starts a node over it. Blocks, and must not be called by an asynchronous task.
+    pub fn start(&self, local: PeerId, limits: EngineLimits) -> Result<(Node, Stop), StartError> {
+        let started = match self {
+            Self::File { path, objects, .. } => {
+                SqliteStore::open_with(path, Some(Arc::clone(objects)))
+                    .and_then(|store| ThreadedNode::start(store, local, limits))
+            }
+            Self::Server(server) => PostgresStore::open(server)
+                .and_then(|store| ThreadedNode::start(store, local, limits)),
+        };
+        started.map_err(|source| match self {
+            Self::File { path, .. } => StartError::Database {
+                path: path.clone(),
+                source,
+            },
+            Self::Server(server) => StartError::Server {
+                server: server.to_string(),
+                source,
+            },
+        })
+    }
+}

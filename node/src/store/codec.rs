@@ -1,0 +1,156 @@
+//! How values become numbers and bytes that any database can keep, and values again.
+//!
+//! Every encoding here is lossless and keeps the order of what it encodes where SQL compares it.
+//! Which column type holds them is for each database to know.
+
+use grove_core::types::{
+    DocumentId, DocumentViewId, Hash, LogId, OperationId, Schema, SchemaId, SeqNum,
+};
+use grove_core::wire::Action;
+use grove_core::wire::cbor::{Decoder, Encoder, Item};
+
+use super::{Need, StoreError};
+
+pub const DIGEST_SIZE: usize = 32;
+
+/// Moves unsigned numbers into the range of signed ones without changing their order.
+const fn to_signed(number: u64) -> i64 {
+    (number ^ 1 << 63) as i64
+}
+
+const fn to_unsigned(number: i64) -> u64 {
+    number as u64 ^ 1 << 63
+}
+
+pub fn from_log_id(log_id: LogId) -> i64 {
+    to_signed(log_id.as_u64())
+}
+
+pub fn to_log_id(column: i64) -> LogId {
+    LogId::new(to_unsigned(column))
+}
+
+pub fn from_seq_num(seq_num: SeqNum) -> i64 {
+    to_signed(seq_num.as_u64())
+}
+
+pub fn to_seq_num(column: i64) -> Result<SeqNum, StoreError> {
+    SeqNum::new(to_unsigned(column)).ok_or(StoreError::Corrupt("sequence number"))
+}
+
+/// The digests of these hashes, one after the other.
+pub fn from_hashes(hashes: impl IntoIterator<Item = Hash>) -> Vec<u8> {
+    hashes.into_iter().flat_map(|hash| *hash.digest()).collect()
+}
+
+/// The hashes whose digests stand one after the other.
+pub fn to_hashes(bytes: &[u8]) -> Result<Vec<Hash>, StoreError> {
+    let (digests, []) = bytes.as_chunks::<DIGEST_SIZE>() else {
+        return Err(StoreError::Corrupt("list of hashes"));
+    };
+    Ok(digests.iter().copied().map(Hash::from_digest).collect())
+}
+
+pub fn from_view_id(view_id: &DocumentViewId) -> Vec<u8> {
+    from_hashes(view_id.ids().iter().map(|id| id.hash()))
+}
+
+pub fn to_view_id(bytes: &[u8]) -> Result<DocumentViewId, StoreError> {
+    let ids: Vec<OperationId> = to_hashes(bytes)?.into_iter().map(Into::into).collect();
+    DocumentViewId::from_sorted(ids).map_err(|_| StoreError::Corrupt("view id"))
+}
+
+/// The ids of the operations that set the fields, in the order of the fields. Mostly all fields were
+/// set by one operation; then its id stands there once.
+pub fn from_setters(setters: &[OperationId]) -> Vec<u8> {
+    match setters {
+        [first, rest @ ..] if rest.iter().all(|other| other == first) => {
+            first.hash().digest().to_vec()
+        }
+        _ => from_hashes(setters.iter().map(|id| id.hash())),
+    }
+}
+
+pub fn to_setters(bytes: &[u8], count: usize) -> Result<Vec<OperationId>, StoreError> {
+    let mut setters: Vec<OperationId> = to_hashes(bytes)?.into_iter().map(Into::into).collect();
+    if let [one] = setters[..] {
+        setters.resize(count, one);
+    }
+    if setters.len() == count {
+        Ok(setters)
+    } else {
+        Err(StoreError::Corrupt("list of operation ids"))
+    }
+}
+
+/// The document whose digest this is.
+pub fn to_document_id(bytes: &[u8]) -> Result<DocumentId, StoreError> {
+    match to_hashes(bytes)?[..] {
+        [hash] => Ok(hash.into()),
+        _ => Err(StoreError::Corrupt("document id")),
+    }
+}
+
+/// What a schema says beyond its id: `[description, {name: type}]`.
+pub fn from_definition(schema: &Schema) -> Vec<u8> {
+    let mut encoder = Encoder::new();
+    encoder.array(2).text(schema.description());
+    encoder.map(schema.fields().len());
+    for (name, field_type) in schema.fields() {
+        encoder.text(name.as_str()).text(&field_type.to_string());
+    }
+    encoder.into_bytes()
+}
+
+pub fn to_definition(id: SchemaId, bytes: &[u8]) -> Result<Schema, StoreError> {
+    read_definition(id, bytes).ok_or(StoreError::Corrupt("schema definition"))
+}
+
+fn read_definition(id: SchemaId, bytes: &[u8]) -> Option<Schema> {
+    let mut decoder = Decoder::new(bytes);
+    let (Item::Array(2), Item::Text(description), Item::Map(count)) = (
+        decoder.item().ok()?,
+        decoder.item().ok()?,
+        decoder.item().ok()?,
+    ) else {
+        return None;
+    };
+    let mut fields = Vec::new();
+    for _ in 0..count {
+        let (Item::Text(name), Item::Text(field_type)) =
+            (decoder.item().ok()?, decoder.item().ok()?)
+        else {
+            return None;
+        };
+        fields.push((name.parse().ok()?, field_type.parse().ok()?));
+    }
+    decoder.finish().ok()?;
+    Schema::new(id, description.to_owned(), fields).ok()
+}
+
+/// A need as one value that differs from that of every other need. It is only compared, never read.
+pub fn from_need(need: &Need) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match need {
+        Need::Entry(public_key, log_id, seq_num) => {
+            bytes.push(0);
+            bytes.extend(public_key.as_bytes());
+            bytes.extend(log_id.as_u64().to_be_bytes());
+            bytes.extend(seq_num.as_u64().to_be_bytes());
+        }
+        Need::Operation(id) => {
+            bytes.push(1);
+            bytes.extend(id.hash().digest());
+        }
+        Need::Schema(id) => {
+            bytes.push(2);
+            bytes.extend(id.to_string().into_bytes());
+        }
+    }
+    bytes
+}
+
+/// An action as its number.
+pub const fn from_action(action: Action) -> i64 {
+    action.as_u64() as i64
+}

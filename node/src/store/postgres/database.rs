@@ -1,0 +1,448 @@
+//! A connection, its transaction, and what it remembers.
+//!
+//! Keys and schema ids are stored once and named by small numbers elsewhere. Numbers once committed never
+//! change, whichever process gave them out; those of a rolled back transaction must be forgotten.
+//!
+//! Always true:
+//! - A lost connection is replaced at the next use, except within a transaction, which is lost with it.
+//! - After a failure within a transaction, everything but its end fails.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use grove_core::types::{PublicKey, Schema, SchemaId};
+use postgres::error::Severity;
+use postgres::types::{FromSql, ToSql};
+use postgres::{CancelToken, Client, Row, Statement};
+
+use super::failure;
+use super::server::{Server, Session};
+use super::views::View;
+use crate::store::StoreError;
+use crate::store::codec;
+use crate::store::interned::{Interned, REMEMBERED_MAX};
+
+/// Statements that a session keeps prepared: all with fixed text, and those of the views in use.
+const STATEMENTS_MAX: usize = 256;
+
+/// Values to be bound.
+pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// Where a transaction stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// There is none.
+    Idle,
+    Open,
+    /// Something in it failed; it can only be rolled back.
+    Failed,
+}
+
+/// A connection to a database of the current version.
+pub struct Database {
+    server: Server,
+    link: RefCell<Option<Link>>,
+    phase: Cell<Phase>,
+    /// What cancels the statement that is being executed, if there is one.
+    cancel: Arc<Mutex<Option<CancelToken>>>,
+    /// Whether the transaction has changed anything.
+    changed: Cell<bool>,
+    /// By how much the transaction changes the number of live documents of schemas.
+    pub live: RefCell<BTreeMap<i64, i64>>,
+    /// The tables in which the transaction leaves bytes that must not stay.
+    pub unclean: RefCell<BTreeSet<String>>,
+    authors: Interned<PublicKey>,
+    schemas: Interned<SchemaId>,
+    views: RefCell<BTreeMap<i64, Arc<View>>>,
+}
+
+/// A session and the statements prepared in it.
+struct Link {
+    session: Session,
+    statements: BTreeMap<String, Statement>,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Database").field(&self.server).finish()
+    }
+}
+
+impl Database {
+    /// Connects at once, so that a server that can't be used is found out early.
+    pub fn connect(server: Server) -> Result<Self, StoreError> {
+        let link = Link::to(&server)?;
+        Ok(Self {
+            server,
+            link: RefCell::new(Some(link)),
+            phase: Cell::new(Phase::Idle),
+            cancel: Arc::default(),
+            changed: Cell::new(false),
+            live: RefCell::default(),
+            unclean: RefCell::default(),
+            authors: Interned::default(),
+            schemas: Interned::default(),
+            views: RefCell::default(),
+        })
+    }
+
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Whether the transaction has changed anything.
+    pub fn has_changed(&self) -> bool {
+        self.changed.get()
+    }
+
+    /// Notes that the transaction has changed something while it asked.
+    pub fn note_changed(&self) {
+        self.changed.set(true);
+    }
+
+    /// Runs statements that take no values and answer nothing.
+    pub fn batch(&self, sql: &str) -> Result<(), StoreError> {
+        self.run(|link| link.client().batch_execute(sql))
+    }
+
+    /// Changes something; returns how many rows.
+    pub fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64, StoreError> {
+        self.changed.set(true);
+        self.run(|link| {
+            let statement = link.prepared(sql)?;
+            link.client().execute(&statement, params)
+        })
+    }
+
+    /// Changes something; returns the number that the first row answers, if there is one.
+    pub fn execute_returning(
+        &self,
+        sql: &str,
+        params: Params<'_>,
+    ) -> Result<Option<i64>, StoreError> {
+        self.changed.set(true);
+        self.first(sql, params, |row| get(row, 0))
+    }
+
+    /// Reads all rows of the answer.
+    pub fn all<T>(
+        &self,
+        sql: &str,
+        params: Params<'_>,
+        read: impl FnMut(&Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows = self.run(|link| {
+            let statement = link.prepared(sql)?;
+            link.client().query(&statement, params)
+        })?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Reads the first row of the answer, if there is one.
+    pub fn first<T>(
+        &self,
+        sql: &str,
+        params: Params<'_>,
+        read: impl FnOnce(&Row) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let row = self.run(|link| {
+            let statement = link.prepared(sql)?;
+            link.client().query_opt(&statement, params)
+        })?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// The one number the statement answers.
+    pub fn number(&self, sql: &str, params: Params<'_>) -> Result<i64, StoreError> {
+        let number = self.first(sql, params, |row| get(row, 0))?;
+        number.ok_or(StoreError::Corrupt("count"))
+    }
+
+    /// Opens a transaction.
+    pub fn begin(&self, sql: &str) -> Result<(), StoreError> {
+        self.changed.set(false);
+        self.batch(sql)?;
+        self.phase.set(Phase::Open);
+        Ok(())
+    }
+
+    /// Makes the transaction durable. When the connection is lost meanwhile, nobody knows whether it was.
+    pub fn commit(&self) -> Result<(), StoreError> {
+        // To a transaction that failed, a server answers a commit by rolling back.
+        self.batch("COMMIT")?;
+        self.phase.set(Phase::Idle);
+        Ok(())
+    }
+
+    /// Forgets the transaction, if there is one, and all that it taught.
+    pub fn rollback(&self) {
+        self.forget();
+        self.end();
+    }
+
+    /// Ends the transaction, if there is one. A server that can't even be told so finds out by the loss of
+    /// the connection.
+    fn end(&self) {
+        if self.phase.replace(Phase::Idle) == Phase::Idle {
+            return;
+        }
+        let mut link = self.link.borrow_mut();
+        let told = link
+            .as_mut()
+            .map(|link| link.client().batch_execute("ROLLBACK"));
+        if matches!(told, Some(Err(_))) {
+            *link = None;
+        }
+    }
+
+    /// Runs several questions against one state of the database.
+    pub fn snapshot<T>(
+        &self,
+        read: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        // Nobody else writes while our own transaction is open.
+        if self.phase.get() != Phase::Idle {
+            return read();
+        }
+        self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+        let _end = Snapshot(self);
+        read()
+    }
+
+    fn forget(&self) {
+        self.live.take();
+        self.unclean.take();
+        self.authors.forget();
+        self.schemas.forget();
+        self.views.take();
+    }
+
+    /// Uses the connection, made anew if it was lost.
+    fn run<T>(
+        &self,
+        mut operation: impl FnMut(&mut Link) -> Result<T, postgres::Error>,
+    ) -> Result<T, StoreError> {
+        let inside = match self.phase.get() {
+            Phase::Failed => return Err(StoreError::Server("the transaction is lost".to_owned())),
+            phase => phase == Phase::Open,
+        };
+        let mut link = self.link.borrow_mut();
+        let mut fresh = false;
+        loop {
+            let used = match &mut *link {
+                Some(used) => used,
+                None => {
+                    self.forget();
+                    fresh = true;
+                    link.insert(Link::to(&self.server)?)
+                }
+            };
+            self.set_cancel(Some(used.client().cancel_token()));
+            let done = operation(used);
+            self.set_cancel(None);
+            let error = match done {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let lost = is_lost(&error);
+            if lost {
+                *link = None;
+            }
+            if inside {
+                self.phase.set(Phase::Failed);
+            }
+            // A connection may have been lost long before it was used. Outside of a transaction nothing
+            // is ever changed that can't be changed twice.
+            if inside || fresh || !lost {
+                return Err(failure(&error));
+            }
+        }
+    }
+
+    fn set_cancel(&self, token: Option<CancelToken>) {
+        *self.cancel.lock().unwrap_or_else(PoisonError::into_inner) = token;
+    }
+
+    /// What asks the server to cancel the statement that is being executed, from any thread and without
+    /// waiting.
+    pub fn interrupt(&self) -> impl Fn() + Send + Sync + 'static {
+        let (cancel, server) = (Arc::clone(&self.cancel), self.server.clone());
+        move || {
+            let token = cancel.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(token) = token.clone() {
+                server.cancel(token);
+            }
+        }
+    }
+
+    /// The number of an author, if the database has any.
+    pub fn author(&self, key: PublicKey) -> Result<Option<i64>, StoreError> {
+        self.authors.row(&key, || {
+            self.first(
+                "SELECT id FROM authors WHERE public_key = $1",
+                &[&key.as_bytes().as_slice()],
+                |row| get(row, 0),
+            )
+        })
+    }
+
+    /// The number of an author, given out now if need be.
+    pub fn author_or_insert(&self, key: PublicKey) -> Result<i64, StoreError> {
+        if let Some(row) = self.author(key)? {
+            return Ok(row);
+        }
+        let row = self
+            .execute_returning(
+                "INSERT INTO authors (public_key) VALUES ($1) RETURNING id",
+                &[&key.as_bytes().as_slice()],
+            )?
+            .ok_or(StoreError::Misfit("author"))?;
+        self.authors.insert(row, key);
+        Ok(row)
+    }
+
+    /// The key of an author.
+    pub fn public_key(&self, row: i64) -> Result<PublicKey, StoreError> {
+        self.authors.value(row, || {
+            let key = self.first(
+                "SELECT public_key FROM authors WHERE id = $1",
+                &[&row],
+                |row| Ok(PublicKey::from_bytes(&digest(row, 0)?).ok()),
+            )?;
+            key.flatten().ok_or(StoreError::Corrupt("author"))
+        })
+    }
+
+    /// The number of a schema, if the database has ever heard of it.
+    pub fn schema_row(&self, id: &SchemaId) -> Result<Option<i64>, StoreError> {
+        self.schemas.row(id, || {
+            self.first(
+                "SELECT id FROM schemas WHERE schema_id = $1",
+                &[&id.to_string()],
+                |row| get(row, 0),
+            )
+        })
+    }
+
+    /// The number of a schema, given out now if need be.
+    pub fn schema_row_or_insert(&self, id: &SchemaId) -> Result<i64, StoreError> {
+        if let Some(row) = self.schema_row(id)? {
+            return Ok(row);
+        }
+        let row = self
+            .execute_returning(
+                "INSERT INTO schemas (schema_id) VALUES ($1) RETURNING id",
+                &[&id.to_string()],
+            )?
+            .ok_or(StoreError::Misfit("schema"))?;
+        self.schemas.insert(row, id.clone());
+        Ok(row)
+    }
+
+    /// The id of a schema.
+    pub fn schema_id(&self, row: i64) -> Result<SchemaId, StoreError> {
+        self.schemas.value(row, || {
+            let id = self.first(
+                "SELECT schema_id FROM schemas WHERE id = $1",
+                &[&row],
+                |row| Ok(get::<&str>(row, 0)?.parse().ok()),
+            )?;
+            id.flatten().ok_or(StoreError::Corrupt("schema id"))
+        })
+    }
+
+    /// The schema of this number, once it is known.
+    pub fn schema(&self, row: i64) -> Result<Option<Schema>, StoreError> {
+        let id = self.schema_id(row)?;
+        if let SchemaId::System(system) = id {
+            return Ok(Some(Schema::system(system)));
+        }
+        self.first(
+            "SELECT definition FROM schemas WHERE id = $1 AND definition IS NOT NULL",
+            &[&row],
+            |row| codec::to_definition(id, get(row, 0)?),
+        )
+    }
+
+    /// The view tables of a schema, once the schema is known.
+    pub fn view_of(&self, id: &SchemaId) -> Result<Option<Arc<View>>, StoreError> {
+        match self.schema_row(id)? {
+            Some(row) => self.view(row),
+            None => Ok(None),
+        }
+    }
+
+    /// The view tables of the schema of this number, once the schema is known.
+    pub fn view(&self, row: i64) -> Result<Option<Arc<View>>, StoreError> {
+        if let Some(view) = self.views.borrow().get(&row) {
+            return Ok(Some(Arc::clone(view)));
+        }
+        let Some(schema) = self.schema(row)? else {
+            return Ok(None);
+        };
+        let view = Arc::new(View::new(row, schema));
+        let mut views = self.views.borrow_mut();
+        if views.len() >= REMEMBERED_MAX {
+            views.clear();
+        }
+        views.insert(row, Arc::clone(&view));
+        Ok(Some(view))
+    }
+}
+
+impl Link {
+    fn to(server: &Server) -> Result<Self, StoreError> {
+        Ok(Self {
+            session: server.connect()?,
+            statements: BTreeMap::new(),
+        })
+    }
+
+    fn client(&mut self) -> &mut Client {
+        self.session.client()
+    }
+
+    /// The statement, prepared at its first use only.
+    fn prepared(&mut self, sql: &str) -> Result<Statement, postgres::Error> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client().prepare(sql)?;
+        if self.statements.len() >= STATEMENTS_MAX {
+            self.statements.clear();
+        }
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+}
+
+/// Ends the transaction of a snapshot, however its questions end.
+struct Snapshot<'a>(&'a Database);
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Whether the connection is gone, or nobody can tell what state it is in.
+fn is_lost(error: &postgres::Error) -> bool {
+    error.as_db_error().is_none_or(|error| {
+        let severity = error.parsed_severity();
+        matches!(severity, Some(Severity::Fatal | Severity::Panic))
+    })
+}
+
+/// A column of the type that was written.
+pub fn get<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
+    row.try_get(index)
+        .map_err(|_| StoreError::Corrupt("column"))
+}
+
+/// A column of 32 bytes.
+pub fn digest(row: &Row, index: usize) -> Result<[u8; codec::DIGEST_SIZE], StoreError> {
+    let bytes: &[u8] = get(row, index)?;
+    bytes.try_into().map_err(|_| StoreError::Corrupt("digest"))
+}

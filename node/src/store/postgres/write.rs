@@ -1,0 +1,514 @@
+//! Changes to the database.
+//!
+//! Whoever writes first locks the one row of `state`. That makes one process write at a time, gives entries
+//! their positions in the order in which they are committed, and tells what others did since.
+
+use grove_core::types::{DocumentId, Hash, LogId, PublicKey, Schema, SchemaId, SeqNum};
+use grove_core::wire::Action;
+
+use super::PostgresStore;
+use super::database::{digest, get};
+use super::versions;
+use super::views::View;
+use crate::store::codec::{
+    from_action, from_definition, from_log_id, from_need, from_seq_num, from_view_id,
+};
+use crate::store::{
+    DocumentRow, ForkRow, Need, NewEntry, News, Parked, ParkedMax, ParkedRow, Read, Store,
+    StoreError, TIMES_KEPT_S,
+};
+
+/// What the writer knows of the state of the database, as of its last transaction.
+#[derive(Debug, Default)]
+pub struct Writer {
+    /// What `state` said, or will say once the transaction is committed.
+    pub seen: Seen,
+    /// The position of the latest entry, once known.
+    position: Option<i64>,
+    /// What is parked, once counted.
+    parked: Option<Parked>,
+    /// Whether the transaction touches what schemas are made of.
+    defines: bool,
+}
+
+/// Counters of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    pub generation: i64,
+    pub schemas: i64,
+}
+
+impl Store for PostgresStore {
+    fn begin(&mut self) -> Result<Option<News>, StoreError> {
+        self.database
+            .begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")?;
+        self.writer.defines = false;
+        let (version, now) = self
+            .database
+            .first(
+                "SELECT version, generation, schemas FROM state FOR UPDATE",
+                &[],
+                |row| {
+                    let (generation, schemas) = (get(row, 1)?, get(row, 2)?);
+                    let seen = Seen {
+                        generation,
+                        schemas,
+                    };
+                    Ok((get(row, 0)?, seen))
+                },
+            )?
+            .ok_or(StoreError::Corrupt("state"))?;
+        versions::check(version)?;
+        let before = std::mem::replace(&mut self.writer.seen, now);
+        if before.generation == now.generation {
+            return Ok(None);
+        }
+        self.writer.position = None;
+        let parked = self.count_parked()?;
+        self.writer.parked = Some(parked);
+        Ok(Some(News {
+            parked: parked.entries,
+            schemas: before.schemas != now.schemas,
+        }))
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        let mut next = self.writer.seen;
+        if self.database.has_changed() {
+            next.generation += 1;
+            next.schemas += i64::from(self.writer.defines);
+            self.database.execute(
+                "UPDATE state SET generation = $1, schemas = $2",
+                &[&next.generation, &next.schemas],
+            )?;
+        }
+        for (schema, change) in self.database.live.take() {
+            self.database.execute(
+                "UPDATE schemas SET live = live + $2 WHERE id = $1",
+                &[&schema, &change],
+            )?;
+        }
+        let unclean: Vec<String> = self.database.unclean.take().into_iter().collect();
+        if !unclean.is_empty() {
+            self.database.execute(
+                "INSERT INTO unclean (name) SELECT unnest($1::text[])",
+                &[&unclean],
+            )?;
+        }
+        self.database.commit()?;
+        self.writer.seen = next;
+        Ok(())
+    }
+
+    fn rollback(&mut self) -> Result<(), StoreError> {
+        self.writer.position = None;
+        self.writer.parked = None;
+        self.database.rollback();
+        Ok(())
+    }
+
+    fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<i64, StoreError> {
+        let position = 1 + match self.writer.position {
+            Some(position) => position,
+            None => self.position()?,
+        };
+        let author = self.database.author_or_insert(entry.public_key)?;
+        let (log_id, seq_num) = (from_log_id(entry.log_id), from_seq_num(entry.seq_num));
+        let hash = entry.hash.digest().as_slice();
+        let action = entry.action.map(from_action);
+        let stored = match entry.seq_num.backlink() {
+            None => {
+                let schema = self.database.schema_row_or_insert(entry.schema_id)?;
+                self.database.execute(
+                    "WITH log AS (
+                         INSERT INTO logs (author, log_id, tip, tip_hash, ended, document, schema)
+                         VALUES ($1, $2, $3, $4, $5, $10, $11) RETURNING id
+                     )
+                     INSERT INTO entries (id, log, seq_num, hash, action, entry, payload)
+                     SELECT $6, id, $3, $4, $7, $8, $9 FROM log",
+                    &[
+                        &author,
+                        &log_id,
+                        &seq_num,
+                        &hash,
+                        &entry.end_of_log,
+                        &position,
+                        &action,
+                        &entry.entry,
+                        &entry.payload,
+                        &entry.document.hash().digest().as_slice(),
+                        &schema,
+                    ],
+                )?
+            }
+            Some(tip) => self.database.execute(
+                "WITH log AS (
+                     UPDATE logs SET tip = $3, tip_hash = $4, ended = $5
+                     WHERE author = $1 AND log_id = $2 AND tip = $10 RETURNING id
+                 )
+                 INSERT INTO entries (id, log, seq_num, hash, action, entry, payload)
+                 SELECT $6, id, $3, $4, $7, $8, $9 FROM log",
+                &[
+                    &author,
+                    &log_id,
+                    &seq_num,
+                    &hash,
+                    &entry.end_of_log,
+                    &position,
+                    &action,
+                    &entry.entry,
+                    &entry.payload,
+                    &from_seq_num(tip),
+                ],
+            )?,
+        };
+        expect_one(stored, "log")?;
+        self.note_definition(entry.schema_id);
+        self.writer.position = Some(position);
+        Ok(position)
+    }
+
+    fn restore_payload(
+        &mut self,
+        hash: Hash,
+        payload: &[u8],
+        action: Action,
+    ) -> Result<(), StoreError> {
+        let changed = self.database.execute(
+            "UPDATE entries SET payload = $2, action = $3, stub = NULL WHERE hash = $1",
+            &[&hash.digest().as_slice(), &payload, &from_action(action)],
+        )?;
+        expect_one(changed, "entry")?;
+        // Up to the next operation that was collected the log is whole again.
+        self.database.execute(
+            "UPDATE logs SET withheld_from = (
+                 SELECT min(seq_num) FROM entries WHERE log = logs.id AND payload IS NULL
+             )
+             WHERE id = (SELECT log FROM entries WHERE hash = $1)
+               AND withheld_from IS NOT NULL AND NOT purged",
+            &[&hash.digest().as_slice()],
+        )?;
+        Ok(())
+    }
+
+    fn drop_payloads(&mut self, document: DocumentId) -> Result<(), StoreError> {
+        //= DL2: what deleted the document is kept
+        //= R7: the DELETE operations stay, as the document's tombstone
+        self.database.execute(
+            "UPDATE entries SET payload = NULL, stub = NULL
+             WHERE log IN (SELECT id FROM logs WHERE document = $1)
+               AND action IS DISTINCT FROM $2 AND (payload IS NOT NULL OR stub IS NOT NULL)",
+            &[
+                &document.hash().digest().as_slice(),
+                &from_action(Action::Delete),
+            ],
+        )?;
+        self.note_dropped();
+        Ok(())
+    }
+
+    fn insert_change(&mut self, document: DocumentId) -> Result<(), StoreError> {
+        self.database.execute(
+            "INSERT INTO changes (position, document)
+             SELECT coalesce(max(id), 0), $1 FROM entries",
+            &[&document.hash().digest().as_slice()],
+        )?;
+        Ok(())
+    }
+
+    fn purge_log(&mut self, public_key: PublicKey, log_id: LogId) -> Result<u64, StoreError> {
+        let author = self.database.author_or_insert(public_key)?;
+        let log: i64 = self
+            .database
+            .execute_returning(
+                "UPDATE logs SET purged = TRUE, withheld_from = $3
+                 WHERE author = $1 AND log_id = $2 RETURNING id",
+                &[&author, &from_log_id(log_id), &from_seq_num(SeqNum::FIRST)],
+            )?
+            .ok_or(StoreError::Misfit("log"))?;
+        let size = self.database.number(
+            "SELECT coalesce(sum(octet_length(payload)), 0)::bigint FROM entries WHERE log = $1",
+            &[&log],
+        )?;
+        self.database.execute(
+            "UPDATE entries SET payload = NULL, stub = NULL
+             WHERE log = $1 AND (payload IS NOT NULL OR stub IS NOT NULL)",
+            &[&log],
+        )?;
+        self.note_dropped();
+        u64::try_from(size).map_err(|_| StoreError::Corrupt("size"))
+    }
+
+    fn collect(&mut self, hash: Hash, stub: Option<&[u8]>) -> Result<(), StoreError> {
+        let changed = self.database.execute(
+            "WITH entry AS (
+                 UPDATE entries SET payload = NULL, stub = $2 WHERE hash = $1 RETURNING log, seq_num
+             )
+             UPDATE logs SET withheld_from = least(withheld_from, entry.seq_num)
+             FROM entry WHERE logs.id = entry.log",
+            &[&hash.digest().as_slice(), &stub],
+        )?;
+        self.note_dropped();
+        expect_one(changed, "entry")
+    }
+
+    fn insert_time(&mut self, at: i64) -> Result<(), StoreError> {
+        self.database.execute(
+            "INSERT INTO times (at, position) SELECT $1, coalesce(max(id), 0) FROM entries
+             ON CONFLICT (at) DO UPDATE SET position = excluded.position",
+            &[&at],
+        )?;
+        self.database.execute(
+            "DELETE FROM times WHERE at < $1",
+            &[&at.saturating_sub(TIMES_KEPT_S)],
+        )?;
+        Ok(())
+    }
+
+    fn insert_deed(&mut self, at: i64, what: &str) -> Result<(), StoreError> {
+        self.database.execute(
+            "INSERT INTO deeds (at, what) VALUES ($1, $2)",
+            &[&at, &what.as_bytes()],
+        )?;
+        Ok(())
+    }
+
+    fn reassign_log(
+        &mut self,
+        public_key: PublicKey,
+        log_id: LogId,
+        document: DocumentId,
+        schema_id: &SchemaId,
+    ) -> Result<(), StoreError> {
+        let author = self.database.author_or_insert(public_key)?;
+        let schema = self.database.schema_row_or_insert(schema_id)?;
+        let changed = self.database.execute(
+            "UPDATE logs SET document = $3, schema = $4 WHERE author = $1 AND log_id = $2",
+            &[
+                &author,
+                &from_log_id(log_id),
+                &document.hash().digest().as_slice(),
+                &schema,
+            ],
+        )?;
+        self.note_definition(schema_id);
+        expect_one(changed, "log")
+    }
+
+    fn insert_fork(&mut self, fork: &ForkRow) -> Result<(), StoreError> {
+        let author = self.database.author_or_insert(fork.public_key)?;
+        let seq_num = from_seq_num(fork.seq_num);
+        //= R24: nothing counts from the fork on, so the lowest one decides
+        let log: i64 = self
+            .database
+            .execute_returning(
+                "UPDATE logs SET forked_at = least(forked_at, $3)
+                 WHERE author = $1 AND log_id = $2 RETURNING id",
+                &[&author, &from_log_id(fork.log_id), &seq_num],
+            )?
+            .ok_or(StoreError::Misfit("log"))?;
+        self.database.execute(
+            "INSERT INTO forks (log, seq_num, first, second) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (log) DO UPDATE
+             SET seq_num = excluded.seq_num, first = excluded.first, second = excluded.second
+             WHERE excluded.seq_num < forks.seq_num",
+            &[&log, &seq_num, &fork.first, &fork.second],
+        )?;
+        Ok(())
+    }
+
+    fn put_document(&mut self, document: &DocumentRow) -> Result<(), StoreError> {
+        let database = &self.database;
+        let schema = database.schema_row_or_insert(&document.schema_id)?;
+        let owner = database.author_or_insert(document.owner)?;
+        let old = self.live_schema_of(document.id)?;
+        let new = (!document.is_deleted()).then_some(schema);
+        //= DL5: with the document goes its view
+        if let Some(old) = old.filter(|old| Some(*old) != new) {
+            self.remove_view(document.id, old)?;
+        }
+        if let Some(fields) = &document.fields {
+            let view = database.view(schema)?.ok_or(StoreError::Misfit("schema"))?;
+            view.put(database, document.id, fields)?;
+        }
+        database.execute(
+            "INSERT INTO documents (id, schema, owner, view_id, edited, deleted)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (id) DO UPDATE
+             SET schema = excluded.schema, owner = excluded.owner, view_id = excluded.view_id,
+                 edited = excluded.edited, deleted = excluded.deleted",
+            &[
+                &document.id.hash().digest().as_slice(),
+                &schema,
+                &owner,
+                &from_view_id(&document.view_id),
+                &document.edited,
+                &document.is_deleted(),
+            ],
+        )?;
+        if old != new {
+            self.count_live(old, -1);
+            self.count_live(new, 1);
+        }
+        self.note_definition(&document.schema_id);
+        Ok(())
+    }
+
+    fn remove_document(&mut self, id: DocumentId) -> Result<(), StoreError> {
+        if let Some(schema) = self.live_schema_of(id)? {
+            self.remove_view(id, schema)?;
+            self.count_live(Some(schema), -1);
+        }
+        self.database.execute(
+            "DELETE FROM documents WHERE id = $1",
+            &[&id.hash().digest().as_slice()],
+        )?;
+        // It may have been a definition, or part of one.
+        self.writer.defines = true;
+        Ok(())
+    }
+
+    fn insert_schema(&mut self, schema: &Schema) -> Result<(), StoreError> {
+        // Every node knows the system schemas; their tables are there from the beginning.
+        if matches!(schema.id(), SchemaId::System(_)) {
+            return Ok(());
+        }
+        let row = self.database.schema_row_or_insert(schema.id())?;
+        self.database.execute(
+            "UPDATE schemas SET definition = $2 WHERE id = $1",
+            &[&row, &from_definition(schema)],
+        )?;
+        self.writer.defines = true;
+        View::new(row, schema.clone()).create(&self.database)
+    }
+
+    fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError> {
+        let inserted = self.database.execute_returning(
+            "INSERT INTO parked (hash, need, entry, payload) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (hash) DO UPDATE SET need = excluded.need
+             RETURNING (xmax = 0)::int::bigint",
+            &[
+                &row.hash.digest().as_slice(),
+                &from_need(need),
+                &row.entry,
+                &row.payload,
+            ],
+        )?;
+        if let (Some(parked), Some(1)) = (&mut self.writer.parked, inserted) {
+            parked.add(row);
+        }
+        Ok(())
+    }
+
+    fn unpark(&mut self, need: &Need) -> Result<Vec<ParkedRow>, StoreError> {
+        let need = from_need(need);
+        let rows = self.database.all(
+            "SELECT hash, entry, payload FROM parked WHERE need = $1 ORDER BY id",
+            &[&need],
+            |row| {
+                Ok(ParkedRow {
+                    hash: Hash::from_digest(digest(row, 0)?),
+                    entry: get(row, 1)?,
+                    payload: get(row, 2)?,
+                })
+            },
+        )?;
+        if !rows.is_empty() {
+            self.database
+                .execute("DELETE FROM parked WHERE need = $1", &[&need])?;
+        }
+        if let Some(parked) = &mut self.writer.parked {
+            rows.iter().for_each(|row| parked.remove(row.size()));
+        }
+        Ok(rows)
+    }
+
+    fn evict_parked(&mut self, max: ParkedMax) -> Result<u64, StoreError> {
+        // Counting reads the whole table, so it is done once and kept up from then on.
+        let mut parked = match self.writer.parked {
+            Some(parked) => parked,
+            None => self.count_parked()?,
+        };
+        if parked.exceeds(max) {
+            let gone = self.database.all(
+                // What is left must not exceed the bounds, counted from the newest on.
+                "DELETE FROM parked WHERE id <= (
+                     SELECT max(id) FROM (
+                         SELECT id, row_number() OVER newest AS entries,
+                                sum(octet_length(entry) + octet_length(payload)) OVER newest AS size
+                         FROM parked WINDOW newest AS (ORDER BY id DESC)
+                     ) p WHERE entries > $1 OR size > $2
+                 ) RETURNING (octet_length(entry) + octet_length(payload))::bigint",
+                &[&bounded(max.entries), &bounded(max.size)],
+                |row| get::<i64>(row, 0),
+            )?;
+            self.database.note_changed();
+            gone.into_iter()
+                .for_each(|size| parked.remove(size.unsigned_abs()));
+        }
+        self.writer.parked = Some(parked);
+        Ok(parked.entries)
+    }
+}
+
+impl PostgresStore {
+    fn count_parked(&self) -> Result<Parked, StoreError> {
+        let parked = self.database.first(
+            "SELECT count(*), coalesce(sum(octet_length(entry) + octet_length(payload)), 0)::bigint
+             FROM parked",
+            &[],
+            |row| {
+                Ok(Parked {
+                    entries: get::<i64>(row, 0)?.unsigned_abs(),
+                    size: get::<i64>(row, 1)?.unsigned_abs(),
+                })
+            },
+        )?;
+        parked.ok_or(StoreError::Corrupt("count"))
+    }
+
+    /// The number of the schema of a live document.
+    fn live_schema_of(&self, document: DocumentId) -> Result<Option<i64>, StoreError> {
+        self.database.first(
+            "SELECT schema FROM documents WHERE id = $1 AND NOT deleted",
+            &[&document.hash().digest().as_slice()],
+            |row| get(row, 0),
+        )
+    }
+
+    fn remove_view(&self, document: DocumentId, schema: i64) -> Result<(), StoreError> {
+        let view = self.database.view(schema)?;
+        view.ok_or(StoreError::Corrupt("schema"))?
+            .remove(&self.database, document)
+    }
+
+    fn count_live(&self, schema: Option<i64>, change: i64) {
+        if let Some(schema) = schema {
+            *self.database.live.borrow_mut().entry(schema).or_default() += change;
+        }
+    }
+
+    /// Notes that another process has to look whether a schema is complete now.
+    fn note_definition(&mut self, schema_id: &SchemaId) {
+        self.writer.defines |= *schema_id == SchemaId::SCHEMA_DEFINITION
+            || *schema_id == SchemaId::SCHEMA_FIELD_DEFINITION;
+    }
+
+    /// Notes where the bytes of operations are that were just dropped, or may have been parked before.
+    fn note_dropped(&self) {
+        let mut unclean = self.database.unclean.borrow_mut();
+        unclean.extend(["entries", "parked"].map(str::to_owned));
+    }
+}
+
+/// The greatest number that SQL can compare with, for one that is greater.
+fn bounded(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn expect_one(changed: u64, what: &'static str) -> Result<(), StoreError> {
+    match changed {
+        1 => Ok(()),
+        _ => Err(StoreError::Misfit(what)),
+    }
+}
