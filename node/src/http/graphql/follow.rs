@@ -38,7 +38,7 @@ pub(super) struct Wanted {
 }
 
 pub(super) enum Followed {
-    Documents(Subject),
+    Documents(Box<Subject>),
     Schemas,
 }
 
@@ -127,7 +127,7 @@ fn document(schema: &Schema) -> Root {
             let id = parse("id", &required(args, "id")?)?;
             let schema_id = schema_id.clone();
             let subject = Subject::Document { schema_id, id };
-            Ok(Followed::Documents(subject))
+            Ok(Followed::Documents(Box::new(subject)))
         }),
     }
 }
@@ -153,11 +153,11 @@ fn collection(schema: &Arc<Schema>) -> Root {
         arguments,
         read: Arc::new(move |args| {
             let (query, _) = filter::read(&schema, args)?;
-            Ok(Followed::Documents(Subject::Collection {
+            Ok(Followed::Documents(Box::new(Subject::Collection {
                 schema_id: schema.id().clone(),
                 query,
                 misses: flag(args, "misses")?,
-            }))
+            })))
         }),
     }
 }

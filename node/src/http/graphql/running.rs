@@ -158,7 +158,7 @@ impl Service {
         };
         let node = self.node.clone();
         let source = match wanted.followed {
-            Followed::Documents(subject) => Documents::begin(node, subject, wanted.after)
+            Followed::Documents(subject) => Documents::begin(node, *subject, wanted.after)
                 .await
                 .map(|documents| Source::Documents(Box::new(documents))),
             Followed::Schemas => Schemas::begin(node, wanted.after)
