@@ -90,16 +90,16 @@ pub(super) fn routes(node: Node, streams: Streams, limits: &Limits) -> (Router, 
     }
     let (stopped, handle) = stop_channel();
     let methods = methods(node, &streams, limits);
-    let service = |config: ServerConfigBuilder| {
+    let service = |config: ServerConfigBuilder, methods: RpcModule<Node>| {
         Server::builder()
             .set_config(config.build())
             .to_service_builder()
-            .build(methods.clone(), stopped.clone())
+            .build(methods, stopped.clone())
     };
     let routes = get(greet_or_upgrade).post(answer);
     let rpc = Rpc {
-        posts: service(posts),
-        sockets: service(sockets),
+        posts: service(posts, methods.without_subscriptions()),
+        sockets: service(sockets, methods.module),
         body_size_max: limits.body_size_max,
         json_values_max: limits.json_values_max,
     };
@@ -169,6 +169,8 @@ fn id_of_invalid_request(body: &[u8]) -> Option<Value> {
 /// The methods, and what is told of them.
 struct Methods {
     module: RpcModule<Node>,
+    /// Those that need a WebSocket.
+    subscriptions: Vec<&'static str>,
     described: Vec<Value>,
     notifications: Vec<Value>,
 }
@@ -213,6 +215,7 @@ impl Methods {
         self.described.push(openrpc::unsubscribing(unsubscribe));
         let described = openrpc::notification(notification, name, unsubscribe, names.notice);
         self.notifications.push(described);
+        self.subscriptions.extend([name, unsubscribe]);
         self.module
             .register_subscription(
                 name,
@@ -225,11 +228,28 @@ impl Methods {
             )
             .expect("the names differ");
     }
+
+    /// The methods as requests by POST have them: nothing can be followed by an answer.
+    fn without_subscriptions(&self) -> RpcModule<Node> {
+        let mut module = self.module.clone();
+        for name in &self.subscriptions {
+            module.remove_method(name);
+            module
+                .register_method(name, |_, _, _| {
+                    let text = "subscriptions need a WebSocket";
+                    let error = ApiError::invalid("method", Reason::RequestMalformed, text);
+                    Err::<(), _>(refuse(error))
+                })
+                .expect("removed just now");
+        }
+        module
+    }
 }
 
-fn methods(node: Node, streams: &Streams, limits: &Limits) -> RpcModule<Node> {
+fn methods(node: Node, streams: &Streams, limits: &Limits) -> Methods {
     let mut methods = Methods {
         module: RpcModule::new(node),
+        subscriptions: Vec::new(),
         described: Vec::new(),
         notifications: Vec::new(),
     };
@@ -244,7 +264,7 @@ fn methods(node: Node, streams: &Streams, limits: &Limits) -> RpcModule<Node> {
         .module
         .register_method("rpc.discover", move |_, _, _| document.clone())
         .expect("the names differ");
-    methods.module
+    methods
 }
 
 /// Reads parameters by name or by position; members nobody knows are ignored.
