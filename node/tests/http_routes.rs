@@ -179,7 +179,7 @@ async fn queries_beyond_the_limits_are_refused() {
     for query in [
         format!("{{ {} }}", "__typename ".repeat(51)),
         format!("{{ ...f1 }} {double} fragment f20 on Query {{ __typename }}"),
-        "{ all_blob_piece_v1 { documents { cursor } } }".to_owned(),
+        "{ all_blob_piece_v1 { documents { cursor fields { data } } } }".to_owned(),
         format!(
             "{{ all_blob_piece_v1(first: 1) {{ documents {{ fields {{ {} }} }} }} }}",
             aliases

@@ -35,7 +35,7 @@ pub use threads::{Stop, ThreadedNode};
 /// and is emptied at the latest then. A question that is in the way is ended. Other programs that read the
 /// file, and what the disk does with overwritten blocks, are beyond the node's reach.
 //= R7: with the document go the bytes of its operations
-pub const FORGOTTEN_WITHIN: Duration = Duration::from_secs(5);
+pub const FORGOTTEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// How many entries of a batch are got ready at once.
 const PREPARED_MAX: usize = 8;
