@@ -305,6 +305,28 @@ impl<W> Read for Connection<W> {
         })
     }
 
+    fn entries_after(
+        &self,
+        after: i64,
+        schema_id: Option<&SchemaId>,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, StoreError> {
+        let limit = i64::from(limit);
+        let Some(schema_id) = schema_id else {
+            return self.database.entry_rows(
+                select_entries!("WHERE e.id > $1 ORDER BY e.id LIMIT $2"),
+                &[&after, &limit],
+            );
+        };
+        match self.database.schema_row(schema_id)? {
+            Some(schema) => self.database.entry_rows(
+                select_entries!("WHERE e.id > $1 AND l.schema = $3 ORDER BY e.id LIMIT $2"),
+                &[&after, &limit, &schema],
+            ),
+            None => Ok(Vec::new()),
+        }
+    }
+
     fn entries_from(
         &self,
         starts: &Heights,
