@@ -402,9 +402,6 @@ pub enum StartError {
     /// The place for blobs is no place. (Caller)
     #[error("--blobs-url can't be used: {0}")]
     BlobsUrl(LocationError),
-    /// The database keeps blobs in itself. (Caller)
-    #[error("--blobs-url is of no use: a database on a server keeps blobs in itself")]
-    BlobsInside,
     /// The database would outlive its blobs. (Caller)
     #[error("{} is a place for temporary files, and the database is kept", .path.display())]
     BlobsPassing {
@@ -448,7 +445,6 @@ impl StartError {
             }
             Self::Refused { .. } => "grove-node help tells what each command takes",
             Self::BlobsUrl(_) => "file:///folder and s3://bucket/prefix are understood",
-            Self::BlobsInside => "leave --blobs-url and GROVE_BLOBS_URL out",
             Self::BlobsPassing { .. } => {
                 "choose another place for blobs, or keep nothing with --ephemeral"
             }
@@ -472,7 +468,7 @@ impl StartError {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::System(_) | Self::Refused { .. } => 1,
-            Self::BlobsUrl(_) | Self::BlobsInside => 2,
+            Self::BlobsUrl(_) => 2,
             Self::PortTaken(_) | Self::Listen { .. } => 3,
             Self::NoHome
             | Self::InUse { .. }

@@ -47,8 +47,9 @@ pub enum Database {
         /// Where its large bytes are.
         objects: Arc<Objects>,
     },
-    /// A database on a PostgreSQL server.
-    Server(Box<Server>),
+    /// A database on a PostgreSQL server, and where its large bytes are. Without a place that all its
+    /// nodes know they are in it.
+    Server(Box<Server>, Option<Arc<Objects>>),
 }
 
 impl Database {
@@ -75,10 +76,11 @@ impl Database {
             });
         }
         let server: Server = url.parse().map_err(|_| StartError::DatabaseUrl)?;
-        if config.blobs_url.is_some() {
-            return Err(StartError::BlobsInside);
-        }
-        Ok(Self::Server(Box::new(server)))
+        let objects = match &config.blobs_url {
+            Some(_) => Some(Arc::new(data.objects(config)?)),
+            None => None,
+        };
+        Ok(Self::Server(Box::new(server), objects))
     }
 
     /// Starts a node over it. Blocks, and must not be called by an asynchronous task.
@@ -88,7 +90,7 @@ impl Database {
                 SqliteStore::open_with(path, Some(Arc::clone(objects)))
                     .and_then(|store| ThreadedNode::start(store, local, limits))
             }
-            Self::Server(server) => PostgresStore::open(server)
+            Self::Server(server, objects) => PostgresStore::open_with(server, objects.clone())
                 .and_then(|store| ThreadedNode::start(store, local, limits)),
         };
         started.map_err(|source| match self {
@@ -96,7 +98,7 @@ impl Database {
                 path: path.clone(),
                 source,
             },
-            Self::Server(server) => StartError::Server {
+            Self::Server(server, _) => StartError::Server {
                 server: server.to_string(),
                 source,
             },

@@ -9,6 +9,7 @@ use grove_core::types::{
 use grove_core::wire::Action;
 use grove_core::wire::cbor::{Decoder, Encoder, Item};
 
+use super::query::SORT_KEY_SIZE_MAX;
 use super::{Need, StoreError};
 
 pub const DIGEST_SIZE: usize = 32;
@@ -58,6 +59,20 @@ pub fn from_view_id(view_id: &DocumentViewId) -> Vec<u8> {
 pub fn to_view_id(bytes: &[u8]) -> Result<DocumentViewId, StoreError> {
     let ids: Vec<OperationId> = to_hashes(bytes)?.into_iter().map(Into::into).collect();
     DocumentViewId::from_sorted(ids).map_err(|_| StoreError::Corrupt("view id"))
+}
+
+/// Bytes in brief: as they are up to the size that decides about the order, else their head and their
+/// hash. That tells any two apart, and orders them.
+pub fn brief(bytes: &[u8]) -> Vec<u8> {
+    match bytes.split_at_checked(SORT_KEY_SIZE_MAX) {
+        None | Some((_, [])) => bytes.to_vec(),
+        Some((head, _)) => [head, Hash::of(bytes).digest()].concat(),
+    }
+}
+
+/// Whether these are bytes in brief of which something is left out.
+pub fn is_brief(bytes: &[u8]) -> bool {
+    bytes.len() > SORT_KEY_SIZE_MAX
 }
 
 /// The ids of the operations that set the fields, in the order of the fields. Mostly all fields were

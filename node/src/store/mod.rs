@@ -8,6 +8,7 @@ mod codec;
 mod indexes;
 mod interned;
 pub mod objects;
+mod outside;
 mod postgres;
 pub mod query;
 mod sqlite;

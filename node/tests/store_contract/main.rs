@@ -113,7 +113,18 @@ mod sqlite {
     use super::Backend;
 
     /// A folder of its own, removed at the end.
-    struct Folder(PathBuf);
+    pub struct Folder(pub PathBuf);
+
+    impl Folder {
+        pub fn new() -> Self {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("grove-store-{}-{number}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            std::fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+    }
 
     impl Drop for Folder {
         fn drop(&mut self) {
@@ -129,12 +140,7 @@ mod sqlite {
         type Place = Folder;
 
         fn place() -> Folder {
-            static NEXT: AtomicU32 = AtomicU32::new(0);
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let name = format!("grove-store-{}-{number}", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            std::fs::create_dir(&path).unwrap();
-            Folder(path)
+            Folder::new()
         }
 
         fn open(place: &Folder) -> SqliteStore {
@@ -183,10 +189,16 @@ mod sqlite {
 }
 
 mod postgres {
-    use grove_node::store::{PostgresReader, PostgresStore, SharedStore};
+    use std::sync::Arc;
+    use std::time::Duration;
 
-    use super::Backend;
+    use grove_node::store::objects::Objects;
+    use grove_node::store::{PostgresReader, PostgresStore, Read, SharedStore, Store};
+
+    use super::drafts::transact;
     use super::postgres_server::{Database, is_there};
+    use super::sqlite::Folder;
+    use super::{Backend, pieces};
 
     struct Postgres;
 
@@ -213,4 +225,84 @@ mod postgres {
     }
 
     contract!(Postgres);
+
+    /// The same with large bytes outside of the database.
+    struct WithObjects;
+
+    struct Place {
+        database: Database,
+        folder: Folder,
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {}
+    }
+
+    impl Backend for WithObjects {
+        type Store = PostgresStore;
+        type Reader = PostgresReader;
+        type Place = Place;
+
+        fn is_there() -> bool {
+            is_there()
+        }
+
+        fn place() -> Place {
+            Place {
+                database: Postgres::place(),
+                folder: Folder::new(),
+            }
+        }
+
+        fn open(place: &Place) -> PostgresStore {
+            let objects = Some(Arc::new(Objects::in_folder(&place.folder.0).unwrap()));
+            PostgresStore::open_with(&place.database.server(), objects).unwrap()
+        }
+
+        fn reader(store: &PostgresStore) -> PostgresReader {
+            Postgres::reader(store)
+        }
+    }
+
+    mod with_objects {
+        use super::WithObjects;
+
+        claims!(WithObjects, pieces {
+            pieces_of_any_size_come_back_whole
+            pieces_are_found_by_all_of_their_data
+            dropped_pieces_are_gone_and_may_come_back
+        });
+    }
+
+    #[test]
+    fn objects_of_what_was_dropped_are_erased_and_leftovers_swept() {
+        if !WithObjects::is_there() {
+            return;
+        }
+        let place = WithObjects::place();
+        let mut store = WithObjects::open(&place);
+        let files = || {
+            let shards = std::fs::read_dir(&place.folder.0).unwrap();
+            let files =
+                shards.map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count());
+            files.sum::<usize>()
+        };
+        let [kept, dropped] = [1, 2].map(|log_id| {
+            transact(&mut store, |store| {
+                pieces::insert(store, log_id, &[7; 9_000])
+            })
+        });
+        store.begin().unwrap();
+        pieces::insert(&mut store, 3, &[7; 9_000]);
+        store.rollback().unwrap();
+        assert_eq!(files(), 3);
+
+        transact(&mut store, |store| store.drop_payloads(dropped.id).unwrap());
+        assert!(store.erase_discarded().unwrap());
+        assert_eq!(files(), 2);
+        let swept = store.sweep_objects(Duration::ZERO, false).unwrap();
+
+        assert_eq!((swept.objects, files()), (1, 1));
+        assert_eq!(store.document(kept.id).unwrap(), Some(kept));
+    }
 }

@@ -23,6 +23,7 @@ use super::views::View;
 use crate::store::StoreError;
 use crate::store::codec;
 use crate::store::interned::{Interned, REMEMBERED_MAX};
+use crate::store::objects::Objects;
 
 /// Statements that a session keeps prepared: all with fixed text, and those of the views in use.
 const STATEMENTS_MAX: usize = 256;
@@ -56,6 +57,7 @@ pub struct Database {
     authors: Interned<PublicKey>,
     schemas: Interned<SchemaId>,
     views: RefCell<BTreeMap<i64, Arc<View>>>,
+    objects: Option<Arc<Objects>>,
 }
 
 /// A session and the statements prepared in it.
@@ -73,6 +75,11 @@ impl fmt::Debug for Database {
 impl Database {
     /// Connects at once, so that a server that can't be used is found out early.
     pub fn connect(server: Server) -> Result<Self, StoreError> {
+        Self::connect_with(server, None)
+    }
+
+    /// The same with large bytes kept there.
+    pub fn connect_with(server: Server, objects: Option<Arc<Objects>>) -> Result<Self, StoreError> {
         let link = Link::to(&server)?;
         Ok(Self {
             server,
@@ -85,7 +92,12 @@ impl Database {
             authors: Interned::default(),
             schemas: Interned::default(),
             views: RefCell::default(),
+            objects,
         })
+    }
+
+    pub fn objects(&self) -> Option<&Arc<Objects>> {
+        self.objects.as_ref()
     }
 
     pub fn server(&self) -> &Server {

@@ -8,6 +8,7 @@
 mod clean;
 mod codec;
 mod database;
+mod outside;
 mod read;
 mod select;
 mod server;
@@ -16,8 +17,10 @@ mod views;
 mod write;
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::objects::Objects;
 use super::{SharedStore, StoreError};
 use clean::Cleaner;
 use database::{Database, get};
@@ -46,7 +49,12 @@ impl PostgresStore {
     /// Connects to the database and makes it ready for use. Not to be called by an asynchronous task, like
     /// everything of this store.
     pub fn open(server: &Server) -> Result<Self, StoreError> {
-        let database = Database::connect(server.clone())?;
+        Self::open_with(server, None)
+    }
+
+    /// The same with large bytes outside of it, which all processes must find in the same place.
+    pub fn open_with(server: &Server, objects: Option<Arc<Objects>>) -> Result<Self, StoreError> {
+        let database = Database::connect_with(server.clone(), objects)?;
         versions::bring_up_to_date(&database)?;
         let mut store = Self {
             database,
@@ -76,7 +84,7 @@ impl SharedStore for PostgresStore {
 
     fn reader(&self) -> Result<PostgresReader, StoreError> {
         Ok(Connection {
-            database: Database::connect(self.database.server().clone())?,
+            database: Database::connect_with(self.database.server().clone(), self.objects())?,
             writer: (),
             cleaner: Cleaner::default(),
         })
@@ -89,6 +97,14 @@ impl SharedStore for PostgresStore {
     /// Has the tables vacuumed that rows were deleted from.
     fn forget_deleted(&mut self) -> Result<bool, StoreError> {
         self.cleaner.advance(&self.database)
+    }
+
+    fn erase_discarded(&mut self) -> Result<bool, StoreError> {
+        self.erase_objects()
+    }
+
+    fn objects(&self) -> Option<Arc<Objects>> {
+        self.database.objects().cloned()
     }
 
     fn news_interval(&self) -> Option<Duration> {

@@ -17,9 +17,10 @@ use super::codec::Column;
 use super::database::{Database, Params, digest, get};
 use super::select::LIVE_COUNT;
 use crate::store::codec::{from_log_id, from_seq_num, to_log_id, to_seq_num, to_view_id};
+use crate::store::outside::Extent;
 use crate::store::{
     Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, LogRow, OperationRow, Read,
-    Standing, StoreError,
+    Standing, StoreError, Take,
 };
 
 /// The columns of [`Database::entry_row`].
@@ -27,7 +28,8 @@ macro_rules! select_entries {
     ($rest:literal) => {
         concat!(
             "SELECT e.id, l.author, l.log_id, e.seq_num, e.hash, l.document, l.schema, e.entry, \
-             e.payload, NOT l.purged AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), \
+             e.payload, e.object, e.outside, \
+             NOT l.purged AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), \
              e.stub FROM entries e JOIN logs l ON l.id = e.log ",
             $rest
         )
@@ -51,7 +53,7 @@ macro_rules! select_operations {
         concat!(
             "SELECT l.document, l.schema, \
              NOT l.purged AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), l.purged, \
-             e.payload IS NOT NULL, e.hash, e.id, octet_length(e.payload)::bigint \
+             e.hash, e.id, coalesce(e.outside, octet_length(e.payload)::bigint) \
              FROM entries e JOIN logs l ON l.id = e.log ",
             $rest
         )
@@ -172,14 +174,14 @@ impl<W> Read for Connection<W> {
         let rows = database.all(
             select_operations!("WHERE e.hash = ANY($1)"),
             &[&ids],
-            |row| Ok((hash(row, 5)?.into(), database.operation_row(row)?)),
+            |row| Ok((hash(row, 4)?.into(), database.operation_row(row)?)),
         )?;
         Ok(rows.into_iter().collect())
     }
 
     fn payload_size(&self, id: OperationId) -> Result<Option<u64>, StoreError> {
         let size = self.database.first(
-            "SELECT octet_length(payload)::bigint FROM entries WHERE hash = $1",
+            "SELECT coalesce(outside, octet_length(payload)::bigint) FROM entries WHERE hash = $1",
             &[&id.hash().digest().as_slice()],
             |row| get::<Option<i64>>(row, 0),
         )?;
@@ -204,37 +206,7 @@ impl<W> Read for Connection<W> {
         &self,
         ids: &[DocumentId],
     ) -> Result<BTreeMap<DocumentId, DocumentRow>, StoreError> {
-        let database = &self.database;
-        database.snapshot(|| {
-            let mut found = BTreeMap::new();
-            let mut live: BTreeMap<i64, Vec<DocumentId>> = BTreeMap::new();
-            for (id, schema, deleted, document) in database.all(
-                SELECT_DOCUMENTS,
-                &[&digests(ids.iter().map(|id| id.hash()))],
-                |row| {
-                    let id = hash(row, 5)?.into();
-                    let document = database.document_row(id, row, 0)?;
-                    Ok((id, get(row, 0)?, get::<bool>(row, 4)?, document))
-                },
-            )? {
-                if !deleted {
-                    live.entry(schema).or_default().push(id);
-                }
-                found.insert(id, document);
-            }
-            for (schema, ids) in live {
-                let view = database
-                    .view(schema)?
-                    .ok_or(StoreError::Corrupt("schema"))?;
-                for (id, fields) in
-                    view.get_all(database, &digests(ids.iter().map(|id| id.hash())))?
-                {
-                    let document: Option<&mut DocumentRow> = found.get_mut(&id);
-                    document.ok_or(StoreError::Corrupt("document"))?.fields = Some(fields);
-                }
-            }
-            Ok(found)
-        })
+        self.database.documents_to(ids, Extent::Whole)
     }
 
     fn logs_of(
@@ -294,7 +266,7 @@ impl<W> Read for Connection<W> {
             };
             // Asked for on its own, since all rows of an answer are held in memory.
             let size = database.number(
-                "SELECT coalesce(sum(octet_length(e.entry) + coalesce(octet_length(e.payload), 0)), 0)::bigint
+                "SELECT coalesce(sum(octet_length(e.entry) + coalesce(e.outside, octet_length(e.payload), 0)), 0)::bigint
                  FROM entries e JOIN logs l ON l.id = e.log WHERE l.schema = $1",
                 &[&schema],
             )?;
@@ -373,6 +345,29 @@ impl<W> Read for Connection<W> {
         Ok(self.documents(&[id])?.remove(&id))
     }
 
+    fn document_outline(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
+        let mut found = self.database.documents_to(&[id], Extent::Outline)?;
+        Ok(found.remove(&id))
+    }
+
+    fn visit_these(
+        &self,
+        schema_id: &SchemaId,
+        ids: &[DocumentId],
+        outline: bool,
+        take: Take<'_>,
+    ) -> Result<(), StoreError> {
+        let rows = self.database.documents_to(ids, Extent::of(outline))?;
+        rows.into_values()
+            .filter(|row| row.schema_id == *schema_id && !row.is_deleted())
+            .all(take);
+        Ok(())
+    }
+
+    fn has_object(&self, name: &str) -> Result<bool, StoreError> {
+        self.database.refers_to(name)
+    }
+
     fn list(
         &self,
         schema_id: &SchemaId,
@@ -386,7 +381,8 @@ impl<W> Read for Connection<W> {
         database.all(&sql, &bound(&values), |row| {
             let mut document = database.document_row(hash(row, 0)?.into(), row, 1)?;
             if query.standing == Standing::Live {
-                document.fields = Some(view.read(row, 5)?);
+                let extent = Extent::of(query.outline);
+                document.fields = Some(view.read(database, row, 5, extent)?);
             }
             Ok(document)
         })
@@ -501,6 +497,44 @@ impl<W> Read for Connection<W> {
 }
 
 impl Database {
+    fn documents_to(
+        &self,
+        ids: &[DocumentId],
+        extent: Extent,
+    ) -> Result<BTreeMap<DocumentId, DocumentRow>, StoreError> {
+        let database = self;
+        database.snapshot(|| {
+            let mut found = BTreeMap::new();
+            let mut live: BTreeMap<i64, Vec<DocumentId>> = BTreeMap::new();
+            for (id, schema, deleted, document) in database.all(
+                SELECT_DOCUMENTS,
+                &[&digests(ids.iter().map(|id| id.hash()))],
+                |row| {
+                    let id = hash(row, 5)?.into();
+                    let document = database.document_row(id, row, 0)?;
+                    Ok((id, get(row, 0)?, get::<bool>(row, 4)?, document))
+                },
+            )? {
+                if !deleted {
+                    live.entry(schema).or_default().push(id);
+                }
+                found.insert(id, document);
+            }
+            for (schema, ids) in live {
+                let view = database
+                    .view(schema)?
+                    .ok_or(StoreError::Corrupt("schema"))?;
+                for (id, fields) in
+                    view.get_all(database, &digests(ids.iter().map(|id| id.hash())), extent)?
+                {
+                    let document: Option<&mut DocumentRow> = found.get_mut(&id);
+                    document.ok_or(StoreError::Corrupt("document"))?.fields = Some(fields);
+                }
+            }
+            Ok(found)
+        })
+    }
+
     fn log_row(&self, row: &Row) -> Result<LogRow, StoreError> {
         Ok(LogRow {
             public_key: self.public_key(get(row, 0)?)?,
@@ -518,6 +552,8 @@ impl Database {
     }
 
     fn entry_row(&self, row: &Row) -> Result<EntryRow, StoreError> {
+        let entry: Vec<u8> = get(row, 7)?;
+        let payload = self.payload(row, 8, &entry)?;
         Ok(EntryRow {
             position: get(row, 0)?,
             public_key: self.public_key(get(row, 1)?)?,
@@ -526,23 +562,24 @@ impl Database {
             hash: hash(row, 4)?,
             document: hash(row, 5)?.into(),
             schema_id: self.schema_id(get(row, 6)?)?,
-            entry: get(row, 7)?,
-            payload: get(row, 8)?,
-            counted: get(row, 9)?,
-            stub: get(row, 10)?,
-            lost: false,
+            entry,
+            lost: payload.is_lost(),
+            payload: payload.into_bytes(),
+            counted: get(row, 11)?,
+            stub: get(row, 12)?,
         })
     }
 
     fn operation_row(&self, row: &Row) -> Result<OperationRow, StoreError> {
+        let size: Option<i64> = get(row, 6)?;
         Ok(OperationRow {
-            position: get(row, 6)?,
+            position: get(row, 5)?,
             document: hash(row, 0)?.into(),
             schema_id: self.schema_id(get(row, 1)?)?,
             counted: get(row, 2)?,
             purged: get(row, 3)?,
-            has_payload: get(row, 4)?,
-            payload_size: get::<Option<i64>>(row, 7)?.map(i64::cast_unsigned),
+            has_payload: size.is_some(),
+            payload_size: size.map(i64::cast_unsigned),
         })
     }
 

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use grove_core::types::{FieldType, Schema, Value};
+use grove_core::types::{FieldType, Schema, SchemaId, Value};
 
 use super::codec::{self, Column};
 use super::database::Database;
 use super::views::{column, direction, joined, part};
 use crate::store::StoreError;
-use crate::store::codec::from_view_id;
+use crate::store::codec::{brief, from_view_id};
 use crate::store::query::{
     Comparison, Condition, DocumentQuery, OrderBy, Place, SORT_KEY_SIZE_MAX, SortKey, Standing,
     Test,
@@ -199,7 +199,12 @@ impl<'q> Select<'q> {
                 let mut columns = Vec::with_capacity(values.len());
                 //= R20: NaN equals nothing, itself included
                 for value in values.iter().filter(|value| !is_nan(value)) {
-                    columns.push(bound(field_type, value)?);
+                    columns.push(match value {
+                        Value::Bytes(bytes) if *self.schema.id() == SchemaId::BLOB_PIECE => {
+                            Column::Bytes(brief(bytes))
+                        }
+                        value => bound(field_type, value)?,
+                    });
                 }
                 self.among(column, *wanted, columns)
             }

@@ -1,19 +1,21 @@
 //! The tables of current views: a typed column per field.
 //!
 //! Names of tables and columns come from numbers alone: `view_7` belongs to the schema of number 7, and
-//! `f0`, `f1`, … are its fields in the order of their names. A row must fit into one page of the database,
+//! `f0`, `f1`, … are its fields in the order of their names. Of long data of a piece of a blob, the view
+//! holds only what filters and the order need ([`brief`]); the rest lies in the operation that set it. A row must fit into one page of the database,
 //! so a schema of many fields has more tables: `view_7_1`, `view_7_2`, …
 
 use std::fmt::Write;
 
-use grove_core::types::{DocumentId, Hash, Schema};
+use grove_core::types::{DocumentId, Hash, Schema, SchemaId, Value};
 use postgres::Row;
 use postgres::types::ToSql;
 
 use super::codec::{self, Column};
 use super::database::{Database, digest, get};
 use super::select::Select;
-use crate::store::codec::{from_setters, to_setters};
+use crate::store::codec::{brief, from_setters, is_brief, to_setters};
+use crate::store::outside::Extent;
 use crate::store::query::{DocumentQuery, Standing};
 use crate::store::{StoreError, ViewFields};
 
@@ -134,7 +136,10 @@ impl View {
         let mut values = Vec::with_capacity(fields.len());
         for (name, field_type) in self.schema.fields() {
             let (value, setter) = fields.get(name.as_str()).ok_or(MISFIT)?;
-            values.push(codec::from_value(field_type, value).ok_or(MISFIT)?);
+            values.push(match value {
+                Value::Bytes(bytes) if self.is_brief() => Column::Bytes(brief(bytes)),
+                value => codec::from_value(field_type, value).ok_or(MISFIT)?,
+            });
             setters.push(*setter);
         }
         let hash = document.hash();
@@ -174,6 +179,7 @@ impl View {
         &self,
         database: &Database,
         documents: &[Vec<u8>],
+        extent: Extent,
     ) -> Result<Vec<(DocumentId, ViewFields)>, StoreError> {
         let sql = format!(
             "SELECT v.document, {} FROM {} WHERE v.document = ANY($1)",
@@ -182,7 +188,7 @@ impl View {
         );
         database.all(&sql, &[&documents], |row| {
             let id = Hash::from_digest(digest(row, 0)?).into();
-            Ok((id, self.read(row, 1)?))
+            Ok((id, self.read(database, row, 1, extent)?))
         })
     }
 
@@ -198,13 +204,31 @@ impl View {
         Ok(())
     }
 
-    /// Reads the columns of a view, the first of which is at `offset`.
-    pub fn read(&self, row: &Row, offset: usize) -> Result<ViewFields, StoreError> {
+    /// Whether long bytes are kept in brief.
+    fn is_brief(&self) -> bool {
+        *self.schema.id() == SchemaId::BLOB_PIECE
+    }
+
+    /// Reads the columns of a view, the first of which is at `offset`. A value that was lost is left
+    /// out.
+    pub fn read(
+        &self,
+        database: &Database,
+        row: &Row,
+        offset: usize,
+        extent: Extent,
+    ) -> Result<ViewFields, StoreError> {
         let setters = to_setters(get(row, offset)?, self.schema.fields().len())?;
         let mut fields = ViewFields::new();
         for (index, (name, field_type)) in self.schema.fields().iter().enumerate() {
-            let value = codec::to_value(field_type, row, offset + 1 + index)?;
-            fields.insert(name.as_str().to_owned(), (value, setters[index]));
+            let value = match codec::to_value(field_type, row, offset + 1 + index)? {
+                Value::Bytes(bytes) if self.is_brief() && is_brief(&bytes) => match extent {
+                    Extent::Outline => None,
+                    Extent::Whole => database.piece_data(setters[index])?.map(Value::Bytes),
+                },
+                value => Some(value),
+            };
+            fields.extend(value.map(|value| (name.as_str().to_owned(), (value, setters[index]))));
         }
         Ok(fields)
     }

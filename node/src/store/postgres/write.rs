@@ -13,6 +13,7 @@ use super::views::View;
 use crate::store::codec::{
     from_action, from_definition, from_log_id, from_need, from_seq_num, from_view_id,
 };
+use crate::store::outside::object_for;
 use crate::store::{
     DocumentRow, ForkRow, Need, NewEntry, News, Parked, ParkedMax, ParkedRow, Read, Store,
     StoreError, TIMES_KEPT_S,
@@ -108,6 +109,14 @@ impl Store for PostgresStore {
     }
 
     fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<i64, StoreError> {
+        let object = match entry.payload {
+            Some(payload) => {
+                let objects = self.database.objects();
+                object_for(objects, entry.schema_id, entry.hash, payload)?
+            }
+            None => None,
+        };
+        let payload = entry.payload.filter(|_| object.is_none());
         let position = 1 + match self.writer.position {
             Some(position) => position,
             None => self.position()?,
@@ -135,7 +144,7 @@ impl Store for PostgresStore {
                         &position,
                         &action,
                         &entry.entry,
-                        &entry.payload,
+                        &payload,
                         &entry.document.hash().digest().as_slice(),
                         &schema,
                     ],
@@ -157,12 +166,18 @@ impl Store for PostgresStore {
                     &position,
                     &action,
                     &entry.entry,
-                    &entry.payload,
+                    &payload,
                     &from_seq_num(tip),
                 ],
             )?,
         };
         expect_one(stored, "log")?;
+        if let (Some(object), Some(payload)) = (object, entry.payload) {
+            self.database.execute(
+                "UPDATE entries SET object = $2, outside = $3 WHERE id = $1",
+                &[&position, &object, &(payload.len() as i64)],
+            )?;
+        }
         self.note_definition(entry.schema_id);
         self.writer.position = Some(position);
         Ok(position)
@@ -174,15 +189,36 @@ impl Store for PostgresStore {
         payload: &[u8],
         action: Action,
     ) -> Result<(), StoreError> {
+        let schema = self.database.first(
+            "SELECT l.schema FROM entries e JOIN logs l ON l.id = e.log WHERE e.hash = $1",
+            &[&hash.digest().as_slice()],
+            |row| get(row, 0),
+        )?;
+        let schema_id = self
+            .database
+            .schema_id(schema.ok_or(StoreError::Misfit("entry"))?)?;
+        let object = object_for(self.database.objects(), &schema_id, hash, payload)?;
+        let (inside, outside) = match &object {
+            None => (Some(payload), None),
+            Some(_) => (None, Some(payload.len() as i64)),
+        };
         let changed = self.database.execute(
-            "UPDATE entries SET payload = $2, action = $3, stub = NULL WHERE hash = $1",
-            &[&hash.digest().as_slice(), &payload, &from_action(action)],
+            "UPDATE entries SET payload = $2, action = $3, stub = NULL, object = $4, outside = $5
+             WHERE hash = $1",
+            &[
+                &hash.digest().as_slice(),
+                &inside,
+                &from_action(action),
+                &object,
+                &outside,
+            ],
         )?;
         expect_one(changed, "entry")?;
         // Up to the next operation that was collected the log is whole again.
         self.database.execute(
             "UPDATE logs SET withheld_from = (
-                 SELECT min(seq_num) FROM entries WHERE log = logs.id AND payload IS NULL
+                 SELECT min(seq_num) FROM entries WHERE log = logs.id
+                   AND payload IS NULL AND object IS NULL
              )
              WHERE id = (SELECT log FROM entries WHERE hash = $1)
                AND withheld_from IS NOT NULL AND NOT purged",
@@ -195,9 +231,10 @@ impl Store for PostgresStore {
         //= DL2: what deleted the document is kept
         //= R7: the DELETE operations stay, as the document's tombstone
         self.database.execute(
-            "UPDATE entries SET payload = NULL, stub = NULL
+            "UPDATE entries SET payload = NULL, object = NULL, outside = NULL, stub = NULL
              WHERE log IN (SELECT id FROM logs WHERE document = $1)
-               AND action IS DISTINCT FROM $2 AND (payload IS NOT NULL OR stub IS NOT NULL)",
+               AND action IS DISTINCT FROM $2
+               AND (payload IS NOT NULL OR object IS NOT NULL OR stub IS NOT NULL)",
             &[
                 &document.hash().digest().as_slice(),
                 &from_action(Action::Delete),
@@ -227,12 +264,14 @@ impl Store for PostgresStore {
             )?
             .ok_or(StoreError::Misfit("log"))?;
         let size = self.database.number(
-            "SELECT coalesce(sum(octet_length(payload)), 0)::bigint FROM entries WHERE log = $1",
+            "SELECT coalesce(sum(coalesce(outside, octet_length(payload))), 0)::bigint FROM entries
+             WHERE log = $1",
             &[&log],
         )?;
         self.database.execute(
-            "UPDATE entries SET payload = NULL, stub = NULL
-             WHERE log = $1 AND (payload IS NOT NULL OR stub IS NOT NULL)",
+            "UPDATE entries SET payload = NULL, object = NULL, outside = NULL, stub = NULL
+             WHERE log = $1
+               AND (payload IS NOT NULL OR object IS NOT NULL OR stub IS NOT NULL)",
             &[&log],
         )?;
         self.note_dropped();
@@ -242,7 +281,8 @@ impl Store for PostgresStore {
     fn collect(&mut self, hash: Hash, stub: Option<&[u8]>) -> Result<(), StoreError> {
         let changed = self.database.execute(
             "WITH entry AS (
-                 UPDATE entries SET payload = NULL, stub = $2 WHERE hash = $1 RETURNING log, seq_num
+                 UPDATE entries SET payload = NULL, object = NULL, outside = NULL, stub = $2
+                 WHERE hash = $1 RETURNING log, seq_num
              )
              UPDATE logs SET withheld_from = least(withheld_from, entry.seq_num)
              FROM entry WHERE logs.id = entry.log",

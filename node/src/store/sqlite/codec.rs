@@ -2,14 +2,15 @@
 //!
 //! Which column belongs to which field is for `views` to know.
 
-use grove_core::types::{DocumentViewId, FieldType, Hash, Value};
+use grove_core::types::{DocumentViewId, FieldType, Value};
 use rusqlite::types::{ToSqlOutput, Value as Column, ValueRef};
 
 use crate::store::StoreError;
 use crate::store::codec::{
     DIGEST_SIZE, from_hashes, from_view_id, to_document_id, to_hashes, to_view_id,
 };
-use crate::store::query::SORT_KEY_SIZE_MAX;
+
+pub use crate::store::codec::{brief, is_brief};
 
 /// The SQL type of a field's column.
 ///
@@ -76,20 +77,6 @@ pub fn to_value(field_type: &FieldType, column: ValueRef<'_>) -> Result<Value, S
         }
         _ => return Err(StoreError::Corrupt("field value")),
     })
-}
-
-/// Bytes in brief: as they are up to the size that decides about the order, else their head and their
-/// hash. That tells any two apart, and orders them.
-pub fn brief(bytes: &[u8]) -> Vec<u8> {
-    match bytes.split_at_checked(SORT_KEY_SIZE_MAX) {
-        None | Some((_, [])) => bytes.to_vec(),
-        Some((head, _)) => [head, Hash::of(bytes).digest()].concat(),
-    }
-}
-
-/// Whether these are bytes in brief of which something is left out.
-pub fn is_brief(bytes: &[u8]) -> bool {
-    bytes.len() > SORT_KEY_SIZE_MAX
 }
 
 pub fn from_float(float: f64) -> Column {

@@ -1,33 +1,16 @@
-//! Bytes of operations that lie outside of the database, and the data of pieces that lies in them.
-//!
-//! An entry with an object has no payload in its row. Objects are put before the transaction that
-//! refers to them and erased after the one that no longer does, so at every moment what is committed
-//! is there; what a crash leaves over belongs to nothing and is swept.
+//! Bytes of operations outside of this database, and the data of pieces that lies in them.
 
-use grove_core::types::{Hash, OperationId, PlainValue, SchemaId};
-use grove_core::wire::{Entry, Operation};
+use grove_core::types::{Hash, OperationId, SchemaId};
 use rusqlite::{Row, params};
 
 use super::SqliteStore;
 use super::database::Database;
 use crate::store::objects::{OBJECT_SIZE_MIN, Objects};
+use crate::store::outside::{ERASED_MAX, Payload, object_for};
 use crate::store::{Store, StoreError};
-
-/// How many objects are erased before the database is told.
-const BATCH_MAX: usize = 1_000;
 
 /// How many payloads are moved out of the database in one transaction: 16 MB of pieces.
 const MOVED_MAX: i64 = 64;
-
-/// The bytes of an operation, as far as they are known.
-#[derive(Debug)]
-pub enum Payload {
-    Here(Vec<u8>),
-    /// They were dropped.
-    Dropped,
-    /// They should be there, and are not.
-    Lost,
-}
 
 impl Database {
     /// Reads `payload, object, outside` from `offset` on, and where they say so the object.
@@ -37,16 +20,12 @@ impl Database {
         offset: usize,
         entry: &[u8],
     ) -> Result<Payload, StoreError> {
-        let Some(name) = row.get::<_, Option<String>>(offset + 1)? else {
-            let payload = row.get::<_, Option<Vec<u8>>>(offset)?;
-            return Ok(payload.map_or(Payload::Dropped, Payload::Here));
+        let name: Option<String> = row.get(offset + 1)?;
+        let object = match &name {
+            Some(name) => Some((name.as_str(), row.get(offset + 2)?)),
+            None => None,
         };
-        let size: i64 = row.get(offset + 2)?;
-        let entry = Entry::decode(entry).map_err(|_| StoreError::Corrupt("entry"))?;
-        let objects = self.objects().ok_or(StoreError::NoObjects)?;
-        //= BL2: what is not what its author signed is as good as not there
-        let found = objects.get(&name, size.cast_unsigned(), entry.payload_hash)?;
-        Ok(found.map_or(Payload::Lost, Payload::Here))
+        Payload::read(self.objects(), row.get(offset)?, object, entry)
     }
 
     /// The `data` of a piece as this operation set it; `None` when its bytes are gone.
@@ -59,19 +38,7 @@ impl Database {
                 self.payload(row, 1, &entry)
             },
         )?;
-        let Some(Payload::Here(payload)) = found else {
-            return Ok(None);
-        };
-        const CORRUPT: StoreError = StoreError::Corrupt("operation");
-        match Operation::decode(&payload).map_err(|_| CORRUPT)? {
-            Operation::Create { mut fields, .. } | Operation::Update { mut fields, .. } => {
-                match fields.remove("data") {
-                    Some(PlainValue::Bytes(data)) => Ok(Some(data)),
-                    _ => Err(CORRUPT),
-                }
-            }
-            Operation::Delete { .. } => Err(CORRUPT),
-        }
+        found.map_or(Ok(None), Payload::into_piece_data)
     }
 
     /// Whether an entry has this object, or had it.
@@ -87,21 +54,6 @@ impl Database {
         )?;
         Ok(found.is_some())
     }
-
-    /// The object for an operation that is large enough for one, put by now.
-    pub fn object_for(
-        &self,
-        schema_id: &SchemaId,
-        hash: Hash,
-        payload: &[u8],
-    ) -> Result<Option<String>, StoreError> {
-        match self.objects() {
-            Some(objects) if Objects::takes(schema_id, payload) => {
-                objects.take(hash, payload).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
 }
 
 impl SqliteStore {
@@ -110,7 +62,7 @@ impl SqliteStore {
         loop {
             let names: Vec<String> = self.database.all(
                 "SELECT object FROM discarded ORDER BY object LIMIT ?1",
-                [BATCH_MAX as i64],
+                [ERASED_MAX],
                 |row| Ok(row.get(0)?),
             )?;
             if names.is_empty() {
@@ -156,10 +108,8 @@ impl SqliteStore {
             after = *last;
             self.in_transaction(|store| {
                 rows.iter().try_for_each(|(id, hash, payload)| {
-                    let object =
-                        store
-                            .database
-                            .object_for(&SchemaId::BLOB_PIECE, *hash, payload)?;
+                    let objects = store.database.objects();
+                    let object = object_for(objects, &SchemaId::BLOB_PIECE, *hash, payload)?;
                     store.database.execute(
                         "UPDATE entries SET payload = NULL, object = ?2, outside = ?3 WHERE id = ?1",
                         params![id, object, payload.len() as i64],

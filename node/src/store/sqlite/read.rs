@@ -15,7 +15,6 @@ use rusqlite::vtab::array::Array;
 use rusqlite::{Params, Row, params, params_from_iter};
 
 use super::database::{Database, unexpected_type};
-use super::outside::Payload;
 use super::views::Extent;
 use crate::store::codec::{from_log_id, from_seq_num, to_log_id, to_seq_num, to_view_id};
 use crate::store::{
@@ -605,7 +604,7 @@ impl Database {
     fn entry_row(&self, row: &Row<'_>) -> Result<EntryRow, StoreError> {
         let entry: Vec<u8> = row.get(7)?;
         let payload = self.payload(row, 8, &entry)?;
-        let lost = matches!(payload, Payload::Lost);
+        let lost = payload.is_lost();
         Ok(EntryRow {
             position: row.get(0)?,
             public_key: self.public_key(row.get(1)?)?,
@@ -615,10 +614,7 @@ impl Database {
             document: hash(row, 5)?.into(),
             schema_id: self.schema_id(row.get(6)?)?,
             entry,
-            payload: match payload {
-                Payload::Here(bytes) => Some(bytes),
-                Payload::Dropped | Payload::Lost => None,
-            },
+            payload: payload.into_bytes(),
             lost,
             counted: row.get(11)?,
             stub: row.get(12)?,

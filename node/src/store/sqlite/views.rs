@@ -36,20 +36,7 @@ pub struct View {
     brief: bool,
 }
 
-/// How much of a view is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// All values.
-    Whole,
-    /// Values that are kept in brief are left out.
-    Outline,
-}
-
-impl Extent {
-    pub fn of(outline: bool) -> Self {
-        if outline { Self::Outline } else { Self::Whole }
-    }
-}
+pub use crate::store::outside::Extent;
 
 impl View {
     pub fn new(schema_row: i64, schema: Schema) -> Self {

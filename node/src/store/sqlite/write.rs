@@ -12,6 +12,7 @@ use super::views::View;
 use crate::store::codec::{
     from_action, from_definition, from_log_id, from_need, from_seq_num, from_view_id,
 };
+use crate::store::outside::object_for;
 use crate::store::{
     DocumentRow, ForkRow, Need, NewEntry, News, Parked, ParkedMax, ParkedRow, Store, StoreError,
     TIMES_KEPT_S,
@@ -62,9 +63,10 @@ impl Store for SqliteStore {
             }
         };
         let object = match entry.payload {
-            Some(payload) => self
-                .database
-                .object_for(entry.schema_id, entry.hash, payload)?,
+            Some(payload) => {
+                let objects = self.database.objects();
+                object_for(objects, entry.schema_id, entry.hash, payload)?
+            }
             None => None,
         };
         self.database.execute(
@@ -102,7 +104,7 @@ impl Store for SqliteStore {
         )?;
         let schema = schema.ok_or(StoreError::Misfit("entry"))?;
         let schema_id = self.database.schema_id(schema)?;
-        let object = self.database.object_for(&schema_id, hash, payload)?;
+        let object = object_for(self.database.objects(), &schema_id, hash, payload)?;
         let (inside, outside) = match &object {
             None => (Some(payload), None),
             Some(_) => (None, Some(payload.len() as i64)),

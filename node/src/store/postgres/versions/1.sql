@@ -50,7 +50,8 @@ CREATE TABLE logs (
 CREATE INDEX logs_schema ON logs (schema);
 
 -- The id is the place in the order of acceptance, without gaps. `stub` is what a collected operation still
--- says: what it was made on top of, and which fields it set.
+-- says: what it was made on top of, and which fields it set. Large bytes of an operation are an object outside
+-- of the database: its name and their size. `payload` is empty then.
 CREATE TABLE entries (
     id      BIGINT PRIMARY KEY,
     log     BIGINT NOT NULL REFERENCES logs,
@@ -59,6 +60,8 @@ CREATE TABLE entries (
     action  BIGINT,
     entry   BYTEA NOT NULL,
     payload BYTEA,
+    object  TEXT COLLATE "C",
+    outside BIGINT,
     stub    BYTEA,
     UNIQUE (log, seq_num)
 );
@@ -119,3 +122,17 @@ CREATE TABLE unclean (
     id   BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name TEXT NOT NULL
 );
+
+-- Objects that nothing refers to any more, until they are erased. The trigger is the only one who adds to it.
+CREATE TABLE discarded (
+    object TEXT COLLATE "C" PRIMARY KEY
+);
+
+CREATE FUNCTION discard() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    INSERT INTO discarded (object) VALUES (old.object) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER entries_object_out AFTER UPDATE OF object ON entries FOR EACH ROW
+WHEN (old.object IS NOT NULL AND new.object IS DISTINCT FROM old.object) EXECUTE FUNCTION discard();

@@ -10,6 +10,7 @@ use grove_core::wire::{Fields, Operation};
 
 use super::*;
 use crate::store::objects::{Objects, Swept};
+use crate::store::outside::object_for;
 
 const SIZE: usize = 100_000;
 
@@ -171,9 +172,12 @@ fn what_a_crash_left_belongs_to_nothing_and_is_swept() {
     let kept = insert(&mut store, 1);
     store.begin().unwrap();
     let hash = Hash::of(b"never committed");
-    let object = store
-        .database
-        .object_for(&SchemaId::BLOB_PIECE, hash, &data(2));
+    let object = object_for(
+        store.database.objects(),
+        &SchemaId::BLOB_PIECE,
+        hash,
+        &data(2),
+    );
     assert!(object.unwrap().is_some());
     store.rollback().unwrap();
     let expected = Swept {

@@ -1,0 +1,67 @@
+//! Bytes of operations outside of this database, and the data of pieces that lies in them.
+
+use grove_core::types::OperationId;
+use postgres::Row;
+
+use super::PostgresStore;
+use super::database::{Database, get};
+use crate::store::StoreError;
+use crate::store::objects::Objects;
+use crate::store::outside::{ERASED_MAX, Payload};
+
+impl Database {
+    /// Reads `payload, object, outside` from `offset` on, and where they say so the object.
+    pub fn payload(&self, row: &Row, offset: usize, entry: &[u8]) -> Result<Payload, StoreError> {
+        let object = match get::<Option<&str>>(row, offset + 1)? {
+            Some(name) => Some((name, get(row, offset + 2)?)),
+            None => None,
+        };
+        Payload::read(self.objects(), get(row, offset)?, object, entry)
+    }
+
+    /// The `data` of a piece as this operation set it; `None` when its bytes are gone.
+    pub fn piece_data(&self, setter: OperationId) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = self.first(
+            "SELECT entry, payload, object, outside FROM entries WHERE hash = $1",
+            &[&setter.hash().digest().as_slice()],
+            |row| self.payload(row, 1, get(row, 0)?),
+        )?;
+        found.map_or(Ok(None), Payload::into_piece_data)
+    }
+
+    /// Whether an entry has this object, or had it.
+    pub fn refers_to(&self, name: &str) -> Result<bool, StoreError> {
+        let Some(hash) = Objects::operation_of(name) else {
+            return Ok(true);
+        };
+        let found = self.number(
+            "SELECT (EXISTS (SELECT FROM entries WHERE hash = $1 AND object = $2)
+                  OR EXISTS (SELECT FROM discarded WHERE object = $2))::int::bigint",
+            &[&hash.digest().as_slice(), &name],
+        )?;
+        Ok(found != 0)
+    }
+}
+
+impl PostgresStore {
+    /// Erases the objects of what was deleted, by whichever process. Returns whether all are gone.
+    pub(super) fn erase_objects(&mut self) -> Result<bool, StoreError> {
+        loop {
+            let names: Vec<String> = self.database.all(
+                "SELECT object FROM discarded ORDER BY object LIMIT $1",
+                &[&ERASED_MAX],
+                |row| get(row, 0),
+            )?;
+            if names.is_empty() {
+                return Ok(true);
+            }
+            let objects = self.database.objects().ok_or(StoreError::NoObjects)?;
+            let gone = objects.erase_patiently(names)?;
+            if gone.is_empty() {
+                return Ok(false);
+            }
+            self.database
+                .execute("DELETE FROM discarded WHERE object = ANY($1)", &[&gone])?;
+        }
+    }
+}
