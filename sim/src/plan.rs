@@ -356,7 +356,9 @@ fn cut_at(draw: Draw, nth: u64, step: &Step, node: usize) -> Cut {
         client_name(step.client),
         node_name(node),
     );
-    cut.from_ms = step.at_ms + draw.below(STEP_MS, "step cut", 3, nth);
+    // The last steps may begin just before the workload ends.
+    let from_ms = step.at_ms + draw.below(STEP_MS, "step cut", 3, nth);
+    cut.from_ms = from_ms.min(WORKLOAD_MS - 1);
     cut.until_ms = WORKLOAD_MS.min(cut.from_ms + within(draw, &CUT_MS, "step cut", 0, nth));
     cut
 }
@@ -412,6 +414,13 @@ mod tests {
             prop_assert!(plan.cuts.iter().all(|cut| cut.from_ms < cut.until_ms));
             prop_assert!(plan.cuts.iter().all(|cut| cut.until_ms <= plan.workload_ms));
         }
+    }
+
+    #[test]
+    fn a_cut_in_the_last_step_ends_with_the_workload() {
+        let plan = Plan::derive(540_602_467_756_896_322, 2, 2).expect("within bounds");
+
+        assert!(plan.cuts.iter().all(|cut| cut.from_ms < cut.until_ms));
     }
 
     #[test]
