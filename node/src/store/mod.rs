@@ -705,6 +705,9 @@ pub enum StoreError {
     /// Nobody said where the large bytes are that the database refers to.
     #[error("the database refers to blobs outside of it, and it was not said where they are")]
     NoObjects,
+    /// The database was used with another place for large bytes.
+    #[error("the blobs of this database are kept elsewhere")]
+    OtherObjects,
     /// A database server refused, or could not be talked to.
     #[error("database server: {0}")]
     Server(String),

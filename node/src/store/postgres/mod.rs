@@ -62,6 +62,7 @@ impl PostgresStore {
             cleaner: Cleaner::default(),
         };
         store.writer.seen = store.look()?;
+        store.settle_objects()?;
         Ok(store)
     }
 

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod objects;
+#[path = "../postgres_server/mod.rs"]
 mod postgres_server;
 
 use std::net::TcpListener;
