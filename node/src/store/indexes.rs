@@ -400,6 +400,11 @@ impl Wishes {
         }
     }
 
+    /// Whether anything was asked for that is not there.
+    pub fn waits(&self) -> bool {
+        self.lock().values().any(|asked| asked.wanted.is_some())
+    }
+
     /// Notes which indexes there are, whoever made them, by their full names.
     pub fn are(&self, names: &[String]) {
         let mut found: BTreeMap<i64, BTreeSet<Index>> = BTreeMap::new();

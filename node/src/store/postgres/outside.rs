@@ -3,7 +3,6 @@
 //! Several processes may share a database, each with its own idea of where large bytes are. So the first one
 //! leaves a mark there and tells the database of it; who does not find the mark is refused.
 
-use grove_core::types::OperationId;
 use postgres::Row;
 
 use super::PostgresStore;
@@ -20,16 +19,6 @@ impl Database {
             None => None,
         };
         Payload::read(self.objects(), get(row, offset)?, object, entry)
-    }
-
-    /// The `data` of a piece as this operation set it; `None` when its bytes are gone.
-    pub fn piece_data(&self, setter: OperationId) -> Result<Option<Vec<u8>>, StoreError> {
-        let found = self.first(
-            "SELECT entry, payload, object, outside FROM entries WHERE hash = $1",
-            &[&setter.hash().digest().as_slice()],
-            |row| self.payload(row, 1, get(row, 0)?),
-        )?;
-        found.map_or(Ok(None), Payload::into_piece_data)
     }
 
     /// Whether an entry has this object, or had it.
