@@ -277,18 +277,18 @@ impl DataDir {
         self.path.join("grove.sqlite3")
     }
 
-    /// Where large bytes are kept, beside the database unless the operator wants it otherwise. What
-    /// one of the two remembers is of no use without the other, so both last equally long.
-    pub fn objects(&self, config: &Config) -> Result<Objects, StartError> {
+    /// Where large bytes are kept, in the data directory unless the operator wants it otherwise. What
+    /// the database remembers is of no use without them, so those of one that lasts have to last, too.
+    pub fn objects(&self, config: &Config, lasting: bool) -> Result<Objects, StartError> {
         let location = match &config.blobs_url {
             None => Location::Folder(self.path.join("blobs")),
             Some(url) => url.parse().map_err(StartError::BlobsUrl)?,
         };
-        if let Location::Folder(path) = &location {
-            let passing = |path: &Path| path.starts_with(std::env::temp_dir());
-            if passing(path) && !passing(&self.path) {
-                return Err(StartError::BlobsPassing { path: path.clone() });
-            }
+        if let Location::Folder(path) = &location
+            && lasting
+            && is_passing(path)
+        {
+            return Err(StartError::BlobsPassing { path: path.clone() });
         }
         Objects::open(&location).map_err(StartError::Blobs)
     }
@@ -306,6 +306,11 @@ impl Drop for DataDir {
             let _ = std::fs::remove_dir_all(&self.path);
         }
     }
+}
+
+/// Whether what is kept there goes by itself.
+pub(crate) fn is_passing(path: &Path) -> bool {
+    std::path::absolute(path).is_ok_and(|path| path.starts_with(std::env::temp_dir()))
 }
 
 /// Takes hold of what one process may use at a time, by a file beside or within it.
@@ -402,6 +407,9 @@ pub enum StartError {
     /// The place for blobs is no place. (Caller)
     #[error("--blobs-url can't be used: {0}")]
     BlobsUrl(LocationError),
+    /// The database was used with another place for blobs. (Caller)
+    #[error("the database was used with blobs in another place")]
+    BlobsElsewhere,
     /// The database would outlive its blobs. (Caller)
     #[error("{} is a place for temporary files, and the database is kept", .path.display())]
     BlobsPassing {
@@ -445,6 +453,10 @@ impl StartError {
             }
             Self::Refused { .. } => "grove-node help tells what each command takes",
             Self::BlobsUrl(_) => "file:///folder and s3://bucket/prefix are understood",
+            Self::BlobsElsewhere => {
+                "nodes that share a database share its blobs: name one place, that all of them reach, \
+                 with --blobs-url; to move it, copy everything in it, the folder \"marks\" included"
+            }
             Self::BlobsPassing { .. } => {
                 "choose another place for blobs, or keep nothing with --ephemeral"
             }
@@ -473,6 +485,7 @@ impl StartError {
             Self::NoHome
             | Self::InUse { .. }
             | Self::DataDir { .. }
+            | Self::BlobsElsewhere
             | Self::Database { .. }
             | Self::BlobsPassing { .. }
             | Self::Blobs(_)

@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use grove_core::session::PeerId;
 
-use crate::config::{Config, DataDir, StartError, lock};
+use crate::config::{Config, DataDir, StartError, is_passing, lock};
 use crate::engine::EngineLimits;
 use crate::runtime::{Node, Stop, ThreadedNode};
 use crate::store::objects::Objects;
-use crate::store::{PostgresStore, Server, SqliteStore};
+use crate::store::{PostgresStore, Server, SqliteStore, StoreError};
 
 /// The URL as it was given; what it says is looked at later, by those who know not to repeat it.
 #[derive(Clone)]
@@ -47,19 +47,24 @@ pub enum Database {
         /// Where its large bytes are.
         objects: Arc<Objects>,
     },
-    /// A database on a PostgreSQL server, and where its large bytes are. Without a place that all its
-    /// nodes know they are in it.
-    Server(Box<Server>, Option<Arc<Objects>>),
+    /// A database on a PostgreSQL server.
+    Server {
+        /// Which one.
+        server: Box<Server>,
+        /// Where its large bytes are. Without a place that all its nodes know they are in it.
+        objects: Option<Arc<Objects>>,
+    },
 }
 
 impl Database {
     /// The database that the operator wants.
     pub fn chosen(config: &Config, data: &DataDir) -> Result<Self, StartError> {
+        let objects = |lasting| data.objects(config, lasting).map(Arc::new);
         let Some(DatabaseUrl(url)) = &config.database_url else {
             return Ok(Self::File {
                 path: data.database(),
                 lock: None,
-                objects: Arc::new(data.objects(config)?),
+                objects: objects(!is_passing(data.path()))?,
             });
         };
         if let Some(path) = url.strip_prefix("sqlite:") {
@@ -67,20 +72,19 @@ impl Database {
             if path.file_name().is_none() {
                 return Err(StartError::DatabaseUrl);
             }
-            let lock = Some(lock(&path.with_added_extension("lock"), &path)?);
-            let objects = Arc::new(data.objects(config)?);
             return Ok(Self::File {
+                lock: Some(lock(&path.with_added_extension("lock"), &path)?),
+                objects: objects(!is_passing(&path))?,
                 path,
-                lock,
-                objects,
             });
         }
-        let server: Server = url.parse().map_err(|_| StartError::DatabaseUrl)?;
+        let server = url.parse().map_err(|_| StartError::DatabaseUrl)?;
+        let server = Box::new(server);
         let objects = match &config.blobs_url {
-            Some(_) => Some(Arc::new(data.objects(config)?)),
+            Some(_) => Some(objects(true)?),
             None => None,
         };
-        Ok(Self::Server(Box::new(server), objects))
+        Ok(Self::Server { server, objects })
     }
 
     /// Starts a node over it. Blocks, and must not be called by an asynchronous task.
@@ -90,7 +94,7 @@ impl Database {
                 SqliteStore::open_with(path, Some(Arc::clone(objects)))
                     .and_then(|store| ThreadedNode::start(store, local, limits))
             }
-            Self::Server(server, objects) => PostgresStore::open_with(server, objects.clone())
+            Self::Server { server, objects } => PostgresStore::open_with(server, objects.clone())
                 .and_then(|store| ThreadedNode::start(store, local, limits)),
         };
         started.map_err(|source| match self {
@@ -98,10 +102,16 @@ impl Database {
                 path: path.clone(),
                 source,
             },
-            Self::Server(server, _) => StartError::Server {
+            Self::Server { .. } if is_misplaced(&source) => StartError::BlobsElsewhere,
+            Self::Server { server, .. } => StartError::Server {
                 server: server.to_string(),
                 source,
             },
         })
     }
+}
+
+/// Whether nothing is wrong but where blobs are said to be.
+fn is_misplaced(error: &StoreError) -> bool {
+    matches!(error, StoreError::OtherObjects | StoreError::NoObjects)
 }

@@ -191,7 +191,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 /// Where the node keeps its data.
 fn kept(data: &DataDir, database: &Database) -> String {
     match database {
-        Database::Server(server, _) => server.to_string(),
+        Database::Server { server, .. } => server.to_string(),
         Database::File {
             lock: Some(_),
             path,

@@ -19,21 +19,24 @@ async fn nodes_share_a_database_that_outlives_them() {
     };
     let directories = [Directory::new("server-one"), Directory::new("server-two")];
     let (encrypted, authority) = database.encrypted();
-    let start = |number: usize| {
+    let place = format!("file://{}", directories[0].0.join("blobs").display());
+    let with = |number: usize, place: &str| {
         let mut command = command(&directories[number].arguments());
         // One by an encrypted connection, with what it trusts named; the other by a plain one.
         let url = [&encrypted, &database.url()][number].clone();
         command.env("SSL_CERT_FILE", &authority);
         command.env("GROVE_DATABASE_URL", url);
-        Daemon::spawn(command)
+        command.env("GROVE_BLOBS_URL", place);
+        command
     };
+    let start = |number: usize| Daemon::spawn(with(number, &place));
     let publish = "mutation P($entry: EncodedEntry!, $operation: EncodedOperation!) {
         publish(entry: $entry, operation: $operation) { seqNum } }";
     let query = "{ all_blob_piece_v1 { totalCount documents { fields { data } } } }";
 
     let mut nodes = [start(0), start(1)];
     for (node, author) in nodes.iter().zip([1, 2]) {
-        let submission = Author::new(author).first(&piece(b"one"));
+        let submission = Author::new(author).first(&piece(&[b'1'; 20_000]));
         let published = node.graphql(publish, encoded(&submission)).await;
         assert_eq!(published["data"]["publish"]["seqNum"], "2", "{published}");
     }
@@ -51,9 +54,21 @@ async fn nodes_share_a_database_that_outlives_them() {
     let node = start(1);
     let found = node.graphql(query, Value::Null).await;
 
-    let one = json!({ "fields": { "data": "6f6e65" } });
+    let one = json!({ "fields": { "data": "31".repeat(20_000) } });
     let documents = &found["data"]["all_blob_piece_v1"]["documents"];
     assert_eq!(*documents, json!([one, one]));
+    let other = format!("file://{}", directories[1].0.join("blobs").display());
+    let mut without = with(0, &place);
+    without.env_remove("GROVE_BLOBS_URL");
+    for mut elsewhere in [with(0, &other), without] {
+        let refused = elsewhere.output().unwrap();
+        assert_eq!(refused.status.code(), Some(4));
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert!(
+            text.contains("another place") && text.contains("--blobs-url"),
+            "{text}"
+        );
+    }
 }
 
 #[test]
@@ -90,6 +105,15 @@ fn a_database_that_cannot_be_used_is_named_without_its_password() {
             assert!(!text.contains("hidden"), "{text}");
         }
     }
+    let passing = format!("file://{}", std::env::temp_dir().join("blobs").display());
+    let output = command(&directory.arguments())
+        .env("GROVE_DATABASE_URL", "postgres://h/n")
+        .env("GROVE_BLOBS_URL", passing)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("temporary files"), "{text}");
     let help = command(&["--help"])
         .env("GROVE_DATABASE_URL", "postgres://me:hidden@h/n")
         .output()

@@ -7,7 +7,7 @@
 //! Strangers choose what they ask, so a schema has few such indexes at a time: a new one takes the place
 //! of one that nobody has used for long, or has to wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -84,6 +84,19 @@ impl Index {
             Part::ViewKey => "_viewkey".to_owned(),
         };
         self.0.iter().map(part).collect()
+    }
+
+    /// The name among all indexes of a database, for instance `asked_7_v0_k3`.
+    pub fn full_name(&self, schema: i64) -> String {
+        format!("asked_{schema}{}", self.name())
+    }
+
+    /// The schema and the index of such a name.
+    pub fn from_full_name(name: &str) -> Option<(i64, Self)> {
+        let rest = name.strip_prefix("asked_")?;
+        let (schema, _) = rest.split_once('_')?;
+        let index = Self::from_name(&rest[schema.len()..])?;
+        Some((schema.parse().ok()?, index))
     }
 
     /// The index of this name.
@@ -387,11 +400,30 @@ impl Wishes {
         }
     }
 
-    /// Notes an index that is there.
-    pub fn found(&self, schema: i64, index: Index) {
+    /// Whether anything was asked for that is not there.
+    pub fn waits(&self) -> bool {
+        self.lock().values().any(|asked| asked.wanted.is_some())
+    }
+
+    /// Notes which indexes there are, whoever made them, by their full names.
+    pub fn are(&self, names: &[String]) {
+        let mut found: BTreeMap<i64, BTreeSet<Index>> = BTreeMap::new();
+        for (schema, index) in names.iter().filter_map(|name| Index::from_full_name(name)) {
+            found.entry(schema).or_default().insert(index);
+        }
         let mut schemas = self.lock();
-        let asked = schemas.entry(schema).or_default();
-        asked.made.insert(index, 0);
+        for (schema, asked) in schemas.iter_mut() {
+            let there = found.get(schema);
+            let is_there = |index: &Index| there.is_some_and(|there| there.contains(index));
+            asked.made.retain(|index, _| is_there(index));
+            asked.wanted.take_if(|index| is_there(index));
+        }
+        for (schema, there) in found {
+            let asked = schemas.entry(schema).or_default();
+            for index in there {
+                asked.made.entry(index).or_insert(asked.questions);
+            }
+        }
     }
 
     /// Forgets which indexes there are.

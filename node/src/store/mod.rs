@@ -429,7 +429,17 @@ pub trait Read {
         &self,
         schema_id: &SchemaId,
         query: &DocumentQuery,
-    ) -> Result<Vec<DocumentRow>, StoreError>;
+    ) -> Result<Vec<DocumentRow>, StoreError> {
+        let mut rows = Vec::new();
+        self.visit(schema_id, query, &mut |row| {
+            rows.push(row);
+            true
+        })?;
+        if query.from_end {
+            rows.reverse();
+        }
+        Ok(rows)
+    }
 
     /// Hands the documents of a page over one by one, those from its end on from the last to the first,
     /// for as long as `take` says so: a large page need not be held. Takes as many statements for a
@@ -439,14 +449,7 @@ pub trait Read {
         schema_id: &SchemaId,
         query: &DocumentQuery,
         take: Take<'_>,
-    ) -> Result<(), StoreError> {
-        let mut rows = self.list(schema_id, query)?;
-        if query.from_end {
-            rows.reverse();
-        }
-        rows.into_iter().all(take);
-        Ok(())
-    }
+    ) -> Result<(), StoreError>;
 
     /// Hands over those of these documents that are live and of this schema, each once and in no certain
     /// order, for as long as `take` says so. Takes as many statements for many as for one. `outline` as
@@ -705,6 +708,9 @@ pub enum StoreError {
     /// Nobody said where the large bytes are that the database refers to.
     #[error("the database refers to blobs outside of it, and it was not said where they are")]
     NoObjects,
+    /// The database was used with another place for large bytes.
+    #[error("the blobs of this database are kept elsewhere")]
+    OtherObjects,
     /// A database server refused, or could not be talked to.
     #[error("database server: {0}")]
     Server(String),

@@ -16,7 +16,7 @@ use grove_core::{Reason, Refusal};
 use grove_node::engine::{Engine, EngineLimits, Input, Output, RequestId, verify};
 use grove_node::store::{
     Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, LogRow, Need, NewEntry, News,
-    OperationRow, ParkedMax, ParkedRow, Read, SqliteStore, Store, StoreError,
+    OperationRow, ParkedMax, ParkedRow, Read, SqliteStore, Store, StoreError, Take,
 };
 
 use super::support::*;
@@ -102,7 +102,7 @@ impl Read for Failing {
         entries_from(starts: &Heights, after: i64, limit: u32) -> Vec<EntryRow>;
         heights(schemas: &SchemaSet) -> Heights;
         document(id: DocumentId) -> Option<DocumentRow>;
-        list(schema_id: &SchemaId, query: &DocumentQuery) -> Vec<DocumentRow>;
+        visit(schema_id: &SchemaId, query: &DocumentQuery, take: Take<'_>) -> ();
         count(schema_id: &SchemaId, query: &DocumentQuery) -> u64;
         schemas() -> Vec<Schema>;
         schema(id: &SchemaId) -> Option<Schema>;

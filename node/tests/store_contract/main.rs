@@ -190,15 +190,13 @@ mod sqlite {
 
 mod postgres {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use grove_node::store::objects::Objects;
-    use grove_node::store::{PostgresReader, PostgresStore, Read, SharedStore, Store};
+    use grove_node::store::{PostgresReader, PostgresStore, SharedStore};
 
-    use super::drafts::transact;
+    use super::Backend;
     use super::postgres_server::{Database, is_there};
     use super::sqlite::Folder;
-    use super::{Backend, pieces};
 
     struct Postgres;
 
@@ -272,37 +270,5 @@ mod postgres {
             pieces_are_found_by_all_of_their_data
             dropped_pieces_are_gone_and_may_come_back
         });
-    }
-
-    #[test]
-    fn objects_of_what_was_dropped_are_erased_and_leftovers_swept() {
-        if !WithObjects::is_there() {
-            return;
-        }
-        let place = WithObjects::place();
-        let mut store = WithObjects::open(&place);
-        let files = || {
-            let shards = std::fs::read_dir(&place.folder.0).unwrap();
-            let files =
-                shards.map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count());
-            files.sum::<usize>()
-        };
-        let [kept, dropped] = [1, 2].map(|log_id| {
-            transact(&mut store, |store| {
-                pieces::insert(store, log_id, &[7; 9_000])
-            })
-        });
-        store.begin().unwrap();
-        pieces::insert(&mut store, 3, &[7; 9_000]);
-        store.rollback().unwrap();
-        assert_eq!(files(), 3);
-
-        transact(&mut store, |store| store.drop_payloads(dropped.id).unwrap());
-        assert!(store.erase_discarded().unwrap());
-        assert_eq!(files(), 2);
-        let swept = store.sweep_objects(Duration::ZERO, false).unwrap();
-
-        assert_eq!((swept.objects, files()), (1, 1));
-        assert_eq!(store.document(kept.id).unwrap(), Some(kept));
     }
 }

@@ -12,7 +12,7 @@ use crate::drafts::{author, everything, transact};
 const HEAD: usize = SORT_KEY_SIZE_MAX;
 
 /// Stores a piece as an engine does.
-pub fn insert(store: &mut impl Store, log_id: u64, data: &[u8]) -> DocumentRow {
+fn insert(store: &mut impl Store, log_id: u64, data: &[u8]) -> DocumentRow {
     let operation = Operation::Create {
         schema_id: SchemaId::BLOB_PIECE,
         fields: Fields::from([("data".to_owned(), PlainValue::Bytes(data.to_vec()))]),

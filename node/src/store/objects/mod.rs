@@ -42,6 +42,9 @@ pub use location::{Location, LocationError};
 /// object takes two syncs of its own.
 pub const OBJECT_SIZE_MIN: usize = 8 * 1024;
 
+/// What a mark says; its name is what tells it from others.
+const MARK: &[u8] = b"the blobs of a node are kept here\n";
+
 /// How many objects are read and written at once. Further ones wait.
 const TASKS_MAX: usize = 16;
 
@@ -171,6 +174,21 @@ impl Objects {
             tracing::error!(name, "the bytes of a piece are missing or damaged");
         }
         Ok(whole.map(Vec::from))
+    }
+
+    /// Marks this place, so that it is known again; returns the mark.
+    pub(super) fn mark(&self) -> Result<String, StoreError> {
+        let name = shelf::new_mark()?;
+        let (shelf, wanted) = (self.shelf.clone(), name.clone());
+        self.wait(async move { shelf.put(&wanted, Bytes::from_static(MARK)).await })??;
+        Ok(name)
+    }
+
+    /// Whether this place has the mark.
+    pub(super) fn is_marked(&self, mark: &str) -> Result<bool, StoreError> {
+        let (shelf, wanted) = (self.shelf.clone(), mark.to_owned());
+        let found = self.wait(async move { shelf.get(&wanted, MARK.len() as u64).await })??;
+        Ok(found.is_some())
     }
 
     /// Erases objects older than this that the store knows nothing of, as a crash may have left them;

@@ -1,7 +1,7 @@
 //! Objects by name: put, got, listed, erased.
 //!
 //! Names are `ab/<hash of the operation>-<something random>`, where `ab` are the first digits of the hash. In a
-//! folder that is a file in one of 256 folders.
+//! folder that is a file in one of 256 folders. Marks of the place are `marks/<something random>`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -192,6 +192,12 @@ pub fn new_name(hash: Hash) -> Result<String, StoreError> {
     let random = getrandom::u64().map_err(|error| StoreError::Failed(error.to_string()))?;
     let digits = hex::encode(hash.digest());
     Ok(format!("{}/{digits}-{random:016x}", &digits[..2]))
+}
+
+/// A name for a mark of this place, never given out before. It is not that of an object.
+pub fn new_mark() -> Result<String, StoreError> {
+    let random = getrandom::u64().map_err(|error| StoreError::Failed(error.to_string()))?;
+    Ok(format!("marks/{random:016x}"))
 }
 
 /// The operation whose bytes the object of this name holds; `None` when the name was not made here.

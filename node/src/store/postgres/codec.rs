@@ -16,7 +16,6 @@ use crate::store::codec::{from_view_id, to_view_id};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Column {
     Int(i64),
-    Bool(bool),
     Float(f64),
     Bytes(Vec<u8>),
     List(Vec<Vec<u8>>),
@@ -30,7 +29,6 @@ impl ToSql for Column {
     ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
             Self::Int(int) => int.to_sql_checked(ty, out),
-            Self::Bool(bool) => bool.to_sql_checked(ty, out),
             Self::Float(float) => float.to_sql_checked(ty, out),
             Self::Bytes(bytes) => bytes.to_sql_checked(ty, out),
             Self::List(list) => list.to_sql_checked(ty, out),

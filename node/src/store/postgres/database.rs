@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use grove_core::types::{PublicKey, Schema, SchemaId};
 use postgres::error::Severity;
+use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{FromSql, ToSql};
 use postgres::{CancelToken, Client, Row, Statement};
 
@@ -22,6 +23,7 @@ use super::server::{Server, Session};
 use super::views::View;
 use crate::store::StoreError;
 use crate::store::codec;
+use crate::store::indexes::Wishes;
 use crate::store::interned::{Interned, REMEMBERED_MAX};
 use crate::store::objects::Objects;
 
@@ -58,6 +60,8 @@ pub struct Database {
     schemas: Interned<SchemaId>,
     views: RefCell<BTreeMap<i64, Arc<View>>>,
     objects: Option<Arc<Objects>>,
+    /// Which indexes there are and which are asked for, as all connections of this process know it.
+    pub wishes: Wishes,
 }
 
 /// A session and the statements prepared in it.
@@ -75,11 +79,6 @@ impl fmt::Debug for Database {
 impl Database {
     /// Connects at once, so that a server that can't be used is found out early.
     pub fn connect(server: Server) -> Result<Self, StoreError> {
-        Self::connect_with(server, None)
-    }
-
-    /// The same with large bytes kept there.
-    pub fn connect_with(server: Server, objects: Option<Arc<Objects>>) -> Result<Self, StoreError> {
         let link = Link::to(&server)?;
         Ok(Self {
             server,
@@ -92,8 +91,21 @@ impl Database {
             authors: Interned::default(),
             schemas: Interned::default(),
             views: RefCell::default(),
-            objects,
+            objects: None,
+            wishes: Wishes::default(),
         })
+    }
+
+    /// The same database with large bytes kept there.
+    pub fn with_objects(mut self, objects: Option<Arc<Objects>>) -> Self {
+        self.objects = objects;
+        self
+    }
+
+    /// The same database, with what another connection to it knows of its indexes.
+    pub fn with_wishes(mut self, wishes: Wishes) -> Self {
+        self.wishes = wishes;
+        self
     }
 
     pub fn objects(&self) -> Option<&Arc<Objects>> {
@@ -150,6 +162,36 @@ impl Database {
             link.client().query(&statement, params)
         })?;
         rows.iter().map(read).collect()
+    }
+
+    /// Hands over the rows of the answer as they come, for as long as `take` says so. The connection is busy
+    /// meanwhile: `take` can't ask it anything.
+    pub fn visit(
+        &self,
+        sql: &str,
+        params: Params<'_>,
+        mut take: impl FnMut(&Row) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let (mut begun, mut taken) = (false, Ok(true));
+        self.run(|link| {
+            let statement = link.prepared(sql)?;
+            let client = link.client();
+            let mut rows = client.query_raw(&statement, params.iter().copied())?;
+            while matches!(taken, Ok(true)) {
+                match rows.next() {
+                    Ok(None) => break,
+                    Ok(Some(row)) => {
+                        begun = true;
+                        taken = take(&row);
+                    }
+                    // What was handed over is not handed over again.
+                    Err(error) if begun => taken = Err(failure(&error)),
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        })?;
+        taken.map(|_| ())
     }
 
     /// Reads the first row of the answer, if there is one.

@@ -8,6 +8,7 @@
 mod clean;
 mod codec;
 mod database;
+mod indexes;
 mod outside;
 mod read;
 mod select;
@@ -52,16 +53,19 @@ impl PostgresStore {
         Self::open_with(server, None)
     }
 
-    /// The same with large bytes outside of it, which all processes must find in the same place.
+    /// The same with large bytes outside of it. A database that refers to such can't do without. All
+    /// processes that share a database have to name the same place.
     pub fn open_with(server: &Server, objects: Option<Arc<Objects>>) -> Result<Self, StoreError> {
-        let database = Database::connect_with(server.clone(), objects)?;
+        let database = Database::connect(server.clone())?.with_objects(objects);
         versions::bring_up_to_date(&database)?;
+        database.find_indexes()?;
         let mut store = Self {
             database,
             writer: Writer::default(),
             cleaner: Cleaner::default(),
         };
         store.writer.seen = store.look()?;
+        store.settle_objects()?;
         Ok(store)
     }
 
@@ -83,8 +87,11 @@ impl SharedStore for PostgresStore {
     type Reader = PostgresReader;
 
     fn reader(&self) -> Result<PostgresReader, StoreError> {
+        let database = Database::connect(self.database.server().clone())?
+            .with_objects(self.objects())
+            .with_wishes(self.database.wishes.clone());
         Ok(Connection {
-            database: Database::connect_with(self.database.server().clone(), self.objects())?,
+            database,
             writer: (),
             cleaner: Cleaner::default(),
         })
@@ -105,6 +112,14 @@ impl SharedStore for PostgresStore {
 
     fn objects(&self) -> Option<Arc<Objects>> {
         self.database.objects().cloned()
+    }
+
+    fn on_wish(&self, tell: Box<dyn Fn() + Send + Sync>) {
+        self.database.wishes.on_wish(tell);
+    }
+
+    fn improve(&mut self) -> Result<bool, StoreError> {
+        self.make_index()
     }
 
     fn news_interval(&self) -> Option<Duration> {

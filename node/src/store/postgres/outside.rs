@@ -1,6 +1,8 @@
-//! Bytes of operations outside of this database, and the data of pieces that lies in them.
+//! Bytes of operations outside of this database, and which place they are in.
+//!
+//! Several processes may share a database, each with its own idea of where large bytes are. So the first one
+//! leaves a mark there and tells the database of it; who does not find the mark is refused.
 
-use grove_core::types::OperationId;
 use postgres::Row;
 
 use super::PostgresStore;
@@ -19,16 +21,6 @@ impl Database {
         Payload::read(self.objects(), get(row, offset)?, object, entry)
     }
 
-    /// The `data` of a piece as this operation set it; `None` when its bytes are gone.
-    pub fn piece_data(&self, setter: OperationId) -> Result<Option<Vec<u8>>, StoreError> {
-        let found = self.first(
-            "SELECT entry, payload, object, outside FROM entries WHERE hash = $1",
-            &[&setter.hash().digest().as_slice()],
-            |row| self.payload(row, 1, get(row, 0)?),
-        )?;
-        found.map_or(Ok(None), Payload::into_piece_data)
-    }
-
     /// Whether an entry has this object, or had it.
     pub fn refers_to(&self, name: &str) -> Result<bool, StoreError> {
         let Some(hash) = Objects::operation_of(name) else {
@@ -44,6 +36,37 @@ impl Database {
 }
 
 impl PostgresStore {
+    /// Makes sure that large bytes are where those of all other processes are.
+    pub(super) fn settle_objects(&self) -> Result<(), StoreError> {
+        let known = self.mark()?;
+        let Some(objects) = self.database.objects() else {
+            // Without a place nobody could read what was put there.
+            return known.map_or(Ok(()), |_| Err(StoreError::NoObjects));
+        };
+        let mark = match known {
+            Some(mark) => Some(mark),
+            None => {
+                // Another process may have been faster; then its mark is the one that counts.
+                self.database.execute(
+                    "UPDATE state SET shelf = $1 WHERE shelf IS NULL",
+                    &[&objects.mark()?],
+                )?;
+                self.mark()?
+            }
+        };
+        match objects.is_marked(&mark.ok_or(StoreError::Corrupt("state"))?)? {
+            true => Ok(()),
+            false => Err(StoreError::OtherObjects),
+        }
+    }
+
+    fn mark(&self) -> Result<Option<String>, StoreError> {
+        let mark = self
+            .database
+            .first("SELECT shelf FROM state", &[], |row| get(row, 0))?;
+        Ok(mark.flatten())
+    }
+
     /// Erases the objects of what was deleted, by whichever process. Returns whether all are gone.
     pub(super) fn erase_objects(&mut self) -> Result<bool, StoreError> {
         loop {

@@ -26,8 +26,15 @@ use crate::store::{
 /// The columns of [`Database::entry_row`].
 macro_rules! select_entries {
     ($rest:literal) => {
+        select_entries!("l.author", "l.schema", $rest)
+    };
+    ($author:literal, $schema:literal, $rest:literal) => {
         concat!(
-            "SELECT e.id, l.author, l.log_id, e.seq_num, e.hash, l.document, l.schema, e.entry, \
+            "SELECT ",
+            $author,
+            ", ",
+            $schema,
+            ", e.id, l.log_id, e.seq_num, e.hash, l.document, e.entry, \
              e.payload, e.object, e.outside, \
              NOT l.purged AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), \
              e.stub FROM entries e JOIN logs l ON l.id = e.log ",
@@ -53,14 +60,14 @@ macro_rules! select_operations {
         concat!(
             "SELECT l.document, l.schema, \
              NOT l.purged AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), l.purged, \
-             e.hash, e.id, coalesce(e.outside, octet_length(e.payload)::bigint) \
+             coalesce(e.outside, octet_length(e.payload)), e.hash, e.id \
              FROM entries e JOIN logs l ON l.id = e.log ",
             $rest
         )
     };
 }
 
-/// The columns of [`Database::document_row`].
+/// The columns of [`Database::document_row`], and whether it was deleted.
 const SELECT_DOCUMENTS: &str =
     "SELECT schema, owner, view_id, edited, deleted, id FROM documents WHERE id = ANY($1)";
 
@@ -71,6 +78,14 @@ const ENTRIES_FROM: &str = select_entries!(
      WHERE e.id > $4 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at)
        AND (l.withheld_from IS NULL OR e.seq_num < l.withheld_from)
      ORDER BY e.id LIMIT $5"
+);
+
+/// All entries of documents, each document's together, with all that is needed to read them.
+const ENTRIES_BY_DOCUMENT: &str = select_entries!(
+    "a.public_key",
+    "s.schema_id",
+    "JOIN authors a ON a.id = l.author JOIN schemas s ON s.id = l.schema \
+     WHERE l.document = ANY($1) ORDER BY l.document"
 );
 
 /// What happened to documents from a position on. Of the last position all changes are told, so that who
@@ -174,14 +189,14 @@ impl<W> Read for Connection<W> {
         let rows = database.all(
             select_operations!("WHERE e.hash = ANY($1)"),
             &[&ids],
-            |row| Ok((hash(row, 4)?.into(), database.operation_row(row)?)),
+            |row| Ok((hash(row, 5)?.into(), database.operation_row(row)?)),
         )?;
         Ok(rows.into_iter().collect())
     }
 
     fn payload_size(&self, id: OperationId) -> Result<Option<u64>, StoreError> {
         let size = self.database.first(
-            "SELECT coalesce(outside, octet_length(payload)::bigint) FROM entries WHERE hash = $1",
+            "SELECT coalesce(outside, octet_length(payload)) FROM entries WHERE hash = $1",
             &[&id.hash().digest().as_slice()],
             |row| get::<Option<i64>>(row, 0),
         )?;
@@ -206,7 +221,7 @@ impl<W> Read for Connection<W> {
         &self,
         ids: &[DocumentId],
     ) -> Result<BTreeMap<DocumentId, DocumentRow>, StoreError> {
-        self.database.documents_to(ids, Extent::Whole)
+        self.database.documents(ids, Extent::Whole)
     }
 
     fn logs_of(
@@ -283,17 +298,19 @@ impl<W> Read for Connection<W> {
         schema_id: Option<&SchemaId>,
         limit: u32,
     ) -> Result<Vec<EntryRow>, StoreError> {
-        let limit = i64::from(limit);
+        let (database, limit) = (&self.database, i64::from(limit));
         let Some(schema_id) = schema_id else {
-            return self.database.entry_rows(
+            return database.entry_rows(
                 select_entries!("WHERE e.id > $1 ORDER BY e.id LIMIT $2"),
                 &[&after, &limit],
             );
         };
-        match self.database.schema_row(schema_id)? {
-            Some(schema) => self.database.entry_rows(
-                select_entries!("WHERE e.id > $1 AND l.schema = $3 ORDER BY e.id LIMIT $2"),
-                &[&after, &limit, &schema],
+        match database.schema_row(schema_id)? {
+            // In the order of entries, so that all pages together go through them once. The sum keeps the
+            // server from collecting the whole schema for each.
+            Some(schema) => database.entry_rows(
+                select_entries!("WHERE l.schema + 0 = $1 AND e.id > $2 ORDER BY e.id LIMIT $3"),
+                &[&schema, &after, &limit],
             ),
             None => Ok(Vec::new()),
         }
@@ -346,8 +363,30 @@ impl<W> Read for Connection<W> {
     }
 
     fn document_outline(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
-        let mut found = self.database.documents_to(&[id], Extent::Outline)?;
+        let mut found = self.database.documents(&[id], Extent::Outline)?;
         Ok(found.remove(&id))
+    }
+
+    fn has_object(&self, name: &str) -> Result<bool, StoreError> {
+        self.database.refers_to(name)
+    }
+
+    fn visit(
+        &self,
+        schema_id: &SchemaId,
+        query: &DocumentQuery,
+        take: Take<'_>,
+    ) -> Result<(), StoreError> {
+        let database = &self.database;
+        let Some(view) = database.view_of(schema_id)? else {
+            return Ok(());
+        };
+        let by_author = database.wish_for_page(&view, query)?;
+        let (sql, values) = view.list_sql(database, query, by_author)?;
+        let live = (query.standing == Standing::Live).then_some(Extent::of(query.outline));
+        database.visit(&sql, &bound(&values), |row| {
+            Ok(take(view.document(database, row, live)?))
+        })
     }
 
     fn visit_these(
@@ -357,34 +396,29 @@ impl<W> Read for Connection<W> {
         outline: bool,
         take: Take<'_>,
     ) -> Result<(), StoreError> {
-        let rows = self.database.documents_to(ids, Extent::of(outline))?;
-        rows.into_values()
-            .filter(|row| row.schema_id == *schema_id && !row.is_deleted())
-            .all(take);
-        Ok(())
-    }
-
-    fn has_object(&self, name: &str) -> Result<bool, StoreError> {
-        self.database.refers_to(name)
-    }
-
-    fn list(
-        &self,
-        schema_id: &SchemaId,
-        query: &DocumentQuery,
-    ) -> Result<Vec<DocumentRow>, StoreError> {
         let database = &self.database;
         let Some(view) = database.view_of(schema_id)? else {
-            return Ok(Vec::new());
+            return Ok(());
         };
-        let (sql, values) = view.list_sql(database, query)?;
-        database.all(&sql, &bound(&values), |row| {
-            let mut document = database.document_row(hash(row, 0)?.into(), row, 1)?;
-            if query.standing == Standing::Live {
-                let extent = Extent::of(query.outline);
-                document.fields = Some(view.read(database, row, 5, extent)?);
-            }
-            Ok(document)
+        let extent = Extent::of(outline);
+        let ids = digests(ids.iter().map(|id| id.hash()));
+        database.visit(&view.these_sql(extent), &[&ids], |row| {
+            Ok(take(view.document(database, row, Some(extent))?))
+        })
+    }
+
+    fn visit_entries(
+        &self,
+        documents: &[DocumentId],
+        take: &mut dyn FnMut(EntryRow) -> bool,
+    ) -> Result<(), StoreError> {
+        let ids = digests(documents.iter().map(|id| id.hash()));
+        self.database.visit(ENTRIES_BY_DOCUMENT, &[&ids], |row| {
+            let public_key = PublicKey::from_bytes(&digest(row, 0)?);
+            let public_key = public_key.map_err(|_| StoreError::Corrupt("author"))?;
+            let schema_id = get::<&str>(row, 1)?.parse();
+            let schema_id = schema_id.map_err(|_| StoreError::Corrupt("schema id"))?;
+            Ok(take(self.database.entry_of(public_key, schema_id, row)?))
         })
     }
 
@@ -406,6 +440,7 @@ impl<W> Read for Connection<W> {
             let pending = database.live.borrow().get(&schema).copied();
             return unsigned(stored + pending.unwrap_or(0));
         }
+        database.wish_for_count(&view, query)?;
         let (sql, values) = view.count_sql(database, query)?;
         unsigned(database.number(&sql, &bound(&values))?)
     }
@@ -497,44 +532,6 @@ impl<W> Read for Connection<W> {
 }
 
 impl Database {
-    fn documents_to(
-        &self,
-        ids: &[DocumentId],
-        extent: Extent,
-    ) -> Result<BTreeMap<DocumentId, DocumentRow>, StoreError> {
-        let database = self;
-        database.snapshot(|| {
-            let mut found = BTreeMap::new();
-            let mut live: BTreeMap<i64, Vec<DocumentId>> = BTreeMap::new();
-            for (id, schema, deleted, document) in database.all(
-                SELECT_DOCUMENTS,
-                &[&digests(ids.iter().map(|id| id.hash()))],
-                |row| {
-                    let id = hash(row, 5)?.into();
-                    let document = database.document_row(id, row, 0)?;
-                    Ok((id, get(row, 0)?, get::<bool>(row, 4)?, document))
-                },
-            )? {
-                if !deleted {
-                    live.entry(schema).or_default().push(id);
-                }
-                found.insert(id, document);
-            }
-            for (schema, ids) in live {
-                let view = database
-                    .view(schema)?
-                    .ok_or(StoreError::Corrupt("schema"))?;
-                for (id, fields) in
-                    view.get_all(database, &digests(ids.iter().map(|id| id.hash())), extent)?
-                {
-                    let document: Option<&mut DocumentRow> = found.get_mut(&id);
-                    document.ok_or(StoreError::Corrupt("document"))?.fields = Some(fields);
-                }
-            }
-            Ok(found)
-        })
-    }
-
     fn log_row(&self, row: &Row) -> Result<LogRow, StoreError> {
         Ok(LogRow {
             public_key: self.public_key(get(row, 0)?)?,
@@ -552,28 +549,40 @@ impl Database {
     }
 
     fn entry_row(&self, row: &Row) -> Result<EntryRow, StoreError> {
+        let public_key = self.public_key(get(row, 0)?)?;
+        let schema_id = self.schema_id(get(row, 1)?)?;
+        self.entry_of(public_key, schema_id, row)
+    }
+
+    fn entry_of(
+        &self,
+        public_key: PublicKey,
+        schema_id: SchemaId,
+        row: &Row,
+    ) -> Result<EntryRow, StoreError> {
         let entry: Vec<u8> = get(row, 7)?;
         let payload = self.payload(row, 8, &entry)?;
+        let lost = payload.is_lost();
         Ok(EntryRow {
-            position: get(row, 0)?,
-            public_key: self.public_key(get(row, 1)?)?,
-            log_id: to_log_id(get(row, 2)?),
-            seq_num: to_seq_num(get(row, 3)?)?,
-            hash: hash(row, 4)?,
-            document: hash(row, 5)?.into(),
-            schema_id: self.schema_id(get(row, 6)?)?,
+            position: get(row, 2)?,
+            public_key,
+            log_id: to_log_id(get(row, 3)?),
+            seq_num: to_seq_num(get(row, 4)?)?,
+            hash: hash(row, 5)?,
+            document: hash(row, 6)?.into(),
+            schema_id,
             entry,
-            lost: payload.is_lost(),
             payload: payload.into_bytes(),
+            lost,
             counted: get(row, 11)?,
             stub: get(row, 12)?,
         })
     }
 
     fn operation_row(&self, row: &Row) -> Result<OperationRow, StoreError> {
-        let size: Option<i64> = get(row, 6)?;
+        let size: Option<i64> = get(row, 4)?;
         Ok(OperationRow {
-            position: get(row, 5)?,
+            position: get(row, 6)?,
             document: hash(row, 0)?.into(),
             schema_id: self.schema_id(get(row, 1)?)?,
             counted: get(row, 2)?,
@@ -583,23 +592,55 @@ impl Database {
         })
     }
 
+    /// The states of these documents. The number of statements is that of their schemas.
+    fn documents(
+        &self,
+        ids: &[DocumentId],
+        extent: Extent,
+    ) -> Result<BTreeMap<DocumentId, DocumentRow>, StoreError> {
+        let ids = digests(ids.iter().map(|id| id.hash()));
+        self.snapshot(|| {
+            let mut found = BTreeMap::new();
+            let mut live: BTreeMap<i64, Vec<Vec<u8>>> = BTreeMap::new();
+            for (schema, deleted, document) in self.all(SELECT_DOCUMENTS, &[&ids], |row| {
+                Ok((get(row, 0)?, get(row, 4)?, self.document_row(row)?))
+            })? {
+                if deleted {
+                    found.insert(document.id, document);
+                } else {
+                    let digest = document.id.hash().digest().to_vec();
+                    live.entry(schema).or_default().push(digest);
+                }
+            }
+            for (schema, ids) in live {
+                let view = self.view(schema)?.ok_or(StoreError::Corrupt("schema"))?;
+                let mut count = 0;
+                self.visit(&view.these_sql(extent), &[&ids], |row| {
+                    let document = view.document(self, row, Some(extent))?;
+                    count += 1;
+                    found.insert(document.id, document);
+                    Ok(true)
+                })?;
+                if count != ids.len() {
+                    return Err(StoreError::Corrupt("document"));
+                }
+            }
+            Ok(found)
+        })
+    }
+
     fn entry_rows(&self, sql: &str, params: Params<'_>) -> Result<Vec<EntryRow>, StoreError> {
         self.all(sql, params, |row| self.entry_row(row))
     }
 
-    /// Reads `schema, owner, view_id, edited` from `offset` on; the fields are still to be filled in.
-    fn document_row(
-        &self,
-        id: DocumentId,
-        row: &Row,
-        offset: usize,
-    ) -> Result<DocumentRow, StoreError> {
+    /// Reads [`SELECT_DOCUMENTS`]; the fields are still to be filled in.
+    fn document_row(&self, row: &Row) -> Result<DocumentRow, StoreError> {
         Ok(DocumentRow {
-            id,
-            schema_id: self.schema_id(get(row, offset)?)?,
-            owner: self.public_key(get(row, offset + 1)?)?,
-            view_id: to_view_id(get(row, offset + 2)?)?,
-            edited: get(row, offset + 3)?,
+            id: hash(row, 5)?.into(),
+            schema_id: self.schema_id(get(row, 0)?)?,
+            owner: self.public_key(get(row, 1)?)?,
+            view_id: to_view_id(get(row, 2)?)?,
+            edited: get(row, 3)?,
             fields: None,
         })
     }

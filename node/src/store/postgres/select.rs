@@ -8,9 +8,10 @@ use grove_core::types::{FieldType, Schema, SchemaId, Value};
 
 use super::codec::{self, Column};
 use super::database::Database;
-use super::views::{column, direction, joined, part};
+use super::views::{column, direction, joined, name, part};
 use crate::store::StoreError;
-use crate::store::codec::{brief, from_view_id};
+use crate::store::codec::{DIGEST_SIZE, brief, from_view_id};
+use crate::store::indexes::{Index, Part, field};
 use crate::store::query::{
     Comparison, Condition, DocumentQuery, OrderBy, Place, SORT_KEY_SIZE_MAX, SortKey, Standing,
     Test,
@@ -20,7 +21,10 @@ use crate::store::query::{
 pub const LIVE_COUNT: &str = "SELECT live FROM schemas WHERE id = $1";
 
 /// How many of a list's ids make up the head that decides about the order.
-const IDS_IN_HEAD: usize = SORT_KEY_SIZE_MAX / crate::store::codec::DIGEST_SIZE;
+const IDS_IN_HEAD: usize = SORT_KEY_SIZE_MAX / DIGEST_SIZE;
+
+/// Whether a document was changed, as the number that is its place in the order.
+const EDITED: &str = "d.edited::int::bigint";
 
 /// A statement in the making, with the values to be bound.
 #[derive(Debug)]
@@ -34,7 +38,7 @@ pub struct Select<'q> {
     values: Vec<Column>,
     /// Whether what was written so far looks into `documents d`.
     looks_into_documents: bool,
-    /// The tables of the view, beside the first, that it looks into.
+    /// The tables of the view that it looks into.
     parts: BTreeSet<usize>,
 }
 
@@ -79,54 +83,129 @@ impl<'q> Select<'q> {
         }
     }
 
-    /// The ids of the documents in their order: `id, key`.
-    pub fn page(mut self, database: &Database) -> Result<(String, Vec<Column>), StoreError> {
+    /// The ids of the documents in the order in which they are found: `id, key`. `by_author` when an index
+    /// leads from authors to their documents.
+    pub fn page(
+        mut self,
+        database: &Database,
+        by_author: bool,
+    ) -> Result<(String, Vec<Column>), StoreError> {
         self.conditions(database)?;
+        if by_author && self.query.order.by == OrderBy::Owner {
+            return Ok(self.page_by_author());
+        }
         let key = self.key()?;
-        let descending = self.query.order.descending;
-        self.beyond(&key, self.query.after.as_ref(), descending);
-        self.beyond(&key, self.query.before.as_ref(), !descending);
+        self.between(&key);
         let limit = self.bind(Column::Int(self.query.limit.into()));
-        // The last ones are found from the end.
-        let direction = direction(descending != self.query.from_end);
+        let direction = direction(self.query);
+        let mut from = self.from();
+        if self.query.order.by == OrderBy::Owner {
+            from.push_str(" JOIN authors a ON a.id = d.owner");
+        }
         let sql = format!(
-            "SELECT {id} AS id, {} AS key FROM {} WHERE {} \
+            "SELECT {id} AS id, {} AS key FROM {from} WHERE {} \
              ORDER BY key {direction}, id {direction} LIMIT {limit}",
             key.sql,
-            self.from(),
-            self.sql,
+            self.filter(),
             id = self.id(),
         );
         Ok((sql, self.values))
     }
 
+    /// The same ordered by authors: of each one no more documents are looked at than make a page. Where a
+    /// page begins in the midst of an author's, so do those that are looked at.
+    fn page_by_author(mut self) -> (String, Vec<Column>) {
+        self.looks_into_documents = true;
+        let (mut authors, mut documents) = (String::from("TRUE"), self.filter());
+        for (place, operator) in self.ends() {
+            let Some(Place { key, id }) = place else {
+                continue;
+            };
+            let id = self.bind(bytes(id.hash().digest()));
+            let (author, ids) = match key {
+                None => (String::new(), format!(" AND d.id {operator} {id}")),
+                Some(SortKey::Bytes(key)) => {
+                    let key = self.bind(Column::Bytes(key.clone()));
+                    // Of another author than the place's, all ids lie on the right side of this.
+                    let end = match operator {
+                        ">" => "''::bytea".to_owned(),
+                        _ => format!("'\\x{}'::bytea", "ff".repeat(DIGEST_SIZE + 1)),
+                    };
+                    (
+                        format!(" AND a.public_key {operator}= {key}"),
+                        format!(
+                            " AND d.id {operator} CASE WHEN a.public_key = {key} THEN {id} ELSE {end} END"
+                        ),
+                    )
+                }
+                Some(_) => (" AND FALSE".to_owned(), String::new()),
+            };
+            authors.push_str(&author);
+            documents.push_str(&ids);
+        }
+        let limit = self.bind(Column::Int(self.query.limit.into()));
+        let direction = direction(self.query);
+        let sql = format!(
+            "SELECT o.id AS id, a.public_key AS key FROM authors a CROSS JOIN LATERAL ( \
+                 SELECT d.id FROM {} WHERE d.owner = a.id AND {documents} \
+                 ORDER BY d.id {direction} LIMIT {limit} \
+             ) o WHERE {authors} ORDER BY key {direction}, id {direction} LIMIT {limit}",
+            self.from(),
+        );
+        (sql, self.values)
+    }
+
     /// How many documents there are, on all pages.
     pub fn count(mut self, database: &Database) -> Result<(String, Vec<Column>), StoreError> {
         self.conditions(database)?;
-        let from = self.from();
-        Ok((
-            format!("SELECT count(*) FROM {from} WHERE {}", self.sql),
-            self.values,
-        ))
+        let sql = format!(
+            "SELECT count(*) FROM {} WHERE {}",
+            self.from(),
+            self.filter()
+        );
+        Ok((sql, self.values))
     }
 
     /// Where to look. Live documents have their fields in the tables of their schema; deleted ones are
     /// only found among all documents.
     fn from(&self) -> String {
-        let view = joined(self.tables, self.parts.iter().copied());
+        let others = self.parts.iter().copied().filter(|part| *part > 0);
+        let view = joined(self.tables, others);
         match self.query.standing {
             Standing::Deleted => "documents d".to_owned(),
-            Standing::Live if self.looks_into_documents => {
+            Standing::Live if self.led_by_documents() && self.parts.is_empty() => {
+                "documents d".to_owned()
+            }
+            Standing::Live if self.led_by_documents() || self.looks_into_documents => {
                 format!("{view} JOIN documents d ON d.id = v.document")
             }
             Standing::Live => view,
         }
     }
 
+    /// What must hold. Of live documents the schema is said as text, since only then the server sees that an
+    /// index of just those serves.
+    fn filter(&self) -> String {
+        match self.query.standing {
+            Standing::Live if self.led_by_documents() || self.looks_into_documents => {
+                let schema = self.schema_row;
+                format!("{} AND d.schema = {schema} AND NOT d.deleted", self.sql)
+            }
+            _ => self.sql.clone(),
+        }
+    }
+
+    /// Whether documents are ordered by what stands in the table of all documents rather than that of their
+    /// schema.
+    fn led_by_documents(&self) -> bool {
+        let by = &self.query.order.by;
+        matches!(by, OrderBy::ViewId | OrderBy::Owner | OrderBy::Edited)
+    }
+
     fn id(&self) -> &'static str {
         match self.query.standing {
-            Standing::Live => "v.document",
-            Standing::Deleted => "d.id",
+            Standing::Live if !self.led_by_documents() => "v.document",
+            _ => "d.id",
         }
     }
 
@@ -160,8 +239,8 @@ impl<'q> Select<'q> {
         Ok(match condition {
             Condition::Field(_, _) if self.query.standing == Standing::Deleted => "FALSE".into(),
             Condition::Field(name, test) => {
-                let (column, field_type) = self.column(name)?;
-                self.test(&column, field_type, test)?
+                let (number, field_type) = self.field(name)?;
+                self.test(&column(number), field_type, test)?
             }
             Condition::Document(wanted, ids) => {
                 let ids = ids.iter().map(|id| bytes(id.hash().digest()));
@@ -170,7 +249,7 @@ impl<'q> Select<'q> {
             Condition::View(wanted, view_ids) => {
                 self.looks_into_documents = true;
                 let ids = view_ids.iter().map(from_view_id).map(Column::Bytes);
-                self.among("d.view_id", *wanted, ids.collect())
+                self.among_long("d.view_id", *wanted, ids.collect())
             }
             Condition::Owner(wanted, keys) => {
                 self.looks_into_documents = true;
@@ -183,7 +262,7 @@ impl<'q> Select<'q> {
             }
             Condition::Edited(wanted) => {
                 self.looks_into_documents = true;
-                format!("d.edited = {}", self.bind(Column::Bool(*wanted)))
+                format!("{EDITED} = {}", self.bind(Column::Int((*wanted).into())))
             }
         })
     }
@@ -206,7 +285,10 @@ impl<'q> Select<'q> {
                         value => bound(field_type, value)?,
                     });
                 }
-                self.among(column, *wanted, columns)
+                match is_long(field_type) {
+                    true => self.among_long(column, *wanted, columns),
+                    false => self.among(column, *wanted, columns),
+                }
             }
             Test::Compared(_, value) if is_nan(value) => "FALSE".into(),
             Test::Compared(comparison, value) => {
@@ -216,13 +298,26 @@ impl<'q> Select<'q> {
                     Comparison::Above => ">",
                     Comparison::AtLeast => ">=",
                 };
-                let place = self.bind(bound(field_type, value)?);
-                match field_type {
-                    // To PostgreSQL, NaN is above every number.
-                    FieldType::Float => {
-                        format!("({column} {operator} {place} AND {column} <> 'NaN')")
+                let value = bound(field_type, value)?;
+                match (field_type, head_of(&value)) {
+                    // Heads compare as what they are the heads of, or are equal.
+                    (FieldType::Str, Some(beginning)) => {
+                        let column_head = head(column);
+                        let (beginning, value) = (self.bind(beginning), self.bind(value));
+                        let loose = operator.trim_end_matches('=');
+                        format!(
+                            "({column_head} {loose}= {beginning} AND {column} {operator} {value})"
+                        )
                     }
-                    _ => format!("{column} {operator} {place}"),
+                    (FieldType::Str, None) => {
+                        format!("{} {operator} {}", head(column), self.bind(value))
+                    }
+                    // To PostgreSQL, NaN is above every number.
+                    (FieldType::Float, _) => {
+                        let value = self.bind(value);
+                        format!("({column} {operator} {value} AND {column} <> 'NaN')")
+                    }
+                    _ => format!("{column} {operator} {}", self.bind(value)),
                 }
             }
             Test::Contains(wanted, text) => {
@@ -249,6 +344,22 @@ impl<'q> Select<'q> {
         format!("{column} {not}IN ({})", places.join(", "))
     }
 
+    /// The same for values that may be too long for an index, which has their heads. A value that is shorter
+    /// than a head is a head alone.
+    fn among_long(&mut self, column: &str, wanted: bool, values: Vec<Column>) -> String {
+        let heads: Vec<_> = values.iter().map(head_of).collect();
+        if !wanted {
+            return self.among(column, wanted, values);
+        }
+        if heads.iter().all(Option::is_none) {
+            return self.among(&head(column), wanted, values);
+        }
+        let heads = heads.into_iter().zip(&values);
+        let heads = heads.map(|(head, value)| head.unwrap_or_else(|| value.clone()));
+        let heads = self.among(&head(column), wanted, heads.collect());
+        format!("{heads} AND {}", self.among(column, wanted, values))
+    }
+
     fn lists(&mut self, column: &str, wanted: bool, ids: Vec<Vec<u8>>) -> String {
         let not = if wanted { "" } else { "NOT " };
         let ids = self.bind(Column::List(ids));
@@ -259,80 +370,159 @@ impl<'q> Select<'q> {
     fn key(&mut self) -> Result<Key, StoreError> {
         Ok(match (&self.query.order.by, self.query.standing) {
             (OrderBy::DocumentId, _) => Key::bytes(self.id().to_owned()),
-            (OrderBy::ViewId, _) => {
-                self.looks_into_documents = true;
-                Key::bytes(head("d.view_id"))
-            }
-            (OrderBy::Owner, _) => {
-                self.looks_into_documents = true;
-                Key::bytes("(SELECT public_key FROM authors WHERE id = d.owner)".to_owned())
-            }
-            (OrderBy::Edited, _) => {
-                self.looks_into_documents = true;
-                Key {
-                    sql: "d.edited::int::bigint".to_owned(),
-                    kind: Kind::Int,
-                }
-            }
+            (OrderBy::ViewId, _) => Key::bytes(head("d.view_id")),
+            (OrderBy::Owner, _) => Key::bytes("a.public_key".to_owned()),
+            (OrderBy::Edited, _) => Key {
+                sql: EDITED.to_owned(),
+                kind: Kind::Int,
+            },
             // Without fields, all are equal.
             (OrderBy::Field(_), Standing::Deleted) => Key {
                 sql: "NULL::bytea".to_owned(),
                 kind: Kind::Nothing,
             },
             (OrderBy::Field(name), Standing::Live) => {
-                let (column, field_type) = self.column(name)?;
-                let kind = match field_type {
-                    FieldType::Bool | FieldType::Int => Kind::Int,
-                    FieldType::Float => Kind::Float,
-                    _ => Kind::Bytes,
-                };
-                let sql = match field_type {
-                    FieldType::Bool | FieldType::Int | FieldType::Float => column,
-                    FieldType::Str => folded(&head(&column)),
-                    FieldType::RelationList(_) => {
-                        let items = (1..=IDS_IN_HEAD).map(|item| item_of(&column, item));
-                        items.collect::<Vec<_>>().join(" || ")
-                    }
-                    FieldType::PinnedRelationList(_) => head(&item_of(&column, 1)),
-                    _ => head(&column),
-                };
-                Key { sql, kind }
+                let (number, field_type) = self.field(name)?;
+                Key {
+                    sql: field_key(&column(number), field_type),
+                    kind: match field_type {
+                        FieldType::Bool | FieldType::Int => Kind::Int,
+                        FieldType::Float => Kind::Float,
+                        _ => Kind::Bytes,
+                    },
+                }
             }
         })
     }
 
-    /// Keeps to what lies beyond a place, if there is one: above it, or `below`.
-    fn beyond(&mut self, key: &Key, place: Option<&Place>, below: bool) {
-        let Some(place) = place else {
-            return;
+    /// The places where a page begins and ends, with how what lies between compares to them.
+    fn ends(&self) -> [(&'q Option<Place>, &'static str); 2] {
+        let (above, below) = match self.query.order.descending {
+            true => ("<", ">"),
+            false => (">", "<"),
         };
-        let operator = if below { "<" } else { ">" };
-        let wanted = match (&place.key, key.kind) {
-            (Some(SortKey::Int(int)), Kind::Int) => Some(Column::Int(*int)),
-            (Some(SortKey::Float(float)), Kind::Float) => Some(Column::Float(*float)),
-            (Some(SortKey::Bytes(bytes)), Kind::Bytes) => Some(Column::Bytes(bytes.clone())),
-            (None, _) => None,
-            // A place that somebody made up: nothing is beyond it.
-            _ => return self.sql.push_str(" AND FALSE"),
-        };
-        let id = self.id();
-        let wanted = wanted.map(|wanted| self.bind(wanted));
-        let last = self.bind(bytes(place.id.hash().digest()));
-        self.sql.push_str(&match wanted {
-            None => format!(" AND {id} {operator} {last}"),
-            Some(wanted) => format!(" AND ({}, {id}) {operator} ({wanted}, {last})", key.sql),
-        });
+        [(&self.query.after, above), (&self.query.before, below)]
     }
 
-    /// The column of a field.
-    fn column(&mut self, name: &str) -> Result<(String, &'q FieldType), StoreError> {
-        let fields = self.schema.fields().iter().enumerate();
-        let mut named = fields.filter(|(_, (field, _))| field.as_str() == name);
-        let (index, (_, field_type)) = named.next().ok_or(StoreError::Misfit("field"))?;
-        if part(index) > 0 {
-            self.parts.insert(part(index));
+    /// Keeps to what lies between the places the query names.
+    fn between(&mut self, key: &Key) {
+        let id = self.id();
+        for (place, operator) in self.ends() {
+            let Some(place) = place else {
+                continue;
+            };
+            let wanted = match (&place.key, key.kind) {
+                (Some(SortKey::Int(int)), Kind::Int) => Some(Column::Int(*int)),
+                (Some(SortKey::Float(float)), Kind::Float) => Some(Column::Float(*float)),
+                (Some(SortKey::Bytes(bytes)), Kind::Bytes) => Some(Column::Bytes(bytes.clone())),
+                (None, _) => None,
+                // A place that somebody made up: nothing is behind it.
+                _ => return self.sql.push_str(" AND FALSE"),
+            };
+            let last = bytes(place.id.hash().digest());
+            let condition = match wanted {
+                None => format!(" AND {id} {operator} {}", self.bind(last)),
+                Some(wanted) => {
+                    let (wanted, last) = (self.bind(wanted), self.bind(last));
+                    format!(" AND ({}, {id}) {operator} ({wanted}, {last})", key.sql)
+                }
+            };
+            self.sql.push_str(&condition);
         }
-        Ok((column(index), field_type))
+    }
+
+    /// The number and the type of a field that is going to be looked at.
+    fn field(&mut self, name: &str) -> Result<(usize, &'q FieldType), StoreError> {
+        let (number, field_type) = field(self.schema, name).ok_or(StoreError::Misfit("field"))?;
+        self.parts.insert(part(number));
+        Ok((number, field_type))
+    }
+}
+
+/// Makes an index of a schema's documents, on the table that is returned with it.
+pub fn create_index(
+    schema: &Schema,
+    tables: &[String],
+    schema_row: i64,
+    index: &Index,
+) -> Option<(String, String)> {
+    let fields: Vec<_> = schema.fields().values().collect();
+    let mut columns = Vec::new();
+    let mut places = BTreeSet::new();
+    for of_index in index.parts() {
+        columns.push(match of_index {
+            Part::Value(number) | Part::Key(number) => {
+                let (field_type, column) = (fields.get(*number)?, name(*number));
+                places.insert(Some(part(*number)));
+                match of_index {
+                    Part::Key(_) => field_key(&column, field_type),
+                    _ if is_long(field_type) => head(&column),
+                    _ => column,
+                }
+            }
+            Part::Owner => "owner".to_owned(),
+            Part::Edited => EDITED.replace("d.", ""),
+            Part::View | Part::ViewKey => head("view_id"),
+        });
+        if !of_index.is_field() {
+            places.insert(None);
+        }
+    }
+    columns.dedup();
+    let columns = columns.join("), (");
+    let name = index.full_name(schema_row);
+    let [place] = places.into_iter().collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    Some(match place {
+        Some(part) => {
+            let table = &tables[part];
+            let on = format!("{table} (({columns}), document)");
+            (
+                table.clone(),
+                format!("CREATE INDEX IF NOT EXISTS {name} ON {on}"),
+            )
+        }
+        None => {
+            let on = format!("documents (({columns}), id)");
+            let which = format!("schema = {schema_row} AND NOT deleted");
+            let create = format!("CREATE INDEX IF NOT EXISTS {name} ON {on} WHERE {which}");
+            ("documents".to_owned(), create)
+        }
+    })
+}
+
+/// What of a field decides about the order of documents.
+fn field_key(column: &str, field_type: &FieldType) -> String {
+    match field_type {
+        FieldType::Bool | FieldType::Int | FieldType::Float | FieldType::Relation(_) => {
+            column.to_owned()
+        }
+        FieldType::Str => folded(&head(column)),
+        FieldType::RelationList(_) => {
+            let items = (1..=IDS_IN_HEAD).map(|item| item_of(column, item));
+            items.collect::<Vec<_>>().join(" || ")
+        }
+        FieldType::PinnedRelationList(_) => head(&item_of(column, 1)),
+        FieldType::Bytes | FieldType::PinnedRelation(_) => head(column),
+    }
+}
+
+/// Whether a value may be too long for an index.
+const fn is_long(field_type: &FieldType) -> bool {
+    matches!(
+        field_type,
+        FieldType::Str | FieldType::Bytes | FieldType::PinnedRelation(_)
+    )
+}
+
+/// The head of some bytes, unless they are shorter than any head that leaves something out.
+fn head_of(column: &Column) -> Option<Column> {
+    match column {
+        Column::Bytes(bytes) => bytes
+            .get(..SORT_KEY_SIZE_MAX)
+            .map(|head| Column::Bytes(head.to_vec())),
+        _ => None,
     }
 }
 

@@ -1,27 +1,36 @@
 //! The tables of current views: a typed column per field.
 //!
 //! Names of tables and columns come from numbers alone: `view_7` belongs to the schema of number 7, and
-//! `f0`, `f1`, … are its fields in the order of their names. Of long data of a piece of a blob, the view
-//! holds only what filters and the order need ([`brief`]); the rest lies in the operation that set it. A row must fit into one page of the database,
+//! `f0`, `f1`, … are its fields in the order of their names. A row must fit into one page of the database,
 //! so a schema of many fields has more tables: `view_7_1`, `view_7_2`, …
+//!
+//! The data of a piece of a blob lies in the operation that set it. Of long data, the view holds only what
+//! filters and the order need ([`brief`]).
 
 use std::fmt::Write;
 
-use grove_core::types::{DocumentId, Hash, Schema, SchemaId, Value};
+use grove_core::types::{DocumentId, Hash, PublicKey, Schema, SchemaId, Value};
 use postgres::Row;
 use postgres::types::ToSql;
 
 use super::codec::{self, Column};
 use super::database::{Database, digest, get};
-use super::select::Select;
-use crate::store::codec::{brief, from_setters, is_brief, to_setters};
+use super::select::{self, Select};
+use crate::store::codec::{brief, from_setters, is_brief, to_setters, to_view_id};
+use crate::store::indexes::Index;
 use crate::store::outside::Extent;
-use crate::store::query::{DocumentQuery, Standing};
-use crate::store::{StoreError, ViewFields};
+use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standing};
+use crate::store::{DocumentRow, StoreError, ViewFields};
 
 /// How many fields one table holds. A page has room for some 8,100 bytes, and a value that is moved out of
 /// it leaves up to 24 behind.
 const FIELDS_PER_TABLE: usize = 256;
+
+/// What is read of a document beside its fields.
+const DOCUMENT_COLUMNS: &str = "d.id, a.public_key, d.view_id, d.edited";
+
+/// What is read of the operation that set a value which is kept in brief.
+const SETTER_COLUMNS: &str = ", e.entry, e.payload, e.object, e.outside";
 
 /// The view tables of one schema.
 #[derive(Debug)]
@@ -31,6 +40,8 @@ pub struct View {
     schema: Schema,
     /// `v.operations, v.f0, v.f1, …`
     columns: String,
+    /// Whether long bytes are kept in brief. Such a schema has one field.
+    brief: bool,
 }
 
 impl View {
@@ -47,32 +58,70 @@ impl View {
         Self {
             schema_row,
             tables: tables.collect(),
+            brief: *schema.id() == SchemaId::BLOB_PIECE,
             schema,
             columns,
         }
     }
 
-    /// The documents of a query in their order: `id, schema, owner, view_id, edited`, and for live ones
-    /// the columns of [`read`](Self::read).
+    /// The documents of a query in their order, or from the last to the first when they are those from the
+    /// end, with the columns of [`document`](Self::document). `by_author` as in [`Select::page`].
     pub fn list_sql(
         &self,
         database: &Database,
         query: &DocumentQuery,
+        by_author: bool,
     ) -> Result<(String, Vec<Column>), StoreError> {
-        let (page, values) = self.select(query).page(database)?;
-        let direction = direction(query.order.descending);
+        let (page, values) = self.select(query).page(database, by_author)?;
+        let direction = direction(query);
         let (columns, join) = match query.standing {
-            Standing::Live => (
-                format!(", {}", self.columns),
-                format!("JOIN {} ON v.document = p.id", self.all_tables()),
-            ),
+            Standing::Live => {
+                let (columns, tables) = self.source(Extent::of(query.outline), "p.id");
+                (format!(", {columns}"), format!("JOIN {tables}"))
+            }
             Standing::Deleted => (String::new(), String::new()),
         };
         let sql = format!(
-            "SELECT d.id, d.schema, d.owner, d.view_id, d.edited{columns} FROM ({page}) p \
-             JOIN documents d ON d.id = p.id {join} ORDER BY p.key {direction}, p.id {direction}"
+            "SELECT {DOCUMENT_COLUMNS}{columns} FROM ({page}) p JOIN documents d ON d.id = p.id \
+             JOIN authors a ON a.id = d.owner {join} ORDER BY p.key {direction}, p.id {direction}"
         );
         Ok((sql, values))
+    }
+
+    /// Those of these documents that are live and of this schema, with the columns of
+    /// [`document`](Self::document).
+    pub fn these_sql(&self, extent: Extent) -> String {
+        let (columns, tables) = self.source(extent, "d.id");
+        format!(
+            "SELECT {DOCUMENT_COLUMNS}, {columns} FROM documents d JOIN authors a ON a.id = d.owner \
+             JOIN {tables} WHERE d.id = ANY($1)"
+        )
+    }
+
+    /// The columns of [`read`](Self::read), and the tables they are in, to be joined to a document's id.
+    fn source(&self, extent: Extent, id: &str) -> (String, String) {
+        let tables = joined(&self.tables, 1..self.tables.len());
+        let (columns, tables) = (&self.columns, format!("{tables} ON v.document = {id}"));
+        if !self.looks_into_setters(extent) {
+            return (columns.clone(), tables);
+        }
+        let setter = format!(
+            "LEFT JOIN entries e ON e.hash = v.operations AND octet_length(v.f0) > {BRIEF_FROM}"
+        );
+        (
+            format!("{columns}{SETTER_COLUMNS}"),
+            format!("{tables} {setter}"),
+        )
+    }
+
+    fn looks_into_setters(&self, extent: Extent) -> bool {
+        self.brief && extent == Extent::Whole
+    }
+
+    /// A statement that makes an index of the schema's documents, and the table it is on; `None` when no
+    /// table holds all that it takes.
+    pub fn create_index(&self, index: &Index) -> Option<(String, String)> {
+        select::create_index(&self.schema, &self.tables, self.schema_row, index)
     }
 
     /// How many documents a query finds.
@@ -88,14 +137,14 @@ impl View {
         Select::new(&self.schema, &self.tables, self.schema_row, query)
     }
 
+    /// The schema whose documents are here.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
     /// The number of the schema.
     pub fn schema_row(&self) -> i64 {
         self.schema_row
-    }
-
-    /// `view_7 v JOIN view_7_1 v1 ON v1.document = v.document …`, in brackets
-    fn all_tables(&self) -> String {
-        joined(&self.tables, 1..self.tables.len())
     }
 
     /// Creates the tables unless they exist.
@@ -137,7 +186,7 @@ impl View {
         for (name, field_type) in self.schema.fields() {
             let (value, setter) = fields.get(name.as_str()).ok_or(MISFIT)?;
             values.push(match value {
-                Value::Bytes(bytes) if self.is_brief() => Column::Bytes(brief(bytes)),
+                Value::Bytes(bytes) if self.brief => Column::Bytes(brief(bytes)),
                 value => codec::from_value(field_type, value).ok_or(MISFIT)?,
             });
             setters.push(*setter);
@@ -174,21 +223,23 @@ impl View {
         Ok(())
     }
 
-    /// The views of these documents, as far as they have any.
-    pub fn get_all(
+    /// A document of this schema, as `id, public_key, view_id, edited` tell of it, and of a live one what
+    /// [`read`](Self::read) does.
+    pub fn document(
         &self,
         database: &Database,
-        documents: &[Vec<u8>],
-        extent: Extent,
-    ) -> Result<Vec<(DocumentId, ViewFields)>, StoreError> {
-        let sql = format!(
-            "SELECT v.document, {} FROM {} WHERE v.document = ANY($1)",
-            self.columns,
-            self.all_tables(),
-        );
-        database.all(&sql, &[&documents], |row| {
-            let id = Hash::from_digest(digest(row, 0)?).into();
-            Ok((id, self.read(database, row, 1, extent)?))
+        row: &Row,
+        live: Option<Extent>,
+    ) -> Result<DocumentRow, StoreError> {
+        let owner = PublicKey::from_bytes(&digest(row, 1)?);
+        let fields = live.map(|extent| self.read(database, row, 4, extent));
+        Ok(DocumentRow {
+            id: Hash::from_digest(digest(row, 0)?).into(),
+            schema_id: self.schema.id().clone(),
+            owner: owner.map_err(|_| StoreError::Corrupt("author"))?,
+            view_id: to_view_id(get(row, 2)?)?,
+            edited: get(row, 3)?,
+            fields: fields.transpose()?,
         })
     }
 
@@ -204,27 +255,23 @@ impl View {
         Ok(())
     }
 
-    /// Whether long bytes are kept in brief.
-    fn is_brief(&self) -> bool {
-        *self.schema.id() == SchemaId::BLOB_PIECE
-    }
-
-    /// Reads the columns of a view, the first of which is at `offset`. A value that was lost is left
-    /// out.
-    pub fn read(
+    /// Reads the columns of a view, the first of which is at `offset`, and if need be those of its setter. A
+    /// value that was lost is left out.
+    fn read(
         &self,
         database: &Database,
         row: &Row,
         offset: usize,
         extent: Extent,
     ) -> Result<ViewFields, StoreError> {
-        let setters = to_setters(get(row, offset)?, self.schema.fields().len())?;
+        let count = self.schema.fields().len();
+        let setters = to_setters(get(row, offset)?, count)?;
         let mut fields = ViewFields::new();
         for (index, (name, field_type)) in self.schema.fields().iter().enumerate() {
             let value = match codec::to_value(field_type, row, offset + 1 + index)? {
-                Value::Bytes(bytes) if self.is_brief() && is_brief(&bytes) => match extent {
+                Value::Bytes(bytes) if self.brief && is_brief(&bytes) => match extent {
                     Extent::Outline => None,
-                    Extent::Whole => database.piece_data(setters[index])?.map(Value::Bytes),
+                    Extent::Whole => set_data(database, row, offset + 1 + count)?,
                 },
                 value => Some(value),
             };
@@ -234,8 +281,17 @@ impl View {
     }
 }
 
+/// The data of a piece, from the columns of its setter; `None` when its bytes are gone.
+fn set_data(database: &Database, row: &Row, offset: usize) -> Result<Option<Value>, StoreError> {
+    let Some(entry) = get::<Option<&[u8]>>(row, offset)? else {
+        return Ok(None);
+    };
+    let payload = database.payload(row, offset + 1, entry)?;
+    Ok(payload.into_piece_data()?.map(Value::Bytes))
+}
+
 /// `f7`
-fn name(index: usize) -> String {
+pub fn name(index: usize) -> String {
     format!("f{index}")
 }
 
@@ -261,7 +317,11 @@ pub fn joined(tables: &[String], others: impl IntoIterator<Item = usize>) -> Str
     })
 }
 
-/// The word for a direction.
-pub const fn direction(descending: bool) -> &'static str {
-    if descending { "DESC" } else { "ASC" }
+/// The direction in which documents are found.
+pub const fn direction(query: &DocumentQuery) -> &'static str {
+    if query.order.descending == query.from_end {
+        "ASC"
+    } else {
+        "DESC"
+    }
 }

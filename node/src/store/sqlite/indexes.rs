@@ -8,7 +8,7 @@ use rusqlite::params;
 
 use super::SqliteStore;
 use super::database::Database;
-use super::select::{LIVE_COUNT, create_index, from_index_name, index_name};
+use super::select::{LIVE_COUNT, create_index};
 use super::views::View;
 use crate::store::indexes::{Index, Lead, Roads, TABLE_SIZE_MIN, Wish};
 use crate::store::{DocumentQuery, Store, StoreError};
@@ -59,9 +59,7 @@ impl Database {
             [],
             |row| Ok(row.get(0)?),
         )?;
-        for (schema, index) in names.iter().filter_map(|name| from_index_name(name)) {
-            self.wishes.found(schema, index);
-        }
+        self.wishes.are(&names);
         Ok(())
     }
 }
@@ -91,7 +89,7 @@ impl SqliteStore {
             return Ok(false);
         };
         if let Some(index) = &wish.drop {
-            let name = index_name(wish.schema, index);
+            let name = index.full_name(wish.schema);
             let drop = format!("DROP INDEX IF EXISTS {name}");
             self.database.connection().execute(&drop, params![])?;
         }

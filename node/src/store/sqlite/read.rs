@@ -398,22 +398,6 @@ impl<T: AsRef<Database>> Read for T {
         self.as_ref().refers_to(name)
     }
 
-    fn list(
-        &self,
-        schema_id: &SchemaId,
-        query: &DocumentQuery,
-    ) -> Result<Vec<DocumentRow>, StoreError> {
-        let mut rows = Vec::new();
-        self.visit(schema_id, query, &mut |row| {
-            rows.push(row);
-            true
-        })?;
-        if query.from_end {
-            rows.reverse();
-        }
-        Ok(rows)
-    }
-
     fn visit(
         &self,
         schema_id: &SchemaId,

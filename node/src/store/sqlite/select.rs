@@ -488,7 +488,7 @@ pub fn create_index(schema: &Schema, schema_row: i64, index: &Index) -> Option<S
         });
     }
     let columns = columns.join(", ");
-    let name = index_name(schema_row, index);
+    let name = index.full_name(schema_row);
     Some(if index.parts().iter().all(|part| part.is_field()) {
         format!("CREATE INDEX IF NOT EXISTS {name} ON view_{schema_row} ({columns}, document)")
     } else {
@@ -497,19 +497,6 @@ pub fn create_index(schema: &Schema, schema_row: i64, index: &Index) -> Option<S
              WHERE schema = {schema_row} AND deleted = 0"
         )
     })
-}
-
-/// `asked_7_v0_k3`
-pub fn index_name(schema_row: i64, index: &Index) -> String {
-    format!("asked_{schema_row}{}", index.name())
-}
-
-/// The schema and the index of a name.
-pub fn from_index_name(name: &str) -> Option<(i64, Index)> {
-    let rest = name.strip_prefix("asked_")?;
-    let (schema_row, _) = rest.split_once('_')?;
-    let index = Index::from_name(&rest[schema_row.len()..])?;
-    Some((schema_row.parse().ok()?, index))
 }
 
 /// Keeps to live documents of a schema. As text, since only then SQLite sees that an index of just those

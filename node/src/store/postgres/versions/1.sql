@@ -4,15 +4,17 @@
 -- moved down by 2^63 so that they fit and keep their order.
 
 -- One row. Who writes locks it first, so that one process writes at a time. `generation` moves with every
--- transaction that changes something, `schemas` with those that may make a schema known.
+-- transaction that changes something, `schemas` with those that may make a schema known. `shelf` is the mark
+-- of the place where large bytes are kept outside.
 CREATE TABLE state (
     application TEXT NOT NULL,
     version     BIGINT NOT NULL,
     generation  BIGINT NOT NULL,
-    schemas     BIGINT NOT NULL
+    schemas     BIGINT NOT NULL,
+    shelf       TEXT
 );
 
-INSERT INTO state VALUES ('grove-node', 0, 0, 0);
+INSERT INTO state VALUES ('grove-node', 0, 0, 0, NULL);
 
 CREATE TABLE authors (
     id         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

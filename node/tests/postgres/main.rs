@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod indexes;
+mod objects;
+#[path = "../postgres_server/mod.rs"]
 mod postgres_server;
 
 use std::net::TcpListener;
@@ -195,6 +198,50 @@ fn writers_take_turns_and_hear_of_each_other() {
     assert_eq!(two.count(schema().id(), &everything).unwrap(), 2);
     assert_eq!(two.counts().unwrap().documents, 2);
     assert!(two.document(id).unwrap().unwrap().is_deleted());
+}
+
+#[test]
+fn questions_at_once_see_one_state_whatever_others_write() {
+    let Some(database) = Database::new() else {
+        return;
+    };
+    let mut store = with_schema(&database);
+    let reader = store.reader().unwrap();
+    store.begin().unwrap();
+    let ids: Vec<_> = (0..3)
+        .map(|log_id| publish(&mut store, 1, log_id, "one").0)
+        .collect();
+    store.commit().unwrap();
+    let everything = DocumentQuery::default();
+    let count = || reader.count(schema().id(), &everything).unwrap();
+
+    let asked = reader.at_once(&mut || {
+        assert_eq!(count(), 3);
+        store.begin().unwrap();
+        publish(&mut store, 1, 3, "two");
+        store.commit().unwrap();
+        assert_eq!(count(), 3);
+        // Who has seen enough may ask something else.
+        let mut seen = Vec::new();
+        reader.visit(schema().id(), &everything, &mut |row| {
+            seen.push(row.id);
+            seen.len() < 2
+        })?;
+        reader.visit_entries(&ids, &mut |row| {
+            seen.push(row.document);
+            false
+        })?;
+        assert_eq!(seen.len(), 3);
+        assert_eq!(count(), 3);
+        Ok(())
+    });
+    asked.unwrap();
+
+    assert_eq!(count(), 4);
+    // A failure ends the state, too.
+    let failed = reader.at_once(&mut || Err(StoreError::Url));
+    assert!(matches!(failed, Err(StoreError::Url)));
+    assert_eq!(count(), 4);
 }
 
 #[test]
