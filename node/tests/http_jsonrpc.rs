@@ -219,6 +219,13 @@ async fn envelopes_follow_the_specification() {
     );
     let wrong = call(json!(1)).to_string().replace("2.0", "1.0");
     assert_eq!(post(&wrong).await["error"]["code"], -32600);
+    for ill in [json!(true), json!({}), json!([]), json!(1.5), json!(-1)] {
+        let single = post(&call(ill.clone()).to_string()).await;
+        assert_eq!(single["error"]["code"], -32600, "{ill}");
+        let batch = post(&json!([call(ill.clone()), call(json!(1))]).to_string()).await;
+        assert_eq!(batch[0]["error"]["code"], -32600, "{ill}: {batch}");
+        assert_eq!(batch[1]["id"], 1, "{batch}");
+    }
     let batch = post(&json!([call(json!(1)), 7, call(json!(2))]).to_string()).await;
     let ids: Vec<_> = batch
         .as_array()

@@ -36,8 +36,9 @@ use jsonrpsee::types::error::{
     ErrorCode, ErrorObjectOwned, INVALID_PARAMS_CODE, INVALID_PARAMS_MSG,
 };
 use jsonrpsee::types::{Notification, Params, Request as Call};
-use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tower::Service;
 use tower::layer::util::Identity;
@@ -131,6 +132,7 @@ async fn answer(State(rpc): State<Rpc>, request: Request) -> Response {
         let error = ErrorObjectOwned::from(ErrorCode::InvalidRequest);
         return Json(json!({ "jsonrpc": "2.0", "error": error, "id": id })).into_response();
     }
+    let body = without_ill_named_calls(&body).map_or(body, Into::into);
     // Early nodes did not look at the content type, and clients send all kinds.
     let json = HeaderValue::from_static("application/json");
     head.headers.insert(header::CONTENT_TYPE, json);
@@ -152,9 +154,11 @@ async fn call(mut service: TowerService<Identity, Identity>, request: Request) -
 /// would call it a parse error, which the specification keeps for what is not JSON.
 fn id_of_invalid_request(body: &[u8]) -> Option<Value> {
     let is_batch = body.trim_ascii_start().starts_with(b"[");
+    let is_notification =
+        || serde_json::from_slice::<Notification<'_, Option<IgnoredAny>>>(body).is_ok();
     if is_batch
         || serde_json::from_slice::<Call<'_>>(body).is_ok()
-        || serde_json::from_slice::<Notification<'_, Option<IgnoredAny>>>(body).is_ok()
+        || is_notification() && !is_ill_named(body)
     {
         return None;
     }
@@ -164,6 +168,31 @@ fn id_of_invalid_request(body: &[u8]) -> Option<Value> {
         id.filter(|id| id.is_string() || id.is_u64())
             .unwrap_or_default(),
     )
+}
+
+/// Whether a call names itself by what is no id. The library would take it for one that wants no answer.
+fn is_ill_named(call: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow, default)]
+        id: Option<&'a RawValue>,
+    }
+    let id = serde_json::from_slice::<Named<'_>>(call).ok();
+    let id = id.and_then(|named| named.id);
+    id.is_some_and(|id| !id.get().starts_with('"') && id.get().parse::<u64>().is_err())
+}
+
+/// A batch with those calls that are ill named made into no requests at all, if there are any.
+fn without_ill_named_calls(body: &[u8]) -> Option<Vec<u8>> {
+    let mut calls: Vec<&RawValue> = serde_json::from_slice(body).ok()?;
+    let mut changed = false;
+    for call in &mut calls {
+        if is_ill_named(call.get().as_bytes()) {
+            *call = RawValue::NULL;
+            changed = true;
+        }
+    }
+    changed.then(|| serde_json::to_vec(&calls).ok())?
 }
 
 /// The methods, and what is told of them.
