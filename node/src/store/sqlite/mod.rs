@@ -43,9 +43,9 @@ const READERS_PATIENCE: Duration = Duration::from_millis(100);
 /// read most pages again.
 const CACHE_SIZE_KIB: i64 = 32 * 1024;
 
-/// At how many pages the write-ahead log is moved into the database: 32 MiB of them. Each move costs
+/// At how many pages the write-ahead log is moved into the database: 16 MiB of them. Each move costs
 /// two syncs and a write per page changed, however often it was changed.
-const LOG_PAGES_MAX: i64 = 8 * 1024;
+const LOG_PAGES_MAX: i64 = 4 * 1024;
 
 /// The first version that keeps large bytes outside.
 const WITH_OBJECTS: usize = 3;
