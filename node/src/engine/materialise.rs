@@ -27,13 +27,22 @@ impl<S: Store> Engine<S> {
         };
         let owner = current.owner;
         let mut document = document_from_row(current);
-        if document.apply(operation_id, operation) {
+        if document.apply(operation_id, operation) && self.is_whole(&document) {
             self.put(row_from_document(document, owner))
         } else if operation.action() == Action::Delete && self.lacks_payloads(id)? {
             self.put(tombstone(id, operation_id, owner, operation.schema_id()))
         } else {
             self.rematerialise(id)
         }
+    }
+
+    /// Whether every field has its value. What was left out of an outline and is not set anew has to be
+    /// read from the operations.
+    fn is_whole(&self, document: &Document<Value>) -> bool {
+        let schema = self.schemas.get(&document.schema_id);
+        let count = schema.map(|schema| schema.fields().len());
+        let fields = document.fields.as_ref();
+        fields.is_none_or(|fields| Some(fields.len()) == count)
     }
 
     /// Whether operations of a document came without their bytes, as from a peer that has deleted it.

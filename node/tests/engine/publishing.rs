@@ -347,3 +347,24 @@ fn the_largest_schema_takes_documents() {
     assert_eq!(shown.len(), 1024);
     assert_eq!(shown["f1023"], Value::Str("f1023".to_owned()));
 }
+
+#[test]
+fn an_update_that_sets_nothing_keeps_a_long_piece() {
+    let mut author = Author::new(1);
+    let mut engine = engine(1);
+    let data = PlainValue::Bytes(vec![7; 5_000]);
+    let piece = author.create(&SchemaId::BLOB_PIECE, fields(&[("data", data)]));
+    publish(&mut engine, &piece).unwrap();
+    let nothing = author.update(
+        &SchemaId::BLOB_PIECE,
+        document(&piece),
+        &[id(&piece)],
+        fields(&[]),
+    );
+
+    publish(&mut engine, &nothing).unwrap();
+
+    let row = engine.store().document(document(&piece)).unwrap().unwrap();
+    assert_eq!(row.view_id, id(&nothing).into());
+    assert_eq!(row.fields.unwrap()["data"].0, Value::Bytes(vec![7; 5_000]));
+}
