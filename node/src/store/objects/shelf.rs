@@ -187,6 +187,12 @@ impl Shelf {
     }
 }
 
+impl From<object_store::Error> for StoreError {
+    fn from(error: object_store::Error) -> Self {
+        Self::Objects(error.to_string())
+    }
+}
+
 /// A name for an object with the bytes of this operation, never given out before.
 pub fn new_name(hash: Hash) -> Result<String, StoreError> {
     let random = getrandom::u64().map_err(|error| StoreError::Failed(error.to_string()))?;

@@ -200,3 +200,12 @@ fn tune(connection: &Connection) -> Result<(), StoreError> {
     rusqlite::vtab::array::load_module(connection)?;
     select::add_functions(connection)
 }
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error() {
+            Some(cause) => Self::Database(format!("{error} (code {})", cause.extended_code)),
+            None => Self::Database(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! What a store keeps, row by row, as the engine and the answers to clients see it.
+//!
+//! Rows are plain data: how a database lays them out is its own affair, and what they mean for
+//! publishing is the engine's.
+
+use std::collections::BTreeMap;
+
+use grove_core::types::{
+    DocumentId, DocumentViewId, Hash, LogId, OperationId, PublicKey, SchemaId, SeqNum, Value,
+};
+use grove_core::validate::{ForkEvidence, LogTip};
+use grove_core::wire::{Action, Fields};
+
+/// A log: one author's contributions to one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRow {
+    /// The author.
+    pub public_key: PublicKey,
+    /// Which of the author's logs.
+    pub log_id: LogId,
+    /// The document all its operations belong to.
+    pub document: DocumentId,
+    /// The document's schema.
+    pub schema_id: SchemaId,
+    /// The latest entry.
+    pub tip: LogTip,
+    /// From which position on the log is forked; nothing from there on counts.
+    pub forked_at: Option<SeqNum>,
+    /// Whether this node's operator had it purged: nothing in it counts here, its operations are gone,
+    /// and peers are not told of it.
+    pub purged: bool,
+}
+
+impl LogRow {
+    /// Whether the entry of this number counts.
+    pub fn counts(&self, seq_num: SeqNum) -> bool {
+        !self.purged && self.forked_at.is_none_or(|forked_at| seq_num < forked_at)
+    }
+
+    /// The highest entry before the fork; `None` when all of the log is forked.
+    pub fn height(&self) -> Option<SeqNum> {
+        match self.forked_at {
+            None => Some(self.tip.seq_num),
+            Some(forked_at) => forked_at.backlink().map(|last| last.min(self.tip.seq_num)),
+        }
+    }
+}
+
+/// A stored entry with what is known of its operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryRow {
+    /// Place in the order in which this node accepted entries; every entry comes after those it
+    /// depends on.
+    pub position: i64,
+    /// The author.
+    pub public_key: PublicKey,
+    /// Which of the author's logs.
+    pub log_id: LogId,
+    /// Number in the log.
+    pub seq_num: SeqNum,
+    /// Hash of the entry, which is the operation's id.
+    pub hash: Hash,
+    /// Bytes of the entry.
+    pub entry: Vec<u8>,
+    /// Bytes of the operation; `None` when they were dropped with the document (R6, R7), purged or
+    /// collected, or lost.
+    pub payload: Option<Vec<u8>>,
+    /// Whether the bytes of the operation should be there but are not, or not whole, for the disk or the
+    /// service that keeps them failed. Nobody deleted them, so nobody is told so. Publishing the entry
+    /// again mends it.
+    pub lost: bool,
+    /// What is left of an operation that was collected: all but its values.
+    pub stub: Option<Vec<u8>>,
+    /// The document.
+    pub document: DocumentId,
+    /// The document's schema.
+    pub schema_id: SchemaId,
+    /// Whether the entry counts: it stands before the fork of its log, if there is one, and its log was
+    /// not purged.
+    pub counted: bool,
+}
+
+impl EntryRow {
+    /// How many bytes the entry and its operation have.
+    pub fn size(&self) -> usize {
+        self.entry.len() + self.payload.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// An entry to be stored.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEntry<'a> {
+    /// The author.
+    pub public_key: PublicKey,
+    /// Which of the author's logs. A log is begun by its first entry.
+    pub log_id: LogId,
+    /// Number in the log, one above the stored tip.
+    pub seq_num: SeqNum,
+    /// Hash of the entry.
+    pub hash: Hash,
+    /// Whether the entry ends its log.
+    pub end_of_log: bool,
+    /// Bytes of the entry.
+    pub entry: &'a [u8],
+    /// Bytes of the operation, unless they are dropped at once.
+    pub payload: Option<&'a [u8]>,
+    /// What the operation does; `None` when it was never seen.
+    pub action: Option<Action>,
+    /// The document the log belongs to.
+    pub document: DocumentId,
+    /// The document's schema.
+    pub schema_id: &'a SchemaId,
+}
+
+/// What is known of an operation without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationRow {
+    /// The position of its entry.
+    pub position: i64,
+    /// The document.
+    pub document: DocumentId,
+    /// The document's schema.
+    pub schema_id: SchemaId,
+    /// Whether the operation counts: its log is not forked at or before it, nor purged.
+    pub counted: bool,
+    /// Whether its log was purged.
+    pub purged: bool,
+    /// Whether its bytes are there.
+    pub has_payload: bool,
+    /// How many bytes these are.
+    pub payload_size: Option<u64>,
+}
+
+/// Something happened to a document: an operation joined it, or what counts of it is another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Place in the order of changes: the position of the entry, or for what has no entry of its own
+    /// that of the last one before.
+    pub position: i64,
+    /// The document.
+    pub document: DocumentId,
+    /// Its schema.
+    pub schema_id: SchemaId,
+}
+
+/// The values of a document's fields and the operations that set them.
+pub type ViewFields = BTreeMap<String, (Value, OperationId)>;
+
+/// The materialised state of a document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DocumentRow {
+    /// Id of the document.
+    pub id: DocumentId,
+    /// Its schema.
+    pub schema_id: SchemaId,
+    /// The current view.
+    pub view_id: DocumentViewId,
+    /// Author of the CREATE.
+    pub owner: PublicKey,
+    /// Whether anything changed since the CREATE.
+    pub edited: bool,
+    /// The fields with the operation that set each last; `None` when the document is deleted. A value
+    /// whose bytes were lost is left out.
+    pub fields: Option<ViewFields>,
+}
+
+impl DocumentRow {
+    /// Whether a DELETE ended the document.
+    pub fn is_deleted(&self) -> bool {
+        self.fields.is_none()
+    }
+
+    /// The values of the fields; `None` when the document is deleted.
+    pub fn values(&self) -> Option<Fields<Value>> {
+        let fields = self.fields.as_ref()?;
+        Some(
+            fields
+                .iter()
+                .map(|(name, (value, _))| (name.clone(), value.clone()))
+                .collect(),
+        )
+    }
+}
+
+/// What a parked entry waits for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// The entry before it in its log, or its skiplink's target.
+    Entry(PublicKey, LogId, SeqNum),
+    /// An operation its `previous` names.
+    Operation(OperationId),
+    /// Its schema.
+    Schema(SchemaId),
+}
+
+/// An entry that can't be judged yet (R28).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedRow {
+    /// Hash of the entry.
+    pub hash: Hash,
+    /// Bytes of the entry.
+    pub entry: Vec<u8>,
+    /// Bytes of the operation.
+    pub payload: Vec<u8>,
+}
+
+impl ParkedRow {
+    /// How many bytes the entry and its operation have.
+    pub fn size(&self) -> u64 {
+        (self.entry.len() + self.payload.len()) as u64
+    }
+}
+
+/// How much may be parked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParkedMax {
+    /// How many entries.
+    pub entries: u64,
+    /// How many bytes all of them and their operations have together.
+    pub size: u64,
+}
+
+/// How many entries are parked, and how many bytes they have together.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Parked {
+    pub entries: u64,
+    pub size: u64,
+}
+
+impl Parked {
+    pub fn exceeds(self, max: ParkedMax) -> bool {
+        self.entries > max.entries || self.size > max.size
+    }
+
+    pub fn add(&mut self, row: &ParkedRow) {
+        self.entries += 1;
+        self.size += row.size();
+    }
+
+    /// Takes away an entry of this size.
+    pub fn remove(&mut self, size: u64) {
+        self.entries = self.entries.saturating_sub(1);
+        self.size = self.size.saturating_sub(size);
+    }
+}
+
+/// Two different entries at one position of a log (R24).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForkRow {
+    /// The author.
+    pub public_key: PublicKey,
+    /// The log.
+    pub log_id: LogId,
+    /// The position both claim.
+    pub seq_num: SeqNum,
+    /// The entry with the lower hash.
+    pub first: Vec<u8>,
+    /// The other entry.
+    pub second: Vec<u8>,
+}
+
+impl From<&ForkEvidence> for ForkRow {
+    fn from(evidence: &ForkEvidence) -> Self {
+        let [first, second] = evidence.entries().map(|entry| entry.bytes().to_vec());
+        Self {
+            public_key: evidence.public_key(),
+            log_id: evidence.log_id(),
+            seq_num: evidence.seq_num(),
+            first,
+            second,
+        }
+    }
+}
+
+/// How much a store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct Counts {
+    pub entries: u64,
+    pub documents: u64,
+    pub schemas: u64,
+    pub parked: u64,
+    pub forks: u64,
+}
+
+/// What other processes changed in a database that several nodes serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct News {
+    /// How many entries are parked now.
+    pub parked: u64,
+    /// Whether schemas or their definitions may have changed.
+    pub schemas: bool,
+}

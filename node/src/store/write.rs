@@ -1,0 +1,88 @@
+//! The changes a store makes, all of them inside of a transaction that the engine opens.
+//!
+//! A store does what it is told, or fails and changes nothing: whether an entry may be stored, and what
+//! else follows from it, is decided before.
+
+use grove_core::types::{DocumentId, Hash, LogId, PublicKey, Schema, SchemaId};
+use grove_core::wire::Action;
+
+use super::StoreError;
+use super::read::Read;
+use super::rows::{DocumentRow, ForkRow, Need, NewEntry, News, ParkedMax, ParkedRow};
+
+/// For how many seconds it is remembered when which position was reached: thirty days.
+pub const TIMES_KEPT_S: i64 = 30 * 24 * 60 * 60;
+
+/// Changes, all inside one transaction.
+pub trait Store: Read {
+    /// Opens the transaction. Tells what other processes changed since the last one, for those who
+    /// remember what the store holds.
+    fn begin(&mut self) -> Result<Option<News>, StoreError>;
+
+    /// Makes the transaction durable; when this returns, no crash loses it.
+    fn commit(&mut self) -> Result<(), StoreError>;
+
+    /// Forgets the transaction.
+    fn rollback(&mut self) -> Result<(), StoreError>;
+
+    /// Stores an entry at the tip of its log; returns its position.
+    fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<i64, StoreError>;
+
+    /// Gives a stored entry the operation bytes it lacked.
+    fn restore_payload(
+        &mut self,
+        hash: Hash,
+        payload: &[u8],
+        action: Action,
+    ) -> Result<(), StoreError>;
+
+    /// Drops the operation bytes of a document, except those of its DELETEs (R7).
+    fn drop_payloads(&mut self, document: DocumentId) -> Result<(), StoreError>;
+
+    /// Notes that a document changed without an entry of its own.
+    fn insert_change(&mut self, document: DocumentId) -> Result<(), StoreError>;
+
+    /// Purges a log: drops the bytes of its operations, those of DELETEs included, makes none of it
+    /// count, and withholds it from peers. Returns how many bytes were dropped.
+    fn purge_log(&mut self, public_key: PublicKey, log_id: LogId) -> Result<u64, StoreError>;
+
+    /// Drops the bytes of an operation that nothing needs any more, leaves a stub of it if there is one,
+    /// and withholds its log from peers from there on. Bytes that come again put an end to that.
+    fn collect(&mut self, hash: Hash, stub: Option<&[u8]>) -> Result<(), StoreError>;
+
+    /// Remembers the position of the latest entry at this time, in seconds since 1970.
+    fn insert_time(&mut self, at: i64) -> Result<(), StoreError>;
+
+    /// Keeps a record of something that can't be undone.
+    fn insert_deed(&mut self, at: i64, what: &str) -> Result<(), StoreError>;
+
+    /// Moves a log to the document it turned out to belong to.
+    fn reassign_log(
+        &mut self,
+        public_key: PublicKey,
+        log_id: LogId,
+        document: DocumentId,
+        schema_id: &SchemaId,
+    ) -> Result<(), StoreError>;
+
+    /// Keeps fork evidence and marks the log as forked from there on.
+    fn insert_fork(&mut self, fork: &ForkRow) -> Result<(), StoreError>;
+
+    /// Stores the state of a document in place of an earlier one.
+    fn put_document(&mut self, document: &DocumentRow) -> Result<(), StoreError>;
+
+    /// Removes the state of a document that no longer has one.
+    fn remove_document(&mut self, id: DocumentId) -> Result<(), StoreError>;
+
+    /// Makes a schema known.
+    fn insert_schema(&mut self, schema: &Schema) -> Result<(), StoreError>;
+
+    /// Parks an entry; an entry already parked now waits for this need instead.
+    fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError>;
+
+    /// Takes out all entries that wait for this, oldest first.
+    fn unpark(&mut self, need: &Need) -> Result<Vec<ParkedRow>, StoreError>;
+
+    /// Drops the oldest parked entries until no more than this are left; returns how many are left.
+    fn evict_parked(&mut self, max: ParkedMax) -> Result<u64, StoreError>;
+}
