@@ -14,15 +14,11 @@
 //! - Every route answers every origin: a node serves web pages that it did not deliver.
 //! - A request that is not understood changes nothing.
 
-mod activity;
 mod blobs;
-mod bodies;
+mod connections;
 mod events;
-mod frames;
 mod graphql;
 mod jsonrpc;
-mod serve;
-mod slots;
 mod streams;
 
 use std::time::Duration;
@@ -43,9 +39,9 @@ use self::streams::Streams;
 use crate::api::ApiError;
 use crate::runtime::Node;
 
-use bodies::Memory;
+use connections::Memory;
 
-pub use serve::{Listener, serve};
+pub use connections::{Listener, serve};
 
 /// Bounds on what clients may ask of a node. What holds per connection is in the same place, so that
 /// one look tells how much a stranger can make a node do.
@@ -158,7 +154,7 @@ impl Http {
         let memory = Memory::new(&limits);
         let whole = graphql::routes(node.clone(), streams.clone(), &limits)
             .merge(rpc)
-            .layer(from_fn_with_state(memory.clone(), bodies::account));
+            .layer(from_fn_with_state(memory.clone(), connections::account));
         let router = Router::new()
             .route("/healthz", get(health).with_state(node.clone()))
             .merge(blobs::routes(node))
@@ -194,7 +190,7 @@ fn cors() -> CorsLayer {
 async fn give_up(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(timeout, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => bodies::busy(),
+        Err(_) => connections::busy(),
     }
 }
 

@@ -19,7 +19,7 @@ use super::protocol::{Do, NAME, Protocol, close};
 use super::running::{Mutations, Piece, pieces};
 use super::{Posted, Service, refusal};
 use crate::http::streams::{Place, message_size_max};
-use crate::http::{Limits, bodies, is_bulky};
+use crate::http::{Limits, connections, is_bulky};
 
 /// Longer than any node runs.
 const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 10);
@@ -32,7 +32,7 @@ pub(super) async fn upgrade(service: Service, request: Request) -> Response {
     };
     // Taken now, so that a node that stops meanwhile waits for it.
     let Ok(place) = service.streams.socket() else {
-        return bodies::busy();
+        return connections::busy();
     };
     let size_max = message_size_max(&service.limits);
     let upgrade = upgrade

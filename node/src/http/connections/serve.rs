@@ -24,9 +24,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use super::bodies::{Asked, Told};
+use super::bodies::{RequestBody, ResponseBody};
 use super::slots::{Connection, Slot, Slots, Watched};
-use super::{Http, Limits};
+use crate::http::{Http, Limits};
 
 /// How long to wait after the system refused to accept, as it does when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -124,10 +124,11 @@ where
 {
     let limits = limits.clone();
     let watched = Arc::clone(slot.connection());
-    let told = Arc::clone(&watched);
+    let answering = Arc::clone(&watched);
     let slots = Arc::clone(slot.slots());
-    let service =
-        service_fn(move |request| answer(request, router.clone(), told.clone(), slots.clone()));
+    let service = service_fn(move |request| {
+        answer(request, router.clone(), answering.clone(), slots.clone())
+    });
     let connection = http1::Builder::new()
         .auto_date_header(limits.date_header)
         .serve_connection(TokioIo::new(Watched::new(io, slot)), service)
@@ -165,13 +166,13 @@ async fn answer(
     router: Router,
     connection: Arc<Connection>,
     slots: Arc<Slots>,
-) -> Result<Response<Told>, Infallible> {
-    connection.activity().asked();
+) -> Result<Response<ResponseBody>, Infallible> {
+    connection.activity().request_began();
     request.extensions_mut().insert(slots);
     // Whoever sits between may have believed a length that stood beside it, and takes what follows for
     // something else: nothing follows.
     let is_last = request.headers().contains_key(TRANSFER_ENCODING);
-    let request = request.map(|body| Body::new(Asked::new(body, connection.clone())));
+    let request = request.map(|body| Body::new(RequestBody::new(body, connection.clone())));
     let mut response = router.oneshot(request).await?;
     if is_last {
         let close = HeaderValue::from_static("close");
@@ -180,5 +181,5 @@ async fn answer(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         connection.activity().upgraded(Instant::now());
     }
-    Ok(response.map(|body| Told::new(body, connection)))
+    Ok(response.map(|body| ResponseBody::new(body, connection)))
 }

@@ -22,10 +22,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::Limits;
 use super::activity::Activity;
-use super::bodies::{Memory, Tab};
 use super::frames::Frames;
+use super::memory::{Memory, MemoryLease};
+use crate::http::Limits;
 
 /// For how long a client may take nothing of an answer before others may have its memory.
 const BLOCKED_MIN: Duration = Duration::from_secs(1);
@@ -280,7 +280,7 @@ pub(super) struct Watched<Io> {
 #[derive(Debug)]
 struct Socket {
     frames: Frames,
-    tab: Tab,
+    lease: MemoryLease,
 }
 
 impl<Io> Watched<Io> {
@@ -320,7 +320,7 @@ impl<Io> Watched<Io> {
         socket.get_or_insert_with(|| {
             Box::new(Socket {
                 frames: Frames::default(),
-                tab: Tab::new(&slot.slots.memory),
+                lease: MemoryLease::new(&slot.slots.memory),
             })
         })
     }
@@ -360,7 +360,7 @@ impl<Io> Watched<Io> {
         drop(activity);
         let socket = Self::socket(&mut self.socket, &self.slot);
         socket.frames.read(now, bytes);
-        if socket.tab.hold(socket.frames.size()) {
+        if socket.lease.hold(socket.frames.size()) {
             Ok(())
         } else {
             Err(io::ErrorKind::OutOfMemory.into())

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Limits;
+use crate::http::Limits;
 
-/// After how long without a word an answer counts as one that tells news as they come.
-const NEWS_PAUSE: Duration = Duration::from_secs(1);
+/// After how long without a byte an answer counts as a stream of events, which is quiet by nature.
+const QUIET_STREAM_MIN: Duration = Duration::from_secs(1);
 
 /// What a connection is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(super) struct Activity {
     body: Stall,
     /// What the client has not taken yet.
     answer: Stall,
-    /// Since when there is nothing to tell in an answer that goes on.
+    /// Since when there is nothing to send in an answer that goes on.
     silent_since: Option<Instant>,
     limits: Limits,
 }
@@ -65,7 +65,7 @@ impl Activity {
     }
 
     /// The head of a request is complete.
-    pub(super) fn asked(&mut self) {
+    pub(super) fn request_began(&mut self) {
         self.phase = Phase::Request;
         self.body = Stall::default();
     }
@@ -93,13 +93,13 @@ impl Activity {
         }
     }
 
-    /// There is nothing more to tell for now, though the answer is not at its end.
-    pub(super) fn told_nothing(&mut self, now: Instant) {
+    /// There is nothing more to send for now, though the answer is not at its end.
+    pub(super) fn answer_paused(&mut self, now: Instant) {
         self.silent_since.get_or_insert(now);
     }
 
     /// A part of the answer is there.
-    pub(super) fn told(&mut self) {
+    pub(super) fn answer_flowed(&mut self) {
         self.silent_since = None;
     }
 
@@ -138,7 +138,7 @@ impl Activity {
     }
 
     /// How dispensable the connection is, the most dispensable being the lowest: who has kept the node
-    /// waiting for longest. Those that went over to another protocol or are told news are quiet by nature
+    /// waiting for longest. Those that went over to another protocol or answer with a stream of events are quiet by nature
     /// and come last. `None` while a request is being answered.
     pub(super) fn idle(&self, now: Instant) -> Option<(bool, Instant)> {
         if let Some(since) = self.answer.pending_since {
@@ -151,7 +151,7 @@ impl Activity {
             }
             Phase::Request => {
                 let since = self.silent_since?;
-                (now.saturating_duration_since(since) >= NEWS_PAUSE).then_some((true, since))
+                (now.saturating_duration_since(since) >= QUIET_STREAM_MIN).then_some((true, since))
             }
             Phase::Upgraded { read } => Some((true, read)),
         }
@@ -221,7 +221,7 @@ mod tests {
         let (mut flow, _) = activity();
         let limits = Limits::default();
         for (activity, size) in [(&mut trickle, 1), (&mut flow, limits.progress_min)] {
-            activity.asked();
+            activity.request_began();
             for second in 0..10 {
                 activity.body_awaited(now + SECOND * second);
                 activity.body_came(now + SECOND * (second + 1), size);
@@ -238,7 +238,7 @@ mod tests {
     async fn the_nodes_own_work_is_no_fault_of_the_client() {
         let (mut activity, now) = activity();
 
-        activity.asked();
+        activity.request_began();
 
         assert_eq!((activity.deadline(), activity.idle(now)), (None, None));
         activity.write_awaited(now + SECOND);
@@ -253,15 +253,15 @@ mod tests {
     #[tokio::test]
     async fn answers_that_wait_for_news_are_idle_but_never_overdue() {
         let (mut activity, now) = activity();
-        activity.asked();
-        activity.told();
-        activity.told_nothing(now);
-        activity.told_nothing(now + SECOND);
+        activity.request_began();
+        activity.answer_flowed();
+        activity.answer_paused(now);
+        activity.answer_paused(now + SECOND);
 
         assert_eq!(activity.idle(now + SECOND / 2), None);
         assert_eq!(activity.idle(now + SECOND), Some((true, now)));
         assert_eq!(activity.deadline(), None);
-        activity.told();
+        activity.answer_flowed();
         assert_eq!(activity.idle(now + SECOND), None);
     }
 
@@ -269,7 +269,7 @@ mod tests {
     async fn sockets_may_be_silent_but_must_take_what_they_get() {
         let (mut activity, now) = activity();
 
-        activity.asked();
+        activity.request_began();
         activity.upgraded(now);
 
         assert_eq!(activity.deadline(), None);

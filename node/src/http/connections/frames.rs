@@ -1,4 +1,4 @@
-//! The frames of a WebSocket as they pass by, and how much of what was asked is still unanswered.
+//! The frames of a WebSocket as they pass by, and how many of its messages are still unanswered.
 //!
 //! Whoever speaks the protocol reads on while it answers, so that a client who asks without taking the
 //! answers would have them pile up. Here it is decided when to read no more. Understands lengths and ends
@@ -22,8 +22,8 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(1);
 /// Both directions of a WebSocket.
 #[derive(Debug)]
 pub(super) struct Frames {
-    asked: Direction,
-    told: Direction,
+    requests: Direction,
+    responses: Direction,
     /// Whether the head of the answer that began the WebSocket is still to pass by.
     head: Option<[u8; 4]>,
     /// Sizes of the messages not yet answered, oldest first.
@@ -34,8 +34,8 @@ pub(super) struct Frames {
 impl Default for Frames {
     fn default() -> Self {
         Self {
-            asked: Direction::default(),
-            told: Direction::default(),
+            requests: Direction::default(),
+            responses: Direction::default(),
             head: Some([0; 4]),
             unanswered: VecDeque::new(),
             full_since: None,
@@ -47,7 +47,7 @@ impl Frames {
     /// Bytes of the client came.
     pub(super) fn read(&mut self, now: Instant, bytes: &[u8]) {
         let unanswered = &mut self.unanswered;
-        self.asked.pass(bytes, |size| unanswered.push_back(size));
+        self.requests.pass(bytes, |size| unanswered.push_back(size));
         if unanswered.len() >= UNANSWERED_MAX {
             self.full_since.get_or_insert(now);
         }
@@ -65,13 +65,13 @@ impl Frames {
             }
         }
         let (unanswered, full_since) = (&mut self.unanswered, &mut self.full_since);
-        self.told.pass(bytes, |_| {
+        self.responses.pass(bytes, |_| {
             unanswered.pop_front();
             *full_since = None;
         });
     }
 
-    /// Whether more may be read of a client who takes what it is told.
+    /// Whether more may be read of a client who takes what is sent to it.
     pub(super) fn admits_more(&mut self, now: Instant) -> bool {
         if self.unanswered.len() < UNANSWERED_MAX {
             return true;
@@ -87,7 +87,7 @@ impl Frames {
 
     /// How many bytes all messages have that are being read or worked on.
     pub(super) fn size(&self) -> usize {
-        self.asked.message + self.unanswered.iter().sum::<usize>()
+        self.requests.message + self.unanswered.iter().sum::<usize>()
     }
 }
 
