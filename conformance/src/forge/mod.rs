@@ -10,6 +10,7 @@ pub mod graph;
 pub mod hash;
 pub mod key;
 pub mod lipmaa;
+pub mod message;
 pub mod operation;
 pub mod torsion;
 pub mod varu64;

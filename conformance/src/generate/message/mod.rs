@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::fixtures::{author, cafe_create, id, log, other_author};
 use super::set::Set;
+use crate::forge::message::{self, Logs, announce, done, have, int, request, texts};
 use crate::forge::{Hash, Item, Key, hex};
 
 pub fn sets() -> Vec<Set> {
@@ -21,9 +22,6 @@ pub fn sets() -> Vec<Set> {
         encode::encode(),
     ]
 }
-
-/// Some logs with their heights.
-type Logs<'a> = &'a [(u64, u64)];
 
 /// The system schemas in the order of messages, which is not that of their names.
 const SYSTEM: [&str; 4] = [
@@ -46,46 +44,10 @@ fn note() -> String {
     application("note", &[id(1)])
 }
 
-/// A number of 64 bits, without its sign.
-fn int(number: u64) -> Item {
-    Item::Int(number.into())
-}
-
-fn texts(schemas: &[&str]) -> Item {
-    Item::Array(schemas.iter().map(|id| Item::text(*id)).collect())
-}
-
-fn announce(version: u64, timestamp: u64, schemas: &[&str]) -> Vec<Item> {
-    vec![int(0), int(version), int(timestamp), texts(schemas)]
-}
-
-fn request(session: u64, mode: u64, schemas: &[&str]) -> Vec<Item> {
-    vec![int(1), int(session), int(mode), texts(schemas)]
-}
-
-fn done(session: u64, live: bool) -> Vec<Item> {
-    vec![int(3), int(session), Item::Bool(live)]
-}
-
-fn have(session: u64, authors: &[(Key, Logs)]) -> Vec<Item> {
-    let log = |(log_id, seq_num): &(u64, u64)| Item::Array(vec![int(*log_id), int(*seq_num)]);
-    let author = |(key, logs): &(Key, Logs)| {
-        let logs = logs.iter().map(log).collect();
-        Item::Array(vec![Item::bytes(key.public()), Item::Array(logs)])
-    };
-    let authors = authors.iter().map(author).collect();
-    vec![int(10), int(session), Item::Array(authors)]
-}
-
-/// An entry of one byte string for itself and one for its operation.
+/// An entry message of the usual entry.
 fn entry(session: u64) -> Vec<Item> {
     let (entry, operation) = signed();
-    vec![
-        int(2),
-        int(session),
-        Item::bytes(entry),
-        Item::bytes(operation),
-    ]
+    message::entry(session, &entry, &operation)
 }
 
 fn signed() -> (Vec<u8>, Vec<u8>) {
@@ -154,13 +116,7 @@ fn two_authors() -> [Key; 2] {
 fn skeleton() -> (Vec<Item>, Value) {
     let entry = log(author(), 0, 2).entries.remove(1);
     let document = Hash::of(&log(author(), 0, 1).entries[0]);
-    let items = vec![
-        int(12),
-        int(7),
-        Item::bytes(entry.clone()),
-        Item::text(super::fixtures::CAFE),
-        Item::id(document),
-    ];
+    let items = message::skeleton(7, &entry, super::fixtures::CAFE, document);
     let told = json!({
         "type": "skeleton",
         "session": "7",

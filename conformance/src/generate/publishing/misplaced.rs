@@ -1,9 +1,8 @@
 //! Entries that are in the wrong place: of their log, or of their author's logs.
 
-use super::refused::{create, tips};
 use super::{
-    Forked, Places, after, again, author, cafe_update, ended, forked, id, next, not_taken, places,
-    submission, taken,
+    Forked, Places, after, again, author, cafe_update, create, ended, forked, id, next, not_taken,
+    places, submission, taken, view,
 };
 use crate::forge::{Draft, Hash, Log};
 use crate::generate::set::Set;
@@ -277,7 +276,7 @@ pub fn forks(set: &mut Set) {
         .flag("Fork")
         .wire_reads("R24", after(&visit, &payload));
     }
-    let both = cafe_update(&tips(ids[0], ids[2]), 13);
+    let both = cafe_update(&view([ids[0], ids[2]]), 13);
     not_taken(
         set,
         (

@@ -38,6 +38,17 @@ fn cave() -> String {
     CAFE.replacen("cafe", "cave", 1)
 }
 
+/// A CREATE that is in no world yet.
+fn create() -> Vec<u8> {
+    cafe_create(12, "New")
+}
+
+/// Ids as a view names them: ascending.
+fn view<const N: usize>(mut ids: [Hash; N]) -> [Hash; N] {
+    ids.sort_unstable();
+    ids
+}
+
 /// What was published to a node.
 #[derive(Debug, Default)]
 struct World {

@@ -2,7 +2,7 @@
 
 use super::{
     CAFE, Forked, Places, World, after, after_again, again, author, cafe_create, cafe_update, cave,
-    ended, forked, id, long, next, other_author, places, set_of, taken, third_author,
+    ended, forked, id, long, next, other_author, places, set_of, taken, third_author, view,
 };
 use crate::forge::{Hash, Item, Log, operation};
 use crate::generate::fixtures::{EVERY, every_schema};
@@ -105,7 +105,7 @@ fn updates(set: &mut Set) {
             "update-merging",
             "On top of both tips.",
             &cafe,
-            cafe_update(&sorted([three, beside]), 12),
+            cafe_update(&view([three, beside]), 12),
         ),
         (
             "update-branching",
@@ -158,7 +158,7 @@ fn updates(set: &mut Set) {
         "update-with-ancestor",
         "On top of an operation and of one it builds on.",
         &cafe,
-        &cafe_update(&sorted([one, three]), 12),
+        &cafe_update(&view([one, three]), 12),
     )
     .requires(&["PB4"])
     .ruled("R21");
@@ -173,11 +173,6 @@ fn updates(set: &mut Set) {
             .requires(&["PB8", "BA1"])
             .flag("Links");
     }
-}
-
-fn sorted<const N: usize>(mut ids: [Hash; N]) -> [Hash; N] {
-    ids.sort_unstable();
-    ids
 }
 
 /// Nobody needs leave to write.

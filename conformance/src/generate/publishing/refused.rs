@@ -1,8 +1,8 @@
 //! What is published and refused, one fault each.
 
 use super::{
-    CAFE, Places, World, after, author, cafe_create, cafe_update, cave, id, misplaced, next,
-    not_taken, other_author, places, set_of, submission, taken, third_author,
+    CAFE, Places, World, after, author, cafe_update, cave, create, id, misplaced, next, not_taken,
+    other_author, places, set_of, submission, taken, third_author, view,
 };
 use crate::forge::{Draft, Hash, Item, Log, operation};
 use crate::generate::set::Set;
@@ -55,7 +55,7 @@ fn siblings(set: &mut Set) {
         "good-merge",
         "An UPDATE of both tips.",
         &cafe,
-        &cafe_update(&tips(three, beside), 12),
+        &cafe_update(&view([three, beside]), 12),
     )
     .requires(&["PB4", "DV2"]);
     taken(
@@ -79,18 +79,6 @@ fn siblings(set: &mut Set) {
         &visit,
         &cafe_update(&[three], 12),
     );
-}
-
-/// A CREATE that is in no world yet.
-pub fn create() -> Vec<u8> {
-    cafe_create(12, "New")
-}
-
-/// Two ids as a view names them.
-pub fn tips(three: Hash, beside: Hash) -> [Hash; 2] {
-    let mut tips = [three, beside];
-    tips.sort_unstable();
-    tips
 }
 
 fn entries(set: &mut Set) {
@@ -378,7 +366,7 @@ fn previous(set: &mut Set) {
         cave_id,
         ..
     } = places();
-    let with = |other: Hash| cafe_update(&tips(three, other), 12);
+    let with = |other: Hash| cafe_update(&view([three, other]), 12);
     let cases: [(&str, &str, &str, Vec<u8>, &str); 5] = [
         (
             "previous-unknown",
