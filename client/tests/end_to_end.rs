@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use grove_core::session::PeerId;
-use grove_node::engine::EngineLimits;
+use grove_node::engine::EngineSettings;
 use grove_node::http::{Http, Limits, serve};
 use grove_node::runtime::ThreadedNode;
 use grove_node::store::SqliteStore;
@@ -34,8 +34,8 @@ impl RealNode {
         let (stop, stopped) = oneshot::channel();
         let store = SqliteStore::open(&folder.join("node.sqlite")).unwrap();
         let url = runtime.block_on(async {
-            let limits = EngineLimits::default();
-            let (node, _) = ThreadedNode::start(store, PeerId([0; 32]), limits).unwrap();
+            let settings = EngineSettings::new(PeerId([0; 32]));
+            let (node, _) = ThreadedNode::start(store, settings).unwrap();
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
             let http = Http::new(node, Limits::default());

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use grove_core::session::PeerId;
 use grove_node::config::{Config, DataDir, StartError};
-use grove_node::engine::EngineLimits;
+use grove_node::engine::EngineSettings;
 use grove_node::http::{Http, Limits, serve};
 use grove_node::runtime::ThreadedNode;
 use grove_node::store::SqliteStore;
@@ -42,9 +42,7 @@ impl OwnNode {
             let data = DataDir::open(&config)?;
             let database = data.database();
             let (node, node_stop) = SqliteStore::open(&database)
-                .and_then(|store| {
-                    ThreadedNode::start(store, PeerId([0; 32]), EngineLimits::default())
-                })
+                .and_then(|store| ThreadedNode::start(store, EngineSettings::new(PeerId([0; 32]))))
                 .map_err(|source| StartError::Database {
                     path: database,
                     source,

@@ -1,8 +1,9 @@
 //! The clock value that shells hand to deciding code.
 //!
-//! Microseconds since an origin the shell chooses; core never asks what time it is.
+//! Unix time in microseconds, which the shell keeps from ever stepping back; core never asks what time it
+//! is. Tests and simulations may begin at 0.
 
-/// A point in time, in microseconds since the shell's origin.
+/// A point in time, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(pub u64);
 
@@ -18,7 +19,7 @@ impl Duration {
 }
 
 impl Instant {
-    /// The origin of the shell's clock.
+    /// The beginning of 1970.
     pub const ZERO: Self = Self(0);
 
     /// This instant moved `span` into the future, saturating at the end of time.
@@ -26,7 +27,7 @@ impl Instant {
         Self(self.0.saturating_add(span.0))
     }
 
-    /// Whole seconds since the origin, as announcements carry them.
+    /// Whole seconds since 1970, as announcements carry them.
     pub const fn as_secs(self) -> u64 {
         self.0 / 1_000_000
     }

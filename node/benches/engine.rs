@@ -15,7 +15,7 @@ use grove_core::session::PeerId;
 use grove_core::time::Instant as EngineInstant;
 use grove_core::types::{DocumentId, LogId, PlainValue, SchemaId, SeqNum, Value};
 use grove_core::validate::Submission;
-use grove_node::engine::{Engine, EngineLimits, Input, Output, RequestId};
+use grove_node::engine::{Engine, EngineSettings, Input, Output, RequestId};
 use grove_node::store::query::{Comparison, Condition, Order, OrderBy, Place, Test};
 use grove_node::store::{DocumentQuery, Read, SharedStore, SqliteReader, SqliteStore};
 use support::{Author, schema, venue};
@@ -41,7 +41,7 @@ impl Node {
         let folder = std::env::temp_dir().join(folder);
         std::fs::create_dir(&folder).expect("a folder");
         let store = SqliteStore::open(&folder.join("node.sqlite")).expect("a store");
-        let engine = Engine::new(store, PeerId([0; 32]), EngineLimits::default());
+        let engine = Engine::new(store, EngineSettings::new(PeerId([0; 32])));
         let mut author = Author::new(1);
         let (entries, schema_id) = schema(&mut author);
         let mut node = Self {
@@ -74,7 +74,7 @@ impl Node {
         self.engine
             .handle(EngineInstant(0), inputs)
             .expect("a store");
-        while let Some(output) = self.engine.poll().expect("a store") {
+        while let Some(output) = self.engine.poll() {
             if let Output::Published { result, .. } = output {
                 result.expect("accepted");
             }

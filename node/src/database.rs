@@ -9,10 +9,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use grove_core::session::PeerId;
-
 use crate::config::{Config, DataDir, StartError, is_passing, lock};
-use crate::engine::EngineLimits;
+use crate::engine::EngineSettings;
 use crate::runtime::{Node, Stop, ThreadedNode};
 use crate::store::objects::Objects;
 use crate::store::{PostgresStore, Server, SqliteStore, StoreError};
@@ -88,14 +86,14 @@ impl Database {
     }
 
     /// Starts a node over it. Blocks, and must not be called by an asynchronous task.
-    pub fn start(&self, local: PeerId, limits: EngineLimits) -> Result<(Node, Stop), StartError> {
+    pub fn start(&self, settings: EngineSettings) -> Result<(Node, Stop), StartError> {
         let started = match self {
             Self::File { path, objects, .. } => {
                 SqliteStore::open_with(path, Some(Arc::clone(objects)))
-                    .and_then(|store| ThreadedNode::start(store, local, limits))
+                    .and_then(|store| ThreadedNode::start(store, settings))
             }
             Self::Server { server, objects } => PostgresStore::open_with(server, objects.clone())
-                .and_then(|store| ThreadedNode::start(store, local, limits)),
+                .and_then(|store| ThreadedNode::start(store, settings)),
         };
         started.map_err(|source| match self {
             Self::File { path, .. } => StartError::Database {

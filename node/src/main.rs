@@ -12,7 +12,7 @@ use grove_core::session::PeerId;
 use grove_node::admin::{self, Deed, Refused, Report};
 use grove_node::config::{Config, DataDir, StartError};
 use grove_node::database::Database;
-use grove_node::engine::{Command, EngineLimits};
+use grove_node::engine::{Command, EngineSettings};
 use grove_node::http::{Http, Limits, serve};
 use grove_node::runtime::{Node, Stop};
 use serde_json::json;
@@ -120,13 +120,13 @@ async fn run(config: &Config) -> Result<(), StartError> {
 
 /// Starts a node over what the settings name. The database is to be kept for as long as the node runs.
 async fn open(config: &Config, data: &DataDir) -> Result<(Node, Stop, Database), StartError> {
-    let limits = EngineLimits {
+    let settings = EngineSettings {
         policy: config.policy(),
-        ..EngineLimits::default()
+        ..EngineSettings::new(UNNAMED)
     };
     let database = Database::chosen(config, data)?;
     let opened = tokio::task::spawn_blocking(move || {
-        let (node, stop) = database.start(UNNAMED, limits)?;
+        let (node, stop) = database.start(settings)?;
         Ok((node, stop, database))
     });
     opened.await.map_err(io::Error::other)?
@@ -139,7 +139,7 @@ async fn beside(node: Node, socket: PathBuf) {
         let mut ticks = tokio::time::interval(TIMES_NOTED);
         loop {
             ticks.tick().await;
-            if let Err(error) = node.command(Command::NoteTime(now())).await {
+            if let Err(error) = node.command(Command::NoteTime).await {
                 tracing::debug!(%error, "could not note the time");
             }
         }

@@ -12,7 +12,7 @@ use grove_core::types::{DocumentId, KeyPair, LogId, PlainValue, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::{Fields, Operation};
 use grove_core::{Reason, Refusal};
-use grove_node::engine::EngineLimits;
+use grove_node::engine::EngineSettings;
 use grove_node::runtime::{Follower, InlineNode, Node};
 use grove_node::store::{Change, SqliteStore};
 use support::Folder;
@@ -55,7 +55,7 @@ async fn hear(follower: &mut Follower, count: usize) -> Vec<DocumentId> {
 
 fn inline() -> Node {
     let store = SqliteStore::in_memory().unwrap();
-    let (_, node) = InlineNode::new(store, PeerId([0; 32]), EngineLimits::default()).unwrap();
+    let (_, node) = InlineNode::new(store, EngineSettings::new(PeerId([0; 32]))).unwrap();
     node
 }
 

@@ -343,7 +343,7 @@ async fn pieces_may_come_after_their_blob_or_twice() {
     use grove_core::types::LogId;
     use grove_core::validate::Submission;
     use grove_core::wire::{Heights, Message};
-    use grove_node::engine::{EngineLimits, Input};
+    use grove_node::engine::{EngineSettings, Input};
     use grove_node::http::{Http, Limits};
     use grove_node::runtime::InlineNode;
     use grove_node::store::SqliteStore;
@@ -364,7 +364,7 @@ async fn pieces_may_come_after_their_blob_or_twice() {
     let id = blob.entry().operation_id();
 
     let store = SqliteStore::in_memory().unwrap();
-    let (inline, node) = InlineNode::new(store, PeerId([0; 32]), EngineLimits::default()).unwrap();
+    let (inline, node) = InlineNode::new(store, EngineSettings::new(PeerId([0; 32]))).unwrap();
     let router = Http::new(node, Limits::default()).router();
     let session = 1;
     let schemas = [SchemaId::BLOB, SchemaId::BLOB_PIECE].into();
@@ -380,7 +380,7 @@ async fn pieces_may_come_after_their_blob_or_twice() {
             heights: Heights::new(),
         },
     ];
-    let greeting = greeting.map(|message| Input::Message { peer, message });
+    let greeting = greeting.map(|message| Input::received(peer, message));
     let inputs = [Input::PeerConnected(peer)].into_iter().chain(greeting);
     inline.handle(Instant::ZERO, inputs.collect()).unwrap();
     let receive = |submission: &Submission| {
@@ -390,7 +390,7 @@ async fn pieces_may_come_after_their_blob_or_twice() {
             payload: Some(submission.payload().to_vec()),
         };
         inline
-            .handle(Instant::ZERO, vec![Input::Message { peer, message }])
+            .handle(Instant::ZERO, vec![Input::received(peer, message)])
             .unwrap()
     };
     let status = || async {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use grove_core::session::PeerId;
 use grove_core::types::{OperationId, PlainValue};
-use grove_node::engine::EngineLimits;
+use grove_node::engine::EngineSettings;
 use grove_node::runtime::{Stop, ThreadedNode};
 use grove_node::store::SqliteStore;
 use http_support::site::Site;
@@ -245,7 +245,7 @@ impl Deployed {
         std::fs::create_dir_all(&folder).unwrap();
         let store = SqliteStore::open(&folder.join("node.sqlite")).unwrap();
         let (node, stop) =
-            ThreadedNode::start(store, PeerId([0; 32]), EngineLimits::default()).unwrap();
+            ThreadedNode::start(store, EngineSettings::new(PeerId([0; 32]))).unwrap();
         Self {
             node: TestNode::over(node).await,
             stop: Some(stop),

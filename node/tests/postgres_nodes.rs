@@ -14,7 +14,7 @@ use grove_core::session::PeerId;
 use grove_core::types::SchemaId;
 use grove_core::validate::Submission;
 use grove_core::{Reason, Refusal};
-use grove_node::engine::EngineLimits;
+use grove_node::engine::EngineSettings;
 use grove_node::runtime::{Node, Stop, ThreadedNode};
 use grove_node::store::{Counts, DocumentQuery, PostgresStore};
 use postgres_server::Database;
@@ -26,7 +26,7 @@ async fn start(database: &Database, identity: u8) -> (Node, Stop) {
     let server = database.server();
     let start = move || {
         let store = PostgresStore::open(&server).unwrap();
-        ThreadedNode::start(store, PeerId([identity; 32]), EngineLimits::default()).unwrap()
+        ThreadedNode::start(store, EngineSettings::new(PeerId([identity; 32]))).unwrap()
     };
     tokio::task::spawn_blocking(start).await.unwrap()
 }

@@ -9,7 +9,7 @@ use grove_core::time::Instant;
 use grove_core::types::{DocumentId, Hash, KeyPair, LogId, PlainValue, PublicKey, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::Operation;
-use grove_node::engine::{Engine, EngineLimits, Finding, Input, RequestId, verify};
+use grove_node::engine::{Engine, EngineSettings, Finding, Input, RequestId, verify};
 use grove_node::store::{Read, SqliteStore};
 use rstest::rstest;
 
@@ -57,7 +57,7 @@ struct Told {
 
 /// Has an engine store a changed document in log 0, a deleted one in log 1, and a forked one in log 2.
 fn store_some(place: &Place) -> Told {
-    let mut engine = Engine::new(place.open(), PeerId([1; 32]), EngineLimits::default()).unwrap();
+    let mut engine = Engine::new(place.open(), EngineSettings::new(PeerId([1; 32]))).unwrap();
     let key_pair = KeyPair::from_seed(&[1; 32]);
     let mut take = |submission: &Submission| {
         let submission = Box::new(submission.clone());

@@ -7,11 +7,12 @@ use std::rc::Rc;
 
 use grove_core::time::Instant;
 use grove_core::types::{DocumentId, KeyPair, PublicKey, Schema, SchemaId};
+use grove_core::wire::Message;
 use grove_node::api::ApiError;
-use grove_node::engine::{EngineLimits, Input, Output};
+use grove_node::engine::{EngineSettings, Input, Output, Transfer};
 use grove_node::http::{self, Http, Limits};
 use grove_node::runtime::InlineNode;
-use grove_node::store::{SqliteStore, StoreError};
+use grove_node::store::{Read, SqliteStore, StoreError};
 use tokio::sync::watch;
 use turmoil::net::TcpListener;
 
@@ -56,8 +57,8 @@ impl Node {
         board: &Board,
     ) -> Result<Self, StoreError> {
         let store = SqliteStore::in_memory()?;
-        let limits = EngineLimits::default();
-        let (inline, node) = InlineNode::new(store, peer_id(number), limits)?;
+        let settings = EngineSettings::new(peer_id(number));
+        let (inline, node) = InlineNode::new(store, settings)?;
         let deaf = plant == Some(Plant::DropEntries) && number == plan.nodes - 1;
         Ok(Self(Rc::new(Inner {
             number,
@@ -105,17 +106,21 @@ impl Node {
 
     /// Hands the engine an input and returns all it has to say.
     pub(crate) fn feed(&self, input: Input) -> Vec<Output> {
-        let since_epoch = EPOCH + turmoil::sim_elapsed().expect("called on the node's host");
-        let now = u64::try_from(since_epoch.as_micros()).expect("within the next millennia");
-        self.0
-            .inline
-            .handle(Instant(now), vec![input])
-            .unwrap_or_else(|error| {
-                self.0
-                    .board
-                    .violate("stores_work", format!("{}: {error}", self.0.name));
-                Vec::new()
-            })
+        let outputs = self.0.inline.handle(now(), vec![input]);
+        outputs.unwrap_or_else(|error| self.store_failed(&error.to_string()))
+    }
+
+    /// The next messages of a transfer.
+    pub(crate) fn step(&self, transfer: &mut Transfer) -> Vec<Message> {
+        let step = |store: &dyn Read| Ok(transfer.step(now(), store)?);
+        let messages = self.0.inline.read(step);
+        messages.unwrap_or_else(|error| self.store_failed(&error.to_string()))
+    }
+
+    fn store_failed<T: Default>(&self, error: &str) -> T {
+        let difference = format!("{}: {error}", self.0.name);
+        self.0.board.violate("stores_work", difference);
+        T::default()
     }
 
     /// What the node holds, next to what it was seen to show.
@@ -151,6 +156,12 @@ impl Node {
             shown,
         })
     }
+}
+
+/// The time on a simulated host.
+fn now() -> Instant {
+    let since_epoch = EPOCH + turmoil::sim_elapsed().expect("called on the node's host");
+    Instant(u64::try_from(since_epoch.as_micros()).expect("within the next millennia"))
 }
 
 /// The key of a simulated client.

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use turmoil::net::{TcpListener, TcpStream};
 
-use grove_node::engine::{Input, Output};
+use grove_node::engine::{Input, Output, Transfer};
 
 use crate::host::Node;
 use crate::plan::node_name;
@@ -181,7 +181,7 @@ impl Replication {
             } {
                 if !self.is_deaf_to(&message) {
                     let peer = peer_id(other);
-                    self.feed(Input::Message { peer, message });
+                    self.feed(Input::received(peer, message));
                 }
             }
         }
@@ -201,6 +201,7 @@ impl Replication {
         for output in self.node.feed(input) {
             match output {
                 Output::Send { peer, message } => self.send(number_of(peer), &message),
+                Output::Transfer { peer, transfer } => self.transfer(number_of(peer), transfer),
                 Output::Refused { peer, reason } => self.refused(number_of(peer), reason),
                 // For clients, who ask through other doors.
                 Output::Published { .. }
@@ -209,6 +210,14 @@ impl Replication {
                 | Output::Changed(_)
                 | Output::Deleted(_)
                 | Output::SchemaAdded(_) => {}
+            }
+        }
+    }
+
+    fn transfer(&self, other: usize, mut transfer: Transfer) {
+        while !transfer.is_over() {
+            for message in self.node.step(&mut transfer) {
+                self.send(other, &message);
             }
         }
     }

@@ -44,8 +44,6 @@ pub enum Action {
         /// Per log the first number to send.
         starts: Heights,
     },
-    /// Judge an entry the peer sent.
-    Ingest(Message),
     /// The peer is interested in these schemas now.
     Announced(SchemaSet),
     /// A session came to its end on both sides.
@@ -152,6 +150,12 @@ impl Peer {
         self.sessions.clear();
     }
 
+    /// Whether an entry may come now in this session. Judging it is the caller's, and does not touch the
+    /// session.
+    pub fn expect_entry(&mut self, session: u64) -> Result<(), SessionError> {
+        self.session(session).map(|_| ())
+    }
+
     /// Answers a message. `heights` tells the heights of our logs of some schemas, when needed.
     ///
     /// After an error the session it concerns is closed; others go on.
@@ -189,8 +193,8 @@ impl Peer {
             }
             Message::SyncDone { session, .. } => Ok(self.remote_done(session)?),
             Message::Entry { session, .. } | Message::Skeleton { session, .. } => {
-                self.session(session)?;
-                Ok(vec![Action::Ingest(message)])
+                self.expect_entry(session)?;
+                Ok(Vec::new())
             }
         }
     }

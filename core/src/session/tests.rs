@@ -62,7 +62,7 @@ impl Side {
                     });
                 }
                 Action::Finished { .. } => self.finished += 1,
-                Action::Ingest(_) | Action::Announced(_) => {}
+                Action::Announced(_) => {}
             }
         }
         messages

@@ -103,6 +103,15 @@ pub struct Submission {
     operation: Result<Operation, OperationError>,
 }
 
+/// The operation is read from its bytes.
+impl PartialEq for Submission {
+    fn eq(&self, other: &Self) -> bool {
+        self.entry == other.entry && self.payload == other.payload
+    }
+}
+
+impl Eq for Submission {}
+
 impl Submission {
     /// Verifies an entry and joins it with its operation's bytes.
     pub fn verify(entry: &[u8], payload: Vec<u8>) -> Result<Self, VerifyError> {

@@ -131,7 +131,7 @@ impl Removed {
     }
 }
 
-/// Does what an operator wants, at this time in seconds since 1970.
+/// Does what an operator wants, at this time in seconds since 1970, by which ages are measured.
 pub async fn perform(node: &Node, now: i64, deed: &Deed) -> Result<Report, ApiError> {
     match deed {
         Deed::Purge(target) => {
@@ -141,7 +141,7 @@ pub async fn perform(node: &Node, now: i64, deed: &Deed) -> Result<Report, ApiEr
                 reclaimed.items, reclaimed.bytes
             );
             if reclaimed.items > 0 {
-                node.command(Command::NoteDeed(now, text)).await?;
+                node.command(Command::NoteDeed(text)).await?;
             }
             Ok(Report {
                 removed: vec![Removed::new("logs", reclaimed)],
@@ -243,7 +243,7 @@ async fn collect(node: &Node, now: i64, collection: &Collection) -> Result<Repor
                 "collected {} {what}, {} bytes",
                 reclaimed.items, reclaimed.bytes
             );
-            node.command(Command::NoteDeed(now, text)).await?;
+            node.command(Command::NoteDeed(text)).await?;
         }
     }
     let older_than = Duration::from_secs(collection.grace);
@@ -257,7 +257,7 @@ async fn collect(node: &Node, now: i64, collection: &Collection) -> Result<Repor
         });
     }
     if !collection.dry_run {
-        node.command(Command::NoteTime(now)).await?;
+        node.command(Command::NoteTime).await?;
     }
     Ok(report)
 }
@@ -281,11 +281,10 @@ async fn sweep(node: &Node, kind: SweepKind, dry_run: bool) -> Result<(Reclaimed
         spared += weighed.spared;
         if dry_run {
             total += weighed.reclaimed;
-        } else if !weighed.documents.is_empty() {
-            let pins = sweep.pins();
+        } else if !weighed.candidates.documents.is_empty() {
             let command = match kind {
-                SweepKind::History => Command::CollectHistory(weighed.documents, pins),
-                SweepKind::Pieces { .. } => Command::CollectPieces(weighed.documents, pins),
+                SweepKind::History => Command::CollectHistory(weighed.candidates),
+                SweepKind::Pieces { .. } => Command::CollectPieces(weighed.candidates),
             };
             total += node.command(command).await?;
         }

@@ -19,7 +19,7 @@ use grove_core::types::{DocumentViewId, Hash, PublicKey, SchemaId};
 use grove_core::wire::Heights;
 use grove_core::{Reason, Refusal};
 
-use crate::engine::{IngestError, Knowledge};
+use crate::engine::{IngestError, Knowledge, Rejection};
 use crate::store::{EntryRow, Read, StoreError};
 
 pub use blobs::{Blob, BlobRefusal, blob, piece};
@@ -119,7 +119,7 @@ fn too_large(name: &'static str) -> ApiError {
 pub enum ApiError {
     /// The entry was not accepted.
     #[error(transparent)]
-    Ingest(#[from] IngestError),
+    Rejected(#[from] Rejection),
     /// An argument has the wrong form. (Caller)
     #[error("argument {name}: {text}")]
     Argument {
@@ -146,7 +146,17 @@ pub enum ApiError {
 
 impl From<PublishError> for ApiError {
     fn from(error: PublishError) -> Self {
-        Self::Ingest(error.into())
+        Self::Rejected(error.into())
+    }
+}
+
+impl From<IngestError> for ApiError {
+    fn from(error: IngestError) -> Self {
+        match error {
+            IngestError::Refused(error) => Self::Rejected(error.into()),
+            IngestError::Unwanted(error) => Self::Rejected(error.into()),
+            IngestError::Store(error) => Self::Store(error),
+        }
     }
 }
 
@@ -172,7 +182,7 @@ impl ApiError {
     /// The two entries of a fork, so that their publisher can be told which they are.
     pub fn fork(&self) -> Option<(Hash, Hash)> {
         match self {
-            Self::Ingest(IngestError::Refused(PublishError::LogForked { first, second })) => {
+            Self::Rejected(Rejection::Refused(PublishError::LogForked { first, second })) => {
                 Some((*first, *second))
             }
             _ => None,
@@ -183,7 +193,7 @@ impl ApiError {
 impl Refusal for ApiError {
     fn reason(&self) -> Reason {
         match self {
-            Self::Ingest(error) => error.reason(),
+            Self::Rejected(error) => error.reason(),
             Self::Argument { reason, .. } => *reason,
             Self::Blob(error) => error.reason(),
             Self::Busy | Self::NotVisible => Reason::NodeBusy,

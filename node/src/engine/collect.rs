@@ -15,7 +15,6 @@
 //! readers, and what it found is collected in transactions of the writer, which looks once more.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use grove_core::document::{Document, Graph};
 use grove_core::types::{
@@ -35,12 +34,21 @@ const PAGE: u32 = 256;
 /// Pinned views looked into in one step.
 const VIEWS_PER_STEP: usize = 256;
 
-/// The views that documents hold on to by pinned relations, and how far that is known. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct Pins {
-    /// Shared by clones once there are any; what each learns later is its own.
-    early: Arc<BTreeSet<DocumentViewId>>,
-    late: BTreeSet<DocumentViewId>,
+/// Documents in which something was found to collect, and what has to be known of pins to look once more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Candidates {
+    /// The documents.
+    pub documents: Vec<DocumentId>,
+    /// Which of their views were pinned.
+    pub pinned: BTreeSet<DocumentViewId>,
+    /// The position up to which that is known.
+    pub as_of: i64,
+}
+
+/// The views that documents hold on to by pinned relations, and how far that is known.
+#[derive(Debug, Default)]
+struct Pins {
+    views: BTreeSet<DocumentViewId>,
     /// Views whose own pins were not yet looked for.
     open: Vec<DocumentViewId>,
     /// Everything up to this position was looked at.
@@ -49,8 +57,8 @@ pub struct Pins {
 
 impl Pins {
     /// Whether something holds on to this view.
-    pub fn contains(&self, view_id: &DocumentViewId) -> bool {
-        self.early.contains(view_id) || self.late.contains(view_id)
+    fn contains(&self, view_id: &DocumentViewId) -> bool {
+        self.views.contains(view_id)
     }
 
     /// The pinned views of a document with these operations.
@@ -60,13 +68,9 @@ impl Pins {
     ) -> impl Iterator<Item = &'p DocumentViewId> {
         // View ids that begin with an operation follow its own one-operation view in their order.
         ids.flat_map(|id| {
-            [&*self.early, &self.late]
-                .into_iter()
-                .flat_map(move |views| {
-                    views
-                        .range(DocumentViewId::from(id)..)
-                        .take_while(move |view_id| view_id.ids()[0] == id)
-                })
+            self.views
+                .range(DocumentViewId::from(id)..)
+                .take_while(move |view_id| view_id.ids()[0] == id)
         })
     }
 
@@ -83,12 +87,7 @@ impl Pins {
     }
 
     fn add(&mut self, view_id: &DocumentViewId) {
-        let is_new = !self.contains(view_id)
-            && match Arc::get_mut(&mut self.early) {
-                Some(early) => early.insert(view_id.clone()),
-                None => self.late.insert(view_id.clone()),
-            };
-        if is_new {
+        if self.views.insert(view_id.clone()) {
             self.open.push(view_id.clone());
         }
     }
@@ -157,7 +156,7 @@ pub enum SweepKind {
 #[derive(Debug, Clone, Default)]
 pub struct Weighed {
     /// The documents that have something to collect.
-    pub documents: Vec<DocumentId>,
+    pub candidates: Candidates,
     /// How much.
     pub reclaimed: Reclaimed,
     /// Pieces that no blob lists, but which are too young to go.
@@ -244,24 +243,24 @@ impl Sweep {
         Ok(Some(found))
     }
 
-    /// What is pinned, for those who collect what was found.
-    pub fn pins(&self) -> Pins {
-        self.pins.clone()
-    }
-
     fn weigh(&self, store: &dyn Read, rows: &[DocumentRow]) -> Result<Weighed, StoreError> {
         let mut weighed = Weighed::default();
+        weighed.candidates.as_of = self.pins.as_of;
         for row in rows {
             let found = match self.kind {
                 SweepKind::History => {
-                    let found = superseded(store, row, &self.pins)?;
-                    let bytes = found.iter().map(|(_, stub, size)| size - stub.len() as u64);
+                    let Superseded { items, pinned } = superseded(store, row, &self.pins)?;
+                    let bytes = items.iter().map(|(_, stub, size)| size - stub.len() as u64);
+                    if !items.is_empty() {
+                        weighed.candidates.pinned.extend(pinned);
+                    }
                     Reclaimed {
                         documents: 1,
-                        items: found.len() as u64,
+                        items: items.len() as u64,
                         bytes: bytes.sum(),
                     }
                 }
+                // A piece with a pinned view is no candidate, so that there are none to name.
                 SweepKind::Pieces { up_to } => {
                     if self.pins.contains(&row.view_id) {
                         continue;
@@ -275,7 +274,7 @@ impl Sweep {
                 }
             };
             if found.items > 0 {
-                weighed.documents.push(row.id);
+                weighed.candidates.documents.push(row.id);
                 weighed.reclaimed += found;
             }
         }
@@ -321,15 +320,16 @@ fn next_page(
     Ok(rows)
 }
 
-/// An operation that can go: its id, what is to stay of it, and the size of its bytes.
-type Superseded = (OperationId, Vec<u8>, u64);
+/// What can go of a document's history.
+struct Superseded {
+    /// Per operation its id, what is to stay of it, and the size of its bytes.
+    items: Vec<(OperationId, Vec<u8>, u64)>,
+    /// The document's views that are pinned.
+    pinned: BTreeSet<DocumentViewId>,
+}
 
 /// The operations of a document that neither its current view needs nor any that is pinned.
-fn superseded(
-    store: &dyn Read,
-    row: &DocumentRow,
-    pins: &Pins,
-) -> Result<Vec<Superseded>, StoreError> {
+fn superseded(store: &dyn Read, row: &DocumentRow, pins: &Pins) -> Result<Superseded, StoreError> {
     const CORRUPT: StoreError = StoreError::Corrupt("document");
     let Connected {
         operations,
@@ -338,7 +338,9 @@ fn superseded(
     let mut needed = setters(row.fields.as_ref().map(|fields| fields.values()));
     let graph = Graph::build(operations.iter().map(|(id, operation)| (*id, operation)))
         .map_err(|_| CORRUPT)?;
+    let mut pinned = BTreeSet::new();
     for view_id in pins.of_document(operations.iter().map(|(id, _)| *id)) {
+        pinned.insert(view_id.clone());
         let Ok(graph) = graph.at_view(view_id) else {
             continue;
         };
@@ -347,7 +349,7 @@ fn superseded(
         needed.extend(fields.map(|field| field.operation_id));
     }
 
-    let mut found = Vec::new();
+    let mut items = Vec::new();
     for (id, operation) in outdone(&operations) {
         if needed.contains(&id) || collected.contains(&id) {
             continue;
@@ -355,10 +357,10 @@ fn superseded(
         let stub = stub(operation).encode();
         let size = store.payload_size(id)?.unwrap_or_default();
         if (stub.len() as u64) < size {
-            found.push((id, stub, size));
+            items.push((id, stub, size));
         }
     }
-    Ok(found)
+    Ok(Superseded { items, pinned })
 }
 
 fn setters<'f>(
@@ -441,12 +443,12 @@ impl<S: Store> Engine<S> {
     /// Drops the superseded operations of documents.
     pub(super) fn collect_history(
         &mut self,
-        documents: &[DocumentId],
-        mut pins: Pins,
+        candidates: Candidates,
     ) -> Result<Reclaimed, StoreError> {
         let mut reclaimed = Reclaimed::default();
-        for row in self.still_there(documents, &mut pins)? {
-            let found = superseded(&self.store, &row, &pins)?;
+        let (rows, pins) = self.still_there(candidates)?;
+        for row in rows {
+            let found = superseded(&self.store, &row, &pins)?.items;
             for (id, stub, size) in &found {
                 self.store.collect(id.hash(), Some(stub))?;
                 reclaimed.items += 1;
@@ -463,11 +465,11 @@ impl<S: Store> Engine<S> {
     /// Drops blob pieces that no blob lists.
     pub(super) fn collect_pieces(
         &mut self,
-        documents: &[DocumentId],
-        mut pins: Pins,
+        candidates: Candidates,
     ) -> Result<Reclaimed, StoreError> {
         let mut reclaimed = Reclaimed::default();
-        for row in self.still_there(documents, &mut pins)? {
+        let (rows, pins) = self.still_there(candidates)?;
+        for row in rows {
             let found = match pins.contains(&row.view_id) {
                 true => continue,
                 false => unreferenced(&self.store, &row, &pins)?,
@@ -490,18 +492,24 @@ impl<S: Store> Engine<S> {
 
     /// The documents as they are by now, those that were deleted meanwhile left out; with what was pinned
     /// meanwhile.
-    fn still_there(
-        &self,
-        documents: &[DocumentId],
-        pins: &mut Pins,
-    ) -> Result<Vec<DocumentRow>, StoreError> {
+    fn still_there(&self, candidates: Candidates) -> Result<(Vec<DocumentRow>, Pins), StoreError> {
+        let Candidates {
+            documents,
+            pinned,
+            as_of,
+        } = candidates;
+        let mut pins = Pins {
+            views: pinned,
+            open: Vec::new(),
+            as_of,
+        };
         pins.catch_up(&self.store)?;
         let mut rows = Vec::with_capacity(documents.len());
         for id in documents {
             // Bytes outside of the database are not what decides.
-            let row = self.store.document_outline(*id)?;
+            let row = self.store.document_outline(id)?;
             rows.extend(row.filter(|row| !row.is_deleted()));
         }
-        Ok(rows)
+        Ok((rows, pins))
     }
 }

@@ -6,10 +6,10 @@ use grove_core::{Reason, Refusal};
 use super::PolicyError;
 use crate::store::StoreError;
 
-/// Why an entry with its operation was not accepted; nothing was stored.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why an entry with its operation was not accepted, within the engine; nothing was stored.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum IngestError {
+pub(crate) enum IngestError {
     /// The rules refuse it. (Caller, Peer)
     #[error(transparent)]
     Refused(#[from] PublishError),
@@ -17,14 +17,8 @@ pub enum IngestError {
     #[error(transparent)]
     Unwanted(#[from] PolicyError),
     /// The database failed. (Local)
-    #[error("the node could not store the entry: {0}")]
-    Store(String),
-}
-
-impl From<StoreError> for IngestError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error.to_string())
-    }
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Refusal for IngestError {
@@ -32,7 +26,63 @@ impl Refusal for IngestError {
         match self {
             Self::Refused(error) => error.reason(),
             Self::Unwanted(error) => error.reason(),
+            Self::Store(error) => error.reason(),
+        }
+    }
+}
+
+/// Why what was asked for was not done, as it leaves the engine: nothing was stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// The rules refuse it. (Caller, Peer)
+    #[error(transparent)]
+    Refused(#[from] PublishError),
+    /// The operator does not want it. (Caller, Peer)
+    #[error(transparent)]
+    Unwanted(#[from] PolicyError),
+    /// The store failed, with all that was asked in the same transaction. (Local)
+    #[error("the node could not store the entry: {0}")]
+    Store(StoreFault),
+}
+
+impl Refusal for Rejection {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Refused(error) => error.reason(),
+            Self::Unwanted(error) => error.reason(),
             Self::Store(_) => Reason::StoreFailed,
+        }
+    }
+}
+
+/// What kind of failure a store had. What its driver said of it goes to the operator's log alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreFault {
+    /// The database, its disk or its server.
+    #[error("the database failed")]
+    Database,
+    /// What keeps large bytes outside of the database.
+    #[error("the storage for blobs failed")]
+    Objects,
+    /// What was found there is not what was written.
+    #[error("the database is damaged")]
+    Corrupt,
+    /// The engine asked for what does not fit: a mistake of the program.
+    #[error("the node made a mistake")]
+    Misfit,
+}
+
+impl From<&StoreError> for StoreFault {
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::Objects(_) | StoreError::NoObjects | StoreError::OtherObjects => {
+                Self::Objects
+            }
+            StoreError::Corrupt(_) => Self::Corrupt,
+            StoreError::Misfit(_) => Self::Misfit,
+            _ => Self::Database,
         }
     }
 }

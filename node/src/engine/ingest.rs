@@ -86,7 +86,7 @@ impl<S: Store> Engine<S> {
 
     /// Decides about an entry by what the operator wants and by what is stored.
     fn judge(&mut self, submission: &Submission, source: Source) -> Result<Judgement, IngestError> {
-        let policy = &self.limits.policy;
+        let policy = &self.settings.policy;
         //= PB13: who is on no list may update and delete
         //= R25: anyone may write whom the operator does not keep out
         policy.admit_author(submission.entry().entry().public_key)?;
@@ -262,7 +262,7 @@ impl<S: Store> Engine<S> {
             entry: submission.entry().bytes().to_vec(),
             payload: submission.payload().to_vec(),
         };
-        let max = self.limits.parked_max;
+        let max = self.settings.limits.parked_max;
         if let Some(peer) = sender
             && !self.parking.admit(row.hash, peer, row.size(), max)
         {
@@ -319,7 +319,7 @@ fn need_behind(error: &IngestError, entry: &Entry) -> Option<Need> {
 pub(super) fn tolerate(result: Result<(), IngestError>) -> Result<Option<Reason>, StoreError> {
     match result {
         Ok(()) => Ok(None),
-        Err(IngestError::Store(error)) => Err(StoreError::Failed(error)),
+        Err(IngestError::Store(error)) => Err(error),
         Err(error) => Ok(Some(error.reason())),
     }
 }

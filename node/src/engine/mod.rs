@@ -19,7 +19,9 @@
 //! | `purge` | what the operator removes from this node, and what follows for what comes later |
 //! | `collect` | which operations and pieces nothing needs any more |
 //! | `schemas` | which schemas are known |
+//! | `received` | what is known of a peer's message before it is judged |
 //! | `replicate` | sessions with peers |
+//! | `transfer` | what a peer is sent of what it lacks, step by step |
 //! | `verify` | whether a store holds what it should |
 //! | `lookup` | small questions that several of them, and answers to clients, ask |
 
@@ -32,8 +34,10 @@ mod materialise;
 mod parking;
 mod policy;
 mod purge;
+mod received;
 mod replicate;
 mod schemas;
+mod transfer;
 mod verify;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -47,24 +51,31 @@ use grove_core::wire::Message;
 
 use crate::store::{Change, Need, News, ParkedMax, Store, StoreError};
 use parking::Parking;
-use replicate::{PeerState, Transfer};
+use replicate::PeerState;
 use schemas::Schemas;
 
-pub use collect::{Pins, Sweep, SweepKind, Weighed};
-pub use error::IngestError;
+pub use collect::{Candidates, Sweep, SweepKind, Weighed};
+pub(crate) use error::IngestError;
+pub use error::{Rejection, StoreFault};
 pub(crate) use knowledge::Knowledge;
 pub use lookup::{document_at_view, documents_at_views};
 pub use policy::{Policy, PolicyError};
 pub use purge::{Command, Purge, Reclaimed};
+pub use received::Received;
+pub use transfer::Transfer;
 pub use verify::{Finding, verify};
 
 /// Names a publishing request until it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// What a node is told.
-#[derive(Debug)]
+/// What a node is told. Plain data: whoever keeps the inputs of an engine can hand them to another one
+/// that began alike, and hears the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
+    /// Other processes that serve the same database changed it. Stands before the inputs of the transaction
+    /// in which it was learnt.
+    Elsewhere(News),
     /// A client publishes.
     Publish {
         /// Named again in the answer.
@@ -85,32 +96,32 @@ pub enum Input {
     /// The connection to a peer is gone.
     PeerDisconnected(PeerId),
     /// A peer sent a message.
-    Message {
+    Received {
         /// Who.
         peer: PeerId,
-        /// What.
-        message: Message,
+        /// What, with the entry in it checked.
+        message: Received,
     },
     /// Some time passed; sessions begin and expire on ticks.
     Tick,
 }
 
-/// What a node says.
-#[derive(Debug, PartialEq, Eq)]
+/// What a node says. Plain data, as its inputs are.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// The answer to a publishing request: the arguments of the entry after it.
     Published {
         /// The request.
         request: RequestId,
         /// The answer.
-        result: Result<NextArgs, IngestError>,
+        result: Result<NextArgs, Rejection>,
     },
     /// The answer to a command: what it removed.
     Done {
         /// The request.
         request: RequestId,
         /// The answer.
-        result: Result<Reclaimed, IngestError>,
+        result: Result<Reclaimed, Rejection>,
     },
     /// A message for a peer. Messages for one peer are sent in the order in which they come out.
     Send {
@@ -118,6 +129,14 @@ pub enum Output {
         peer: PeerId,
         /// What.
         message: Message,
+    },
+    /// Entries for a peer, to be read from the store and sent at the pace of its connection, and no more
+    /// once that is gone. Messages for the peer that come out later need not wait for it.
+    Transfer {
+        /// To whom.
+        peer: PeerId,
+        /// What.
+        transfer: Transfer,
     },
     /// An operation was accepted, from whomever.
     Accepted {
@@ -142,11 +161,31 @@ pub enum Output {
     },
 }
 
-/// What an operator may set.
+/// What an engine is made with, besides its store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EngineLimits {
+pub struct EngineSettings {
+    /// The node's identity to its peers.
+    pub local: PeerId,
     /// Whose entries and which schemas are let in.
     pub policy: Policy,
+    /// How much it takes on.
+    pub limits: EngineLimits,
+}
+
+impl EngineSettings {
+    /// A node that lets everything in, with limits as by default.
+    pub fn new(local: PeerId) -> Self {
+        Self {
+            local,
+            policy: Policy::default(),
+            limits: EngineLimits::default(),
+        }
+    }
+}
+
+/// How much an engine takes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineLimits {
     /// Most entries that wait for something, and their bytes; the oldest are dropped first (R28). No peer
     /// takes more than a part of it.
     pub parked_max: ParkedMax,
@@ -155,7 +194,6 @@ pub struct EngineLimits {
 impl Default for EngineLimits {
     fn default() -> Self {
         Self {
-            policy: Policy::default(),
             parked_max: ParkedMax {
                 entries: 10_000,
                 size: 64 << 20,
@@ -168,8 +206,7 @@ impl Default for EngineLimits {
 #[derive(Debug)]
 pub struct Engine<S> {
     store: S,
-    local: PeerId,
-    limits: EngineLimits,
+    settings: EngineSettings,
     schemas: Schemas,
     keyring: Keyring,
     /// How many entries are parked, so that looking for them can be left out when there are none.
@@ -179,15 +216,14 @@ pub struct Engine<S> {
     /// Whether what is remembered of the store may be wrong, after a failure that left it unreadable.
     stale: bool,
     peers: BTreeMap<PeerId, PeerState>,
-    transfers: VecDeque<Transfer>,
     /// Needs met in this transaction, for which parked entries may wait.
     met: VecDeque<Need>,
     outputs: VecDeque<Output>,
 }
 
 impl<S: Store> Engine<S> {
-    /// An engine that goes on with what `store` holds. `local` is the node's identity to its peers.
-    pub fn new(store: S, local: PeerId, limits: EngineLimits) -> Result<Self, StoreError> {
+    /// An engine that goes on with what `store` holds.
+    pub fn new(store: S, settings: EngineSettings) -> Result<Self, StoreError> {
         Ok(Self {
             schemas: Schemas::load(&store)?,
             keyring: Keyring::default(),
@@ -195,10 +231,8 @@ impl<S: Store> Engine<S> {
             parking: Parking::default(),
             stale: false,
             store,
-            local,
-            limits,
+            settings,
             peers: BTreeMap::new(),
-            transfers: VecDeque::new(),
             met: VecDeque::new(),
             outputs: VecDeque::new(),
         })
@@ -219,30 +253,61 @@ impl<S: Store> Engine<S> {
     ///
     /// When the store fails, nothing of the inputs happened: publishers are told so, and peers start
     /// their sessions anew.
-    pub fn handle(&mut self, now: Instant, inputs: Vec<Input>) -> Result<(), StoreError> {
-        let owed: Vec<Owed> = inputs.iter().filter_map(Input::owed).collect();
-        let begun = self.store.begin().and_then(|news| self.catch_up(news));
-        // What others changed stays true, whatever becomes of the inputs.
-        let earlier = self.outputs.len();
-        let done = begun.and_then(|()| {
-            inputs
-                .into_iter()
-                .try_for_each(|input| self.take(now, input))?;
-            self.store.commit()
-        });
-        if let Err(error) = &done {
-            self.outputs.truncate(earlier);
-            self.recover(now, error, &owed);
+    pub fn handle(&mut self, now: Instant, mut inputs: Vec<Input>) -> Result<(), StoreError> {
+        let opened = self.open(&mut inputs);
+        self.run(now, opened, inputs)
+    }
+
+    /// Opens the transaction of these inputs, and puts before them what other processes changed. The first
+    /// half of [`handle`](Self::handle), for those who want to know all inputs.
+    pub(crate) fn open(&mut self, inputs: &mut Vec<Input>) -> Result<(), StoreError> {
+        if let Some(news) = self.store.begin()? {
+            inputs.insert(0, Input::Elsewhere(news));
         }
+        Ok(())
+    }
+
+    /// Takes the inputs of the transaction that was opened, or not: the second half of
+    /// [`handle`](Self::handle).
+    pub(crate) fn run(
+        &mut self,
+        now: Instant,
+        opened: Result<(), StoreError>,
+        inputs: Vec<Input>,
+    ) -> Result<(), StoreError> {
+        let owed: Vec<Owed> = inputs.iter().filter_map(Input::owed).collect();
+        let mut kept = self.outputs.len();
+        let done = opened.and_then(|()| self.take_all(now, inputs, &mut kept));
+        if let Err(error) = &done {
+            self.outputs.truncate(kept);
+            self.recover(now, error.into(), &owed);
+        }
+        assert!(self.met.is_empty(), "parked entries were left waiting");
         done
     }
 
-    /// The next output; `None` when there is none for now.
-    pub fn poll(&mut self) -> Result<Option<Output>, StoreError> {
-        if self.outputs.is_empty() {
-            self.continue_transfer()?;
+    /// Takes the inputs and makes them durable. `kept` outputs stay true, whatever becomes of the inputs.
+    fn take_all(
+        &mut self,
+        now: Instant,
+        inputs: Vec<Input>,
+        kept: &mut usize,
+    ) -> Result<(), StoreError> {
+        if self.stale {
+            self.reload()?;
         }
-        Ok(self.outputs.pop_front())
+        let mut inputs = inputs.into_iter().peekable();
+        while let Some(news) = inputs.next_if(|input| matches!(input, Input::Elsewhere(_))) {
+            self.take(now, news)?;
+        }
+        *kept = self.outputs.len();
+        inputs.try_for_each(|input| self.take(now, input))?;
+        self.store.commit()
+    }
+
+    /// The next output; `None` when there is none for now.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
     }
 
     /// What is stored, as the rules of publishing ask for it.
@@ -252,20 +317,23 @@ impl<S: Store> Engine<S> {
 
     fn take(&mut self, now: Instant, input: Input) -> Result<(), StoreError> {
         match input {
+            Input::Elsewhere(news) => self.catch_up(news),
             Input::Publish {
                 request,
                 submission,
             } => {
                 let result = match self.publish(&submission) {
-                    Err(IngestError::Store(error)) => return Err(StoreError::Failed(error)),
-                    result => result,
+                    Ok(next) => Ok(next),
+                    Err(IngestError::Store(error)) => return Err(error),
+                    Err(IngestError::Refused(error)) => Err(Rejection::Refused(error)),
+                    Err(IngestError::Unwanted(error)) => Err(Rejection::Unwanted(error)),
                 };
                 self.outputs
                     .push_back(Output::Published { request, result });
                 Ok(())
             }
             Input::Command { request, command } => {
-                let result = Ok(self.execute(*command)?);
+                let result = Ok(self.execute(now, *command)?);
                 self.outputs.push_back(Output::Done { request, result });
                 Ok(())
             }
@@ -277,7 +345,7 @@ impl<S: Store> Engine<S> {
                 self.disconnect(peer);
                 Ok(())
             }
-            Input::Message { peer, message } => self.receive(now, peer, message),
+            Input::Received { peer, message } => self.receive(now, peer, message),
             Input::Tick => {
                 self.tick(now);
                 Ok(())
@@ -285,14 +353,8 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Learns what other processes changed, or what could not be learnt after a failure.
-    fn catch_up(&mut self, news: Option<News>) -> Result<(), StoreError> {
-        if self.stale {
-            return self.reload();
-        }
-        let Some(news) = news else {
-            return Ok(());
-        };
+    /// Learns what other processes changed.
+    fn catch_up(&mut self, news: News) -> Result<(), StoreError> {
         if news.schemas {
             self.reload_schemas()?;
         }
@@ -311,7 +373,7 @@ impl<S: Store> Engine<S> {
 
     /// Goes back to what the store holds after a failed transaction, and does what must be done all
     /// the same.
-    fn recover(&mut self, now: Instant, error: &StoreError, owed: &[Owed]) {
+    fn recover(&mut self, now: Instant, fault: StoreFault, owed: &[Owed]) {
         // A store that fails even here is asked again with the next input.
         let _ = self.store.rollback();
         let _ = self.reload();
@@ -321,12 +383,12 @@ impl<S: Store> Engine<S> {
         for owed in owed {
             match *owed {
                 Owed::Answer(request) => {
-                    let result = Err(IngestError::Store(error.to_string()));
+                    let result = Err(Rejection::Store(fault));
                     self.outputs
                         .push_back(Output::Published { request, result });
                 }
                 Owed::Report(request) => {
-                    let result = Err(IngestError::Store(error.to_string()));
+                    let result = Err(Rejection::Store(fault));
                     self.outputs.push_back(Output::Done { request, result });
                 }
                 Owed::Connect(peer) => self.connect(now, peer),
@@ -346,13 +408,19 @@ enum Owed {
 }
 
 impl Input {
+    /// A message of a peer that nobody checked yet.
+    pub fn received(peer: PeerId, message: Message) -> Self {
+        let message = Received::check(message, &mut Keyring::new(0));
+        Self::Received { peer, message }
+    }
+
     fn owed(&self) -> Option<Owed> {
         match self {
             Self::Publish { request, .. } => Some(Owed::Answer(*request)),
             Self::Command { request, .. } => Some(Owed::Report(*request)),
             Self::PeerConnected(peer) => Some(Owed::Connect(*peer)),
             Self::PeerDisconnected(peer) => Some(Owed::Disconnect(*peer)),
-            Self::Message { .. } | Self::Tick => None,
+            Self::Elsewhere(_) | Self::Received { .. } | Self::Tick => None,
         }
     }
 }

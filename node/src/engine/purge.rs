@@ -11,25 +11,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
 use grove_core::publish::{Known, PublishError, check_log, check_place};
+use grove_core::time::Instant;
 use grove_core::types::{DocumentId, LogId, PublicKey, SchemaId};
 use grove_core::validate::Submission;
 
-use super::{Engine, IngestError, Output, Pins, PolicyError};
+use super::{Candidates, Engine, IngestError, Output, PolicyError};
 use crate::store::{EntryRow, Store, StoreError};
 
 /// What an operator wants done.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Remove these from this node.
     Purge(Purge),
     /// Drop the operations of these documents that nothing needs any more.
-    CollectHistory(Vec<DocumentId>, Pins),
+    CollectHistory(Candidates),
     /// Drop these blob pieces, unless something holds on to them.
-    CollectPieces(Vec<DocumentId>, Pins),
-    /// Remember how far the node was at this time, in seconds since 1970.
-    NoteTime(i64),
-    /// Keep a record of what was done at this time.
-    NoteDeed(i64, String),
+    CollectPieces(Candidates),
+    /// Remember how far the node is now.
+    NoteTime,
+    /// Keep a record of what was done now.
+    NoteDeed(String),
 }
 
 /// What to purge.
@@ -65,7 +66,12 @@ pub(super) type Place = (DocumentId, SchemaId);
 
 impl<S: Store> Engine<S> {
     /// Does what the operator wants.
-    pub(super) fn execute(&mut self, command: Command) -> Result<Reclaimed, StoreError> {
+    pub(super) fn execute(
+        &mut self,
+        now: Instant,
+        command: Command,
+    ) -> Result<Reclaimed, StoreError> {
+        let at = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         match command {
             Command::Purge(Purge::Document(id)) => {
                 let entries = self.store.document_entries(id)?;
@@ -76,13 +82,13 @@ impl<S: Store> Engine<S> {
                 self.purge_logs(logs)
             }
             Command::Purge(Purge::Logs(logs)) => self.purge_logs(logs),
-            Command::CollectHistory(documents, pins) => self.collect_history(&documents, pins),
-            Command::CollectPieces(documents, pins) => self.collect_pieces(&documents, pins),
-            Command::NoteTime(at) => {
+            Command::CollectHistory(candidates) => self.collect_history(candidates),
+            Command::CollectPieces(candidates) => self.collect_pieces(candidates),
+            Command::NoteTime => {
                 self.store.insert_time(at)?;
                 Ok(Reclaimed::default())
             }
-            Command::NoteDeed(at, what) => {
+            Command::NoteDeed(what) => {
                 self.store.insert_deed(at, &what)?;
                 Ok(Reclaimed::default())
             }
@@ -121,7 +127,7 @@ impl<S: Store> Engine<S> {
         self.note_change(document, schema_id)?;
         match self.rematerialise(document) {
             Ok(()) => {}
-            Err(IngestError::Store(error)) => return Err(StoreError::Failed(error)),
+            Err(IngestError::Store(error)) => return Err(error),
             // Only a failing store keeps a document from being reduced.
             Err(error) => return Err(StoreError::Failed(error.to_string())),
         }

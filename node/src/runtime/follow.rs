@@ -204,7 +204,7 @@ mod tests {
     use grove_core::wire::{Fields, Operation};
 
     use super::*;
-    use crate::engine::{Engine, EngineLimits, Input, RequestId};
+    use crate::engine::{Engine, EngineSettings, Input, RequestId};
     use crate::store::{SharedStore, SqliteStore};
 
     fn changes(positions: impl IntoIterator<Item = i64>) -> Vec<Change> {
@@ -263,8 +263,8 @@ mod tests {
         let path = std::env::temp_dir().join(format!("grove-told-{}.sqlite", std::process::id()));
         let store = SqliteStore::open(&path).unwrap();
         let reader = store.reader().unwrap();
-        let local = PeerId([0; 32]);
-        let mut engine = Engine::new(store, local, EngineLimits::default()).unwrap();
+        let settings = EngineSettings::new(PeerId([0; 32]));
+        let mut engine = Engine::new(store, settings).unwrap();
         let mut teller = Teller::new(0);
         let mut write = |log_id| {
             let submission = Box::new(piece(log_id));

@@ -6,15 +6,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use grove_core::author::NextArgs;
-use grove_core::session::PeerId;
 use grove_core::time::Instant;
 use grove_core::validate::Submission;
-use tokio::sync::watch;
 
-use super::follow::Teller;
+use super::audience::Audience;
+use super::driver::{Driver, Turn};
 use super::{Node, Runtime};
 use crate::api::ApiError;
-use crate::engine::{Command, Engine, EngineLimits, Input, Output, Reclaimed, RequestId};
+use crate::engine::{Command, EngineSettings, Input, Output, Reclaimed, RequestId};
 use crate::store::{Read, SqliteStore, StoreError};
 
 /// Handle to a node that runs on the threads of its callers. Cheap to clone.
@@ -23,38 +22,31 @@ pub struct InlineNode(Arc<Mutex<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
-    engine: Engine<SqliteStore>,
+    driver: Driver<SqliteStore>,
     now: Instant,
     outputs: Vec<Output>,
-    schemas: watch::Sender<u64>,
-    teller: Teller,
+    audience: Audience,
 }
 
 /// The one request that can be under way while the engine is locked.
 const REQUEST: RequestId = RequestId(0);
 
 impl InlineNode {
-    /// A node over `store`, known to its peers as `local`; with the handle for the HTTP layer.
-    pub fn new(
-        store: SqliteStore,
-        local: PeerId,
-        limits: EngineLimits,
-    ) -> Result<(Self, Node), StoreError> {
-        let engine = Engine::new(store, local, limits)?;
-        let teller = Teller::new(engine.store().position()?);
-        let followers = teller.followers();
-        let (schemas, receiver) = watch::channel(0);
+    /// A node over `store`, with the handle for the HTTP layer.
+    pub fn new(store: SqliteStore, settings: EngineSettings) -> Result<(Self, Node), StoreError> {
+        let driver = Driver::new(store, settings)?;
+        let audience = Audience::new(driver.store().position()?);
+        let (schemas, followers) = (audience.schemas(), audience.followers());
         let inner = Inner {
-            engine,
+            driver,
             now: Instant::ZERO,
             outputs: Vec::new(),
-            schemas,
-            teller,
+            audience,
         };
         let inline = Self(Arc::new(Mutex::new(inner)));
         let node = Node {
             runtime: Runtime::Inline(inline.clone()),
-            schemas: receiver,
+            schemas,
             followers,
         };
         Ok((inline, node))
@@ -73,7 +65,7 @@ impl InlineNode {
         &self,
         question: impl FnOnce(&dyn Read) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        question(self.lock().engine.store())
+        question(self.lock().driver.store())
     }
 
     pub(super) fn publish(&self, submission: Submission) -> Result<NextArgs, ApiError> {
@@ -120,23 +112,10 @@ impl Inner {
     }
 
     fn run(&mut self, inputs: Vec<Input>) -> Result<(), StoreError> {
-        let handled = self.engine.handle(self.now, inputs);
-        let polled = self.collect();
-        self.teller.tell();
-        polled.and(handled)
-    }
-
-    fn collect(&mut self) -> Result<(), StoreError> {
-        while let Some(output) = self.engine.poll()? {
-            match &output {
-                Output::SchemaAdded(_) => self.schemas.send_modify(|count| *count += 1),
-                Output::Accepted { change, .. } | Output::Changed(change) => {
-                    self.teller.note(change.clone());
-                }
-                _ => {}
-            }
-            self.outputs.push(output);
-        }
-        Ok(())
+        let Turn { outputs, failure } = self.driver.turn(self.now, inputs);
+        self.audience.hear(&outputs);
+        self.audience.tell();
+        self.outputs.extend(outputs);
+        failure.map_or(Ok(()), Err)
     }
 }

@@ -4,7 +4,10 @@
 //! entries that arrived meanwhile in one transaction, and readers have connections of their own.
 //! Inline, every call runs to its end on the caller's thread, so a simulated network is deterministic.
 
+mod audience;
+mod clock;
 mod debt;
+mod driver;
 mod follow;
 mod inline;
 mod readers;
@@ -26,6 +29,7 @@ use crate::engine::{Command, Reclaimed};
 use crate::store::Read;
 use crate::store::objects::{Staged, Swept};
 
+pub use driver::{Driver, Tap, Turn};
 pub use follow::Follower;
 pub use inline::InlineNode;
 pub use threads::{Stop, ThreadedNode};

@@ -9,19 +9,17 @@ use std::thread::JoinHandle;
 use std::time;
 
 use grove_core::author::NextArgs;
-use grove_core::session::PeerId;
-use grove_core::time::Instant;
 use grove_core::validate::Submission;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use super::audience::Audience;
+use super::clock::Clock;
 use super::debt::{Debt, Owing};
-use super::follow::Teller;
+use super::driver::{Driver, Tap, Turn};
 use super::readers::Readers;
 use super::{Node, Prepared, Runtime};
 use crate::api::ApiError;
-use crate::engine::{
-    Command, Engine, EngineLimits, IngestError, Input, Output, Reclaimed, RequestId,
-};
+use crate::engine::{Command, EngineSettings, Input, Output, Reclaimed, Rejection, RequestId};
 use crate::store::objects::{Objects, Staged, Swept};
 use crate::store::{Read, SharedStore, StoreError};
 
@@ -66,10 +64,7 @@ pub struct ThreadedNode {
 #[derive(Debug)]
 enum Job {
     Publish(Box<Submission>, Publisher),
-    Command(
-        Box<Command>,
-        oneshot::Sender<Result<Reclaimed, IngestError>>,
-    ),
+    Command(Box<Command>, oneshot::Sender<Result<Reclaimed, Rejection>>),
     /// Look for what other processes changed.
     Look,
     /// Make what questions would be faster with; the answer is how long it took.
@@ -80,7 +75,7 @@ enum Job {
 /// Who waits for an entry to be stored.
 #[derive(Debug)]
 struct Publisher {
-    to: oneshot::Sender<Result<NextArgs, IngestError>>,
+    to: oneshot::Sender<Result<NextArgs, Rejection>>,
     /// The entry's room in the queue, until it is answered.
     _room: OwnedSemaphorePermit,
     /// Bytes that go again unless the entry is accepted.
@@ -105,11 +100,19 @@ impl Stop {
 }
 
 impl ThreadedNode {
-    /// Starts a node over `store`, known to its peers as `local`.
+    /// Starts a node over `store`.
     pub fn start(
         store: impl SharedStore,
-        local: PeerId,
-        limits: EngineLimits,
+        settings: EngineSettings,
+    ) -> Result<(Node, Stop), StoreError> {
+        Self::start_with(store, settings, None)
+    }
+
+    /// As [`start`](Self::start), with somebody who hears all that goes in and out of the engine.
+    pub fn start_with(
+        store: impl SharedStore,
+        settings: EngineSettings,
+        tap: Option<Box<dyn Tap>>,
     ) -> Result<(Node, Stop), StoreError> {
         let readers = Readers::open(&store)?;
         let news_interval = store.news_interval();
@@ -120,20 +123,21 @@ impl ThreadedNode {
         store.on_wish(Box::new(move || {
             let _ = wish.try_send(());
         }));
-        let engine = Engine::new(store, local, limits)?;
-        let teller = Teller::new(engine.store().position()?);
-        let followers = teller.followers();
-        let (sender, schemas) = watch::channel(0);
+        let mut driver = Driver::new(store, settings)?;
+        if let Some(tap) = tap {
+            driver.tap(tap);
+        }
+        let audience = Audience::new(driver.store().position()?);
+        let (schemas, followers) = (audience.schemas(), audience.followers());
         let copies = Debt::new("the last copies of what was deleted");
         let discarded = Debt::new("blobs that were deleted");
         let owing = [copies.owing(), discarded.owing()];
         let writer = Writer {
-            engine,
+            driver,
             queue,
-            schemas: sender,
-            teller,
+            audience,
             has_company: news_interval.is_some(),
-            started: time::Instant::now(),
+            clock: Clock::new(),
             copies,
             discarded,
             blind: false,
@@ -320,7 +324,7 @@ fn grant_wishes(jobs: &mpsc::WeakSender<Job>, wishes: &std::sync::mpsc::Receiver
 }
 
 /// Where the writer's answer will be.
-pub(super) type Answer = oneshot::Receiver<Result<NextArgs, IngestError>>;
+pub(super) type Answer = oneshot::Receiver<Result<NextArgs, Rejection>>;
 
 /// Waits for the writer's answer.
 pub(super) async fn answer(waiting: Answer) -> Result<NextArgs, ApiError> {
@@ -330,7 +334,7 @@ pub(super) async fn answer(waiting: Answer) -> Result<NextArgs, ApiError> {
 /// Who waits for the outcome of an input.
 enum Reply {
     Published(Publisher),
-    Done(oneshot::Sender<Result<Reclaimed, IngestError>>),
+    Done(oneshot::Sender<Result<Reclaimed, Rejection>>),
 }
 
 impl Job {
@@ -355,13 +359,12 @@ impl Job {
 
 /// The thread that owns the engine.
 struct Writer<S> {
-    engine: Engine<S>,
+    driver: Driver<S>,
     queue: mpsc::Receiver<Job>,
-    schemas: watch::Sender<u64>,
-    teller: Teller,
+    audience: Audience,
     /// Whether other processes may write to the same database.
     has_company: bool,
-    started: time::Instant,
+    clock: Clock,
     /// Copies the database may keep of bytes of deleted documents.
     copies: Debt,
     /// Bytes of deleted documents outside of it.
@@ -421,7 +424,7 @@ impl<S: SharedStore> Writer<S> {
 
     /// Whether other processes changed something.
     fn has_news(&mut self) -> bool {
-        let found = self.engine.store_mut().has_news();
+        let found = self.driver.store_mut().has_news();
         match &found {
             Err(error) if !self.blind => {
                 tracing::warn!(%error, "could not look for what other nodes wrote");
@@ -446,20 +449,20 @@ impl<S: SharedStore> Writer<S> {
 
     /// A reader in the way puts it off until it is done or is ended.
     fn forget(&mut self) {
-        let done = self.engine.store_mut().forget_deleted();
+        let done = self.driver.store_mut().forget_deleted();
         self.copies.settle(&done);
     }
 
     /// A service that can't be reached puts it off until it can.
     fn erase(&mut self) {
-        let done = self.engine.store_mut().erase_discarded();
+        let done = self.driver.store_mut().erase_discarded();
         self.discarded.settle(&done);
     }
 
     /// Makes one thing that questions would be faster with; tells how long it took.
     fn improve(&mut self) -> time::Duration {
         let begun = time::Instant::now();
-        match self.engine.store_mut().improve() {
+        match self.driver.store_mut().improve() {
             Ok(true) => tracing::info!(time = ?begun.elapsed(), "index made"),
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, "could not make an index"),
@@ -469,61 +472,51 @@ impl<S: SharedStore> Writer<S> {
 
     /// Hands a batch to the engine and answers those who wait for it.
     fn commit(&mut self, inputs: Vec<Input>, mut replies: Vec<Option<Reply>>) {
-        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        if let Err(error) = self.engine.handle(Instant(micros), inputs) {
+        let Turn { outputs, failure } = self.driver.turn(self.clock.now(), inputs);
+        if let Some(error) = failure {
             tracing::error!(%error, "could not store a batch of entries");
         }
-        self.hand_out(&mut replies);
+        self.audience.hear(&outputs);
+        for output in outputs {
+            self.hand_out(output, &mut replies);
+        }
+        assert!(
+            replies.iter().all(Option::is_none),
+            "somebody was left without an answer"
+        );
         self.tell();
     }
 
     /// Tells those who follow what is new since the last time.
     fn tell(&mut self) {
         if !self.has_company {
-            self.teller.tell();
-        } else if let Err(error) = self.teller.tell_from(self.engine.store()) {
+            self.audience.tell();
+        } else if let Err(error) = self.audience.tell_from(self.driver.store()) {
             tracing::warn!(%error, "could not tell what is new, the next commit will");
         }
     }
 
     /// Does what the engine says.
-    fn hand_out(&mut self, replies: &mut [Option<Reply>]) {
-        loop {
-            match self.engine.poll() {
-                Ok(Some(Output::Published { request, result })) => {
-                    if let Some(Reply::Published(publisher)) = take_reply(replies, request) {
-                        // The publisher may have gone; its entry is stored all the same.
-                        let _ = publisher.to.send(result);
-                    }
-                }
-                Ok(Some(Output::Done { request, result })) => {
-                    if let Some(Reply::Done(reply)) = take_reply(replies, request) {
-                        let _ = reply.send(result);
-                    }
-                }
-                Ok(Some(Output::Deleted(_))) => {
-                    self.copies.incur();
-                    self.discarded.incur();
-                }
-                Ok(Some(Output::SchemaAdded(id))) => {
-                    tracing::info!(%id, "schema added");
-                    self.schemas.send_modify(|count| *count += 1);
-                }
-                Ok(Some(Output::Accepted {
-                    operation_id,
-                    change,
-                })) => {
-                    tracing::debug!(%operation_id, document = %change.document, "operation accepted");
-                    self.teller.note(change);
-                }
-                Ok(Some(Output::Changed(change))) => self.teller.note(change),
-                Ok(Some(Output::Send { .. } | Output::Refused { .. })) => {}
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::error!(%error, "could not read for a peer");
-                    return;
+    fn hand_out(&mut self, output: Output, replies: &mut [Option<Reply>]) {
+        match output {
+            Output::Published { request, result } => {
+                if let Some(Reply::Published(publisher)) = take_reply(replies, request) {
+                    // The publisher may have gone; its entry is stored all the same.
+                    let _ = publisher.to.send(result);
                 }
             }
+            Output::Done { request, result } => {
+                if let Some(Reply::Done(reply)) = take_reply(replies, request) {
+                    let _ = reply.send(result);
+                }
+            }
+            Output::Deleted(_) => {
+                self.copies.incur();
+                self.discarded.incur();
+            }
+            // The audience has heard of these.
+            Output::SchemaAdded(_) | Output::Accepted { .. } | Output::Changed(_) => {}
+            Output::Send { .. } | Output::Transfer { .. } | Output::Refused { .. } => {}
         }
     }
 }

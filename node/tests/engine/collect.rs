@@ -2,31 +2,37 @@
 
 use std::collections::BTreeMap;
 
-use grove_core::types::{DocumentId, DocumentViewId, OperationId, PlainValue, SchemaId, Value};
+use grove_core::types::{DocumentViewId, OperationId, PlainValue, SchemaId, Value};
 use grove_core::validate::Submission;
 use grove_core::wire::Fields;
-use grove_node::engine::{Command, Pins, Reclaimed, Sweep, SweepKind, document_at_view};
+use grove_node::engine::{Candidates, Command, Reclaimed, Sweep, SweepKind, document_at_view};
 use grove_node::store::Read;
 use proptest::prelude::*;
 
 use super::support::*;
 
-/// What a sweep finds, and what is pinned.
-fn sweep(engine: &TestEngine, kind: SweepKind) -> (Vec<DocumentId>, Reclaimed, u64, Pins) {
+/// What a sweep finds, and how much it spares.
+fn sweep(engine: &TestEngine, kind: SweepKind) -> (Candidates, Reclaimed, u64) {
     let mut sweep = Sweep::new(engine.store(), kind).unwrap();
-    let (mut documents, mut reclaimed, mut spared) = (Vec::new(), Reclaimed::default(), 0);
+    let (mut candidates, mut reclaimed, mut spared) =
+        (Candidates::default(), Reclaimed::default(), 0);
     while let Some(weighed) = sweep.step(engine.store()).unwrap() {
-        documents.extend(weighed.documents);
+        let found = weighed.candidates;
+        candidates = Candidates {
+            documents: [candidates.documents, found.documents].concat(),
+            pinned: &candidates.pinned | &found.pinned,
+            as_of: found.as_of,
+        };
         reclaimed += weighed.reclaimed;
         spared += weighed.spared;
     }
-    (documents, reclaimed, spared, sweep.pins())
+    (candidates, reclaimed, spared)
 }
 
 /// Collects history; what was said before must be what happens.
 fn collect_history(engine: &mut TestEngine) -> Reclaimed {
-    let (documents, promised, _, pins) = sweep(engine, SweepKind::History);
-    let done = command(engine, Command::CollectHistory(documents, pins));
+    let (candidates, promised, _) = sweep(engine, SweepKind::History);
+    let done = command(engine, Command::CollectHistory(candidates));
     assert_eq!(done, promised);
     done
 }
@@ -34,8 +40,8 @@ fn collect_history(engine: &mut TestEngine) -> Reclaimed {
 const ALL_PIECES: SweepKind = SweepKind::Pieces { up_to: i64::MAX };
 
 fn collect_pieces(engine: &mut TestEngine, kind: SweepKind) -> Reclaimed {
-    let (documents, promised, _, pins) = sweep(engine, kind);
-    let done = command(engine, Command::CollectPieces(documents, pins));
+    let (candidates, promised, _) = sweep(engine, kind);
+    let done = command(engine, Command::CollectPieces(candidates));
     assert_eq!(done, promised);
     done
 }
@@ -172,7 +178,7 @@ fn pieces_stay_while_a_blob_lists_them() {
         .unwrap()
         .unwrap()
         .position;
-    let (_, _, spared, _) = sweep(&engine, SweepKind::Pieces { up_to: young - 1 });
+    let (_, _, spared) = sweep(&engine, SweepKind::Pieces { up_to: young - 1 });
     assert_eq!(spared, 1);
 
     // The third may wait for its blob.
@@ -199,12 +205,12 @@ fn a_pin_that_comes_between_finding_and_collecting_holds() {
     let mut engine = engine(1);
     let piece = piece(&mut a, b"one");
     publish(&mut engine, &piece).unwrap();
-    let (documents, _, _, pins) = sweep(&engine, ALL_PIECES);
-    assert_eq!(documents, [document(&piece)]);
+    let (candidates, _, _) = sweep(&engine, ALL_PIECES);
+    assert_eq!(candidates.documents, [document(&piece)]);
     let late = blob(&mut a, &[&piece], 3);
     publish(&mut engine, &late).unwrap();
 
-    let done = command(&mut engine, Command::CollectPieces(documents, pins));
+    let done = command(&mut engine, Command::CollectPieces(candidates));
 
     assert_eq!(done, Reclaimed::default());
     assert!(engine.store().document(document(&piece)).unwrap().is_some());

@@ -7,7 +7,7 @@ use grove_core::time::Instant;
 use grove_core::types::SchemaId;
 use grove_core::validate::Submission;
 use grove_core::wire::{Message, SchemaSet};
-use grove_node::engine::{Command, Input, Output, Sweep, SweepKind};
+use grove_node::engine::{Command, Input, Output, Sweep, SweepKind, Transfer};
 use grove_node::store::{DocumentQuery, Read};
 
 use super::support::*;
@@ -49,12 +49,15 @@ fn exchange(engines: &mut [TestEngine; 2], ids: &[PeerId; 2], now: Instant) -> u
     let mut sent = 0;
     loop {
         for (side, engine) in engines.iter_mut().enumerate() {
-            while let Some(output) = engine.poll().unwrap() {
-                if let Output::Send { peer, message } = output {
-                    assert_eq!(peer, ids[1 - side]);
-                    wire.push_back((1 - side, message));
-                    sent += 1;
-                }
+            while let Some(output) = engine.poll() {
+                let (to, messages) = match output {
+                    Output::Send { peer, message } => (peer, vec![message]),
+                    Output::Transfer { peer, transfer } => (peer, whole(transfer, engine.store())),
+                    _ => continue,
+                };
+                assert_eq!(to, ids[1 - side]);
+                sent += messages.len();
+                wire.extend(messages.into_iter().map(|message| (1 - side, message)));
             }
         }
         let Some((to, message)) = wire.pop_front() else {
@@ -62,16 +65,18 @@ fn exchange(engines: &mut [TestEngine; 2], ids: &[PeerId; 2], now: Instant) -> u
         };
         let bytes = message.encode();
         let message = Message::decode(&bytes).unwrap();
-        engines[to]
-            .handle(
-                now,
-                vec![Input::Message {
-                    peer: ids[1 - to],
-                    message,
-                }],
-            )
-            .unwrap();
+        let input = Input::received(ids[1 - to], message);
+        engines[to].handle(now, vec![input]).unwrap();
     }
+}
+
+/// All messages of a transfer.
+fn whole(mut transfer: Transfer, store: &dyn Read) -> Vec<Message> {
+    let mut messages = Vec::new();
+    while !transfer.is_over() {
+        messages.extend(transfer.step(Instant::ZERO, store).unwrap());
+    }
+    messages
 }
 
 fn hashes(engine: &TestEngine, schemas: &[SchemaId]) -> Vec<String> {
@@ -237,23 +242,20 @@ fn a_false_claim_about_a_deleted_entry_harms_only_itself() {
     };
     let inputs = vec![
         Input::PeerConnected(peer),
-        Input::Message {
+        Input::received(
             peer,
-            message: Message::SyncRequest {
+            Message::SyncRequest {
                 session: 0,
                 mode: 0,
                 schemas,
             },
-        },
-        Input::Message {
-            peer,
-            message: claim,
-        },
+        ),
+        Input::received(peer, claim),
     ];
 
     engine.handle(Instant::ZERO, inputs).unwrap();
 
-    let outputs = std::iter::from_fn(|| engine.poll().unwrap());
+    let outputs = std::iter::from_fn(|| engine.poll());
     let refused: Vec<_> = outputs
         .filter_map(|output| match output {
             Output::Refused { reason, .. } => Some(reason),
@@ -292,17 +294,14 @@ fn an_entry_without_its_operation_is_refused_and_nothing_else() {
     };
     let inputs = vec![
         Input::PeerConnected(peer),
-        Input::Message {
-            peer,
-            message: request,
-        },
-        Input::Message { peer, message },
+        Input::received(peer, request),
+        Input::received(peer, message),
     ];
 
     engine.handle(Instant::ZERO, inputs).unwrap();
 
     let mut refused = Vec::new();
-    while let Some(output) = engine.poll().unwrap() {
+    while let Some(output) = engine.poll() {
         if let Output::Refused { reason, .. } = output {
             refused.push(reason);
         }
@@ -331,8 +330,8 @@ fn a_log_with_collected_history_is_offered_as_far_as_it_is_whole() {
     }
     let mut sweep = Sweep::new(left.store(), SweepKind::History).unwrap();
     while let Some(weighed) = sweep.step(left.store()).unwrap() {
-        if !weighed.documents.is_empty() {
-            let collect = Command::CollectHistory(weighed.documents, sweep.pins());
+        if !weighed.candidates.documents.is_empty() {
+            let collect = Command::CollectHistory(weighed.candidates);
             assert_eq!(command(&mut left, collect).items, 2);
         }
     }

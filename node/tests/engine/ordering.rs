@@ -6,7 +6,7 @@ use grove_core::time::Instant;
 use grove_core::types::{DocumentId, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::{Message, SchemaSet};
-use grove_node::engine::{Engine, EngineLimits, Input, Policy};
+use grove_node::engine::{Engine, EngineLimits, EngineSettings, Input, Policy};
 use grove_node::store::{ParkedMax, PostgresStore, Read, SqliteStore, Store};
 use proptest::prelude::*;
 
@@ -65,24 +65,16 @@ fn session(peer: PeerId, order: &[&Submission], note: &SchemaId) -> Vec<Input> {
         mode: 0,
         schemas,
     };
-    let mut inputs = vec![
-        Input::PeerConnected(peer),
-        Input::Message {
-            peer,
-            message: request,
-        },
-    ];
+    let mut inputs = vec![Input::PeerConnected(peer), Input::received(peer, request)];
     inputs.extend(order.iter().map(|submission| {
         let entry = submission.entry().bytes().to_vec();
         let payload = Some(submission.payload().to_vec());
-        Input::Message {
-            peer,
-            message: Message::Entry {
-                session: 0,
-                entry,
-                payload,
-            },
-        }
+        let message = Message::Entry {
+            session: 0,
+            entry,
+            payload,
+        };
+        Input::received(peer, message)
     }));
     inputs
 }
@@ -137,12 +129,12 @@ proptest! {
 
 /// An engine that has parked what these peers sent it before it could be judged.
 fn parked(limits: ParkedMax, senders: &[(PeerId, Vec<Submission>)], note: &SchemaId) -> TestEngine {
-    let limits = EngineLimits {
-        parked_max: limits,
-        ..EngineLimits::default()
+    let settings = EngineSettings {
+        limits: EngineLimits { parked_max: limits },
+        ..EngineSettings::new(PeerId([1; 32]))
     };
     let store = SqliteStore::in_memory().unwrap();
-    let mut engine = Engine::new(store, PeerId([1; 32]), limits).unwrap();
+    let mut engine = Engine::new(store, settings).unwrap();
     for (peer, submissions) in senders {
         let inputs = session(*peer, &submissions.iter().collect::<Vec<_>>(), note);
         for input in inputs {

@@ -6,7 +6,7 @@ use grove_core::types::{PlainValue, SchemaId, Value};
 use grove_core::validate::{ForkEvidence, Submission};
 use grove_core::{Reason, Refusal};
 use grove_node::api::next_args;
-use grove_node::engine::{Engine, EngineLimits, Input, Output, RequestId, document_at_view};
+use grove_node::engine::{Engine, EngineSettings, Input, Output, RequestId, document_at_view};
 use grove_node::store::{DocumentQuery, ForkRow, Read, SqliteStore};
 
 use super::support::*;
@@ -267,8 +267,7 @@ fn a_store_that_fails_is_reported_and_loses_nothing() {
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("node.sqlite");
     let store = SqliteStore::open(&path).unwrap();
-    let limits = EngineLimits::default();
-    let mut engine = Engine::new(store, PeerId([1; 32]), limits).unwrap();
+    let mut engine = Engine::new(store, EngineSettings::new(PeerId([1; 32]))).unwrap();
     let mut author = Author::new(1);
     let (definitions, note) = note_schema(&mut author);
     for submission in &definitions {
@@ -287,10 +286,10 @@ fn a_store_that_fails_is_reported_and_loses_nothing() {
     let peer = PeerId([2; 32]);
     let inputs = vec![input, Input::PeerConnected(peer)];
     assert!(engine.handle(Instant::ZERO, inputs).is_err());
-    let Some(Output::Published { result, .. }) = engine.poll().unwrap() else {
+    let Some(Output::Published { result, .. }) = engine.poll() else {
         panic!("the publisher was not answered");
     };
-    let greeting = engine.poll().unwrap();
+    let greeting = engine.poll();
     assert!(matches!(greeting, Some(Output::Send { peer: to, .. }) if to == peer));
     assert_eq!(result.unwrap_err().reason(), Reason::StoreFailed);
     assert_eq!(

@@ -35,10 +35,7 @@ fn receive(engine: &mut TestEngine, submissions: &[&Submission]) {
         .handle(Instant::ZERO, vec![Input::PeerConnected(PEER)])
         .unwrap();
     for message in messages {
-        let input = Input::Message {
-            peer: PEER,
-            message,
-        };
+        let input = Input::received(PEER, message);
         engine.handle(Instant::ZERO, vec![input]).unwrap();
     }
 }

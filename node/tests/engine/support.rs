@@ -11,7 +11,7 @@ use grove_core::types::{
 use grove_core::validate::Submission;
 use grove_core::wire::{Fields, Operation};
 use grove_node::engine::{
-    Command, Engine, EngineLimits, IngestError, Input, Output, Policy, Reclaimed, RequestId, verify,
+    Command, Engine, EngineSettings, Input, Output, Policy, Reclaimed, Rejection, RequestId, verify,
 };
 use grove_node::store::{DocumentRow, SqliteStore, Store};
 
@@ -26,17 +26,17 @@ pub fn engine_with(identity: u8, policy: Policy) -> TestEngine {
 }
 
 pub fn engine_over<S: Store>(store: S, identity: u8, policy: Policy) -> Engine<S> {
-    let limits = EngineLimits {
+    let settings = EngineSettings {
         policy,
-        ..EngineLimits::default()
+        ..EngineSettings::new(PeerId([identity; 32]))
     };
-    Engine::new(store, PeerId([identity; 32]), limits).unwrap()
+    Engine::new(store, settings).unwrap()
 }
 
 pub fn publish<S: Store>(
     engine: &mut Engine<S>,
     submission: &Submission,
-) -> Result<NextArgs, IngestError> {
+) -> Result<NextArgs, Rejection> {
     let submission = Box::new(submission.clone());
     let input = Input::Publish {
         request: RequestId(7),
@@ -44,7 +44,7 @@ pub fn publish<S: Store>(
     };
     engine.handle(Instant::ZERO, vec![input]).unwrap();
     let mut answer = None;
-    while let Some(output) = engine.poll().unwrap() {
+    while let Some(output) = engine.poll() {
         if let Output::Published { result, .. } = output {
             answer = Some(result);
         }
@@ -59,7 +59,7 @@ pub fn command(engine: &mut TestEngine, command: Command) -> Reclaimed {
     };
     engine.handle(Instant::ZERO, vec![input]).unwrap();
     let mut answer = None;
-    while let Some(output) = engine.poll().unwrap() {
+    while let Some(output) = engine.poll() {
         if let Output::Done { result, .. } = output {
             answer = Some(result.unwrap());
         }

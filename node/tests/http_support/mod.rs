@@ -18,7 +18,7 @@ use grove_core::session::PeerId;
 use grove_core::types::{DocumentViewId, KeyPair, LogId, OperationId, PlainValue, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::Operation;
-use grove_node::engine::EngineLimits;
+use grove_node::engine::EngineSettings;
 use grove_node::http::{Http, Limits, serve};
 use grove_node::runtime::{InlineNode, Node};
 use grove_node::store::SqliteStore;
@@ -46,7 +46,7 @@ impl TestNode {
 
     pub async fn with(limits: Limits) -> Self {
         let store = SqliteStore::in_memory().unwrap();
-        let (_, node) = InlineNode::new(store, PeerId([0; 32]), EngineLimits::default()).unwrap();
+        let (_, node) = InlineNode::new(store, EngineSettings::new(PeerId([0; 32]))).unwrap();
         Self::serving(node, limits).await
     }
 

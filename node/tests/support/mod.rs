@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use grove_core::session::PeerId;
-use grove_node::engine::EngineLimits;
+use grove_node::engine::EngineSettings;
 use grove_node::runtime::{Node, Stop, ThreadedNode};
 use grove_node::store::SqliteStore;
 
@@ -20,7 +20,7 @@ impl Folder {
 
     pub fn start(&self) -> (Node, Stop) {
         let store = SqliteStore::open(&self.0.join("node.sqlite")).unwrap();
-        ThreadedNode::start(store, PeerId([0; 32]), EngineLimits::default()).unwrap()
+        ThreadedNode::start(store, EngineSettings::new(PeerId([0; 32]))).unwrap()
     }
 }
 

@@ -8,7 +8,7 @@ use grove_core::validate::Submission;
 use grove_core::wire::{Heights, Message};
 use grove_core::{Reason, Refusal};
 use grove_node::api;
-use grove_node::engine::{EngineLimits, Input, Output, RequestId};
+use grove_node::engine::{EngineSettings, Input, Output, RequestId};
 use grove_node::runtime::InlineNode;
 use grove_node::store::SqliteStore;
 use serde_json::{Map, Value, json};
@@ -22,7 +22,7 @@ const SESSION: u64 = 0;
 pub(super) fn scenario(_: &Value, input: &Value) -> Answer {
     let broken = |_| Failed::Question("the store in memory failed");
     let store = SqliteStore::in_memory().map_err(broken)?;
-    let node = InlineNode::new(store, PeerId([0; 32]), EngineLimits::default());
+    let node = InlineNode::new(store, EngineSettings::new(PeerId([0; 32])));
     let (node, _) = node.map_err(broken)?;
     let mut outcomes = Vec::new();
     for (index, step) in list(&input["steps"])?.iter().enumerate() {
@@ -63,7 +63,7 @@ fn publish(node: &InlineNode, step: &Value) -> Answer {
 fn receive(node: &InlineNode, step: &Value, number: u8) -> Answer {
     let id = submission(step)?.entry().operation_id();
     let peer = PeerId([number + 1; 32]);
-    let said = |message| Input::Message { peer, message };
+    let said = |message| Input::received(peer, message);
     let inputs = vec![
         Input::PeerConnected(peer),
         said(Message::SyncRequest {

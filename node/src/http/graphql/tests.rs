@@ -12,7 +12,7 @@ use grove_core::wire::Operation;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::engine::EngineLimits;
+use crate::engine::EngineSettings;
 use crate::http::{Http, Limits};
 use crate::runtime::{InlineNode, Node};
 use crate::store::{STATEMENTS, SqliteStore};
@@ -30,7 +30,7 @@ struct Site {
 impl Site {
     fn new() -> Self {
         let store = SqliteStore::in_memory().unwrap();
-        let (_, node) = InlineNode::new(store, PeerId([0; 32]), EngineLimits::default()).unwrap();
+        let (_, node) = InlineNode::new(store, EngineSettings::new(PeerId([0; 32]))).unwrap();
         Self {
             router: Http::new(node.clone(), Limits::default()).router(),
             node,

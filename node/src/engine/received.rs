@@ -1,0 +1,83 @@
+//! Messages of peers as the engine takes them: what they bring was checked before.
+//!
+//! Signatures and hashes need nothing but the bytes, so whoever receives messages checks them, in parallel
+//! to the engine. A check always says the same of the same bytes; what it said may be remembered.
+
+use grove_core::types::{DocumentId, Keyring, SchemaId};
+use grove_core::validate::{SignedEntry, Submission, VerifyError};
+use grove_core::wire::Message;
+use grove_core::{Reason, Refusal};
+
+/// A message of a peer, and what came of checking the entry it brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received(pub(super) Kind);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Anything but an entry.
+    Plain(Message),
+    /// An entry with its operation.
+    Entry {
+        session: u64,
+        proof: Result<Box<Submission>, Reason>,
+    },
+    /// An entry whose operation was deleted with its document.
+    Skeleton {
+        session: u64,
+        proof: Result<Box<SignedEntry>, Reason>,
+        schema: SchemaId,
+        document: DocumentId,
+    },
+}
+
+impl Received {
+    /// Checks what a message brings: about 60 µs for an entry.
+    pub fn check(message: Message, keyring: &mut Keyring) -> Self {
+        Self::check_with(message, |bytes| SignedEntry::verify_with(bytes, keyring))
+    }
+
+    /// As [`check`](Self::check), with a check of signatures that may remember what it said.
+    pub fn check_with(
+        message: Message,
+        verify: impl FnOnce(&[u8]) -> Result<SignedEntry, VerifyError>,
+    ) -> Self {
+        Self(match message {
+            Message::Entry {
+                session,
+                entry,
+                payload,
+            } => {
+                let proof = match payload {
+                    //= RP7: an entry without its operation is refused
+                    None => Err(Reason::PayloadMissing),
+                    Some(payload) => verify(&entry)
+                        .and_then(|signed| Ok(signed.attach(payload)?))
+                        .map(Box::new)
+                        .map_err(|error| error.reason()),
+                };
+                Kind::Entry { session, proof }
+            }
+            Message::Skeleton {
+                session,
+                entry,
+                schema,
+                document,
+            } => Kind::Skeleton {
+                session,
+                proof: verify(&entry).map(Box::new).map_err(|error| error.reason()),
+                schema,
+                document,
+            },
+            message => Kind::Plain(message),
+        })
+    }
+
+    /// The entry it brings, if its signature holds.
+    pub fn entry(&self) -> Option<&SignedEntry> {
+        match &self.0 {
+            Kind::Entry { proof, .. } => proof.as_ref().ok().map(|submission| submission.entry()),
+            Kind::Skeleton { proof, .. } => proof.as_deref().ok(),
+            Kind::Plain(_) => None,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Those who want to hear what a node did, whoever asked for it: of schemas, and of changes to documents.
+//!
+//! Both runtimes hand over what came out of the engine. Answers are no matter for an audience.
+
+use tokio::sync::watch;
+
+use super::follow::{Followers, Teller};
+use crate::engine::Output;
+use crate::store::{Read, StoreError};
+
+/// The ways in which a node tells what it did.
+#[derive(Debug)]
+pub(super) struct Audience {
+    schemas: watch::Sender<u64>,
+    teller: Teller,
+}
+
+impl Audience {
+    /// An audience that knows what happened up to this position.
+    pub(super) fn new(position: i64) -> Self {
+        Self {
+            schemas: watch::Sender::new(0),
+            teller: Teller::new(position),
+        }
+    }
+
+    /// A counter that moves whenever a schema was added.
+    pub(super) fn schemas(&self) -> watch::Receiver<u64> {
+        self.schemas.subscribe()
+    }
+
+    pub(super) fn followers(&self) -> Followers {
+        self.teller.followers()
+    }
+
+    /// Notes what a turn led to. Schemas are told at once, changes with [`tell`](Self::tell) or
+    /// [`tell_from`](Self::tell_from).
+    pub(super) fn hear(&mut self, outputs: &[Output]) {
+        for output in outputs {
+            match output {
+                Output::SchemaAdded(id) => {
+                    tracing::info!(%id, "schema added");
+                    self.schemas.send_modify(|count| *count += 1);
+                }
+                Output::Accepted {
+                    operation_id,
+                    change,
+                } => {
+                    tracing::debug!(%operation_id, document = %change.document, "operation accepted");
+                    self.teller.note(change.clone());
+                }
+                Output::Changed(change) => self.teller.note(change.clone()),
+                _ => {}
+            }
+        }
+    }
+
+    /// Tells the changes of the last turn, where nobody else writes to the database.
+    pub(super) fn tell(&mut self) {
+        self.teller.tell();
+    }
+
+    /// Tells all changes that the store holds since the last time, whoever made them.
+    pub(super) fn tell_from(&mut self, store: &dyn Read) -> Result<(), StoreError> {
+        self.teller.tell_from(store)
+    }
+}
