@@ -11,14 +11,15 @@ use std::sync::Mutex;
 
 use serde_json::{Value as Json, json};
 use support::{Memory, Reply};
+use tempfile::TempDir;
 
 const SCHEMA: &str = "venue_0020b177ec1bf26dfb3b7010d473e6d44713b29b765b99c6e60ecbfae742de496543";
 const DOCUMENT: &str = "0020c65567ae37efea293e34a9c7d13f8f2bf23dbdc3b5c7b9ab46293111c48fc78b";
 
 #[test]
 fn a_key_is_made_once_and_its_seed_never_shown() {
-    let folder = folder("key");
-    let file = folder.join("deep/er/key");
+    let folder = folder();
+    let file = folder.path().join("deep/er/key");
 
     let made = grove(&["key", "new", "--key", file.to_str().unwrap()]);
     let again = grove(&["key", "new", "--key", file.to_str().unwrap()]);
@@ -43,7 +44,8 @@ fn a_key_is_made_once_and_its_seed_never_shown() {
 #[test]
 fn a_key_that_others_may_read_is_refused() {
     use std::os::unix::fs::PermissionsExt;
-    let file = folder("mode").join("key");
+    let folder = folder();
+    let file = folder.path().join("key");
     grove(&["key", "new", "--key", file.to_str().unwrap()]);
     let mode = |path: &PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&file), 0o600);
@@ -57,7 +59,8 @@ fn a_key_that_others_may_read_is_refused() {
 
 #[test]
 fn a_file_that_holds_no_key_is_refused() {
-    let file = folder("malformed").join("key");
+    let folder = folder();
+    let file = folder.path().join("key");
     let path = file.to_str().unwrap();
     for content in [
         "",
@@ -82,8 +85,8 @@ fn a_file_that_holds_no_key_is_refused() {
 
 #[test]
 fn wrong_requests_exit_with_two() {
-    let folder = folder("usage");
-    let schema = folder.join("schema.toml");
+    let folder = folder();
+    let schema = folder.path().join("schema.toml");
     fs::write(&schema, "name = \"a-b\"\n[fields]\na = \"int\"").unwrap();
 
     for arguments in [
@@ -121,8 +124,8 @@ fn a_node_that_is_not_there_exits_with_three() {
 async fn a_schema_is_published_field_by_field() {
     let memory = memory();
     let node = serve(memory, |_| None).await;
-    let folder = folder("schema");
-    let (key, file) = (folder.join("key"), folder.join("venue.toml"));
+    let folder = folder();
+    let (key, file) = (folder.path().join("key"), folder.path().join("venue.toml"));
     fs::write(
         &file,
         "name = \"venue\"\n[fields]\nname = \"str\"\nage = \"int\"",
@@ -146,7 +149,8 @@ async fn a_schema_is_published_field_by_field() {
 async fn documents_are_written_by_the_types_the_node_tells() {
     let memory = memory();
     let node = serve(memory, documents).await;
-    let key = folder("write").join("key");
+    let folder = folder();
+    let key = folder.path().join("key");
     let key = key.to_str().unwrap().to_owned();
     grove(&["key", "new", "--key", &key]);
     let create = async |fields: &[&str]| {
@@ -280,10 +284,7 @@ fn write_private(file: &PathBuf, content: &str) {
     }
 }
 
-/// An empty folder of this test's own.
-fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("grove-cli-{name}"));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
+/// An empty folder of this test's own, removed at its end.
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
 }

@@ -13,6 +13,7 @@ use grove_node::http::{Http, Limits, serve};
 use grove_node::runtime::ThreadedNode;
 use grove_node::store::SqliteStore;
 use serde_json::{Value as Json, json};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -20,19 +21,17 @@ use tokio::sync::oneshot;
 /// A node with threads and a database file, stopped at the end of the test.
 struct RealNode {
     url: String,
-    folder: PathBuf,
+    folder: TempDir,
     stop: Option<oneshot::Sender<()>>,
     runtime: Runtime,
 }
 
 impl RealNode {
     fn start(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("grove-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
+        let folder = tempfile::Builder::new().prefix(name).tempdir().unwrap();
         let runtime = Runtime::new().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let store = SqliteStore::open(&folder.join("node.sqlite")).unwrap();
+        let store = SqliteStore::open(&folder.path().join("node.sqlite")).unwrap();
         let url = runtime.block_on(async {
             let settings = EngineSettings::new(PeerId([0; 32]));
             let (node, _) = ThreadedNode::start(store, settings).unwrap();
@@ -54,7 +53,7 @@ impl RealNode {
 
     /// Someone with a key of their own.
     fn person(&self, name: &str) -> Person {
-        let key = self.folder.join(name);
+        let key = self.folder.path().join(name);
         let person = Person {
             url: self.url.clone(),
             key,
@@ -68,7 +67,6 @@ impl Drop for RealNode {
     fn drop(&mut self) {
         drop(self.stop.take());
         self.runtime.block_on(tokio::task::yield_now());
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -113,7 +111,7 @@ fn text<'a>(json: &'a Json, key: &str) -> &'a str {
 }
 
 fn publish_venues(node: &RealNode, person: &Person) -> String {
-    let file = node.folder.join("venue.toml");
+    let file = node.folder.path().join("venue.toml");
     let toml =
         "name = \"venue\"\ndescription = \"Places\"\n[fields]\nname = \"str\"\nseats = \"int\"\n";
     fs::write(&file, toml).unwrap();

@@ -3,19 +3,18 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use grove_conformance::report::Format;
 
 #[test]
 fn the_whole_job_ends_well_and_leaves_its_reports() {
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("whole-job");
-    let _ = fs::remove_dir_all(&dir);
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
 
     let output = Command::new(env!("CARGO_BIN_EXE_grove-conformance"))
         .args(["check", "--seeds", "2", "--report"])
-        .arg(&dir)
+        .arg(dir)
         .output()
         .unwrap();
 
@@ -38,7 +37,6 @@ fn the_whole_job_ends_well_and_leaves_its_reports() {
         .unwrap();
     assert_eq!(again.status.code(), Some(0));
     assert_eq!(again.stdout, fs::read(dir.join("report.html")).unwrap());
-    fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]
@@ -85,7 +83,7 @@ fn an_unknown_case_names_those_that_were_meant() {
 fn one_case_is_asked_and_judged() {
     let ask = |manner: &str| {
         let own = env!("CARGO_BIN_EXE_grove-conformance");
-        let adapter = format!("{own} adapter {manner}");
+        let adapter = format!("'{own}' adapter {manner}");
         conformance(&["case", "lipmaa-4", "--adapter", &adapter])
     };
 

@@ -5,9 +5,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
 
 /// Whether a language is at hand; says so when it is not, and fails where it has to be.
 fn is_there(interpreter: &str) -> bool {
@@ -22,7 +22,7 @@ fn is_there(interpreter: &str) -> bool {
 
 #[test]
 fn the_adapters_speak_the_protocol() {
-    assert_speaks(&format!("{OWN} adapter serve"));
+    assert_speaks(&format!("'{OWN}' adapter serve"));
     for (interpreter, script) in [
         ("python3", "python/adapter.py"),
         ("node", "javascript/adapter.mjs"),
@@ -46,7 +46,7 @@ fn every_impostor_is_caught() {
         "wrong-seq",
         "noise",
     ] {
-        let adapter = format!("{OWN} adapter impostor {manner}");
+        let adapter = format!("'{OWN}' adapter impostor {manner}");
 
         let output = conformance(&["adapter", "check", "--timeout", "1", "--adapter", &adapter]);
 
@@ -59,14 +59,14 @@ fn every_impostor_is_caught() {
 #[test]
 fn a_new_python_adapter_works_at_once() {
     if is_there("python3") {
-        works_at_once("python", |dir| format!("python3 {dir}/adapter.py"));
+        works_at_once("python", |dir| format!("python3 '{dir}/adapter.py'"));
     }
 }
 
 #[test]
 fn a_new_javascript_adapter_works_at_once() {
     if is_there("node") {
-        works_at_once("javascript", |dir| format!("node {dir}/adapter.mjs"));
+        works_at_once("javascript", |dir| format!("node '{dir}/adapter.mjs'"));
     }
 }
 
@@ -84,7 +84,7 @@ fn a_new_rust_adapter_works_at_once() {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        format!("{dir}/target/debug/my-adapter")
+        format!("'{dir}/target/debug/my-adapter'")
     });
 }
 
@@ -92,8 +92,8 @@ const OWN: &str = env!("CARGO_BIN_EXE_grove-conformance");
 
 /// Writes a new adapter, has it checked, and asks it every case of the one kind it offers.
 fn works_at_once(language: &str, command: impl Fn(&str) -> String) {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("new-{language}"));
-    let _ = fs::remove_dir_all(&dir);
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("my adapter");
     let dir = dir.to_str().unwrap();
 
     let written = conformance(&["adapter", "new", "--lang", language, dir]);
@@ -122,7 +122,6 @@ fn works_at_once(language: &str, command: impl Fn(&str) -> String) {
         output.status.success() && !told.contains("left out;"),
         "{told}"
     );
-    fs::remove_dir_all(dir).unwrap();
 }
 
 fn assert_speaks(adapter: &str) {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use grove_conformance::cli::Exit;
+use grove_conformance::exit::Exit;
 use grove_conformance::report::waivers::Waiver;
 use grove_conformance::report::{Finding, Format, Report, Row, Score, Section, State, Test};
 

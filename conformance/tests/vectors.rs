@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use grove_conformance::generate;
 use grove_conformance::suite::store::Manifest;
@@ -15,6 +15,7 @@ use grove_conformance::suite::{
 };
 use grove_core::Reason;
 use rstest::rstest;
+use tempfile::TempDir;
 
 #[test]
 fn committed_vectors_are_what_the_generator_makes() {
@@ -68,14 +69,14 @@ fn counts_tell_every_case_once_per_ruleset() {
 
 #[test]
 fn a_changed_byte_is_a_difference() {
-    let copy = Copy::of_vectors("changed-byte");
+    let copy = Copy::of_vectors();
     copy.replace(
         "lipmaa/lipmaa__links.json",
         "\"lipmaa\": \"4\"",
         "\"lipmaa\": \"5\"",
     );
 
-    let wrong = generate::differences(&copy.0).unwrap();
+    let wrong = generate::differences(copy.0.path()).unwrap();
 
     assert_eq!(wrong, ["lipmaa/lipmaa__links.json"]);
 }
@@ -202,10 +203,10 @@ fn the_linter_finds_what_is_broken(
     #[case] to: &str,
     #[case] complaint: &str,
 ) {
-    let copy = Copy::of_part(&complaint.replace(' ', "-"), file);
+    let copy = Copy::of_part(file);
     copy.replace(file, from, to);
 
-    let found = lint::lint(&copy.0).unwrap();
+    let found = lint::lint(copy.0.path()).unwrap();
 
     assert!(
         found.iter().any(|line| line.contains(complaint)),
@@ -218,31 +219,34 @@ fn vectors() -> &'static Path {
 }
 
 /// A copy of the vectors that may be broken; removed in the end.
-struct Copy(PathBuf);
+struct Copy(TempDir);
 
 impl Copy {
-    fn of_vectors(name: &str) -> Self {
-        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let _ = fs::remove_dir_all(&dir);
+    fn of_vectors() -> Self {
+        let dir = tempfile::tempdir().unwrap();
         for path in store::list(vectors())
             .unwrap()
             .iter()
             .map(String::as_str)
             .chain(["manifest.json"])
         {
-            store::write(&dir.join(path), &fs::read(vectors().join(path)).unwrap()).unwrap();
+            store::write(
+                &dir.path().join(path),
+                &fs::read(vectors().join(path)).unwrap(),
+            )
+            .unwrap();
         }
         Self(dir)
     }
 
     /// Little enough to be looked through once for every fault: `file`, and cases that the others turn on.
-    fn of_part(name: &str, file: &str) -> Self {
+    fn of_part(file: &str) -> Self {
         const ENOUGH: [&str; 2] = [
             "lipmaa/lipmaa__links.json",
             "operation/operation.decode__shape.json",
         ];
-        let copy = Self::of_vectors(name);
-        let path = copy.0.join("manifest.json");
+        let copy = Self::of_vectors();
+        let path = copy.0.path().join("manifest.json");
         let mut manifest: Manifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         manifest.files.retain(|path, line| {
             line.kind.is_none() || path == file || ENOUGH.contains(&path.as_str())
@@ -252,15 +256,9 @@ impl Copy {
     }
 
     fn replace(&self, file: &str, from: &str, to: &str) {
-        let path = self.0.join(file);
+        let path = self.0.path().join(file);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{file} does not hold {from:?}");
         fs::write(&path, text.replacen(from, to, 1)).unwrap();
-    }
-}
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -6,7 +6,6 @@
 mod support;
 
 use std::cell::RefCell;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -19,6 +18,7 @@ use grove_node::engine::{Engine, EngineSettings, Input, Output, RequestId};
 use grove_node::store::query::{Comparison, Condition, Order, OrderBy, Place, Test};
 use grove_node::store::{DocumentQuery, Read, SharedStore, SqliteReader, SqliteStore};
 use support::{Author, schema, venue};
+use tempfile::TempDir;
 
 /// Documents in the collections that are paged through.
 const DOCUMENTS: u64 = 100_000;
@@ -32,15 +32,14 @@ struct Node {
     author: Author,
     schema_id: SchemaId,
     documents: u64,
-    folder: PathBuf,
+    _folder: TempDir,
 }
 
 impl Node {
     fn start(name: &str) -> Self {
-        let folder = format!("grove-engine-{name}-{}", std::process::id());
-        let folder = std::env::temp_dir().join(folder);
-        std::fs::create_dir(&folder).expect("a folder");
-        let store = SqliteStore::open(&folder.join("node.sqlite")).expect("a store");
+        let folder = tempfile::Builder::new().prefix(name).tempdir();
+        let folder = folder.expect("a folder");
+        let store = SqliteStore::open(&folder.path().join("node.sqlite")).expect("a store");
         let engine = Engine::new(store, EngineSettings::new(PeerId([0; 32])));
         let mut author = Author::new(1);
         let (entries, schema_id) = schema(&mut author);
@@ -49,7 +48,7 @@ impl Node {
             author,
             schema_id,
             documents: 0,
-            folder,
+            _folder: folder,
         };
         node.publish(entries);
         node
@@ -86,12 +85,6 @@ impl Node {
             let entries = self.sign(BATCH);
             self.publish(entries);
         }
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

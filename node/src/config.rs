@@ -535,9 +535,9 @@ mod tests {
         drop(made);
         assert!(!path.exists());
 
-        let named = std::env::temp_dir().join(format!("grove-named-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let named = folder.path().join("named");
         drop(DataDir::open(&config(Some(named.clone()))).unwrap());
         assert!(named.is_dir());
-        std::fs::remove_dir_all(named).unwrap();
     }
 }

@@ -5,9 +5,7 @@
 mod http_support;
 mod postgres_server;
 
-use std::net::TcpListener;
-
-use http_support::daemon::{Daemon, Directory, command, run};
+use http_support::daemon::{Daemon, Directory, command, run, temporary};
 use http_support::{Author, encoded, piece};
 use postgres_server::Database;
 use serde_json::{Value, json};
@@ -71,14 +69,14 @@ async fn nodes_share_a_database_that_outlives_them() {
     }
 }
 
+/// Where nobody listens: a port below those that the system gives to whoever asks for any.
+const NOBODY: &str = "127.0.0.1:1";
+
 #[test]
 fn a_database_that_cannot_be_used_is_named_without_its_password() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = free.local_addr().unwrap();
-    drop(free);
     let directory = Directory::new("no-server");
     for (url, expected) in [
-        (format!("postgres://me:hidden@{nobody}/grove"), "refused"),
+        (format!("postgres://me:hidden@{NOBODY}/grove"), "refused"),
         (
             "postgres://me:hidden@127.0.0.1/grove?sslmode=verify-full".to_owned(),
             "sslmode",
@@ -105,7 +103,7 @@ fn a_database_that_cannot_be_used_is_named_without_its_password() {
             assert!(!text.contains("hidden"), "{text}");
         }
     }
-    let passing = format!("file://{}", std::env::temp_dir().join("blobs").display());
+    let passing = format!("file://{}", temporary().join("blobs").display());
     let output = command(&directory.arguments())
         .env("GROVE_DATABASE_URL", "postgres://h/n")
         .env("GROVE_BLOBS_URL", passing)

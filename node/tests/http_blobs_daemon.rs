@@ -15,7 +15,7 @@ use grove_core::types::OperationId;
 use grove_core::validate::Submission;
 use grove_node::store::objects::Objects;
 use grove_node::store::{SharedStore, SqliteStore};
-use http_support::daemon::{Daemon, Directory, run};
+use http_support::daemon::{Daemon, Directory, run, temporary};
 use http_support::pieces::{
     PIECE, accepted, data_of, deletion, fetch, first, noise, publish, until, upload,
 };
@@ -139,10 +139,7 @@ async fn collecting_garbage_sweeps_what_a_crash_left() {
 #[test]
 fn a_database_does_not_outlive_its_blobs_on_purpose() {
     let directory = Directory::new("blobs-passing");
-    let passing = format!(
-        "file://{}",
-        std::env::temp_dir().join("grove-blobs").display()
-    );
+    let passing = format!("file://{}", temporary().join("grove-blobs").display());
     let lasting = format!("file://{}", directory.0.display());
     let with = |arguments: &[&str], url: &str| {
         let arguments = [arguments, &["--blobs-url", url]].concat();

@@ -4,9 +4,6 @@
 
 mod http_support;
 
-use std::fs::File;
-use std::path::PathBuf;
-
 use http_support::daemon::{Daemon, Directory, command};
 use http_support::piece;
 use http_support::pieces::{
@@ -15,11 +12,6 @@ use http_support::pieces::{
 use http_support::s3::{S3, SECRET};
 use hyper::StatusCode;
 use serde_json::Value;
-
-/// Where a node writes what it has to say.
-fn log(directory: &Directory) -> PathBuf {
-    directory.0.with_extension("log")
-}
 
 /// A node whose blobs go there, and that tells all it does.
 fn start(directory: &Directory, s3: &S3) -> Daemon {
@@ -30,18 +22,16 @@ fn start(directory: &Directory, s3: &S3) -> Daemon {
             "s3://photos/grove/blobs",
             "--log-level=trace",
         ])
-        .envs(s3.variables())
-        .stderr(File::create(log(directory)).unwrap());
+        .envs(s3.variables());
     Daemon::spawn(command)
 }
 
 /// Ends it, and sees that it kept its secret.
-fn stop(mut daemon: Daemon, directory: &Directory) {
+fn stop(mut daemon: Daemon) {
     daemon.signal("-TERM");
     assert_eq!(daemon.exit_code(), Some(0));
-    let text = std::fs::read_to_string(log(directory)).unwrap();
+    let text = daemon.log();
     assert!(text.contains("operation accepted") && !text.contains(SECRET));
-    std::fs::remove_file(log(directory)).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,7 +43,7 @@ async fn blobs_go_to_a_bucket_and_come_back() {
     let (blob, pieces) = upload(daemon.address, 0, &data).await;
     let keys = s3.keys();
     let whole = fetch(daemon.address, blob, None).await;
-    stop(daemon, &directory);
+    stop(daemon);
     let daemon = start(&directory, &s3);
     let part = fetch(daemon.address, blob, Some("bytes=255990-256009")).await;
     accepted(daemon.address, &deletion(&pieces[0])).await;
@@ -73,7 +63,7 @@ async fn blobs_go_to_a_bucket_and_come_back() {
     assert_eq!(*part.body(), data[255_990..256_010]);
     assert_eq!(gone.status(), StatusCode::NOT_FOUND);
     assert!(!directory.0.join("blobs").exists());
-    stop(daemon, &directory);
+    stop(daemon);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +85,7 @@ async fn a_slow_bucket_keeps_only_its_publishers_waiting() {
 
     assert_eq!(answer["data"]["publish"]["seqNum"], "2", "{answer}");
     assert_eq!(data_of(address, id).await, hex::encode(noise(1, PIECE)));
-    stop(daemon, &directory);
+    stop(daemon);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,7 +121,7 @@ async fn a_bucket_that_refuses_or_lies_is_told_of() {
     assert_eq!(code, "store_failed", "{not_read}");
     assert_eq!(changed.status(), StatusCode::NOT_FOUND);
     assert!(changed.body().starts_with(b"blob_pieces_missing"));
-    stop(daemon, &directory);
+    stop(daemon);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,5 +138,5 @@ async fn what_a_bucket_refuses_to_erase_is_erased_later() {
 
     // Although nobody publishes any more.
     until("the object goes", || s3.keys().is_empty()).await;
-    stop(daemon, &directory);
+    stop(daemon);
 }

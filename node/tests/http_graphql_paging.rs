@@ -5,7 +5,6 @@
 mod http_support;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use grove_core::session::PeerId;
 use grove_core::types::{OperationId, PlainValue};
@@ -16,6 +15,7 @@ use http_support::site::Site;
 use http_support::{Author, TestNode, str};
 use rstest::rstest;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// What a page tells, with the names of its documents.
 #[derive(Debug, PartialEq)]
@@ -235,28 +235,20 @@ async fn fields_named_like_orders_are_there_but_do_not_order() {
 struct Deployed {
     node: TestNode,
     stop: Option<Stop>,
-    folder: PathBuf,
+    _folder: TempDir,
 }
 
 impl Deployed {
     async fn start(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("grove-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).unwrap();
-        let store = SqliteStore::open(&folder.join("node.sqlite")).unwrap();
+        let folder = tempfile::Builder::new().prefix(name).tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("node.sqlite")).unwrap();
         let (node, stop) =
             ThreadedNode::start(store, EngineSettings::new(PeerId([0; 32]))).unwrap();
         Self {
             node: TestNode::over(node).await,
             stop: Some(stop),
-            folder,
+            _folder: folder,
         }
-    }
-}
-
-impl Drop for Deployed {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

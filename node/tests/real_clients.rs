@@ -14,6 +14,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use tempfile::NamedTempFile;
+
 /// Beyond the minute that the scripts allow a browser, so that they can tell what kept it.
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -69,10 +71,12 @@ struct Daemon {
 
 impl Daemon {
     fn start() -> Self {
+        let log = NamedTempFile::new().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_grove-node"))
             .args(["--ephemeral", "--http-port", "0"])
             .env_remove("GROVE_DATA_DIR")
             .stdout(Stdio::piped())
+            .stderr(log.reopen().unwrap())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -83,7 +87,10 @@ impl Daemon {
         });
         Self {
             child,
-            origin: origin.expect("the node prints its address"),
+            origin: origin.unwrap_or_else(|| {
+                let said = fs::read_to_string(log.path()).unwrap();
+                panic!("the daemon did not start:\n{said}")
+            }),
         }
     }
 

@@ -18,7 +18,7 @@ use support::Folder;
 
 /// Whether any file of a folder holds these bytes.
 fn holds(folder: &Folder, bytes: &[u8]) -> bool {
-    let files = std::fs::read_dir(&folder.0).unwrap();
+    let files = std::fs::read_dir(folder.path()).unwrap();
     files
         .map(|file| std::fs::read(file.unwrap().path()).unwrap())
         .any(|content| content.windows(bytes.len()).any(|part| part == bytes))
@@ -188,7 +188,7 @@ async fn an_idle_node_tries_again_once_other_programs_are_out_of_the_way() {
     let (node, stop) = folder.start();
     let create = piece(1, 0);
     let after_create = publish(&node, &create).await.unwrap();
-    let backup = rusqlite::Connection::open(folder.0.join("node.sqlite")).unwrap();
+    let backup = rusqlite::Connection::open(folder.path().join("node.sqlite")).unwrap();
     backup.execute_batch("BEGIN").unwrap();
     let entries: i64 = backup
         .query_row("SELECT count(*) FROM entries", [], |row| row.get(0))

@@ -1,8 +1,6 @@
 //! The check of a store finds each kind of damage, and nothing where there is none.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use std::path::PathBuf;
-
 use grove_core::author::{NextArgs, forge};
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
@@ -12,36 +10,27 @@ use grove_core::wire::Operation;
 use grove_node::engine::{Engine, EngineSettings, Finding, Input, RequestId, verify};
 use grove_node::store::{Read, SqliteStore};
 use rstest::rstest;
+use tempfile::TempDir;
 
 /// A database of a test's own, removed at its end.
-struct Place(PathBuf);
+struct Place(TempDir);
 
 impl Place {
     fn new(name: &str) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("grove-verify-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir(&folder).unwrap();
-        Self(folder)
+        Self(tempfile::Builder::new().prefix(name).tempdir().unwrap())
     }
 
     fn open(&self) -> SqliteStore {
-        SqliteStore::open(&self.0.join("node.sqlite")).unwrap()
+        SqliteStore::open(&self.0.path().join("node.sqlite")).unwrap()
     }
 
     fn damage(&self, sql: &str) {
-        let connection = rusqlite::Connection::open(self.0.join("node.sqlite")).unwrap();
+        let connection = rusqlite::Connection::open(self.0.path().join("node.sqlite")).unwrap();
         connection
             .execute_batch("PRAGMA foreign_keys = OFF")
             .unwrap();
         let changed = connection.execute(sql, []).unwrap();
         assert_ne!(changed, 0, "{sql}");
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

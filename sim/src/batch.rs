@@ -245,9 +245,9 @@ fn verdict(report: &Report) -> Verdict {
 
 /// Runs a seed in two processes; different traces outweigh whatever the runs say.
 fn run_twice(request: &Request) -> Result<(Verdict, Report), String> {
-    let directory = TraceDirectory::create(request.seed).map_err(|error| error.to_string())?;
+    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let once = |name: &str| {
-        let path = directory.0.join(name);
+        let path = directory.path().join(name);
         let report = run_process(&Request {
             trace: Some(path.clone()),
             ..*request
@@ -321,25 +321,4 @@ fn read_aside(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<V
         let _read = pipe.read_to_end(&mut bytes);
         bytes
     })
-}
-
-/// A directory for the two traces of one seed, removed when done.
-struct TraceDirectory(PathBuf);
-
-impl TraceDirectory {
-    fn create(seed: u64) -> io::Result<Self> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("grove-sim-{}-{number}-{seed}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for TraceDirectory {
-    fn drop(&mut self) {
-        // Left behind at worst: a few megabytes in the directory for temporary files.
-        let _removed = std::fs::remove_dir_all(&self.0);
-    }
 }

@@ -59,12 +59,12 @@ fn report_has_its_shape_and_something_happened() {
 
 #[test]
 fn written_trace_is_what_was_hashed() {
-    let path = std::env::temp_dir().join(format!("grove-sim-test-{}.jsonl", std::process::id()));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("trace.jsonl");
     let name = path.to_str().expect("a plain path");
 
     let output = grove_sim(&["run", "--seed", "4", "--json", "--trace", name]);
     let lines = std::fs::read(&path).expect("was written");
-    std::fs::remove_file(&path).expect("was there");
 
     let report = json(&output);
     let count = lines.iter().filter(|byte| **byte == b'\n').count();

@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use grove_core::author::{NextArgs, forge};
@@ -16,6 +16,7 @@ use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
+use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 /// The fields of the documents written.
@@ -121,15 +122,15 @@ pub fn venue(number: u64) -> [(&'static str, PlainValue); 5] {
 /// A node process in a data directory of its own; both end with it.
 pub struct NodeProcess {
     child: Child,
-    data: PathBuf,
+    data: TempDir,
     pub address: String,
 }
 
 impl NodeProcess {
     /// Starts a node over an empty directory.
     pub fn start() -> Self {
-        let data = std::env::temp_dir().join(format!("grove-bench-{}", std::process::id()));
-        let (child, address) = launch(&data);
+        let data = tempfile::tempdir().expect("a folder");
+        let (child, address) = launch(data.path());
         Self {
             child,
             data,
@@ -140,7 +141,7 @@ impl NodeProcess {
     /// Ends the node as an operator would and starts it over the same directory.
     pub fn restart(&mut self) {
         self.stop();
-        (self.child, self.address) = launch(&self.data);
+        (self.child, self.address) = launch(self.data.path());
     }
 
     fn stop(&mut self) {
@@ -151,7 +152,7 @@ impl NodeProcess {
 
     /// Bytes of all files in the data directory.
     pub fn disk_size(&self) -> u64 {
-        let files = std::fs::read_dir(&self.data).expect("the directory");
+        let files = std::fs::read_dir(self.data.path()).expect("the directory");
         files
             .map(|file| file.and_then(|file| file.metadata()).expect("a file").len())
             .sum()
@@ -175,7 +176,6 @@ impl NodeProcess {
 impl Drop for NodeProcess {
     fn drop(&mut self) {
         self.stop();
-        let _ = std::fs::remove_dir_all(&self.data);
     }
 }
 

@@ -260,8 +260,8 @@ mod tests {
 
     #[test]
     fn what_others_wrote_is_told_once_somebody_listens() {
-        let path = std::env::temp_dir().join(format!("grove-told-{}.sqlite", std::process::id()));
-        let store = SqliteStore::open(&path).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("node.sqlite")).unwrap();
         let reader = store.reader().unwrap();
         let settings = EngineSettings::new(PeerId([0; 32]));
         let mut engine = Engine::new(store, settings).unwrap();
@@ -291,7 +291,6 @@ mod tests {
         assert_eq!(positions, [2, 3]);
         assert!(told.try_recv().is_err());
         drop(engine);
-        std::fs::remove_file(path).unwrap();
     }
 
     fn piece(log_id: u64) -> Submission {

@@ -263,9 +263,8 @@ fn blobs_need_their_pieces_first() {
 /// Another program holds the database for longer than the node waits.
 #[test]
 fn a_store_that_fails_is_reported_and_loses_nothing() {
-    let folder = std::env::temp_dir().join(format!("grove-locked-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join("node.sqlite");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("node.sqlite");
     let store = SqliteStore::open(&path).unwrap();
     let mut engine = Engine::new(store, EngineSettings::new(PeerId([1; 32]))).unwrap();
     let mut author = Author::new(1);
@@ -303,7 +302,6 @@ fn a_store_that_fails_is_reported_and_loses_nothing() {
     other.execute_batch("ROLLBACK").unwrap();
     publish(&mut engine, &create).unwrap();
     assert_eq!(shown(&engine, &create).as_deref(), Some("one"));
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

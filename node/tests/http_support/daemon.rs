@@ -4,17 +4,24 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use hyper::Method;
 use serde_json::{Value, json};
+use tempfile::{NamedTempFile, TempDir};
 
 use super::{build, send};
+
+/// How long a daemon that says nothing may take until it ends.
+const END_LIMIT: Duration = Duration::from_secs(60);
 
 /// A running daemon; killed when a test fails before it stopped it.
 pub struct Daemon {
     pub child: Child,
     pub address: SocketAddr,
     pub banner: Vec<String>,
+    /// What it writes to standard error, told with a test that fails.
+    log: NamedTempFile,
 }
 
 impl Daemon {
@@ -24,16 +31,37 @@ impl Daemon {
 
     /// Starts it with more than arguments.
     pub fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let log = NamedTempFile::new().unwrap();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(log.reopen().unwrap())
+            .spawn()
+            .unwrap();
         let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
         let banner: Vec<String> = lines.take(4).map(Result::unwrap).collect();
-        let url = banner[2].split_once("http://").unwrap().1;
-        let address = url.strip_suffix("/graphql").unwrap().parse().unwrap();
+        let address = banner.get(2).and_then(|line| {
+            let (_, url) = line.split_once("http://")?;
+            url.strip_suffix("/graphql")?.parse().ok()
+        });
+        let Some(address) = address else {
+            panic!(
+                "the daemon did not start: {}\n{}{}",
+                end_of(&mut child),
+                banner.join("\n"),
+                std::fs::read_to_string(log.path()).unwrap()
+            );
+        };
         Self {
             child,
             address,
             banner,
+            log,
         }
+    }
+
+    /// What it has written to standard error so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
     }
 
     pub async fn graphql(&self, query: &str, variables: Value) -> Value {
@@ -62,18 +90,46 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("the daemon said:\n{}", self.log());
+        }
     }
 }
 
+/// How a daemon ended that is about to; killed when it is not.
+fn end_of(child: &mut Child) -> String {
+    let deadline = Instant::now() + END_LIMIT;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.to_string();
+        }
+        std::thread::yield_now();
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    "it hung and was killed".to_owned()
+}
+
+/// The daemon with nothing set but what is told here, whoever runs the tests and wherever they lie.
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_grove-node"));
+    let settings = std::env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("GROVE_") || name.starts_with("AWS_")
+    });
+    for name in settings {
+        command.env_remove(name);
+    }
+    command.args(arguments).env("TMPDIR", temporary());
     command
-        .args(arguments)
-        .env_remove("GROVE_DATA_DIR")
-        .env_remove("GROVE_BLOBS_URL")
-        .env_remove("GROVE_DATABASE_URL")
-        .env_remove("GROVE_HTTP_PORT");
-    command
+}
+
+/// Where the daemon takes temporary files to belong: beside the directories of the tests, which a node
+/// would not trust to last if they lay within.
+pub fn temporary() -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("temporary");
+    std::fs::create_dir_all(&path).unwrap();
+    path
 }
 
 pub fn run(arguments: &[&str]) -> Output {
@@ -81,22 +137,22 @@ pub fn run(arguments: &[&str]) -> Output {
 }
 
 /// A directory of this test's own, removed at its end.
-pub struct Directory(pub PathBuf);
+pub struct Directory(
+    pub PathBuf,
+    #[allow(dead_code, reason = "removed with it")] TempDir,
+);
 
 impl Directory {
     pub fn new(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
+        let folder = tempfile::Builder::new()
+            .prefix(name)
+            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+            .unwrap();
+        // Not there yet: the daemon makes it.
+        Self(folder.path().join("data"), folder)
     }
 
     pub fn arguments(&self) -> [&str; 4] {
         ["--http-port", "0", "--data-dir", self.0.to_str().unwrap()]
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

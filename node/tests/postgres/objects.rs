@@ -2,26 +2,27 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use grove_core::author::{NextArgs, forge};
 use grove_core::types::PlainValue;
 use grove_core::wire::{Fields, Operation};
 use grove_node::store::objects::{Objects, Swept};
+use tempfile::TempDir;
 
 use super::*;
 
 const SIZE: usize = 100_000;
 
 /// A folder of its own, removed at the end.
-struct Folder(PathBuf);
+struct Folder(
+    PathBuf,
+    #[allow(dead_code, reason = "removed with the place")] TempDir,
+);
 
 impl Folder {
     fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("grove-postgres-objects-{}-{number}", std::process::id());
-        Self(std::env::temp_dir().join(name))
+        let folder = tempfile::tempdir().unwrap();
+        Self(folder.path().join("objects"), folder)
     }
 
     /// The objects in it.
@@ -30,12 +31,6 @@ impl Folder {
         let shards = shards.map(|shard| shard.unwrap().path());
         let shards = shards.filter(|path| path.file_name().unwrap() != "marks");
         shards.flat_map(|shard| files(&shard)).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -64,17 +64,18 @@ fn running() -> Result<&'static Running, &'static String> {
 
 fn start() -> Result<Running, String> {
     let programs = programs().ok_or("there is no /usr/lib/postgresql: install postgresql")?;
-    let mut port = 0;
+    let mut why = String::new();
     // Somebody else may take the port between our letting go of it and the server's taking hold.
     for _ in 0..3 {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        port = free.map_err(|error| error.to_string())?.port();
+        let port = free.map_err(|error| error.to_string())?.port();
         let name = format!("grove-postgres-{}-{port}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         let mut shell = hold(&programs, port, &directory)?;
         let since = Instant::now();
+        why = format!("no server came up on port {port}");
         while since.elapsed() < PATIENCE {
-            if connect(port, "postgres").is_ok() {
+            if is_ours(port, &directory) {
                 let _shell = shell;
                 return Ok(Running {
                     _shell,
@@ -83,14 +84,15 @@ fn start() -> Result<Running, String> {
                 });
             }
             if let Ok(Some(status)) = shell.try_wait() {
-                return Err(format!("initdb failed: {status}"));
+                why = format!("the server or its making ended: {status}");
+                break;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
         drop(shell.stdin.take());
         let _ = shell.wait();
     }
-    Err(format!("no server came up, the last one on port {port}"))
+    Err(why)
 }
 
 /// The newest version's programs.
@@ -125,6 +127,15 @@ fn hold(programs: &Path, port: u16, directory: &Path) -> Result<Child, String> {
         .process_group(0)
         .spawn()
         .map_err(|error| format!("can't start a shell: {error}"))
+}
+
+/// Whether our server answers on the port, not one of somebody who was faster.
+fn is_ours(port: u16, directory: &Path) -> bool {
+    let Ok(mut client) = connect(port, "postgres") else {
+        return false;
+    };
+    let place = client.query_one("SELECT current_setting('data_directory')", &[]);
+    place.is_ok_and(|row| directory.join("data") == Path::new(row.get::<_, &str>(0)))
 }
 
 fn connect(port: u16, database: &str) -> Result<Client, postgres::Error> {

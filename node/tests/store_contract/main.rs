@@ -20,7 +20,7 @@ trait Backend {
     type Store: SharedStore;
     type Reader: Read;
     /// What keeps the data while no store is open.
-    type Place: Drop;
+    type Place;
 
     /// Whether this machine has what the store needs.
     fn is_there() -> bool {
@@ -103,32 +103,26 @@ macro_rules! contract {
 }
 
 mod sqlite {
-    use std::path::PathBuf;
+    use std::path::Path;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
 
     use grove_node::store::objects::Objects;
     use grove_node::store::{SharedStore, SqliteReader, SqliteStore};
 
+    use tempfile::TempDir;
+
     use super::Backend;
 
     /// A folder of its own, removed at the end.
-    pub struct Folder(pub PathBuf);
+    pub struct Folder(TempDir);
 
     impl Folder {
         pub fn new() -> Self {
-            static NEXT: AtomicU32 = AtomicU32::new(0);
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let name = format!("grove-store-{}-{number}", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            std::fs::create_dir(&path).unwrap();
-            Self(path)
+            Self(tempfile::tempdir().unwrap())
         }
-    }
 
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
+        pub fn path(&self) -> &Path {
+            self.0.path()
         }
     }
 
@@ -144,7 +138,7 @@ mod sqlite {
         }
 
         fn open(place: &Folder) -> SqliteStore {
-            SqliteStore::open(&place.0.join("node.sqlite")).unwrap()
+            SqliteStore::open(&place.path().join("node.sqlite")).unwrap()
         }
 
         fn reader(store: &SqliteStore) -> SqliteReader {
@@ -167,9 +161,9 @@ mod sqlite {
         }
 
         fn open(place: &Folder) -> SqliteStore {
-            let objects = Objects::in_folder(&place.0.join("blobs")).unwrap();
+            let objects = Objects::in_folder(&place.path().join("blobs")).unwrap();
             let objects = Some(Arc::new(objects));
-            SqliteStore::open_with(&place.0.join("node.sqlite"), objects).unwrap()
+            SqliteStore::open_with(&place.path().join("node.sqlite"), objects).unwrap()
         }
 
         fn reader(store: &SqliteStore) -> SqliteReader {
@@ -232,10 +226,6 @@ mod postgres {
         folder: Folder,
     }
 
-    impl Drop for Place {
-        fn drop(&mut self) {}
-    }
-
     impl Backend for WithObjects {
         type Store = PostgresStore;
         type Reader = PostgresReader;
@@ -253,7 +243,7 @@ mod postgres {
         }
 
         fn open(place: &Place) -> PostgresStore {
-            let objects = Some(Arc::new(Objects::in_folder(&place.folder.0).unwrap()));
+            let objects = Some(Arc::new(Objects::in_folder(place.folder.path()).unwrap()));
             PostgresStore::open_with(&place.database.server(), objects).unwrap()
         }
 

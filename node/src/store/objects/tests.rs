@@ -1,20 +1,22 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
+
+use tempfile::TempDir;
 
 use super::*;
 
 /// Objects in a folder of their own, removed at the end.
-struct Place(PathBuf);
+struct Place(
+    PathBuf,
+    #[allow(dead_code, reason = "removed with the place")] TempDir,
+);
 
 impl Place {
     fn new() -> (Self, Arc<Objects>) {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("grove-objects-{}-{number}", std::process::id());
-        let place = Self(std::env::temp_dir().join(name));
+        let folder = tempfile::tempdir().unwrap();
+        let place = Self(folder.path().join("objects"), folder);
         let objects = Objects::in_folder(&place.0).unwrap();
         (place, Arc::new(objects))
     }
@@ -40,12 +42,6 @@ impl Place {
             assert!(Instant::now() < deadline, "{:?}", self.files());
             std::thread::yield_now();
         }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

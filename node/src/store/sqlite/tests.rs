@@ -5,13 +5,13 @@
 mod outside;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use grove_core::types::{
     DocumentId, FieldType, Hash, KeyPair, LogId, PublicKey, Schema, SchemaId, SeqNum, Value,
 };
 use grove_core::wire::Action;
 use rusqlite::Connection;
+use tempfile::TempDir;
 
 use super::SqliteStore;
 use super::database::Database;
@@ -23,16 +23,12 @@ use crate::store::query::{self, Comparison, Condition, Order, OrderBy, Test};
 use crate::store::{DocumentQuery, DocumentRow, NewEntry, Read, SharedStore, Store, StoreError};
 
 /// A path for a database, whose folder is removed at the end.
-struct Place(PathBuf);
+struct Place(PathBuf, TempDir);
 
 impl Place {
     fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("grove-sqlite-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir(&folder).unwrap();
-        Self(folder.join("node.sqlite"))
+        let folder = tempfile::tempdir().unwrap();
+        Self(folder.path().join("node.sqlite"), folder)
     }
 
     /// Every byte in the folder.
@@ -44,13 +40,7 @@ impl Place {
     }
 
     fn folder(&self) -> &Path {
-        self.0.parent().unwrap()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(self.folder());
+        self.1.path()
     }
 }
 
