@@ -85,7 +85,11 @@ enum Command {
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let json = arguments.common.json;
-    match execute(arguments).and_then(|output| output.print(json)) {
+    let told = execute(arguments).and_then(|output| {
+        let printed = output.print(json);
+        printed.map_err(|error| CliError::local("stdout", error.to_string()))
+    });
+    match told {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(json),
     }

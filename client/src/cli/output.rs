@@ -3,12 +3,10 @@
 //! Text is plain, without colours; control characters from others are shown as escapes, so that no
 //! document can play with the terminal.
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 
 use grove_client::graphql::DocumentView;
 use serde_json::{Value as Json, json};
-
-use super::error::CliError;
 
 /// What a command found out.
 #[derive(Debug)]
@@ -37,16 +35,14 @@ impl Output {
     }
 
     /// Writes the answer to stdout. That a reader has gone is its own affair.
-    pub fn print(self, json: bool) -> Result<(), CliError> {
+    pub fn print(self, json: bool) -> io::Result<()> {
         let text = if json {
             self.json.to_string()
         } else {
             self.text
         };
-        match writeln!(std::io::stdout(), "{text}") {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(CliError::local("stdout", error.to_string()))
-            }
+        match writeln!(io::stdout(), "{text}") {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),
         }
     }
