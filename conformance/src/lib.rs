@@ -5,6 +5,7 @@ pub mod check;
 pub mod cli;
 pub mod coverage;
 pub mod dissect;
+pub mod exit;
 pub mod explain;
 pub mod forge;
 pub mod generate;

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 
-use super::{Dir, Ended, Exit, Output, adapter_of, describe};
+use super::{Dir, Ended, Output, adapter_of, describe};
 use crate::adapter::impostor::Impostor;
 use crate::adapter::template::{self, Language};
 use crate::adapter::{self, checklist};
+use crate::exit::Exit;
 use crate::report::Report;
 use crate::suite::Suite;
 

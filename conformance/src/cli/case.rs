@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Dir, Ended, Exit, adapter_of};
+use super::{Dir, Ended, adapter_of};
+use crate::exit::Exit;
 use crate::explain;
 use crate::runner::{self, Options, Selection, batch};
 use crate::suite::{Ruleset, Suite};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::{Dir, Ended, describe, fresh_seed, own_adapter, vectors, write_all};
+use super::{Dir, Ended, describe, fresh_seed, node, own_adapter, vectors, write_all};
 use crate::check;
 use crate::report::{Format, Report};
 use crate::runner::Options;
@@ -41,7 +41,7 @@ pub fn run(args: &Whole) -> Ended {
     report.sections = vec![
         // Of ourselves we ask the right reason, not only the right verdict.
         vectors::section(&suite, &options, true, None),
-        check::live_section(fresh_seed()),
+        check::live_section(|url| node::live_section(url, fresh_seed())),
         check::simulation_section(args.seeds),
     ];
     report.seconds = started.elapsed().as_secs_f64();

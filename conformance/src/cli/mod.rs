@@ -19,29 +19,12 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::exit::Exit;
 use crate::progress;
 use crate::report::waivers::{self, Waiver};
 use crate::report::{Format, Report};
 use crate::runner::Command;
 use crate::suite::{Suite, store};
-
-pub use node::live_section;
-
-/// How a command ended, as its exit code tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Everything conforms.
-    Conforms = 0,
-    /// Something does not.
-    Failures = 1,
-    /// The arguments make no sense.
-    Usage = 2,
-    /// Nothing could be judged, because the subject could not be set up.
-    SetUpFailed = 3,
-    /// A waiver has run out or no longer applies.
-    WaiversStale = 4,
-}
 
 /// Judges p2panda libraries and nodes against the vectors and live suites.
 #[derive(Debug, Parser)]

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 
-use super::{Dir, Ended, Exit, Output, adapter_of, describe};
+use super::{Dir, Ended, Output, adapter_of, describe};
+use crate::exit::Exit;
 use crate::report::{Report, Section};
 use crate::runner::{self, Options, Run, RunError, Selection, batch};
 use crate::suite::stats::Stats;

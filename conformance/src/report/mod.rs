@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::Exit;
+use crate::exit::Exit;
 pub use crate::runner::Score;
 
 /// How a part of a run ended. Later ones are worse.
