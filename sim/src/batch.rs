@@ -15,10 +15,11 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::faults::planted::PlantedBug;
 use crate::plan::Plan;
-use crate::plant::Plant;
 use crate::report::{Outcome, Report, repeat_command};
 use crate::run::{self, Options, Run};
+use crate::terminal::complain;
 use crate::trace::first_difference;
 
 /// First argument of a child process; no user would type it.
@@ -39,7 +40,7 @@ pub struct BatchOptions {
     /// Every n-th seed is run twice and its traces compared; 0 for none.
     pub repeat_every: u64,
     /// A bug to put in; `None` outside tests.
-    pub plant: Option<Plant>,
+    pub planted: Option<PlantedBug>,
 }
 
 impl Default for BatchOptions {
@@ -49,7 +50,7 @@ impl Default for BatchOptions {
             clients: run::CLIENTS_DEFAULT,
             jobs: 2,
             repeat_every: 10,
-            plant: None,
+            planted: None,
         }
     }
 }
@@ -58,6 +59,7 @@ impl Default for BatchOptions {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeedReport {
     /// The seed.
+    #[serde(with = "crate::decimal")]
     pub seed: u64,
     /// Whether it counts as passed, and if not why.
     pub verdict: Verdict,
@@ -103,7 +105,7 @@ struct Request {
     seed: u64,
     nodes: usize,
     clients: usize,
-    plant: Option<Plant>,
+    planted: Option<PlantedBug>,
     trace: Option<PathBuf>,
 }
 
@@ -122,7 +124,7 @@ pub fn run_child_if_asked() -> Option<ExitCode> {
     Some(match serde_json::from_str(&request) {
         Ok(request) => run_child(&request),
         Err(error) => {
-            eprintln!("not a request: {error}");
+            complain(format_args!("not a request: {error}"));
             ExitCode::from(2)
         }
     })
@@ -133,11 +135,11 @@ fn run_child(request: &Request) -> ExitCode {
         seed,
         nodes,
         clients,
-        plant,
+        planted,
         ref trace,
     } = *request;
     let options = Options {
-        plant,
+        planted,
         keep_trace: trace.is_some(),
     };
     let written = Plan::derive(seed, nodes, clients)
@@ -147,7 +149,7 @@ fn run_child(request: &Request) -> ExitCode {
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(cause) => {
-            eprintln!("{cause}");
+            complain(cause);
             ExitCode::from(3)
         }
     }
@@ -201,7 +203,7 @@ fn run_seed(seed: u64, options: &BatchOptions) -> SeedReport {
         nodes,
         clients,
         repeat_every,
-        plant,
+        planted,
         ..
     } = *options;
     let repeated = repeat_every > 0 && seed.is_multiple_of(repeat_every);
@@ -209,7 +211,7 @@ fn run_seed(seed: u64, options: &BatchOptions) -> SeedReport {
         seed,
         nodes,
         clients,
-        plant,
+        planted,
         trace: None,
     };
     let result = if repeated {
@@ -226,7 +228,7 @@ fn run_seed(seed: u64, options: &BatchOptions) -> SeedReport {
         verdict,
         repeated,
         report,
-        repeat: repeat_command(seed, nodes, clients),
+        repeat: repeat_command(seed, nodes, clients, planted),
     }
 }
 

@@ -2,17 +2,22 @@
 //!
 //! Exit codes: 0 all invariants held, 1 one did not, 2 usage, 3 the run could not be set up.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::batch::{BatchOptions, SeedReport, Verdict, batch};
-use crate::plan::{self, Plan, PlanError};
-use crate::plant::Plant;
+use crate::faults::planted::PlantedBug;
+use crate::hosts::{CLIENTS, NODES};
+use crate::plan::{Plan, PlanError};
 use crate::report::Outcome;
 use crate::run::{self, Options};
+use crate::terminal::{complain, print, quote};
+
+/// Longest plan that is read from standard input; far beyond what a plan may hold.
+const PLAN_SIZE_MAX: u64 = 16 * 1024 * 1024;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -48,10 +53,10 @@ struct Size {
 #[derive(Clone, Copy, Debug, Args)]
 struct Hosts {
     /// Number of nodes.
-    #[arg(long, default_value_t = run::NODES_DEFAULT, value_parser = in_range(plan::NODES))]
+    #[arg(long, default_value_t = run::NODES_DEFAULT, value_parser = in_range(NODES))]
     nodes: usize,
     /// Number of clients.
-    #[arg(long, default_value_t = run::CLIENTS_DEFAULT, value_parser = in_range(plan::CLIENTS))]
+    #[arg(long, default_value_t = run::CLIENTS_DEFAULT, value_parser = in_range(CLIENTS))]
     clients: usize,
 }
 
@@ -62,7 +67,8 @@ struct RunArguments {
     seed: Option<u64>,
     #[command(flatten)]
     hosts: Hosts,
-    /// Run the plan in this file, as `plan` prints it, instead of the plan of a seed.
+    /// Run the plan in this file, as `plan` prints it, instead of the plan of a seed; `-` reads it from
+    /// standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "nodes", "clients"])]
     plan: Option<PathBuf>,
     /// Print the report as JSON.
@@ -73,7 +79,7 @@ struct RunArguments {
     trace: Option<PathBuf>,
     /// Put a bug in, to see an invariant fail.
     #[arg(long, hide = true)]
-    plant: Option<Plant>,
+    planted_bug: Option<PlantedBug>,
 }
 
 #[derive(Debug, Args)]
@@ -96,7 +102,7 @@ struct BatchArguments {
     #[arg(long)]
     json: bool,
     #[arg(long, hide = true)]
-    plant: Option<Plant>,
+    planted_bug: Option<PlantedBug>,
 }
 
 /// Carries out the process's arguments.
@@ -107,7 +113,7 @@ pub fn main() -> ExitCode {
         Command::Plan(Size { seed, hosts }) => print_plan(seed, hosts),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("grove-sim: {error}");
+        complain(format_args!("grove-sim: {error}"));
         ExitCode::from(if error.is::<PlanError>() {
             USAGE
         } else {
@@ -121,19 +127,19 @@ type CommandResult = Result<ExitCode, Box<dyn std::error::Error>>;
 fn run_one(arguments: &RunArguments) -> CommandResult {
     let Hosts { nodes, clients } = arguments.hosts;
     let plan = match (&arguments.plan, arguments.seed) {
-        (Some(path), _) => Plan::parse(&std::fs::read(path)?)?,
+        (Some(path), _) => Plan::parse(&read_plan(path)?)?,
         (None, seed) => Plan::derive(seed.expect("required by the parser"), nodes, clients)?,
     };
     let keep_trace = arguments.trace.is_some();
     let mut run = run::run(
         plan,
         Options {
-            plant: arguments.plant,
+            planted: arguments.planted_bug,
             keep_trace,
         },
     )?;
     if let Some(path) = &arguments.plan {
-        run.report.repeat = format!("grove-sim run --plan {}", path.display());
+        run.report.repeat = repeat_plan(path, arguments.planted_bug);
     }
     if let (Some(path), Some(lines)) = (&arguments.trace, &run.lines) {
         std::fs::write(path, lines)?;
@@ -141,7 +147,7 @@ fn run_one(arguments: &RunArguments) -> CommandResult {
     if arguments.json {
         print_json(&run.report)?;
     } else {
-        writeln!(io::stdout(), "{}", run.report)?;
+        print(format_args!("{}\n", run.report))?;
     }
     Ok(exit_code(run.report.outcome == Outcome::Ok))
 }
@@ -154,7 +160,7 @@ fn run_many(arguments: &BatchArguments) -> CommandResult {
         repeat_every,
         hosts,
         json,
-        plant,
+        planted_bug: planted,
     } = *arguments;
     let Hosts { nodes, clients } = hosts;
     let jobs = usize::try_from(jobs)?;
@@ -163,19 +169,21 @@ fn run_many(arguments: &BatchArguments) -> CommandResult {
         clients,
         jobs,
         repeat_every,
-        plant,
+        planted,
     };
     let seeds = from..from.saturating_add(count);
+    let mut printed = Ok(());
     let reports = batch(seeds, &options, &mut |report| {
-        if !json {
-            println!("{}", seed_line(report));
+        if !json && printed.is_ok() {
+            printed = print(format_args!("{}\n", seed_line(report)));
         }
     });
+    printed?;
     let failed = reports.iter().filter(|report| !report.passed()).count();
     if json {
         print_json(&reports)?;
     } else {
-        println!("{} seeds, {failed} failed", reports.len());
+        print(format_args!("{} seeds, {failed} failed\n", reports.len()))?;
     }
     Ok(exit_code(failed == 0))
 }
@@ -218,9 +226,26 @@ fn seed_line(report: &SeedReport) -> String {
 }
 
 fn print_json(value: &impl serde::Serialize) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, value)?;
-    writeln!(out)
+    print(format_args!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+/// The text of a plan; `-` is standard input.
+fn read_plan(path: &Path) -> io::Result<Vec<u8>> {
+    if path.as_os_str() != "-" {
+        let read = std::fs::read(path);
+        return read
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())));
+    }
+    let mut text = Vec::new();
+    io::stdin().take(PLAN_SIZE_MAX).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// The command that repeats the run of a plan.
+fn repeat_plan(path: &Path, planted: Option<PlantedBug>) -> String {
+    let bug = planted.map_or_else(String::new, |bug| format!(" {}", bug.argument()));
+    let path = path.to_string_lossy();
+    format!("grove-sim run --plan {}{bug}", quote(&path))
 }
 
 fn exit_code(ok: bool) -> ExitCode {

@@ -3,6 +3,8 @@
 //! A choice depends on its purpose, the entity it concerns and a counter, never on how many choices came
 //! before it. So an item taken out of a plan leaves the rest of the schedule as it was.
 
+use std::ops::RangeInclusive;
+
 /// The source of all choices of one seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw {
@@ -36,6 +38,23 @@ impl Draw {
     /// `true` in `percent` of 100 cases.
     pub fn chance(self, percent: u64, purpose: &str, entity: u64, counter: u64) -> bool {
         self.below(100, purpose, entity, counter) < percent
+    }
+
+    /// A number within `range`, both ends included.
+    pub fn within(
+        self,
+        range: &RangeInclusive<u64>,
+        purpose: &str,
+        entity: u64,
+        counter: u64,
+    ) -> u64 {
+        range.start() + self.below(range.end() - range.start() + 1, purpose, entity, counter)
+    }
+
+    /// An index below `count`.
+    pub fn pick(self, count: usize, purpose: &str, entity: u64, counter: u64) -> usize {
+        let choice = self.below(count as u64, purpose, entity, counter);
+        usize::try_from(choice).expect("below a usize")
     }
 
     /// Fills `buffer` with bytes of any length.

@@ -6,32 +6,30 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`plan`] | what one simulation will do, as data; every choice in it a hash of seed and purpose |
+//! | [`faults`] | what goes wrong: cut links, and bugs planted to try the invariants |
 //! | [`run`] | one plan to its verdict |
+//! | [`engines`] | what carries a plan out |
+//! | [`evidence`], [`invariants`], [`reference`] | what a run leaves, what must hold of it, a second opinion on documents |
 //! | [`batch`] | many seeds, each in a process of its own, some of them twice |
 //! | [`report`], [`trace`] | what a run hands back, and the hash over all that happened |
-//! | [`cli`] | the command line |
-//! | `world`, `host`, `replicate`, `workload`, `door`, `board`, `wire` | the simulated world and what runs in it |
-//! | `invariants`, `fold`, `plant` | what must hold at the end, a second opinion, and bugs that must be seen |
-//! | `determinism`, `draw` | control over clocks and randomness |
+//! | [`cli`], [`terminal`] | the command line, and how it is heard |
+//! | [`hosts`], [`draw`], [`decimal`] | names and numbers of hosts; the source of all choices; long numbers in JSON |
 
 pub mod batch;
-mod board;
 pub mod cli;
-mod determinism;
-mod door;
+mod decimal;
 mod draw;
-mod fold;
-mod host;
+mod engines;
+mod evidence;
+pub mod faults;
+pub mod hosts;
 mod invariants;
 pub mod plan;
-mod plant;
-mod replicate;
+mod reference;
 pub mod report;
 pub mod run;
+pub mod terminal;
 pub mod trace;
-mod wire;
-mod workload;
-mod world;
 
-pub use determinism::ControlError;
-pub use plant::Plant;
+pub use engines::full::determinism::ControlError;
+pub use faults::planted::PlantedBug;

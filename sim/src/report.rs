@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::faults::planted::PlantedBug;
 use crate::trace::Digest;
 
 /// The result of one seed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// The seed of every choice.
+    #[serde(with = "crate::decimal")]
     pub seed: u64,
     /// Number of nodes.
     pub nodes: usize,
@@ -74,9 +76,20 @@ pub struct Counts {
     pub deleted: u64,
 }
 
-/// The command that repeats a run.
-pub fn repeat_command(seed: u64, nodes: usize, clients: usize) -> String {
-    format!("grove-sim run --seed {seed} --nodes {nodes} --clients {clients}")
+/// The command that repeats the run of a seed, with the bug that was put in if there was one.
+pub fn repeat_command(
+    seed: u64,
+    nodes: usize,
+    clients: usize,
+    planted: Option<PlantedBug>,
+) -> String {
+    let bug = planted.map_or_else(String::new, |bug| format!(" {}", bug.argument()));
+    format!("grove-sim run --seed {seed} --nodes {nodes} --clients {clients}{bug}")
+}
+
+/// Whole milliseconds; runs last minutes, not millennia.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Display for Report {

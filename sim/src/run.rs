@@ -1,18 +1,18 @@
 //! Runs one plan to its verdict, on a thread whose clock and randomness are under control.
 //!
-//! Leaves out what happens in the simulated world, see `world`.
+//! Leaves out what happens in the simulated world, see `engines`.
 //!
 //! Always true: nothing in a report depends on the wall clock except the reported duration.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::determinism::{Control, ControlError, Surfaces};
-use crate::invariants::Violation;
+use crate::engines::full::determinism::{Control, ControlError, Surfaces};
+use crate::engines::full::world::World;
+use crate::evidence::Violation;
+use crate::faults::planted::PlantedBug;
 use crate::plan::Plan;
-use crate::plant::Plant;
-use crate::report::{Outcome, Report, repeat_command};
+use crate::report::{Outcome, Report, millis, repeat_command};
 use crate::trace::Trace;
-use crate::world::World;
 
 /// Nodes of a run that says nothing else.
 pub const NODES_DEFAULT: usize = 4;
@@ -23,7 +23,7 @@ pub const CLIENTS_DEFAULT: usize = 3;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// A bug to put in; `None` outside tests.
-    pub plant: Option<Plant>,
+    pub planted: Option<PlantedBug>,
     /// Whether to keep every event, not only their hash.
     pub keep_trace: bool,
 }
@@ -81,7 +81,7 @@ fn simulate(plan: Plan, options: Options) -> Result<Run, RunError> {
         clients,
         ..
     } = plan;
-    let mut world = World::build(plan, options.plant, trace.clone(), control)?;
+    let mut world = World::build(plan, options.planted, trace.clone(), control)?;
     let outcome = match world.play() {
         Ok(()) => Outcome::Ok,
         Err(Violation {
@@ -104,15 +104,10 @@ fn simulate(plan: Plan, options: Options) -> Result<Run, RunError> {
         simulated_ms: millis(world.elapsed()),
         wall_ms: 0,
         trace: trace.digest(),
-        repeat: repeat_command(seed, nodes, clients),
+        repeat: repeat_command(seed, nodes, clients, options.planted),
     };
     Ok(Run {
         report,
         lines: trace.take_lines(),
     })
-}
-
-/// Whole milliseconds; runs last minutes, not millennia.
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::CutKind;
+use crate::faults::cuts::CutKind;
 
 /// A checkpoint is taken after this many events.
 pub const CHECKPOINT_EVENTS: u64 = 1_024;
@@ -36,14 +36,26 @@ pub enum Event {
     },
     /// A connection between two nodes was opened or lost.
     Peer { peer: String, connected: bool },
-    /// A replication message was handed to the connection.
+    /// A replication message was handed to the connection; with the hash of the entry in it, which is the
+    /// id of its operation.
     Message {
         peer: String,
         kind: String,
         size: usize,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entry: Option<String>,
     },
-    /// A client finished, or gave up, one step of the workload.
-    Step { step: usize, outcome: String },
+    /// A node accepted an entry of a peer.
+    Accepted { operation: String, document: String },
+    /// A client finished, or gave up, one step of the workload; with what it published, and where.
+    Step {
+        step: usize,
+        outcome: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operation: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        document: Option<String>,
+    },
     /// A client did not learn what became of a request and asks again.
     Retry { step: usize, cause: String },
     /// The link between two hosts is in another state now.

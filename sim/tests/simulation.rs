@@ -1,15 +1,19 @@
 //! The binary from outside: what it promises to people, scripts and the conformance check.
 
-use std::process::{Command, Output};
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
 use serde_json::Value;
 
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_grove-sim"));
+    command.args(arguments);
+    command
+}
+
 fn grove_sim(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_grove-sim"))
-        .args(arguments)
-        .output()
-        .expect("the binary runs")
+    command(arguments).output().expect("the binary runs")
 }
 
 fn json(output: &Output) -> Value {
@@ -45,7 +49,7 @@ fn report_has_its_shape_and_something_happened() {
     let report = run("3");
 
     let count = |name: &str| report["counts"][name].as_u64().expect(name);
-    assert_eq!(report["seed"], 3);
+    assert_eq!(report["seed"], "3");
     assert_eq!(report["outcome"]["result"], "ok");
     assert_eq!(
         report["repeat"],
@@ -66,6 +70,21 @@ fn written_trace_is_what_was_hashed() {
     let output = grove_sim(&["run", "--seed", "4", "--json", "--trace", name]);
     let lines = std::fs::read(&path).expect("was written");
 
+    // What a client published can be followed through all nodes by its id.
+    let events: Vec<Value> = lines
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).expect("JSON"))
+        .collect();
+    let published = events.iter().find(|event| event["outcome"] == "published");
+    let operation = &published.expect("a step that published")["operation"];
+    let accepted = events
+        .iter()
+        .filter(|event| event["event"] == "accepted" && event["operation"] == *operation);
+    let hosts: std::collections::BTreeSet<_> = accepted
+        .filter_map(|event| event["host"].as_str())
+        .collect();
+    assert!(hosts.len() >= 3, "{operation} came to {hosts:?} alone");
     let report = json(&output);
     let count = lines.iter().filter(|byte| **byte == b'\n').count();
     assert_eq!(
@@ -148,16 +167,20 @@ fn stored_plans_pass_and_repeat() {
 #[case("keep-deleted", "deleted_documents_gone")]
 #[case("falsify-view", "views_equal")]
 #[case("falsify-every-view", "views_equal")]
-fn planted_bug_fails_its_invariant(#[case] plant: &str, #[case] invariant: &str) {
-    let output = grove_sim(&["run", "--seed", "5", "--plant", plant]);
+fn planted_bug_fails_its_invariant(#[case] bug: &str, #[case] invariant: &str) {
+    let output = grove_sim(&["run", "--seed", "5", "--planted-bug", bug]);
 
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains(&format!("FAILED    {invariant}: ")), "{text}");
-    assert!(
-        text.contains("grove-sim run --seed 5 --nodes 4 --clients 3"),
-        "{text}"
-    );
+    // The command repeats it, bug and all.
+    let repeat = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("repeat    grove-sim "));
+    let arguments: Vec<&str> = repeat.expect("it is told").split(' ').collect();
+    let again = grove_sim(&arguments);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stdout).contains(invariant));
 }
 
 #[test]
@@ -170,7 +193,7 @@ fn noise_is_found_and_its_first_event_named() {
         "1",
         "--repeat-every",
         "1",
-        "--plant",
+        "--planted-bug",
         "noise",
         "--json",
     ]);
@@ -205,4 +228,51 @@ fn plan_is_printed_as_data() {
 
     assert_eq!(plan["nodes"], 5);
     assert_eq!(plan["steps"][0]["action"]["action"], "schema");
+}
+
+#[test]
+fn a_plan_can_come_by_standard_input() {
+    let plan = grove_sim(&["plan", "--seed", "2", "--nodes", "2", "--clients", "1"]);
+    let mut child = command(&["run", "--plan", "-", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(&plan.stdout).expect("it reads");
+    drop(stdin);
+
+    let report = json(&child.wait_with_output().expect("it ends"));
+
+    let of_seed = grove_sim(&[
+        "run",
+        "--seed",
+        "2",
+        "--nodes",
+        "2",
+        "--clients",
+        "1",
+        "--json",
+    ]);
+    assert_eq!(report["trace"], json(&of_seed)["trace"]);
+}
+
+#[cfg(target_os = "linux")]
+#[rstest]
+#[case(&["plan", "--seed", "1"])]
+#[case(&["run", "--seed", "1", "--nodes", "2", "--clients", "1"])]
+#[case(&["batch", "--count", "1", "--nodes", "2", "--clients", "1"])]
+fn output_that_nobody_takes_is_no_panic(#[case] arguments: &[&str]) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let gone = command(arguments).stdout(writer).output().expect("it runs");
+    let full = std::fs::File::create("/dev/full").expect("there is such");
+    let full = command(arguments).stdout(full).output().expect("it runs");
+
+    assert_eq!(gone.status.code(), Some(0), "{gone:?}");
+    assert_eq!(full.status.code(), Some(3), "{full:?}");
+    for output in [gone, full] {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!said.contains("panicked"), "{said}");
+    }
 }

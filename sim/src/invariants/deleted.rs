@@ -3,14 +3,14 @@
 //! Does not check: pages of the disk or messages on their way, where deleted bytes may linger; documents
 //! of other schemas than the workload's.
 
-use super::{Evidence, Violation, place};
-use crate::fold;
+use crate::evidence::{Evidence, Violation, place};
+use crate::reference;
 
 const NAME: &str = "deleted_documents_gone";
 
 pub(super) fn check(evidence: &Evidence) -> Result<(), Violation> {
-    let documents = fold::fold(&evidence.published);
-    for (document, folded) in documents.iter().filter(|(_, folded)| folded.deleted) {
+    let documents = reference::documents(&evidence.published);
+    for (document, expected) in documents.iter().filter(|(_, expected)| expected.deleted) {
         for node in &evidence.nodes {
             let violation = |difference| Violation {
                 invariant: NAME,
@@ -23,16 +23,15 @@ pub(super) fn check(evidence: &Evidence) -> Result<(), Violation> {
             }
             //= DL1: no node keeps its operations
             //= R7: the payloads of a deleted document go, those of its DELETE operations stay
-            let kept = folded.content.iter().find(|position| {
-                node.entries
-                    .get(*position)
-                    .is_some_and(|held| held.operation.is_some())
+            let kept = expected.content.iter().find_map(|id| {
+                let held = node.entries.get(id)?;
+                held.operation.is_some().then_some((*id, held.position))
             });
-            if let Some(position) = kept {
+            if let Some((id, position)) = kept {
                 let difference = format!(
                     "{} keeps the operation of {}, though {document} was deleted",
                     node.name,
-                    place(position)
+                    place(id, &position)
                 );
                 return Err(violation(difference));
             }

@@ -5,7 +5,7 @@
 
 use grove_core::wire::Operation;
 
-use super::{Evidence, Held, NodeState, Violation, place};
+use crate::evidence::{Evidence, Held, NodeState, Violation, place};
 
 const NAME: &str = "entry_sets_equal";
 
@@ -22,9 +22,9 @@ pub(super) fn check(evidence: &Evidence) -> Result<(), Violation> {
 
 fn compare(left: &NodeState, right: &NodeState) -> Result<(), Violation> {
     let (one, two) = (&left.name, &right.name);
-    for (position, held) in &left.entries {
-        let place = place(position);
-        let difference = match right.entries.get(position) {
+    for (id, held) in &left.entries {
+        let place = place(*id, &held.position);
+        let difference = match right.entries.get(id) {
             Some(same) if same == held => continue,
             None => format!("{one} holds {place}, {two} does not"),
             Some(other) if other.entry != held.entry => {

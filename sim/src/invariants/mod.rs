@@ -8,88 +8,7 @@ mod deleted;
 mod entries;
 mod views;
 
-use std::collections::BTreeMap;
-
-use grove_core::types::{DocumentId, DocumentViewId, LogId, OperationId, PublicKey, SeqNum};
-use grove_core::wire::Operation;
-
-/// Everything the invariants look at.
-#[derive(Clone, Debug, Default)]
-pub struct Evidence {
-    /// The nodes in the order of their numbers.
-    pub nodes: Vec<NodeState>,
-    /// What clients handed in and nodes acknowledged, in the order of the answers.
-    pub published: Vec<Published>,
-}
-
-/// What one node holds and shows.
-#[derive(Clone, Debug, Default)]
-pub struct NodeState {
-    /// The host's name.
-    pub name: String,
-    /// Every entry in its store.
-    pub entries: BTreeMap<Position, Held>,
-    /// Every document of the workload's schema it answers with.
-    pub shown: BTreeMap<DocumentId, Shown>,
-}
-
-/// Where an entry stands.
-pub type Position = (PublicKey, LogId, SeqNum);
-
-/// One entry in a store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The entry's bytes.
-    pub entry: Vec<u8>,
-    /// The operation's bytes, unless they were deleted.
-    pub operation: Option<Vec<u8>>,
-}
-
-/// A document as a node's API shows it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
-    /// The view.
-    pub view_id: DocumentViewId,
-    /// The fields as JSON.
-    pub fields: BTreeMap<String, serde_json::Value>,
-}
-
-/// One publication that a node acknowledged to a client.
-#[derive(Clone, Debug)]
-pub struct Published {
-    /// Which client, and which node answered.
-    pub client: usize,
-    /// The node that answered.
-    pub node: usize,
-    /// The hash of the entry.
-    pub operation_id: OperationId,
-    /// Where the entry stands.
-    pub position: Position,
-    /// The entry's bytes.
-    pub entry: Vec<u8>,
-    /// The operation's bytes.
-    pub operation: Vec<u8>,
-}
-
-impl Published {
-    /// Whether the operation joined branches of its document.
-    pub fn is_merge(&self) -> bool {
-        Operation::decode(&self.operation).is_ok_and(|operation| {
-            operation
-                .previous()
-                .is_some_and(|view| view.ids().len() > 1)
-        })
-    }
-}
-
-/// An invariant that does not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The invariant's name, stable.
-    pub invariant: &'static str,
-    /// The first difference, for people.
-    pub difference: String,
-}
+use crate::evidence::{Evidence, Violation};
 
 /// Checks all invariants in the order from cause to effect.
 ///
@@ -103,25 +22,19 @@ pub fn check(evidence: &Evidence) -> Result<(), Violation> {
     views::check(evidence)
 }
 
-impl Evidence {
-    /// Whether all nodes hold the same entries; asked often while the run waits for that.
-    pub fn entries_agree(&self) -> bool {
-        entries::check(self).is_ok()
-    }
-}
-
-/// A position for people.
-fn place((key, log, seq): &Position) -> String {
-    format!("entry {seq} of log {log} by {key}")
+/// Whether all nodes hold the same entries; asked often while the run waits for that.
+pub fn entries_agree(evidence: &Evidence) -> bool {
+    entries::check(evidence).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fold::fold;
-    use crate::plant::Plant;
-    use grove_core::types::{Hash, KeyPair, PlainValue};
-    use grove_core::wire::Fields;
+    use crate::evidence::{Held, NodeState, Published};
+    use crate::faults::planted::PlantedBug;
+    use crate::reference::documents;
+    use grove_core::types::{Hash, KeyPair, LogId, OperationId, PlainValue, SeqNum};
+    use grove_core::wire::{Fields, Operation};
     use rstest::rstest;
 
     fn publish(evidence: &mut Evidence, seq: u64, operation: &Operation) -> OperationId {
@@ -177,20 +90,21 @@ mod tests {
 
     /// A node that holds and shows what it should.
     fn settled(node: usize, published: &[Published]) -> NodeState {
-        let documents = fold(published);
-        let gone: Vec<Position> = documents
+        let documents = documents(published);
+        let gone: Vec<OperationId> = documents
             .values()
-            .filter(|folded| folded.deleted)
-            .flat_map(|folded| folded.content.clone())
+            .filter(|expected| expected.deleted)
+            .flat_map(|expected| expected.content.clone())
             .collect();
         let entries = published
             .iter()
             .map(|published| {
-                let kept = !gone.contains(&published.position);
+                let kept = !gone.contains(&published.operation_id);
                 let operation = kept.then(|| published.operation.clone());
                 (
-                    published.position,
+                    published.operation_id,
                     Held {
+                        position: published.position,
                         entry: published.entry.clone(),
                         operation,
                     },
@@ -199,10 +113,10 @@ mod tests {
             .collect();
         let shown = documents
             .into_iter()
-            .filter_map(|(document, folded)| Some((document, folded.shown?)))
+            .filter_map(|(document, expected)| Some((document, expected.shown?)))
             .collect();
         NodeState {
-            name: crate::plan::node_name(node),
+            name: crate::hosts::node_name(node),
             entries,
             shown,
         }
@@ -214,24 +128,24 @@ mod tests {
     }
 
     #[rstest]
-    #[case(Plant::ForgetAcknowledged, "acknowledged_entries_stay")]
-    #[case(Plant::ShowDeleted, "deleted_documents_gone")]
-    #[case(Plant::KeepDeleted, "deleted_documents_gone")]
-    #[case(Plant::FalsifyView, "views_equal")]
-    #[case(Plant::FalsifyEveryView, "views_equal")]
-    fn planted_bug_is_seen(#[case] plant: Plant, #[case] invariant: &str) {
+    #[case(PlantedBug::ForgetAcknowledged, "acknowledged_entries_stay")]
+    #[case(PlantedBug::ShowDeleted, "deleted_documents_gone")]
+    #[case(PlantedBug::KeepDeleted, "deleted_documents_gone")]
+    #[case(PlantedBug::FalsifyView, "views_equal")]
+    #[case(PlantedBug::FalsifyEveryView, "views_equal")]
+    fn planted_bug_is_seen(#[case] bug: PlantedBug, #[case] invariant: &str) {
         let mut evidence = honest();
 
-        plant.spoil(&mut evidence);
+        bug.spoil(&mut evidence);
 
-        let violation = check(&evidence).expect_err("the plant is seen");
+        let violation = check(&evidence).expect_err("the bug is seen");
         assert_eq!(violation.invariant, invariant);
     }
 
     #[test]
     fn entry_that_one_node_has_too_much_is_named() {
         let mut evidence = honest();
-        let lost = evidence.published.pop().expect("five of them").position;
+        let lost = evidence.published.pop().expect("five of them").operation_id;
         evidence.nodes[0].entries.remove(&lost);
         evidence.nodes[1].entries.remove(&lost);
 

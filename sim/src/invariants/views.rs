@@ -1,22 +1,22 @@
-//! Every node shows the same documents with the same views, namely those of the reference fold.
+//! Every node shows the same documents with the same views, namely those of the reference.
 //!
 //! Does not check: documents of the system schemas, historic views, filters and order of collections. The
-//! fold shares the decoder of operations with the nodes, so a fault there is not seen here.
+//! reference shares the decoder of operations with the nodes, so a fault there is not seen here.
 
 use std::collections::BTreeMap;
 
 use grove_core::types::DocumentId;
 
-use super::{Evidence, Shown, Violation};
-use crate::fold;
+use crate::evidence::{Evidence, Shown, Violation};
+use crate::reference;
 
 const NAME: &str = "views_equal";
 
 //= DL7: nodes show the same, whichever operation came first
 pub(super) fn check(evidence: &Evidence) -> Result<(), Violation> {
-    let expected: BTreeMap<DocumentId, Shown> = fold::fold(&evidence.published)
+    let expected: BTreeMap<DocumentId, Shown> = reference::documents(&evidence.published)
         .into_iter()
-        .filter_map(|(document, folded)| folded.shown.map(|shown| (document, shown)))
+        .filter_map(|(document, expected)| expected.shown.map(|shown| (document, shown)))
         .collect();
     for node in &evidence.nodes {
         let unexpected = node

@@ -9,33 +9,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use grove_core::types::{DocumentId, DocumentViewId, OperationId, PlainValue, SchemaId};
 use grove_core::wire::Operation;
 
-use crate::invariants::{Position, Published, Shown};
+use crate::evidence::{Published, Shown};
 
 /// One document of the reference.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Folded {
+pub(crate) struct Expected {
     /// The document as nodes must show it; `None` when it was deleted.
     pub shown: Option<Shown>,
     /// Whether it was deleted.
     pub deleted: bool,
-    /// Where the operations with its content stand.
-    pub content: Vec<Position>,
+    /// The operations with its content.
+    pub content: Vec<OperationId>,
 }
 
-type Operations = BTreeMap<OperationId, (Operation, Position)>;
+type Operations = BTreeMap<OperationId, Operation>;
 
 /// All documents of application schemas among `published`.
 ///
 /// # Panics
 ///
 /// When an acknowledged operation does not decode: the node that took it is broken beyond comparison.
-pub(crate) fn fold(published: &[Published]) -> BTreeMap<DocumentId, Folded> {
+pub(crate) fn documents(published: &[Published]) -> BTreeMap<DocumentId, Expected> {
     let operations: Operations = published
         .iter()
         .map(|published| {
             let operation = Operation::decode(&published.operation);
             let operation = operation.expect("a node acknowledged what does not decode");
-            (published.operation_id, (operation, published.position))
+            (published.operation_id, operation)
         })
         .collect();
     let is_create = |operation: &Operation| {
@@ -44,27 +44,23 @@ pub(crate) fn fold(published: &[Published]) -> BTreeMap<DocumentId, Folded> {
     };
     operations
         .iter()
-        .filter(|(_, (operation, _))| is_create(operation))
-        .map(|(id, _)| (DocumentId::from(*id), fold_document(*id, &operations)))
+        .filter(|(_, operation)| is_create(operation))
+        .map(|(id, _)| (DocumentId::from(*id), document(*id, &operations)))
         .collect()
 }
 
-fn fold_document(create: OperationId, operations: &Operations) -> Folded {
+fn document(create: OperationId, operations: &Operations) -> Expected {
     let mut order = Vec::new();
     visit(create, operations, &mut order);
-    let deletes = |id: &OperationId| operations[id].0.fields().is_none();
+    let deletes = |id: &OperationId| operations[id].fields().is_none();
     //= R5: one DELETE is enough
     let deleted = order.iter().any(deletes);
-    let content = order
-        .iter()
-        .filter(|id| !deletes(id))
-        .map(|id| operations[id].1)
-        .collect();
+    let content = order.iter().filter(|id| !deletes(id)).copied().collect();
     let shown = (!deleted).then(|| Shown {
         view_id: tips(&order, operations),
         fields: fields(&order, operations),
     });
-    Folded {
+    Expected {
         shown,
         deleted,
         content,
@@ -81,12 +77,11 @@ fn visit(id: OperationId, operations: &Operations, order: &mut Vec<OperationId>)
     };
     let children: Vec<OperationId> = operations
         .iter()
-        .filter(|(_, (operation, _))| names(operation, &id))
+        .filter(|(_, operation)| names(operation, &id))
         .map(|(child, _)| *child)
         .collect();
     for child in children {
         let previous = operations[&child]
-            .0
             .previous()
             .map(DocumentViewId::ids)
             .unwrap_or_default();
@@ -100,7 +95,7 @@ fn visit(id: OperationId, operations: &Operations, order: &mut Vec<OperationId>)
 fn tips(order: &[OperationId], operations: &Operations) -> DocumentViewId {
     let inner: BTreeSet<OperationId> = order
         .iter()
-        .filter_map(|id| operations[id].0.previous())
+        .filter_map(|id| operations[id].previous())
         .flat_map(|view| view.ids().iter().copied())
         .collect();
     let tips = order.iter().copied().filter(|id| !inner.contains(id));
@@ -111,7 +106,7 @@ fn fields(order: &[OperationId], operations: &Operations) -> BTreeMap<String, se
     let mut fields = BTreeMap::new();
     for (name, value) in order
         .iter()
-        .filter_map(|id| operations[id].0.fields())
+        .filter_map(|id| operations[id].fields())
         .flatten()
     {
         fields.insert(name.clone(), json(value));
@@ -188,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn fold_agrees_with_the_library(
+        fn the_reference_agrees_with_the_library(
             shape in prop::collection::vec((0_usize..20, 0_usize..20, 0_u8..12), 1..20),
         ) {
             let published = history(&shape);
@@ -197,11 +192,11 @@ mod tests {
             let pairs = published.iter().map(|one| one.operation_id).zip(&operations);
             let document = Document::reduce(pairs).expect("a well-formed graph");
 
-            let folded = fold(&published);
-            let folded = &folded[&document.id];
+            let expected = documents(&published);
+            let expected = &expected[&document.id];
 
-            prop_assert_eq!(folded.deleted, document.is_deleted());
-            if let Some(shown) = &folded.shown {
+            prop_assert_eq!(expected.deleted, document.is_deleted());
+            if let Some(shown) = &expected.shown {
                 let fields = document.fields.expect("not deleted");
                 let fields: BTreeMap<_, _> =
                     fields.into_iter().map(|(name, field)| (name, json(&field.value))).collect();

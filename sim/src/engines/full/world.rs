@@ -13,18 +13,21 @@ use std::time::{Duration, UNIX_EPOCH};
 use grove_node::store::StoreError;
 use turmoil::Sim;
 
-use crate::board::Board;
-use crate::determinism::{Control, EPOCH};
+use super::determinism::{Control, EPOCH};
+use super::host::{self, Node};
+use super::replicate;
+use super::shared::SharedState;
+use super::workload;
 use crate::draw::Draw;
-use crate::fold;
-use crate::host::{self, Node};
-use crate::invariants::{self, Evidence, Violation};
-use crate::plan::{CutKind, Plan, client_name, node_name};
-use crate::plant::Plant;
-use crate::report::Counts;
-use crate::run::millis;
+use crate::evidence::{Evidence, Violation};
+use crate::faults::cuts::CutKind;
+use crate::faults::planted::PlantedBug;
+use crate::hosts::{client_name, node_name};
+use crate::invariants;
+use crate::plan::Plan;
+use crate::reference;
+use crate::report::{Counts, millis};
 use crate::trace::{Event, Trace};
-use crate::workload;
 
 /// Step of the simulated clock; bytes travel in multiples of it.
 const TICK: Duration = Duration::from_millis(5);
@@ -50,12 +53,12 @@ const LATENCY: Duration = Duration::from_millis(5);
 /// The simulated world and everything that belongs to it.
 pub(crate) struct World {
     plan: Plan,
-    plant: Option<Plant>,
+    planted: Option<PlantedBug>,
     sim: Sim<'static>,
     control: Control,
     trace: Trace,
     nodes: Vec<Node>,
-    board: Board,
+    shared: SharedState,
     /// Links that are down now.
     down: Links,
     /// Links that lost bytes since they went down.
@@ -64,7 +67,7 @@ pub(crate) struct World {
     latencies_at: Option<u64>,
 }
 
-/// The two ends of a link, in the order of a [`Cut`](crate::plan::Cut).
+/// The two ends of a link, in the order of a [`Cut`](crate::faults::cuts::Cut).
 type Link = (String, String);
 type Links = BTreeMap<Link, CutKind>;
 
@@ -72,7 +75,7 @@ impl World {
     /// The world at its beginning: empty nodes, clients about to start.
     pub(crate) fn build(
         plan: Plan,
-        plant: Option<Plant>,
+        planted: Option<PlantedBug>,
         trace: Trace,
         control: Control,
     ) -> Result<Self, StoreError> {
@@ -86,32 +89,36 @@ impl World {
             .min_message_latency(LATENCY)
             .max_message_latency(LATENCY)
             .build();
-        let board = Board::new(&plan);
+        let shared = SharedState::new(&plan);
         let nodes = (0..plan.nodes)
-            .map(|number| Node::build(number, &plan, plant, &trace, &board))
+            .map(|number| Node::build(number, &plan, planted, &trace, &shared))
             .collect::<Result<Vec<Node>, _>>()?;
         for node in &nodes {
             let software = node.clone();
             sim.host(node_name(node.number()), move || {
-                host::run(software.clone())
+                let node = software.clone();
+                async move {
+                    host::serve(&node).await?;
+                    Ok(replicate::run(node).await?)
+                }
             });
         }
         for client in 0..plan.clients {
-            let work = workload::work(client, plan.clone(), board.clone(), trace.clone());
+            let work = workload::work(client, plan.clone(), shared.clone(), trace.clone());
             sim.client(client_name(client), work);
         }
-        if plant == Some(Plant::Noise) {
+        if planted == Some(PlantedBug::Noise) {
             let name = format!("process {}", std::process::id());
             trace.record("network", Event::Phase { name });
         }
         Ok(Self {
             plan,
-            plant,
+            planted,
             sim,
             control,
             trace,
             nodes,
-            board,
+            shared,
             down: Links::new(),
             lossy: BTreeSet::new(),
             latencies_at: None,
@@ -123,7 +130,7 @@ impl World {
         self.phase("busy");
         self.pass(Duration::from_millis(self.plan.workload_ms))?;
         self.wait("clients_finish", CLIENTS_LIMIT, |world| {
-            world.board.clients_done()
+            world.shared.clients_done()
         })?;
         self.phase("settling");
         // Not settling is no violation of its own: the invariants name what differs.
@@ -132,14 +139,14 @@ impl World {
             self.stay_quiet()?;
         }
         self.phase("judged");
-        let judge = workload::judge(self.plan.clone(), self.board.clone(), self.trace.clone());
+        let judge = workload::judge(self.plan.clone(), self.shared.clone(), self.trace.clone());
         self.sim.client("judge", judge);
         self.wait("reads_are_answered", JUDGE_LIMIT, |world| {
-            world.board.judged()
+            world.shared.judged()
         })?;
         let mut evidence = self.evidence()?;
-        if let Some(plant) = self.plant {
-            plant.spoil(&mut evidence);
+        if let Some(planted) = self.planted {
+            planted.spoil(&mut evidence);
         }
         invariants::check(&evidence)
     }
@@ -157,7 +164,7 @@ impl World {
                 difference: panic,
             });
         }
-        if let Some(violation) = self.board.violation() {
+        if let Some(violation) = self.shared.violation() {
             return Err(violation);
         }
         match stepped {
@@ -184,9 +191,9 @@ impl World {
     /// Nodes that agree and are left alone have nothing to say to each other.
     fn stay_quiet(&mut self) -> Result<(), Violation> {
         self.phase("quiet");
-        let before = self.board.counts().messages;
+        let before = self.shared.counts().messages;
         self.pass(QUIET)?;
-        let sent = self.board.counts().messages - before;
+        let sent = self.shared.counts().messages - before;
         if sent == 0 {
             return Ok(());
         }
@@ -258,7 +265,7 @@ impl World {
             None => self.sim.release(a.as_str(), b.as_str()),
         }
         if before.is_none() {
-            self.board.count(|counts| counts.cuts += 1);
+            self.shared.count(|counts| counts.cuts += 1);
         }
         self.trace.record(
             "network",
@@ -304,13 +311,13 @@ impl World {
 
     fn settled(&mut self) -> bool {
         self.evidence()
-            .is_ok_and(|evidence| evidence.entries_agree())
+            .is_ok_and(|evidence| invariants::entries_agree(&evidence))
     }
 
     /// What the nodes hold, and show if they were asked already.
     fn evidence(&self) -> Result<Evidence, Violation> {
         let nodes = self.nodes.iter().map(|node| {
-            node.observe(self.board.shown(node.number()))
+            node.observe(self.shared.shown(node.number()))
                 .map_err(|error| {
                     let difference = format!("{}: {error}", node_name(node.number()));
                     Violation {
@@ -321,19 +328,19 @@ impl World {
         });
         Ok(Evidence {
             nodes: nodes.collect::<Result<_, _>>()?,
-            published: self.board.published(),
+            published: self.shared.published(),
         })
     }
 
-    /// The board's counts, completed by what is there at the end.
+    /// The counts so far, completed by what is there at the end.
     pub(crate) fn counts(&self) -> Counts {
-        let mut counts = self.board.counts();
-        let published = self.board.published();
+        let mut counts = self.shared.counts();
+        let published = self.shared.published();
         counts.merges = published
             .iter()
             .filter(|published| published.is_merge())
             .count() as u64;
-        let documents = fold::fold(&published);
+        let documents = reference::documents(&published);
         counts.deleted = documents
             .values()
             .filter(|document| document.deleted)

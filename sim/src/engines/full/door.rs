@@ -15,11 +15,11 @@ use grove_core::validate::Submission;
 use http::{Request, header};
 use http_body_util::Full;
 
-use crate::board::Board;
-use crate::host::HTTP_PORT;
-use crate::invariants::Published;
+use super::host::HTTP_PORT;
+use super::shared::SharedState;
+use super::wire::{self, CallError};
+use crate::evidence::Published;
 use crate::trace::Trace;
-use crate::wire::{self, CallError};
 
 /// How long a client waits for one answer. Two round trips at the worst latency take half a second.
 const CALL_LIMIT: Duration = Duration::from_secs(2);
@@ -64,7 +64,7 @@ pub(crate) struct Door {
     client: usize,
     node: usize,
     api: Either,
-    board: Board,
+    shared: SharedState,
 }
 
 #[derive(Debug)]
@@ -74,7 +74,12 @@ enum Either {
 }
 
 impl Door {
-    pub(crate) fn new(client: usize, node: usize, transport: SimTransport, board: Board) -> Self {
+    pub(crate) fn new(
+        client: usize,
+        node: usize,
+        transport: SimTransport,
+        shared: SharedState,
+    ) -> Self {
         let api = if client.is_multiple_of(2) {
             Either::Rpc(RpcClient::new(transport))
         } else {
@@ -84,14 +89,14 @@ impl Door {
             client,
             node,
             api,
-            board,
+            shared,
         }
     }
 
     fn note(&self, submission: &Submission) {
         let signed = submission.entry();
         let entry = signed.entry();
-        self.board.acknowledge(Published {
+        self.shared.acknowledge(Published {
             client: self.client,
             node: self.node,
             operation_id: signed.operation_id(),

@@ -11,7 +11,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use grove_core::session::PeerId;
+use grove_core::types::Hash;
 use grove_core::wire::{Entry, Message, MessageReader};
 use grove_core::{Phase, Reason};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -21,10 +21,10 @@ use turmoil::net::{TcpListener, TcpStream};
 
 use grove_node::engine::{Input, Output, Transfer};
 
-use crate::host::Node;
-use crate::plan::node_name;
+use super::host::{Node, number_of, peer_id};
+use super::wire::{Tapped, host_name};
+use crate::hosts::node_name;
 use crate::trace::Event;
-use crate::wire::{Tapped, host_name};
 
 /// Where nodes wait for each other.
 const PORT: u16 = 2022;
@@ -53,22 +53,9 @@ struct Connection {
     queue: mpsc::UnboundedSender<Vec<u8>>,
 }
 
-/// The name a node has among its peers; greater numbers have greater names.
-pub(crate) fn peer_id(number: usize) -> PeerId {
-    let mut id = [0; 32];
-    id[..8].copy_from_slice(&(number as u64).to_be_bytes());
-    PeerId(id)
-}
-
-fn number_of(peer: PeerId) -> usize {
-    let mut number = [0; 8];
-    number.copy_from_slice(&peer.0[..8]);
-    usize::try_from(u64::from_be_bytes(number)).expect("made from a usize")
-}
-
 /// Connects `node` with all others for as long as the host lives.
-pub(crate) async fn run(node: Node, nodes: usize) -> io::Result<()> {
-    let own = node.number();
+pub(crate) async fn run(node: Node) -> io::Result<()> {
+    let (own, nodes) = (node.number(), node.nodes());
     let replication = Rc::new(Replication {
         node,
         connections: RefCell::default(),
@@ -203,10 +190,16 @@ impl Replication {
                 Output::Send { peer, message } => self.send(number_of(peer), &message),
                 Output::Transfer { peer, transfer } => self.transfer(number_of(peer), transfer),
                 Output::Refused { peer, reason } => self.refused(number_of(peer), reason),
+                Output::Accepted {
+                    operation_id,
+                    change,
+                } => self.record(Event::Accepted {
+                    operation: operation_id.to_string(),
+                    document: change.document.to_string(),
+                }),
                 // For clients, who ask through other doors.
                 Output::Published { .. }
                 | Output::Done { .. }
-                | Output::Accepted { .. }
                 | Output::Changed(_)
                 | Output::Deleted(_)
                 | Output::SchemaAdded(_) => {}
@@ -230,8 +223,19 @@ impl Replication {
         };
         let bytes = message.encode();
         let (peer, kind, size) = (node_name(other), kind(message).to_owned(), bytes.len());
-        self.record(Event::Message { peer, kind, size });
-        self.node.board().count(|counts| {
+        let entry = match message {
+            Message::Entry { entry, .. } | Message::Skeleton { entry, .. } => {
+                Some(Hash::of(entry).to_string())
+            }
+            _ => None,
+        };
+        self.record(Event::Message {
+            peer,
+            kind,
+            size,
+            entry,
+        });
+        self.node.shared().count(|counts| {
             counts.messages += 1;
             counts.skeletons += u64::from(matches!(message, Message::Skeleton { .. }));
         });
@@ -249,7 +253,7 @@ impl Replication {
         if reason.phase() != Phase::Session {
             let difference = format!("{} refused an entry of {peer}: {code}", self.node.name());
             self.node
-                .board()
+                .shared()
                 .violate("honest_entries_accepted", difference);
         }
     }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use grove_core::session::PeerId;
 use grove_core::time::Instant;
 use grove_core::types::{DocumentId, KeyPair, PublicKey, Schema, SchemaId};
 use grove_core::wire::Message;
@@ -16,15 +17,15 @@ use grove_node::store::{Read, SqliteStore, StoreError};
 use tokio::sync::watch;
 use turmoil::net::TcpListener;
 
-use crate::board::Board;
-use crate::determinism::EPOCH;
+use super::determinism::EPOCH;
+use super::shared::SharedState;
+use super::wire::TappedListener;
 use crate::draw::Draw;
-use crate::invariants::{Held, NodeState, Shown};
-use crate::plan::{Plan, node_name};
-use crate::plant::Plant;
-use crate::replicate::{self, peer_id};
+use crate::evidence::{Held, NodeState, Shown};
+use crate::faults::planted::PlantedBug;
+use crate::hosts::node_name;
+use crate::plan::Plan;
 use crate::trace::Trace;
-use crate::wire::TappedListener;
 
 /// Where nodes answer clients.
 pub(crate) const HTTP_PORT: u16 = 2020;
@@ -41,7 +42,7 @@ struct Inner {
     inline: InlineNode,
     http: Http,
     trace: Trace,
-    board: Board,
+    shared: SharedState,
     /// Per node: connections to it break when this moves.
     resets: Vec<watch::Sender<()>>,
     deaf_to: Option<PublicKey>,
@@ -52,14 +53,14 @@ impl Node {
     pub(crate) fn build(
         number: usize,
         plan: &Plan,
-        plant: Option<Plant>,
+        planted: Option<PlantedBug>,
         trace: &Trace,
-        board: &Board,
+        shared: &SharedState,
     ) -> Result<Self, StoreError> {
         let store = SqliteStore::in_memory()?;
         let settings = EngineSettings::new(peer_id(number));
         let (inline, node) = InlineNode::new(store, settings)?;
-        let deaf = plant == Some(Plant::DropEntries) && number == plan.nodes - 1;
+        let deaf = planted == Some(PlantedBug::DropEntries) && number == plan.nodes - 1;
         Ok(Self(Rc::new(Inner {
             number,
             name: node_name(number),
@@ -67,7 +68,7 @@ impl Node {
             inline,
             http: Http::new(node, Limits::simulated()),
             trace: trace.clone(),
-            board: board.clone(),
+            shared: shared.clone(),
             resets: (0..plan.nodes).map(|_| watch::Sender::new(())).collect(),
             deaf_to: deaf.then(|| client_key(plan, plan.clients - 1).public_key()),
         })))
@@ -75,6 +76,11 @@ impl Node {
 
     pub(crate) fn number(&self) -> usize {
         self.0.number
+    }
+
+    /// How many nodes there are.
+    pub(crate) fn nodes(&self) -> usize {
+        self.0.nodes
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -85,8 +91,8 @@ impl Node {
         &self.0.trace
     }
 
-    pub(crate) fn board(&self) -> &Board {
-        &self.0.board
+    pub(crate) fn shared(&self) -> &SharedState {
+        &self.0.shared
     }
 
     /// Whose entries a planted bug keeps from this node.
@@ -119,7 +125,7 @@ impl Node {
 
     fn store_failed<T: Default>(&self, error: &str) -> T {
         let difference = format!("{}: {error}", self.0.name);
-        self.0.board.violate("stores_work", difference);
+        self.0.shared.violate("stores_work", difference);
         T::default()
     }
 
@@ -138,10 +144,10 @@ impl Node {
             let mut entries = BTreeMap::new();
             for schema in system.iter().chain(application) {
                 for row in store.schema_entries(schema)? {
-                    let position = (row.public_key, row.log_id, row.seq_num);
                     entries.insert(
-                        position,
+                        row.hash.into(),
                         Held {
+                            position: (row.public_key, row.log_id, row.seq_num),
                             entry: row.entry,
                             operation: row.payload,
                         },
@@ -171,13 +177,25 @@ pub(crate) fn client_key(plan: &Plan, client: usize) -> KeyPair {
     KeyPair::from_seed(&seed)
 }
 
-/// Runs a node for as long as its host lives.
-pub(crate) async fn run(node: Node) -> turmoil::Result {
+/// The name a node has among its peers; greater numbers have greater names.
+pub(crate) fn peer_id(number: usize) -> PeerId {
+    let mut id = [0; 32];
+    id[..8].copy_from_slice(&(number as u64).to_be_bytes());
+    PeerId(id)
+}
+
+/// The number of the node with this name.
+pub(crate) fn number_of(peer: PeerId) -> usize {
+    let mut number = [0; 8];
+    number.copy_from_slice(&peer.0[..8]);
+    usize::try_from(u64::from_be_bytes(number)).expect("made from a usize")
+}
+
+/// Answers clients for as long as the host lives.
+pub(crate) async fn serve(node: &Node) -> turmoil::Result {
     let listener = TcpListener::bind(("0.0.0.0", HTTP_PORT)).await?;
     let listener = TappedListener::new(listener, node.trace().clone(), node.name());
     let served = http::serve(listener, node.0.http.clone(), std::future::pending());
     tokio::task::spawn_local(served);
-    let nodes = node.0.nodes;
-    replicate::run(node, nodes).await?;
     Ok(())
 }

@@ -15,11 +15,12 @@ use grove_core::types::{OperationId, Schema, SchemaId, SystemSchema, Value};
 use grove_core::wire::Fields;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::board::Board;
-use crate::door::{Door, SimTransport};
-use crate::host::client_key;
-use crate::invariants::Shown;
-use crate::plan::{Action, Change, Plan, client_name, node_name};
+use super::door::{Door, SimTransport};
+use super::host::client_key;
+use super::shared::SharedState;
+use crate::evidence::Shown;
+use crate::hosts::{client_name, node_name};
+use crate::plan::{Action, Change, Plan};
 use crate::trace::{Event, Trace};
 
 /// How long a client waits for a document or schema to reach its node, before it drops the step.
@@ -34,13 +35,13 @@ struct Client {
     name: String,
     session: Session<Door>,
     reader: GraphqlClient<SimTransport>,
-    board: Board,
+    shared: SharedState,
     trace: Trace,
 }
 
 /// How a step ended.
 enum Ended {
-    Published,
+    Published(OperationId),
     /// The node said no for a reason the workload expects.
     Refused(Reason),
     /// Its document or schema never reached the client's node, or was deleted before.
@@ -48,9 +49,14 @@ enum Ended {
 }
 
 /// Carries out the steps of client `number`.
-pub(crate) async fn work(number: usize, plan: Plan, board: Board, trace: Trace) -> turmoil::Result {
+pub(crate) async fn work(
+    number: usize,
+    plan: Plan,
+    shared: SharedState,
+    trace: Trace,
+) -> turmoil::Result {
     let started = Instant::now();
-    let mut client = Client::new(number, &plan, board.clone(), trace.clone());
+    let mut client = Client::new(number, &plan, shared.clone(), trace.clone());
     for (step, planned) in plan
         .steps
         .iter()
@@ -58,33 +64,47 @@ pub(crate) async fn work(number: usize, plan: Plan, board: Board, trace: Trace) 
         .filter(|(_, step)| step.client == number)
     {
         sleep_until(started + Duration::from_millis(planned.at_ms)).await;
+        let mut operation = None;
         let outcome = match client.perform(step, &planned.action).await {
-            Ok(Ended::Published) => "published".to_owned(),
+            Ok(Ended::Published(id)) => {
+                operation = Some(id.to_string());
+                "published".to_owned()
+            }
             Ok(Ended::Refused(reason)) => {
-                board.count(|counts| counts.refused += 1);
+                shared.count(|counts| counts.refused += 1);
                 format!("refused: {}", reason.code())
             }
             Ok(Ended::Skipped) => {
-                board.count(|counts| counts.skipped += 1);
+                shared.count(|counts| counts.skipped += 1);
                 "skipped".to_owned()
             }
             Err(error) => {
                 let difference = format!("{}, step {step}: {error}", client.name);
-                board.violate("clients_are_served", difference);
+                shared.violate("clients_are_served", difference);
                 format!("failed: {error}")
             }
         };
-        trace.record(&client.name, Event::Step { step, outcome });
+        let document = planned.action.document();
+        let document = document.and_then(|document| shared.document(document));
+        trace.record(
+            &client.name,
+            Event::Step {
+                step,
+                outcome,
+                operation,
+                document: document.map(|id| id.to_string()),
+            },
+        );
     }
-    board.client_done();
+    shared.client_done();
     Ok(())
 }
 
 impl Client {
-    fn new(number: usize, plan: &Plan, board: Board, trace: Trace) -> Self {
+    fn new(number: usize, plan: &Plan, shared: SharedState, trace: Trace) -> Self {
         let (name, node) = (client_name(number), plan.home(number));
         let transport = SimTransport::new(name.clone(), node_name(node), trace.clone());
-        let door = Door::new(number, node, transport.clone(), board.clone());
+        let door = Door::new(number, node, transport.clone(), shared.clone());
         // One call at a time: this workload notes every retry in the trace.
         let retry = Retry {
             attempts_max: 1,
@@ -96,14 +116,14 @@ impl Client {
             name,
             session,
             reader,
-            board,
+            shared,
             trace,
         }
     }
 
     async fn perform(&mut self, step: usize, action: &Action) -> Result<Ended, SessionError> {
         let (document, change) = match action {
-            Action::Schema => return self.publish_schema(step).await,
+            Action::Schema {} => return self.publish_schema(step).await,
             Action::Create { document } => return self.create(step, *document).await,
             Action::Update { document, change } => (*document, Some(change)),
             Action::Delete { document } => (*document, None),
@@ -122,7 +142,7 @@ impl Client {
         };
         let written = self.write(step, &write).await;
         if written.is_ok() && change.is_none() {
-            self.board.set_deleted(document);
+            self.shared.set_deleted(document);
         }
         ended(written)
     }
@@ -143,8 +163,8 @@ impl Client {
         fields.insert("fields".to_owned(), Value::PinnedRelationList(views));
         let schema = Schema::system(SystemSchema::SchemaDefinition);
         let definition = self.write(step, &Write::Create { schema, fields }).await?;
-        self.board.set_schema(note_schema(definition));
-        Ok(Ended::Published)
+        self.shared.set_schema(note_schema(definition));
+        Ok(Ended::Published(definition))
     }
 
     async fn create(&mut self, step: usize, document: usize) -> Result<Ended, SessionError> {
@@ -157,7 +177,7 @@ impl Client {
         let write = Write::Create { schema, fields };
         let created = self.write(step, &write).await;
         if let Ok(id) = created {
-            self.board.set_document(document, id.into());
+            self.shared.set_document(document, id.into());
         }
         ended(created)
     }
@@ -173,7 +193,7 @@ impl Client {
             let Err(SessionError::Unanswered(error)) = answer else {
                 return answer;
             };
-            self.board.count(|counts| counts.retried += 1);
+            self.shared.count(|counts| counts.retried += 1);
             self.trace.record(
                 &self.name,
                 Event::Retry {
@@ -208,7 +228,7 @@ impl Client {
     async fn schema(&self) -> Option<Schema> {
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
-            if let Some(schema) = self.board.schema()
+            if let Some(schema) = self.shared.schema()
                 && matches!(self.reader.serves(schema.id()).await, Ok(true))
             {
                 return Some(schema);
@@ -223,13 +243,13 @@ impl Client {
         let schema = self.schema().await?;
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
-            if let Some(id) = self.board.document(document) {
+            if let Some(id) = self.shared.document(document) {
                 match self.reader.document(&schema, &Lookup::Document(id)).await {
                     Ok(Some(view)) => return Some((schema, view)),
-                    Ok(None) if self.board.is_deleted(document) => return None,
+                    Ok(None) if self.shared.is_deleted(document) => return None,
                     Err(ApiError::Refused(refusal)) => {
                         let difference = format!("{} may not read {id}: {refusal}", self.name);
-                        self.board.violate("clients_are_served", difference);
+                        self.shared.violate("clients_are_served", difference);
                     }
                     // Not there yet, or no answer.
                     _ => {}
@@ -262,7 +282,7 @@ enum Write {
 /// Sorts what may happen to a write in an honest network from what may not.
 fn ended(answer: Result<OperationId, SessionError>) -> Result<Ended, SessionError> {
     match answer {
-        Ok(_) => Ok(Ended::Published),
+        Ok(id) => Ok(Ended::Published(id)),
         // Somebody else deleted the document between our look and our write.
         Err(SessionError::Refused(refusal))
             if refusal.reason() == Some(Reason::DocumentDeleted) =>
@@ -307,10 +327,10 @@ fn changed(change: &Change) -> Fields<Value> {
 }
 
 /// Reads every document of the workload's schema from every node.
-pub(crate) async fn judge(plan: Plan, board: Board, trace: Trace) -> turmoil::Result {
-    let Some(schema) = board.schema() else {
+pub(crate) async fn judge(plan: Plan, shared: SharedState, trace: Trace) -> turmoil::Result {
+    let Some(schema) = shared.schema() else {
         // Nothing could be published; then nothing is there to be shown.
-        (0..plan.nodes).for_each(|node| board.set_shown(node, BTreeMap::new()));
+        (0..plan.nodes).for_each(|node| shared.set_shown(node, BTreeMap::new()));
         return Ok(());
     };
     for node in 0..plan.nodes {
@@ -336,7 +356,7 @@ pub(crate) async fn judge(plan: Plan, board: Board, trace: Trace) -> turmoil::Re
                 },
             )
         });
-        board.set_shown(node, shown.collect());
+        shared.set_shown(node, shown.collect());
     }
     Ok(())
 }

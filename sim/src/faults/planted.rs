@@ -1,20 +1,21 @@
 //! Planted bugs: each makes one invariant fail, so that tests can show the invariant sees it.
 //!
-//! Never on in an ordinary run; the command line hides the switch. A plant spoils what the harness
+//! Never on in an ordinary run; the command line hides the switch. A planted bug spoils what the harness
 //! carries to the last node or observes at the end; production code knows nothing of it.
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum;
 use grove_core::types::DocumentId;
 use serde::{Deserialize, Serialize};
 
-use crate::fold;
-use crate::invariants::{Evidence, Shown};
+use crate::evidence::{Evidence, Shown};
+use crate::reference;
 
 /// A bug put in on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum Plant {
+pub enum PlantedBug {
     /// Entries of one client never reach the last node.
     DropEntries,
     /// Every node has lost one entry it had acknowledged.
@@ -31,7 +32,13 @@ pub enum Plant {
     Noise,
 }
 
-impl Plant {
+impl PlantedBug {
+    /// The argument of the command line that puts it in.
+    pub(crate) fn argument(self) -> String {
+        let value = self.to_possible_value().expect("no bug is left out");
+        format!("--planted-bug {}", value.get_name())
+    }
+
     /// Spoils what was observed, where the bug is one of observation.
     ///
     /// # Panics
@@ -45,7 +52,7 @@ impl Plant {
                     .published
                     .first()
                     .expect("something was published")
-                    .position;
+                    .operation_id;
                 evidence.nodes.iter_mut().for_each(|node| {
                     node.entries.remove(&lost);
                 });
@@ -77,8 +84,8 @@ fn falsify(shown: &mut BTreeMap<DocumentId, Shown>) {
 }
 
 fn show_deleted(evidence: &mut Evidence) {
-    let documents = fold::fold(&evidence.published);
-    let deleted = documents.iter().find(|(_, folded)| folded.deleted);
+    let documents = reference::documents(&evidence.published);
+    let deleted = documents.iter().find(|(_, expected)| expected.deleted);
     let (document, _) = deleted.expect("a document was deleted");
     let view_id = (*document).into();
     let fields = BTreeMap::new();
@@ -87,17 +94,17 @@ fn show_deleted(evidence: &mut Evidence) {
 }
 
 fn keep_deleted(evidence: &mut Evidence) {
-    let documents = fold::fold(&evidence.published);
+    let documents = reference::documents(&evidence.published);
     let deleted = documents
         .values()
-        .find(|folded| folded.deleted)
+        .find(|expected| expected.deleted)
         .expect("a document was deleted");
-    let position = deleted.content.first().expect("a document has a CREATE");
+    let create = deleted.content.first().expect("a document has a CREATE");
     // On every node, or the entry sets would differ first.
     for node in &mut evidence.nodes {
         let held = node
             .entries
-            .get_mut(position)
+            .get_mut(create)
             .expect("nodes keep the skeleton of a log");
         held.operation = Some(b"kept".to_vec());
     }

@@ -10,13 +10,13 @@ use std::rc::Rc;
 
 use grove_core::types::{DocumentId, Schema};
 
-use crate::invariants::{Published, Shown, Violation};
+use crate::evidence::{Published, Shown, Violation};
 use crate::plan::Plan;
 use crate::report::Counts;
 
-/// Handle to the one board of a run.
+/// Handle to the one shared state of a run.
 #[derive(Clone)]
-pub(crate) struct Board(Rc<RefCell<Inner>>);
+pub(crate) struct SharedState(Rc<RefCell<Inner>>);
 
 #[derive(Default)]
 struct Inner {
@@ -31,7 +31,7 @@ struct Inner {
     violation: Option<Violation>,
 }
 
-impl Board {
+impl SharedState {
     pub(crate) fn new(plan: &Plan) -> Self {
         Self(Rc::new(RefCell::new(Inner {
             clients_busy: plan.clients,
@@ -127,9 +127,9 @@ impl Board {
     }
 }
 
-impl fmt::Debug for Board {
+impl fmt::Debug for SharedState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Board")
+        f.debug_struct("SharedState")
             .field("counts", &self.counts())
             .finish_non_exhaustive()
     }

@@ -1,0 +1,7 @@
+//! What carries a plan out.
+//!
+//! | module | runs |
+//! | --- | --- |
+//! | [`full`] | the real shells on a simulated network: HTTP, JSON-RPC, GraphQL, framing, SQLite |
+
+pub mod full;

@@ -1,0 +1,93 @@
+//! What a run leaves for the invariants to judge: what was acknowledged, and what the nodes hold and show.
+//!
+//! Data only. Who gathers it and what must hold of it stand elsewhere.
+
+use std::collections::BTreeMap;
+
+use grove_core::types::{DocumentId, DocumentViewId, LogId, OperationId, PublicKey, SeqNum};
+use grove_core::wire::Operation;
+
+/// Everything the invariants look at.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// The nodes in the order of their numbers.
+    pub nodes: Vec<NodeState>,
+    /// What clients handed in and nodes acknowledged, in the order of the answers.
+    pub published: Vec<Published>,
+}
+
+/// What one node holds and shows.
+#[derive(Clone, Debug, Default)]
+pub struct NodeState {
+    /// The host's name.
+    pub name: String,
+    /// Every entry in its store, by the id of its operation.
+    pub entries: BTreeMap<OperationId, Held>,
+    /// Every document of the workload's schema it answers with.
+    pub shown: BTreeMap<DocumentId, Shown>,
+}
+
+/// Where an entry stands.
+pub type Position = (PublicKey, LogId, SeqNum);
+
+/// One entry in a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Where the entry stands. Where a log has branches, others may stand there too.
+    pub position: Position,
+    /// The entry's bytes.
+    pub entry: Vec<u8>,
+    /// The operation's bytes, unless they were deleted.
+    pub operation: Option<Vec<u8>>,
+}
+
+/// A document as a node's API shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// The view.
+    pub view_id: DocumentViewId,
+    /// The fields as JSON.
+    pub fields: BTreeMap<String, serde_json::Value>,
+}
+
+/// One publication that a node acknowledged to a client.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Which client, and which node answered.
+    pub client: usize,
+    /// The node that answered.
+    pub node: usize,
+    /// The hash of the entry.
+    pub operation_id: OperationId,
+    /// Where the entry stands.
+    pub position: Position,
+    /// The entry's bytes.
+    pub entry: Vec<u8>,
+    /// The operation's bytes.
+    pub operation: Vec<u8>,
+}
+
+impl Published {
+    /// Whether the operation joined branches of its document.
+    pub fn is_merge(&self) -> bool {
+        Operation::decode(&self.operation).is_ok_and(|operation| {
+            operation
+                .previous()
+                .is_some_and(|view| view.ids().len() > 1)
+        })
+    }
+}
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The invariant's name, stable.
+    pub invariant: &'static str,
+    /// The first difference, for people.
+    pub difference: String,
+}
+
+/// An entry for people: its id, and where it stands.
+pub(crate) fn place(id: OperationId, (key, log, seq): &Position) -> String {
+    format!("entry {id}, number {seq} of log {log} by {key}")
+}

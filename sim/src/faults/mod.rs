@@ -1,0 +1,9 @@
+//! What goes wrong in a simulation: on purpose in every seed, or to try the invariants.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`cuts`] | links that are down for a while |
+//! | [`planted`] | bugs that an invariant must see, never on in an ordinary run |
+
+pub mod cuts;
+pub mod planted;

@@ -1,0 +1,280 @@
+//! A plan: everything one simulation will do, as data derived from a seed.
+//!
+//! Decides who does what and when, which links are cut and how long bytes travel. Leaves out how it is
+//! done: the run carries a plan out, the plan never looks at a run. Small enough to paste into an issue.
+//!
+//! Always true: one seed and one size give one plan; cuts end within the workload.
+
+mod derive;
+
+use serde::{Deserialize, Serialize};
+
+use crate::faults::cuts::Cut;
+use crate::hosts::{CLIENTS, NODES, client_name, node_name};
+
+/// Longest workload, latency and lists of a plan from outside.
+const WORKLOAD_MS_MAX: u64 = 600_000;
+const LATENCY_MS_MAX: u64 = 10_000;
+const ITEMS_MAX: usize = 10_000;
+
+/// Why a plan cannot be carried out. (Caller)
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// Too few or too many hosts.
+    #[error("{what} must be within {min} and {max}")]
+    Size {
+        what: &'static str,
+        min: usize,
+        max: usize,
+    },
+    /// Not the JSON of a plan.
+    #[error("the text is no plan: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The workload is too long, the latency none or too long, or there are too many items.
+    #[error("workload, latency or the number of items is out of bounds")]
+    Bounds,
+    /// The step of this number belongs to no client.
+    #[error("step {0} belongs to no client of the plan")]
+    Step(usize),
+    /// The cut of this number is of no link, or ends before it begins or after the workload.
+    #[error("cut {0} names no link of the plan, or its times are wrong")]
+    Cut(usize),
+}
+
+/// What a simulation does, in full.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Where every choice came from.
+    #[serde(with = "crate::decimal")]
+    pub seed: u64,
+    /// Number of nodes, `node-0` onwards.
+    pub nodes: usize,
+    /// Number of clients, `client-0` onwards.
+    pub clients: usize,
+    /// After this the clients stop and all links heal, in simulated milliseconds.
+    pub workload_ms: u64,
+    /// Longest time a byte travels; each link draws its own latency below it every second.
+    pub latency_max_ms: u64,
+    /// What the clients do, each client in this order.
+    pub steps: Vec<Step>,
+    /// When which links are down.
+    pub cuts: Vec<Cut>,
+}
+
+/// One thing a client does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Not before this moment.
+    pub at_ms: u64,
+    /// Number of the client, who talks to the node of the same number modulo their count.
+    pub client: usize,
+    /// What is done.
+    pub action: Action,
+}
+
+/// What a step does. Documents are named by their place in the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Action {
+    /// Publish the fields and the definition of the schema everybody uses.
+    Schema {},
+    /// Create a document.
+    Create { document: usize },
+    /// Change one field of a document, whoever made it, as the client's node shows it.
+    Update { document: usize, change: Change },
+    /// Delete a document.
+    Delete { document: usize },
+}
+
+impl Action {
+    /// The document it is about.
+    pub fn document(&self) -> Option<usize> {
+        match self {
+            Self::Schema {} => None,
+            Self::Create { document }
+            | Self::Update { document, .. }
+            | Self::Delete { document } => Some(*document),
+        }
+    }
+}
+
+/// The new value of one field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Field `title`, a string.
+    Title(String),
+    /// Field `count`, an integer.
+    Count(#[serde(with = "crate::decimal")] i64),
+    /// Field `done`, a boolean.
+    Done(bool),
+}
+
+impl Plan {
+    /// The plan of `seed` at this size.
+    ///
+    /// # Errors
+    ///
+    /// When the counts lie outside [`NODES`] or [`CLIENTS`].
+    pub fn derive(seed: u64, nodes: usize, clients: usize) -> Result<Self, PlanError> {
+        check_size(nodes, clients)?;
+        Ok(derive::derive(seed, nodes, clients))
+    }
+
+    /// Reads a plan that was written as JSON, by whomever.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no plan, or one that cannot be carried out in bounded time.
+    pub fn parse(text: &[u8]) -> Result<Self, PlanError> {
+        let plan: Self = serde_json::from_slice(text)?;
+        check_size(plan.nodes, plan.clients)?;
+        let host = |name: &str| {
+            (0..plan.nodes).any(|node| node_name(node) == name)
+                || (0..plan.clients).any(|client| client_name(client) == name)
+        };
+        let in_bounds = plan.workload_ms <= WORKLOAD_MS_MAX
+            && (1..=LATENCY_MS_MAX).contains(&plan.latency_max_ms)
+            && plan.steps.len().max(plan.cuts.len()) <= ITEMS_MAX;
+        if !in_bounds {
+            return Err(PlanError::Bounds);
+        }
+        if let Some(nth) = plan
+            .steps
+            .iter()
+            .position(|step| step.client >= plan.clients)
+        {
+            return Err(PlanError::Step(nth));
+        }
+        let fits = |cut: &Cut| {
+            let times = cut.from_ms < cut.until_ms && cut.until_ms <= plan.workload_ms;
+            times && host(&cut.a) && host(&cut.b) && cut.a < cut.b
+        };
+        match plan.cuts.iter().position(|cut| !fits(cut)) {
+            Some(nth) => Err(PlanError::Cut(nth)),
+            None => Ok(plan),
+        }
+    }
+
+    /// The node a client publishes to and reads from.
+    pub fn home(&self, client: usize) -> usize {
+        client % self.nodes
+    }
+}
+
+fn check_size(nodes: usize, clients: usize) -> Result<(), PlanError> {
+    for (what, count, range) in [("nodes", nodes, NODES), ("clients", clients, CLIENTS)] {
+        if !range.contains(&count) {
+            let (min, max) = (*range.start(), *range.end());
+            return Err(PlanError::Size { what, min, max });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::cuts::CutKind;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn plans_hold_their_bounds(seed: u64, nodes in NODES, clients in CLIENTS) {
+            let plan = Plan::derive(seed, nodes, clients).expect("within bounds");
+
+            prop_assert!(plan.steps.is_sorted_by_key(|step| step.at_ms));
+            prop_assert!(plan.steps.iter().all(|step| step.at_ms < plan.workload_ms));
+            prop_assert!(plan.steps.iter().all(|step| step.client < clients));
+            prop_assert!(plan.cuts.iter().all(|cut| cut.a < cut.b));
+            prop_assert!(plan.cuts.iter().all(|cut| cut.from_ms < cut.until_ms));
+            prop_assert!(plan.cuts.iter().all(|cut| cut.until_ms <= plan.workload_ms));
+        }
+    }
+
+    #[test]
+    fn a_cut_in_the_last_step_ends_with_the_workload() {
+        let plan = Plan::derive(540_602_467_756_896_322, 2, 2).expect("within bounds");
+
+        assert!(plan.cuts.iter().all(|cut| cut.from_ms < cut.until_ms));
+    }
+
+    #[test]
+    fn plan_survives_its_json() {
+        let plan = Plan::derive(42, 4, 3).expect("within bounds");
+
+        let text = serde_json::to_string(&plan).expect("serialises");
+
+        assert_eq!(Plan::parse(text.as_bytes()).expect("reads back"), plan);
+        assert!(text.len() < 8_000, "{} bytes do not paste well", text.len());
+    }
+
+    #[test]
+    fn seeds_differ_and_fault_classes_switch() {
+        let plans: Vec<Plan> = (0..100)
+            .filter_map(|seed| Plan::derive(seed, 4, 3).ok())
+            .collect();
+        let without_cuts = plans.iter().filter(|plan| plan.cuts.is_empty()).count();
+        let with_deletes = plans
+            .iter()
+            .filter(|plan| {
+                plan.steps
+                    .iter()
+                    .any(|step| matches!(step.action, Action::Delete { .. }))
+            })
+            .count();
+
+        assert_ne!(plans[0].steps, plans[1].steps);
+        assert!((2..40).contains(&without_cuts), "{without_cuts}");
+        assert!(with_deletes > 80, "{with_deletes}");
+    }
+
+    #[test]
+    fn plans_that_cannot_be_carried_out_are_refused() {
+        let refused = |spoil: &dyn Fn(&mut Plan)| {
+            let mut plan = Plan::derive(1, 4, 3).expect("within bounds");
+            spoil(&mut plan);
+            Plan::parse(&serde_json::to_vec(&plan).expect("serialises")).is_err()
+        };
+
+        assert!(!refused(&|_| {}));
+        assert!(refused(&|plan| plan.nodes = 1));
+        assert!(refused(&|plan| plan.clients = 17));
+        assert!(refused(&|plan| plan.workload_ms = WORKLOAD_MS_MAX + 1));
+        assert!(refused(&|plan| plan.latency_max_ms = 0));
+        assert!(refused(&|plan| plan.steps[3].client = 3));
+        assert!(refused(&|plan| plan.cuts.push(Cut {
+            from_ms: 0,
+            until_ms: 1,
+            kind: CutKind::Stall,
+            a: node_name(0),
+            b: node_name(4),
+        })));
+        assert!(Plan::parse(b"{}").is_err());
+    }
+
+    #[test]
+    fn other_members_and_other_spellings_of_numbers_are_refused() {
+        let plan = Plan::derive(u64::MAX, 2, 1).expect("within bounds");
+        let text = serde_json::to_string(&plan).expect("serialises");
+        let seed = r#""seed":"18446744073709551615""#;
+        let refused = |from: &str, to: &str| {
+            assert!(text.contains(from), "{from}");
+            Plan::parse(text.replacen(from, to, 1).as_bytes()).is_err()
+        };
+
+        // Such a number has come through a program that keeps 53 bits, and is another one now.
+        assert!(refused(seed, r#""seed":18446744073709552000"#));
+        assert!(refused(seed, r#""seed":"018446744073709551615""#));
+        assert!(refused(seed, r#""seed":"18446744073709551616""#));
+        assert!(refused(seed, r#""seed":"1","sead":"2""#));
+        assert!(refused(r#""at_ms":0"#, r#""at_ms":0,"at_us":0"#));
+        assert!(refused(
+            r#""action":"schema""#,
+            r#""action":"schema","document":1"#
+        ));
+    }
+}
