@@ -125,6 +125,7 @@ pub fn simulation_section(seeds: u64) -> Section {
             reports.iter().filter(|report| report.repeated).count(),
         ),
         score: None,
+        share: None,
         seconds: started.elapsed().as_secs_f64(),
         columns: ["seeds", "all", "per seed"].map(str::to_owned).into(),
         rows: totals(&reports),

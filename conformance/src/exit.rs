@@ -16,4 +16,6 @@ pub enum Exit {
     SetUpFailed = 3,
     /// A waiver has run out or no longer applies.
     WaiversStale = 4,
+    /// Nothing is wrong, but something required was left out.
+    Partial = 5,
 }

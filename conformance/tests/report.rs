@@ -173,6 +173,7 @@ fn section(state: State) -> Section {
         state,
         summary: "2 of 3 cases pass".to_owned(),
         score: Some(Score { points: 1, of: 3 }),
+        share: None,
         seconds: 0.25,
         columns: ["kind", "cases", "failed"].map(str::to_owned).into(),
         rows: vec![

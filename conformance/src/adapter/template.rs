@@ -4,6 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use grove_sim::terminal::quote;
+
 /// The languages there is a beginning in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[allow(missing_docs)]
@@ -40,8 +42,7 @@ impl Language {
 
     /// The command line that runs the adapter in `dir`.
     pub fn command(self, dir: &Path) -> String {
-        let quoted =
-            |path: PathBuf| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
+        let quoted = |path: PathBuf| quote(&path.to_string_lossy()).into_owned();
         match self {
             Self::Python => format!("python3 {}", quoted(dir.join("adapter.py"))),
             Self::Javascript => format!("node {}", quoted(dir.join("adapter.mjs"))),

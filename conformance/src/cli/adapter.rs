@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
+use grove_sim::terminal::{print, program, quote};
 
 use super::{Dir, Ended, Output, adapter_of, describe};
 use crate::adapter::impostor::Impostor;
@@ -12,7 +13,7 @@ use crate::adapter::template::{self, Language};
 use crate::adapter::{self, checklist};
 use crate::exit::Exit;
 use crate::report::Report;
-use crate::suite::Suite;
+use crate::suite::store::Files;
 
 #[derive(Debug, Subcommand)]
 pub enum Adapters {
@@ -68,7 +69,7 @@ pub struct CheckArgs {
     output: Output,
 }
 
-pub fn run(command: &Adapters) -> Ended {
+pub fn run(command: &Adapters, own: Files<'_>) -> Ended {
     match command {
         Adapters::Serve(serving) => {
             serving.break_rule();
@@ -77,17 +78,21 @@ pub fn run(command: &Adapters) -> Ended {
         Adapters::Impostor { manner } => {
             adapter::impostor::serve(*manner, io::stdin().lock(), io::stdout().lock())?;
         }
-        Adapters::Check(args) => return check(args),
+        Adapters::Check(args) => return check(args, own),
         Adapters::New { lang, dir } => {
-            for path in template::write(*lang, dir)? {
-                println!("{}", path.display());
-            }
-            let command = lang.command(dir).replace('\'', "");
-            println!(
+            let mut lines: Vec<_> = template::write(*lang, dir)?
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            let adapter = lang.command(dir);
+            let (program, adapter) = (program("grove-conformance"), quote(&adapter));
+            lines.extend([
                 "\nIt answers varu64.decode. See for yourself, then go on with the next kind:"
-            );
-            println!("  grove-conformance adapter check --adapter '{command}'");
-            println!("  grove-conformance vectors run --adapter '{command}'");
+                    .to_owned(),
+                format!("  {program} adapter check --adapter {adapter}"),
+                format!("  {program} vectors run --adapter {adapter}"),
+            ]);
+            print(lines.join("\n") + "\n")?;
         }
     }
     Ok(Exit::Conforms)
@@ -98,9 +103,9 @@ fn mutant(name: &str) -> Result<grove_core::mutant::Mutant, String> {
     grove_core::mutant::Mutant::named(name).ok_or_else(|| format!("there is no mutant {name:?}"))
 }
 
-fn check(args: &CheckArgs) -> Ended {
+fn check(args: &CheckArgs, own: Files<'_>) -> Ended {
     let started = Instant::now();
-    let suite = Suite::load(args.dir.path())?;
+    let suite = args.dir.suite(own)?;
     let command = adapter_of(args.adapter.as_deref())?;
     let again = format!(
         "grove-conformance adapter check{}",

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use clap::Args;
+use grove_sim::terminal::{complain, print};
 
 use super::{Dir, Ended, adapter_of};
 use crate::exit::Exit;
 use crate::explain;
 use crate::runner::{self, Options, Selection, batch};
+use crate::suite::store::Files;
 use crate::suite::{Ruleset, Suite};
 
 #[derive(Debug, Args)]
@@ -34,17 +36,20 @@ pub struct OneCase {
     dir: Dir,
 }
 
-pub fn run(args: &OneCase) -> Ended {
-    let suite = Suite::load(args.dir.path())?;
+pub fn run(args: &OneCase, own: Files<'_>) -> Ended {
+    let suite = args.dir.suite(own)?;
     let Some((path, file, case)) = explain::find(&suite, &args.id) else {
-        eprintln!("grove-conformance: there is no case {:?}", args.id);
+        complain(format_args!(
+            "grove-conformance: there is no case {:?}",
+            args.id
+        ));
         for id in explain::near_misses(&suite, &args.id) {
-            eprintln!("  did you mean {id}?");
+            complain(format_args!("  did you mean {id}?"));
         }
         return Ok(Exit::Usage);
     };
     if args.explain || args.adapter.is_none() {
-        print!("{}", explain::explain(&suite, path, file, case));
+        print(explain::explain(&suite, path, file, case))?;
     }
     match &args.adapter {
         Some(adapter) => ask(args, adapter, &suite),
@@ -69,16 +74,17 @@ fn ask(args: &OneCase, adapter: &str, suite: &Suite) -> Ended {
     let question = batch::questions(suite, &selection)?.swap_remove(1);
     let run = runner::run(suite, &options, &|_, _| {})?;
     let record = &run.records[0];
-    println!("question   {question}");
-    match &record.answer {
-        Some(answer) => println!("answer     {answer}"),
-        None => println!("answer     none"),
-    }
-    println!("judgement  {}", record.outcome.headline());
-    record
-        .stderr
-        .iter()
-        .for_each(|line| println!("stderr     {line}"));
+    let answer = record.answer.as_ref();
+    let mut lines = vec![
+        format!("question   {question}"),
+        answer.map_or("answer     none".to_owned(), |answer| {
+            format!("answer     {answer}")
+        }),
+        format!("judgement  {}", record.outcome.headline()),
+    ];
+    let stderr = record.stderr.iter();
+    lines.extend(stderr.map(|line| format!("stderr     {line}")));
+    print(lines.join("\n") + "\n")?;
     let passed = match &record.outcome {
         runner::Outcome::Weak(_) => !args.strict,
         outcome => outcome.is_pass(),

@@ -7,12 +7,19 @@ use clap::Args;
 
 use super::{Dir, Ended, describe, fresh_seed, node, own_adapter, vectors, write_all};
 use crate::check;
-use crate::report::{Format, Report};
-use crate::runner::Options;
-use crate::suite::{Ruleset, Suite};
+use crate::report::{Format, Report, Terms};
+use crate::runner::{Options, Required};
+use crate::suite::Ruleset;
+use crate::suite::store::Files;
 
 /// How long our own library may take for an answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// What we ask of our own library.
+const WHOLE: Terms = Terms {
+    strict: true,
+    required: Required::All,
+};
 
 #[derive(Debug, Args)]
 pub struct Whole {
@@ -26,9 +33,9 @@ pub struct Whole {
     dir: Dir,
 }
 
-pub fn run(args: &Whole) -> Ended {
+pub fn run(args: &Whole, own: Files<'_>) -> Ended {
     let started = Instant::now();
-    let suite = Suite::load(args.dir.path())?;
+    let suite = args.dir.suite(own)?;
     let options = Options {
         command: own_adapter()?,
         ruleset: Ruleset::Spec,
@@ -39,13 +46,13 @@ pub fn run(args: &Whole) -> Ended {
     };
     let mut report = Report::new("grove", describe(&suite));
     report.sections = vec![
-        // Of ourselves we ask the right reason, not only the right verdict.
-        vectors::section(&suite, &options, true, None),
+        // Of ourselves we ask the right reason, not only the right verdict, and leave nothing out.
+        vectors::section(&suite, &options, &WHOLE, None),
         check::live_section(|url| node::live_section(url, fresh_seed())),
         check::simulation_section(args.seeds),
     ];
     report.seconds = started.elapsed().as_secs_f64();
-    super::print(&report, Format::Text);
+    super::show(&report, Format::Text)?;
     write_all(&report, &args.report)?;
     Ok(report.exit())
 }

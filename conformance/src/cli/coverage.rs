@@ -8,7 +8,7 @@ use clap::Args;
 use super::{Dir, Ended, Output, describe};
 use crate::coverage::{self, DEFAULT_ROOT};
 use crate::report::{Format, Report, Section};
-use crate::suite::Suite;
+use crate::suite::store::Files;
 
 #[derive(Debug, Args)]
 pub struct Tree {
@@ -24,9 +24,9 @@ pub struct Tree {
     output: Output,
 }
 
-pub fn run(mut args: Tree) -> Ended {
+pub fn run(mut args: Tree, own: Files<'_>) -> Ended {
     let started = Instant::now();
-    let suite = Suite::load(args.dir.path())?;
+    let suite = args.dir.suite(own)?;
     let found = coverage::coverage(&args.tree, &suite)?;
     let mut report = Report::new("Requirements", describe(&suite));
     report.sections = vec![

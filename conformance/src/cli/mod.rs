@@ -18,13 +18,15 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
+use grove_sim::terminal::{complain, print};
 
 use crate::exit::Exit;
 use crate::progress;
 use crate::report::waivers::{self, Waiver};
 use crate::report::{Format, Report};
 use crate::runner::Command;
-use crate::suite::{Suite, store};
+use crate::suite::store::Files;
+use crate::suite::{Suite, SuiteError, store};
 
 /// Judges p2panda libraries and nodes against the vectors and live suites.
 #[derive(Debug, Parser)]
@@ -60,20 +62,20 @@ enum Commands {
 /// What a command comes to; an error means that nothing could be judged.
 type Ended = Result<Exit, Box<dyn std::error::Error>>;
 
-/// Runs the command the arguments name.
-pub fn main() -> ExitCode {
+/// Runs the command the arguments name; `vectors` are those that the program carries along.
+pub fn main(vectors: Files<'static>) -> ExitCode {
     let ended = match Cli::parse().command {
-        Commands::Check(args) => check::run(&args),
-        Commands::Vectors(command) => vectors::run(command),
+        Commands::Check(args) => check::run(&args, vectors),
+        Commands::Vectors(command) => vectors::run(command, vectors),
         Commands::Node(command) => node::run(command),
-        Commands::Mutants(args) => mutants::run(args),
-        Commands::Case(args) => case::run(&args),
-        Commands::Coverage(args) => coverage::run(args),
+        Commands::Mutants(args) => mutants::run(args, vectors),
+        Commands::Case(args) => case::run(&args, vectors),
+        Commands::Coverage(args) => coverage::run(args, vectors),
         Commands::Report(args) => report::run(&args),
-        Commands::Adapter(command) => adapter::run(&command),
+        Commands::Adapter(command) => adapter::run(&command, vectors),
     };
     ExitCode::from(ended.unwrap_or_else(|error| {
-        eprintln!("grove-conformance: {error}");
+        complain(format_args!("grove-conformance: {error}"));
         Exit::SetUpFailed
     }) as u8)
 }
@@ -81,16 +83,29 @@ pub fn main() -> ExitCode {
 /// Where the vectors are.
 #[derive(Debug, Args)]
 struct Dir {
-    /// Folder of the vectors [default: those of the source tree]
+    /// Folder of other vectors than those of this program.
     #[arg(long = "vectors", value_name = "DIR")]
     path: Option<PathBuf>,
 }
 
 impl Dir {
-    fn path(&self) -> &Path {
-        self.path
-            .as_deref()
-            .unwrap_or(Path::new(store::DEFAULT_DIR))
+    /// The vectors to work with.
+    fn suite(&self, own: Files<'_>) -> Result<Suite, SuiteError> {
+        match &self.path {
+            Some(path) => Suite::load(path),
+            None => Suite::of_files(own),
+        }
+    }
+
+    /// The folder to write to or to look through: that of the source tree unless told otherwise.
+    fn folder(&self) -> Result<&Path, String> {
+        let path = self.path.as_deref();
+        let path = path.unwrap_or(Path::new(store::DEFAULT_DIR));
+        let there = path.join("manifest.json").exists();
+        there.then_some(path).ok_or_else(|| {
+            let path = path.display();
+            format!("there are no vectors in {path}; name their folder by --vectors DIR")
+        })
     }
 }
 
@@ -119,7 +134,7 @@ impl Output {
             report.waive(&list, &waivers::date(days));
         }
         report.seconds = started.elapsed().as_secs_f64();
-        print(&report, self.format);
+        show(&report, self.format)?;
         if let Some(dir) = &self.report {
             write_all(&report, dir)?;
         }
@@ -128,10 +143,10 @@ impl Output {
 }
 
 /// Prints the report; a terminal's form gets the colours of a terminal.
-fn print(report: &Report, format: Format) {
+fn show(report: &Report, format: Format) -> io::Result<()> {
     match format {
-        Format::Text => print!("{}", report.to_text(progress::colour())),
-        other => print!("{}", other.render(report)),
+        Format::Text => print(report.to_text(progress::colour())),
+        other => print(other.render(report)),
     }
 }
 
@@ -142,7 +157,8 @@ fn write_all(report: &Report, dir: &Path) -> Result<(), Box<dyn std::error::Erro
         store::write(&path, format.render(report).as_bytes())?;
     }
     // Stdout may be in a form for programs.
-    eprintln!("report in {}", dir.join(Format::Html.file_name()).display());
+    let page = dir.join(Format::Html.file_name());
+    complain(format_args!("report in {}", page.display()));
     Ok(())
 }
 

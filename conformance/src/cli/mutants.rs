@@ -8,7 +8,7 @@ use super::{Dir, Ended, Output, describe};
 use crate::mutants::{self, Options};
 use crate::progress;
 use crate::report::{Report, Section};
-use crate::suite::Suite;
+use crate::suite::store::Files;
 
 /// The command to do it again.
 const AGAIN: &str = "cargo run --release -p grove-conformance --features mutants -- mutants";
@@ -30,9 +30,9 @@ pub struct Breaking {
     output: Output,
 }
 
-pub fn run(args: Breaking) -> Ended {
+pub fn run(args: Breaking, own: Files<'_>) -> Ended {
     let started = Instant::now();
-    let suite = Suite::load(args.dir.path())?;
+    let suite = args.dir.suite(own)?;
     let options = Options {
         program: std::env::current_exe()?,
         only: args.only,

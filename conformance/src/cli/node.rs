@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use clap::Subcommand;
+use grove_sim::terminal::quote;
 
 use super::{Ended, Output, fresh_seed};
 use crate::report::{Report, Section};
@@ -36,7 +37,7 @@ pub fn run(Nodes::Check { http, seed, output }: Nodes) -> Ended {
 /// Runs the live suite against the node at `http`.
 pub fn live_section(http: &str, seed: u64) -> Section {
     let started = Instant::now();
-    let again = format!("grove-conformance node check --http {http}");
+    let again = format!("grove-conformance node check --http {}", quote(http));
     let bar = progress::bar("live node");
     let run = live::run(http, seed, &|done, total| {
         progress::advance(&bar, done, total)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Ended, print};
+use super::{Ended, show};
 use crate::report::{Format, Report};
 use crate::suite::store;
 
@@ -21,6 +21,6 @@ pub struct Saved {
 pub fn run(args: &Saved) -> Ended {
     let report = Report::from_json(&store::read_bytes(&args.file)?)
         .map_err(|error| format!("{}: {error}", args.file.display()))?;
-    print(&report, args.format);
+    show(&report, args.format)?;
     Ok(report.exit())
 }

@@ -1,16 +1,18 @@
 //! `vectors`: running, making and examining the vectors.
 
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
+use grove_sim::terminal::{complain, print, quote};
 
 use super::{Dir, Ended, Output, adapter_of, describe};
 use crate::exit::Exit;
-use crate::report::{Report, Section};
-use crate::runner::{self, Options, Run, RunError, Selection, batch};
+use crate::report::{Report, Section, Terms};
+use crate::runner::{self, Options, Required, Run, RunError, Selection, batch};
 use crate::suite::stats::Stats;
+use crate::suite::store::Files;
 use crate::suite::{Ruleset, Suite, lint};
 use crate::{generate, progress};
 
@@ -26,19 +28,7 @@ pub enum Vectors {
         dir: Dir,
     },
     /// Judge a file of answers to the questions that `ask` prints with the same arguments.
-    Judge {
-        /// The answers, one JSON object a line; `-` reads them from standard input.
-        answers: PathBuf,
-        /// Count a refusal for another reason than the expected one as a failure.
-        #[arg(long)]
-        strict: bool,
-        #[command(flatten)]
-        choice: Choice,
-        #[command(flatten)]
-        dir: Dir,
-        #[command(flatten)]
-        output: Output,
-    },
+    Judge(JudgeArgs),
     /// Write the vectors anew.
     Generate {
         /// Write nothing; fail when a byte would change.
@@ -88,9 +78,8 @@ pub struct RunArgs {
     /// Command line of the adapter; our own library when absent.
     #[arg(long, value_name = "CMD")]
     adapter: Option<String>,
-    /// Count a refusal for another reason than the expected one as a failure.
-    #[arg(long)]
-    strict: bool,
+    #[command(flatten)]
+    demands: Demands,
     /// Adapters to run side by side.
     #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
@@ -105,51 +94,80 @@ pub struct RunArgs {
     output: Output,
 }
 
-pub fn run(command: Vectors) -> Ended {
+#[derive(Debug, Args)]
+pub struct JudgeArgs {
+    /// The answers, one JSON object a line; `-` reads them from standard input.
+    answers: PathBuf,
+    #[command(flatten)]
+    demands: Demands,
+    #[command(flatten)]
+    choice: Choice,
+    #[command(flatten)]
+    dir: Dir,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What is asked beside right verdicts.
+#[derive(Debug, Args)]
+pub struct Demands {
+    /// Count a refusal for another reason than the expected one as a failure.
+    #[arg(long)]
+    strict: bool,
+    /// Kinds of which nothing may be left out: `offered` (those the adapter says it knows), `core` (what
+    /// reading and writing documents takes), `all`, or a list with commas.
+    #[arg(long, value_name = "KINDS", default_value = "offered")]
+    require: Required,
+}
+
+impl Demands {
+    fn terms(&self) -> Terms {
+        Terms {
+            strict: self.strict,
+            required: self.require.clone(),
+        }
+    }
+}
+
+pub fn run(command: Vectors, own: Files<'_>) -> Ended {
     match command {
-        Vectors::Run(args) => ask_adapter(args),
-        Vectors::Ask { choice, dir } => ask(&Suite::load(dir.path())?, &choice.selection()),
-        Vectors::Judge {
-            answers,
-            strict,
-            choice,
-            dir,
-            output,
-        } => judge(&answers, strict, &choice.selection(), &dir, &output),
-        Vectors::Generate { check: true, dir } => Ok(problems(
-            &generate::differences(dir.path())?,
+        Vectors::Run(args) => ask_adapter(args, own),
+        Vectors::Ask { choice, dir } => ask(&dir.suite(own)?, &choice.selection()),
+        Vectors::Judge(args) => judge(&args, own),
+        Vectors::Generate { check: true, dir } => problems(
+            &generate::differences(dir.folder()?)?,
             "the vectors are as generated",
-        )),
+        ),
         Vectors::Generate { check: false, dir } => {
-            let written = generate::write(dir.path())?;
-            written.iter().for_each(|path| println!("{path}"));
-            println!("{} files written", written.len());
+            let mut lines = generate::write(dir.folder()?)?;
+            lines.push(format!("{} files written\n", lines.len()));
+            print(lines.join("\n"))?;
             Ok(Exit::Conforms)
         }
-        Vectors::Lint { dir } => Ok(problems(
-            &lint::lint(dir.path())?,
-            "nothing to complain about",
-        )),
+        Vectors::Lint { dir } => problems(&lint::lint(dir.folder()?)?, "nothing to complain about"),
         Vectors::Stats { dir } => {
-            print!("{}", Stats::of(&Suite::load(dir.path())?));
+            print(Stats::of(&dir.suite(own)?))?;
             Ok(Exit::Conforms)
         }
     }
 }
 
-fn problems(found: &[String], otherwise: &str) -> Exit {
-    found.iter().for_each(|line| println!("{line}"));
+fn problems(found: &[String], otherwise: &str) -> Ended {
     if found.is_empty() {
-        println!("{otherwise}");
-        Exit::Conforms
-    } else {
-        Exit::Failures
+        print(format_args!("{otherwise}\n"))?;
+        return Ok(Exit::Conforms);
     }
+    print(found.join("\n") + "\n")?;
+    Ok(Exit::Failures)
 }
 
-fn ask_adapter(args: RunArgs) -> Ended {
+fn ask_adapter(args: RunArgs, own: Files<'_>) -> Ended {
     let started = Instant::now();
-    let suite = Suite::load(args.dir.path())?;
+    let suite = args.dir.suite(own)?;
+    let terms = args.demands.terms();
+    if let Some(exit) = refuse_unknown(&suite, &terms) {
+        return Ok(exit);
+    }
     let options = Options {
         command: adapter_of(args.adapter.as_deref())?,
         ruleset: args.choice.ruleset,
@@ -159,41 +177,32 @@ fn ask_adapter(args: RunArgs) -> Ended {
         timeout: Duration::from_secs(args.timeout),
     };
     let mut report = Report::new("Vectors", describe(&suite));
-    report.sections.push(section(
-        &suite,
-        &options,
-        args.strict,
-        args.adapter.as_deref(),
-    ));
+    report
+        .sections
+        .push(section(&suite, &options, &terms, args.adapter.as_deref()));
     args.output.finish(report, started)
 }
 
 /// Runs the vectors; `adapter` is the command line to repeat it with, ours when absent.
-pub fn section(suite: &Suite, options: &Options, strict: bool, adapter: Option<&str>) -> Section {
+pub fn section(suite: &Suite, options: &Options, terms: &Terms, adapter: Option<&str>) -> Section {
     let started = Instant::now();
     let bar = progress::bar("vectors");
     let run = runner::run(suite, options, &|done, total| {
         progress::advance(&bar, done, total)
     });
     bar.finish_and_clear();
-    of_run(
-        suite,
-        run,
-        strict,
-        started,
-        &again(adapter, options.ruleset),
-    )
+    of_run(suite, run, terms, started, &again(adapter, options.ruleset))
 }
 
 fn of_run(
     suite: &Suite,
     run: Result<Run, RunError>,
-    strict: bool,
+    terms: &Terms,
     started: Instant,
     again: &str,
 ) -> Section {
     match run {
-        Ok(run) => Section::of_vectors(suite, &run, strict, started.elapsed().as_secs_f64(), again),
+        Ok(run) => Section::of_vectors(suite, &run, terms, started.elapsed().as_secs_f64(), again),
         Err(error) => Section::set_up_failed("Vectors", &error, again),
     }
 }
@@ -210,41 +219,51 @@ pub fn again(adapter: Option<&str>, ruleset: Ruleset) -> String {
 
 /// The argument that names an adapter, quoted for the shell.
 pub fn adapter_argument(line: Option<&str>) -> String {
-    line.map(|line| format!(" --adapter '{}'", line.replace('\'', r"'\''")))
+    line.map(|line| format!(" --adapter {}", quote(line)))
         .unwrap_or_default()
 }
 
 fn ask(suite: &Suite, selection: &Selection) -> Ended {
-    let mut out = io::stdout().lock();
-    for line in batch::questions(suite, selection)? {
-        writeln!(out, "{line}")?;
-    }
+    let questions = batch::questions(suite, selection)?;
+    let lines: String = questions.iter().map(|line| format!("{line}\n")).collect();
+    print(lines)?;
     Ok(Exit::Conforms)
 }
 
-fn judge(
-    answers: &std::path::Path,
-    strict: bool,
-    selection: &Selection,
-    dir: &Dir,
-    output: &Output,
-) -> Ended {
+fn judge(args: &JudgeArgs, own: Files<'_>) -> Ended {
     let started = Instant::now();
-    let suite = Suite::load(dir.path())?;
+    let suite = args.dir.suite(own)?;
+    let (selection, terms) = (args.choice.selection(), args.demands.terms());
+    if let Some(exit) = refuse_unknown(&suite, &terms) {
+        return Ok(exit);
+    }
+    let answers = &args.answers;
     let run = if answers.as_os_str() == "-" {
-        batch::judge(&suite, selection, io::stdin().lock())
+        batch::judge(&suite, &selection, io::stdin().lock())
     } else {
         let file = std::fs::File::open(answers)
             .map_err(|error| format!("{}: {error}", answers.display()))?;
-        batch::judge(&suite, selection, BufReader::new(file))
+        batch::judge(&suite, &selection, BufReader::new(file))
     };
     let again = format!(
         "grove-conformance vectors ask --ruleset {}",
         selection.ruleset
     );
     let mut report = Report::new("Vectors", describe(&suite));
-    report
-        .sections
-        .push(of_run(&suite, run, strict, started, &again));
-    output.finish(report, started)
+    let section = of_run(&suite, run, &terms, started, &again);
+    report.sections.push(section);
+    args.output.finish(report, started)
+}
+
+/// Names what is required and is no kind, if anything.
+fn refuse_unknown(suite: &Suite, terms: &Terms) -> Option<Exit> {
+    let unknown = terms.required.unknown(suite);
+    if unknown.is_empty() {
+        return None;
+    }
+    complain(format_args!(
+        "grove-conformance: --require names no kind: {}",
+        unknown.join(", ")
+    ));
+    Some(Exit::Usage)
 }

@@ -16,7 +16,7 @@ pub fn render(report: &Report) -> String {
     let [left, right] =
         [LABEL, &message].map(|text| text.chars().count() * CHAR_WIDTH / 10 + MARGIN);
     let [width, left_middle, right_middle] = [left + right, left / 2, left + right / 2];
-    let colour = colour(report.state());
+    let colour = colour(report);
     let text = escape(&message);
     format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img" aria-label="{LABEL}: {text}">
@@ -38,22 +38,25 @@ pub fn render_endpoint(report: &Report) -> String {
         "schemaVersion": 1,
         "label": LABEL,
         "message": message(report),
-        "color": colour(report.state()),
+        "color": colour(report),
     });
     format!("{badge}\n")
 }
 
+/// The verdict; with the points where all there is was asked, with the share where it was not.
 fn message(report: &Report) -> String {
-    let word = report.state().verdict();
-    match report.score() {
-        Some(score) => format!("{word} {}/{}", score.points, score.of),
-        None => word.to_owned(),
+    let verdict = report.verdict();
+    match report.score().filter(|_| report.is_whole()) {
+        Some(score) => format!("{verdict} {}/{}", score.points, score.of),
+        None => verdict,
     }
 }
 
-const fn colour(state: State) -> &'static str {
-    match state {
-        State::Passed => "#2f7d4f",
+/// Green is for who is right in all there is.
+fn colour(report: &Report) -> &'static str {
+    match report.state() {
+        State::Passed if report.is_whole() => "#2f7d4f",
+        State::Passed | State::Partial => "#2f5f8a",
         State::Weak => "#96690f",
         State::Failed => "#b3372f",
         State::SetUpFailed | State::Skipped => "#6b7068",

@@ -18,7 +18,7 @@ pub fn render(report: &Report) -> String {
          <h1>{subject} <span class=\"badge {class}\">{word}</span></h1>\n\
          <p class=\"sub\">{count} parts in {seconds:.1} s</p>\n",
         subject = escape(&report.subject),
-        word = state.verdict(),
+        word = escape(&report.verdict()),
         class = class(state),
         count = report.sections.len(),
         seconds = report.seconds,
@@ -71,6 +71,7 @@ fn render_bar(out: &mut String, section: &Section) {
     for state in [
         State::Passed,
         State::Weak,
+        State::Partial,
         State::SetUpFailed,
         State::Failed,
         State::Skipped,
@@ -138,6 +139,7 @@ const fn class(state: State) -> &'static str {
     match state {
         State::Passed => "passed",
         State::Weak => "weak",
+        State::Partial => "partial",
         State::Failed => "failed",
         State::SetUpFailed => "set_up_failed",
         State::Skipped => "skipped",

@@ -31,13 +31,18 @@ fn suite(section: &Section) -> TestSuite {
 fn case(test: &Test, finding: Option<&Finding>) -> TestCase {
     let mut status = match test.state {
         State::Passed | State::Weak => TestCaseStatus::success(),
+        // What was left out stands as a test of its own, which is not passed.
+        State::Partial => TestCaseStatus::non_success(NonSuccessKind::Error),
         State::Skipped => TestCaseStatus::skipped(),
         State::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
         State::SetUpFailed => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
     if let Some(finding) = finding {
         status.set_message(finding.what.as_str());
-        if matches!(test.state, State::Failed | State::SetUpFailed) {
+        if matches!(
+            test.state,
+            State::Failed | State::SetUpFailed | State::Partial
+        ) {
             status.set_description(description(finding));
         }
     }

@@ -18,7 +18,7 @@ pub fn render(report: &Report) -> String {
         "# {} {}: {}\n",
         mark(report.state()),
         escape(&report.subject),
-        report.state().verdict()
+        escape(&report.verdict())
     );
     for section in &report.sections {
         render_section(&mut out, section);
@@ -109,6 +109,7 @@ const fn mark(state: State) -> &'static str {
     match state {
         State::Passed => "✓",
         State::Weak => "~",
+        State::Partial => "◐",
         State::Skipped => "–",
         State::SetUpFailed => "!",
         State::Failed => "✗",

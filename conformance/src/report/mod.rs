@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 pub use crate::runner::Score;
+pub use sections::Terms;
 
 /// How a part of a run ended. Later ones are worse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,6 +32,8 @@ pub enum State {
     Passed,
     /// Right verdicts, other causes than expected.
     Weak,
+    /// Nothing is wrong, but something that is required was left out.
+    Partial,
     /// Could not be judged.
     SetUpFailed,
     /// Something is wrong.
@@ -44,6 +47,7 @@ impl State {
             Self::Skipped => "skipped",
             Self::Passed => "passed",
             Self::Weak => "weak",
+            Self::Partial => "partial",
             Self::SetUpFailed => "set-up failed",
             Self::Failed => "failed",
         }
@@ -54,6 +58,7 @@ impl State {
         match self {
             Self::Passed => "conforms",
             Self::Weak => "conforms, weakly",
+            Self::Partial => "partial",
             Self::Failed => "does not conform",
             Self::SetUpFailed | Self::Skipped => "could not be judged",
         }
@@ -94,6 +99,14 @@ pub struct Test {
     pub state: State,
 }
 
+/// How much of a suite was passed, whatever was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Share {
+    pub passed: usize,
+    pub of: usize,
+}
+
 /// One part of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Section {
@@ -106,6 +119,9 @@ pub struct Section {
     /// Points, where there are any to get.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<Score>,
+    /// How much of what there is was passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
     /// Seconds it took.
     pub seconds: f64,
     /// Head of the table.
@@ -212,11 +228,35 @@ impl Report {
         }
     }
 
+    /// What the report says of its subject. A verdict on less than all there is names its share.
+    pub fn verdict(&self) -> String {
+        let word = self.state().verdict();
+        match self.share().filter(|share| share.passed < share.of) {
+            Some(Share { passed, of }) => format!("{word}: passes {passed} of {of} cases"),
+            None => word.to_owned(),
+        }
+    }
+
+    /// Whether the subject is right in all there is, and not only in what it was asked.
+    pub fn is_whole(&self) -> bool {
+        self.share().is_none_or(|share| share.passed == share.of)
+    }
+
+    /// The shares of all parts together, where there are any.
+    fn share(&self) -> Option<Share> {
+        let shares = self.sections.iter().filter_map(|section| section.share);
+        shares.reduce(|sum, share| Share {
+            passed: sum.passed + share.passed,
+            of: sum.of + share.of,
+        })
+    }
+
     /// The exit code that goes with the state.
     pub fn exit(&self) -> Exit {
         match self.state() {
             State::Passed | State::Weak if !self.stale_waivers.is_empty() => Exit::WaiversStale,
             State::Passed | State::Weak => Exit::Conforms,
+            State::Partial => Exit::Partial,
             State::Failed => Exit::Failures,
             State::SetUpFailed | State::Skipped => Exit::SetUpFailed,
         }

@@ -40,6 +40,7 @@ impl Section {
                 points: killed,
                 of: all,
             }),
+            share: None,
             seconds,
             columns: [
                 "mutant",

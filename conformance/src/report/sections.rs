@@ -1,21 +1,30 @@
 //! Translates the results of the vectors and of the live suite into sections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Finding, Row, Section, State, Test};
+use super::{Finding, Row, Section, Share, State, Test};
 use crate::live::{LiveOutcome, LiveRun};
-use crate::runner::{Outcome, Record, Run};
+use crate::runner::{Outcome, Record, Required, Run};
 use crate::suite::{Case, Suite};
 
+/// What is asked of an adapter beside right verdicts.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// Whether a refusal for another reason than the expected one is a failure.
+    pub strict: bool,
+    /// What may not be left out.
+    pub required: Required,
+}
+
 impl Section {
-    /// What an adapter made of the vectors. `strict` counts weak passes as failures; `again` is the
-    /// command that repeats one case, less its id.
-    pub fn of_vectors(suite: &Suite, run: &Run, strict: bool, seconds: f64, again: &str) -> Self {
+    /// What an adapter made of the vectors; `again` is the command that repeats one case, less its id.
+    pub fn of_vectors(suite: &Suite, run: &Run, terms: &Terms, seconds: f64, again: &str) -> Self {
+        let strict = terms.strict;
         let state_of = |outcome: &Outcome| match outcome {
             Outcome::Strong => State::Passed,
             Outcome::Weak(_) if strict => State::Failed,
             Outcome::Weak(_) => State::Weak,
-            Outcome::Skipped(_) | Outcome::Unsupported => State::Skipped,
+            left_out if left_out.is_left_out() => State::Skipped,
             _ => State::Failed,
         };
         let cases: BTreeMap<&str, &Case> = suite
@@ -30,11 +39,12 @@ impl Section {
             .map(|record| Finding {
                 id: record.id.clone(),
                 state: state_of(&record.outcome),
-                what: record.outcome.headline(),
+                what: headline(record),
                 evidence: evidence(cases.get(record.id.as_str()).copied(), run, record),
                 repeat: format!("{again} --only {}", record.id),
             })
             .collect();
+        findings.extend(left_out(run, &terms.required, again));
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
         let passes = run.count(Outcome::is_pass);
         if !run.refuses_unknown_operations {
@@ -44,7 +54,8 @@ impl Section {
             findings.insert(0, defect("score", NOTHING_TOLD_APART, again));
         }
         let state = match findings.iter().map(|finding| finding.state).max() {
-            None if passes == 0 => State::SetUpFailed,
+            // Who answers nothing right, and nothing wrong, has not been judged.
+            None | Some(State::Partial) if passes == 0 => State::SetUpFailed,
             None => State::Passed,
             Some(state) => state,
         };
@@ -54,8 +65,12 @@ impl Section {
                 run.implementation.name, run.implementation.version
             ),
             state,
-            summary: summary(run),
+            summary: summary(suite, run),
             score: Some(score),
+            share: Some(Share {
+                passed: passes,
+                of: suite.cases().count(),
+            }),
             seconds,
             columns: [
                 "kind", "cases", "strong", "weak", "failed", "left out", "score",
@@ -135,6 +150,7 @@ impl Section {
                 run.url
             ),
             score: None,
+            share: None,
             seconds,
             columns: ["check", "result", "time"].map(str::to_owned).into(),
             rows: rows.collect(),
@@ -157,6 +173,39 @@ const UNKNOWN_OPERATION: &str = "an operation nobody defined did not come back a
 const NOTHING_TOLD_APART: &str =
     "nothing scores: no case passes strongly together with the valid one it is near to";
 
+/// What happened in a line. An adapter's last words tell most: they name the error.
+fn headline(record: &Record) -> String {
+    let mut last_words = record.stderr.iter().rev().map(|line| line.trim());
+    let last_words = last_words.find(|line| !line.is_empty());
+    let headline = record.outcome.headline();
+    last_words.map_or_else(|| headline.clone(), |words| format!("{headline}: {words}"))
+}
+
+/// For each required kind what was left out of it.
+fn left_out(run: &Run, required: &Required, again: &str) -> Vec<Finding> {
+    let mut kinds: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
+    for record in required.left_out(&run.implementation, &run.records) {
+        kinds.entry(&record.kind).or_default().push(record);
+    }
+    let finding = |(kind, records): (&str, Vec<&Record>)| Finding {
+        id: format!("left-out-{kind}"),
+        state: State::Partial,
+        what: format!(
+            "{} of {} cases are left out, the first is {}: {}",
+            records.len(),
+            run.records
+                .iter()
+                .filter(|record| record.kind == kind)
+                .count(),
+            records[0].id,
+            records[0].outcome.headline()
+        ),
+        evidence: Vec::new(),
+        repeat: format!("{again} --only {kind}"),
+    };
+    kinds.into_iter().map(finding).collect()
+}
+
 /// A fault of the adapter that is not one of a case.
 fn defect(id: &str, what: &str, again: &str) -> Finding {
     Finding {
@@ -168,7 +217,7 @@ fn defect(id: &str, what: &str, again: &str) -> Finding {
     }
 }
 
-fn summary(run: &Run) -> String {
+fn summary(suite: &Suite, run: &Run) -> String {
     let strong = run.count(|outcome| *outcome == Outcome::Strong);
     let passes = run.count(Outcome::is_pass);
     let failed = run.count(Outcome::is_failure);
@@ -179,8 +228,12 @@ fn summary(run: &Run) -> String {
     } else {
         String::new()
     };
+    let kinds: BTreeSet<&str> = suite.files.values().map(|file| &*file.kind).collect();
+    let offered = run.implementation.kinds.iter();
+    let offered = offered.filter(|kind| kinds.contains(kind.as_str())).count();
     format!(
-        "{strong} of {} cases pass strongly, {} weakly, {failed} fail{left_out}; score {} of {} ({}, seed {})",
+        "{offered} of {} kinds: {strong} of {} cases pass strongly, {} weakly, {failed} fail{left_out}; score {} of {} ({}, seed {})",
+        kinds.len(),
         run.records.len(),
         passes - strong,
         score.points,
@@ -202,7 +255,7 @@ fn rows_by_kind(run: &Run, state_of: impl Fn(&Outcome) -> State) -> Vec<Row> {
             count(&|outcome| *outcome == Outcome::Strong),
             count(&|outcome| matches!(outcome, Outcome::Weak(_))),
             count(&Outcome::is_failure),
-            count(&|outcome| matches!(outcome, Outcome::Skipped(_) | Outcome::Unsupported)),
+            count(&Outcome::is_left_out),
         ];
         let mut cells = vec![kind.to_owned()];
         cells.extend(numbers.map(|number| number.to_string()));

@@ -28,7 +28,7 @@ pub fn render(report: &Report) -> String {
 fn render_point(out: &mut String, number: usize, test: &Test, finding: Option<&Finding>) {
     let word = match test.state {
         State::Passed | State::Weak | State::Skipped => "ok",
-        State::Failed | State::SetUpFailed => "not ok",
+        State::Failed | State::SetUpFailed | State::Partial => "not ok",
     };
     let name = escape(&format!("{} {}", test.group, test.id));
     let _ = write!(out, "{word} {number} - {name}");

@@ -33,7 +33,7 @@ pub fn render(report: &Report, colour: bool) -> String {
         "{} {} — {} in {:.1} s",
         paint.mark(state),
         paint.bold(&report.subject),
-        state.verdict(),
+        report.verdict(),
         report.seconds
     );
     out
@@ -143,6 +143,7 @@ impl Paint {
         let mark = match state {
             State::Passed => "✓",
             State::Weak => "~",
+            State::Partial => "◐",
             State::Skipped => "-",
             State::SetUpFailed => "!",
             State::Failed => "✗",
@@ -154,6 +155,7 @@ impl Paint {
         let code = match state {
             State::Passed => "32",
             State::Weak | State::SetUpFailed => "33",
+            State::Partial => "36",
             State::Skipped => "2",
             State::Failed => "31",
         };

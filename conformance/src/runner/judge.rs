@@ -34,6 +34,8 @@ pub enum Outcome {
     Unstable,
     /// The adapter passes on the case, with a reason.
     Skipped(String),
+    /// Not asked, since the case needs an optional feature that the adapter lacks.
+    WithoutFeature(String),
     /// The adapter does not know the kind.
     Unsupported,
 }
@@ -46,7 +48,15 @@ impl Outcome {
 
     /// Whether the case counts against the implementation.
     pub const fn is_failure(&self) -> bool {
-        !self.is_pass() && !matches!(self, Self::Skipped(_) | Self::Unsupported)
+        !self.is_pass() && !self.is_left_out()
+    }
+
+    /// Whether the case was not answered, without that being wrong by itself.
+    pub const fn is_left_out(&self) -> bool {
+        matches!(
+            self,
+            Self::Skipped(_) | Self::WithoutFeature(_) | Self::Unsupported
+        )
     }
 
     /// What happened, in a few words.
@@ -63,6 +73,7 @@ impl Outcome {
             Self::GivenUp => "given up after too many breakdowns".to_owned(),
             Self::Unstable => "two answers to the same question differ".to_owned(),
             Self::Skipped(reason) => format!("skipped: {reason}"),
+            Self::WithoutFeature(feature) => format!("not asked: it has no {feature}"),
             Self::Unsupported => "unsupported".to_owned(),
         }
     }

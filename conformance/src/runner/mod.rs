@@ -12,6 +12,7 @@ mod hello;
 pub mod judge;
 mod process;
 mod question;
+mod required;
 pub mod score;
 mod worker;
 
@@ -30,6 +31,7 @@ pub use process::{Adapter, Command, Reply};
 use question::Question;
 pub use question::line as question_line;
 pub(crate) use question::matches;
+pub use required::Required;
 pub use score::{Score, Scores};
 use worker::Worker;
 

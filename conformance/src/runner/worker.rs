@@ -151,7 +151,7 @@ impl<'a> Worker<'a> {
         }
         let lacks = |feature: &&String| !offered.features.contains(*feature);
         let missing = question.case.features.iter().find(lacks)?;
-        Some(Outcome::Skipped(format!("has no {missing}")))
+        Some(Outcome::WithoutFeature(missing.clone()))
     }
 
     fn wait(&mut self) {

@@ -3,6 +3,7 @@
 //! The bytes of a file are a function of its content: JSON with members in a fixed order, what fits on a
 //! line on one, one line feed at the end. Schemas and retired ids are kept by hand and only read here.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -19,6 +20,9 @@ pub const DEFAULT_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/v
 
 /// The file of every id that was ever given out.
 pub const RELEASED: &str = "released-ids.json";
+
+/// The file of all rulings.
+const RULINGS: &str = "rulings/rulings.json";
 
 /// Widest line that holds several members or items.
 const LINE_MAX: usize = 120;
@@ -125,25 +129,46 @@ pub enum SuiteError {
     Compact(PathBuf),
 }
 
+/// The files of a suite: path below its folder, with forward slashes, and bytes.
+pub type Files<'a> = &'a [(&'a str, &'a [u8])];
+
 impl Suite {
     /// Reads the suite in `dir`.
     pub fn load(dir: &Path) -> Result<Self, SuiteError> {
-        let manifest: Manifest = read(&dir.join("manifest.json"))?;
+        Self::read(|path| read_bytes(&dir.join(path)).map(Cow::Owned))
+    }
+
+    /// Reads a suite that is in memory, as the program carries one along.
+    pub fn of_files(files: Files<'_>) -> Result<Self, SuiteError> {
+        Self::read(|path| {
+            let file = files.iter().find(|(name, _)| *name == path);
+            let bytes = file.map(|(_, bytes)| Cow::Borrowed(*bytes));
+            bytes.ok_or_else(|| SuiteError::Io {
+                path: path.into(),
+                source: io::ErrorKind::NotFound.into(),
+            })
+        })
+    }
+
+    fn read<'a>(
+        bytes_of: impl Fn(&str) -> Result<Cow<'a, [u8]>, SuiteError>,
+    ) -> Result<Self, SuiteError> {
+        let manifest: Manifest = parse("manifest.json", &bytes_of("manifest.json")?)?;
         let mut files = BTreeMap::new();
         for (path, line) in &manifest.files {
             if line.kind.is_some() {
-                files.insert(path.clone(), read_file(&dir.join(path))?);
+                files.insert(path.clone(), parse_file(path, &bytes_of(path)?)?);
             }
         }
         Ok(Self {
             files,
             manifest,
-            reasons: read(&dir.join("reasons.json"))?,
-            flags: read(&dir.join("flags.json"))?,
-            requirements: read(&dir.join("requirements.json"))?,
-            rulings: read(&dir.join("rulings/rulings.json"))?,
-            retired: read(&dir.join("retired-ids.json"))?,
-            released: read(&dir.join(RELEASED))?,
+            reasons: parse("reasons.json", &bytes_of("reasons.json")?)?,
+            flags: parse("flags.json", &bytes_of("flags.json")?)?,
+            requirements: parse("requirements.json", &bytes_of("requirements.json")?)?,
+            rulings: parse(RULINGS, &bytes_of(RULINGS)?)?,
+            retired: parse("retired-ids.json", &bytes_of("retired-ids.json")?)?,
+            released: parse(RELEASED, &bytes_of(RELEASED)?)?,
         })
     }
 
@@ -247,7 +272,7 @@ pub fn released(
     version: &str,
     files: &BTreeMap<String, File>,
 ) -> Result<Released, SuiteError> {
-    let mut released: Released = read(&dir.join(RELEASED))?;
+    let mut released: Released = parse(RELEASED, &read_bytes(&dir.join(RELEASED))?)?;
     released.remove(version);
     let cases = files.values().flat_map(|file| &file.cases);
     let new = cases
@@ -277,21 +302,20 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), SuiteError> {
         })
 }
 
-fn read_file(path: &Path) -> Result<File, SuiteError> {
-    let format = |source| SuiteError::Format {
-        path: path.to_owned(),
-        source,
-    };
-    let mut value: Value = read(path)?;
+fn parse_file(path: &str, bytes: &[u8]) -> Result<File, SuiteError> {
+    let mut value: Value = parse(path, bytes)?;
     if !compact::expand(&mut value) {
-        return Err(SuiteError::Compact(path.to_owned()));
+        return Err(SuiteError::Compact(path.into()));
     }
-    serde_json::from_value(value).map_err(format)
+    serde_json::from_value(value).map_err(|source| SuiteError::Format {
+        path: path.into(),
+        source,
+    })
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, SuiteError> {
-    serde_json::from_slice(&read_bytes(path)?).map_err(|source| SuiteError::Format {
-        path: path.to_owned(),
+fn parse<T: serde::de::DeserializeOwned>(path: &str, bytes: &[u8]) -> Result<T, SuiteError> {
+    serde_json::from_slice(bytes).map_err(|source| SuiteError::Format {
+        path: path.into(),
         source,
     })
 }
