@@ -42,6 +42,21 @@ fn lipmaa_matches_the_examples() {
 }
 
 #[test]
+fn numbered_hashes_ascend_and_are_hard_to_compare_wrongly() {
+    let row: Vec<_> = (0..=255).map(Hash::numbered).collect();
+
+    assert!(row.is_sorted_by(|one, other| one < other));
+    let sixteen = &row[..16];
+    let signed = |hash: &Hash| hash.0.map(|byte| byte as i8);
+    let backwards = |hash: &Hash| hash.0.into_iter().rev().collect::<Vec<_>>();
+    assert!(!sixteen.is_sorted_by_key(signed));
+    assert!(!sixteen[..4].is_sorted_by_key(signed));
+    assert!(!sixteen[..4].is_sorted_by_key(backwards));
+    assert!(sixteen.iter().all(|hash| hash.0[..5] == sixteen[0].0[..5]));
+    assert_eq!(sixteen[4].0[..33], sixteen[5].0[..33]);
+}
+
+#[test]
 fn hashes_and_signatures_match_the_examples() {
     for example in list("yasmf") {
         assert_eq!(

@@ -138,8 +138,8 @@ fn a_changed_byte_is_a_difference() {
 )]
 #[case::retired_id(
     "retired-ids.json",
-    "[]",
-    "[\"lipmaa-2\"]",
+    "[",
+    "[\"lipmaa-2\",",
     "a retired id is used again"
 )]
 #[case::ruling_without_case(

@@ -185,7 +185,7 @@ reasons! {
         FieldTypeMismatch "field_type_mismatch" "the value does not fit the type of the field",
         BlobLength "blob_length" "the length of a blob is not negative",
         BlobMimeType "blob_mime_type" "the MIME type is malformed",
-        BlobPieces "blob_pieces" "a blob has at least one piece",
+        BlobPieces "blob_pieces" "a blob has no pieces if and only if its length is 0",
         BlobPieceSize "blob_piece_size" "a blob piece has at most 256000 bytes",
     }
     Graph {

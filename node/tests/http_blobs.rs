@@ -5,19 +5,16 @@ mod http_support;
 
 use grove_core::types::{OperationId, PlainValue, SchemaId};
 use http_support::pieces::{PIECE, blob_fields, noise};
-use http_support::{Author, TestNode, build, create, piece, send_for_bytes};
+use http_support::{Author, TestNode, build, create, piece, publish, send_for_bytes};
 use hyper::body::Bytes;
 use hyper::{Method, Response, StatusCode};
 use rstest::rstest;
 
-/// Publishes pieces of at most 256 000 bytes (one at least), then their blob.
+/// Publishes pieces of at most 256 000 bytes, none for no bytes, then their blob.
 async fn upload(node: &TestNode, author: &Author, mime_type: &str, data: &[u8]) -> OperationId {
     let mut pieces = Vec::new();
     for part in data.chunks(PIECE) {
         pieces.push(author.publish(node, &piece(part)).await);
-    }
-    if pieces.is_empty() {
-        pieces.push(author.publish(node, &piece(&[])).await);
     }
     let fields = blob_fields(data.len(), mime_type, &pieces);
     author.create(node, &SchemaId::BLOB, fields).await
@@ -86,6 +83,23 @@ async fn a_blob_is_served_as_its_pieces_in_order(#[case] size: usize) {
         assert!(!headers.contains_key("content-disposition"));
         assert!(!headers.contains_key("transfer-encoding"));
     }
+}
+
+//= R19 test
+#[rstest]
+#[case::bytes_without_pieces(3, 0)]
+#[case::pieces_without_bytes(0, 1)]
+#[tokio::test]
+async fn no_pieces_go_with_no_bytes_alone(#[case] length: usize, #[case] pieces: usize) {
+    let node = TestNode::start().await;
+    let author = Author::new(1);
+    let part = author.publish(&node, &piece(&[])).await;
+    let fields = blob_fields(length, "text/plain", &vec![part; pieces]);
+    let blob = author.forge(&node, &create(&SchemaId::BLOB, fields)).await;
+
+    let answer = publish(&node, &blob).await;
+
+    assert!(answer.to_string().contains("blob_pieces"), "{answer}");
 }
 
 #[tokio::test]
@@ -282,7 +296,7 @@ async fn a_blob_of_another_length_than_its_pieces_is_not_served() {
     let node = TestNode::start().await;
     let author = Author::new(1);
     let part = author.publish(&node, &piece(b"Hello")).await;
-    for length in [0, 4, 6] {
+    for length in [1, 4, 6] {
         let fields = blob_fields(length, "text/plain", &[part]);
         let blob = author.create(&node, &SchemaId::BLOB, fields).await;
         let expected = (404, "blob_length_mismatch".to_owned());

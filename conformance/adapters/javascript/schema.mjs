@@ -119,8 +119,12 @@ const SYSTEM_RULES = {
   },
   blob_v1(fields) {
     given(fields, "mime_type", ({ str }) => MIME_TYPE.test(str), "blob_mime_type");
-    given(fields, "pieces", (value) => value.pinned_relation_list.length > 0, "blob_pieces");
     given(fields, "length", ({ int }) => BigInt(int) >= 0n, "blob_length");
+    // R19: no bytes and no pieces come together. An UPDATE of one of the two leaves the other open.
+    if (!fields.has("length")) return;
+    const isOfNothing = BigInt(fields.get("length").int) === 0n;
+    const fits = ({ pinned_relation_list: pieces }) => (pieces.length === 0) === isOfNothing;
+    given(fields, "pieces", fits, "blob_pieces");
   },
   blob_piece_v1(fields) {
     given(fields, "data", ({ bytes }) => bytes.length / 2 <= PIECE_SIZE_MAX, "blob_piece_size");

@@ -74,6 +74,9 @@ pub enum Form {
 /// From this many byte strings in one input on, each is told in a line.
 const DETAILED_MAX: usize = 3;
 
+/// With more than this in one input, none is told.
+const TOLD_MAX: usize = 200;
+
 /// Bytes read: their parts, and what they say when nothing stands in the way.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dissection {
@@ -107,6 +110,9 @@ pub fn byte_strings(kind: &str, input: &Value) -> BTreeMap<String, (Form, Vec<u8
 /// The annotation of a case: the parts of each byte string of its input, as lines.
 pub fn annotate(kind: &str, input: &Value) -> BTreeMap<String, Vec<String>> {
     let strings = byte_strings(kind, input);
+    if strings.len() > TOLD_MAX {
+        return BTreeMap::new();
+    }
     let brief = strings.len() > DETAILED_MAX;
     let lines = |(form, bytes): (Form, Vec<u8>)| -> Vec<String> {
         let parts = if brief {

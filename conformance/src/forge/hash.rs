@@ -12,9 +12,36 @@ impl Hash {
         Self::with_digest(*blake3::hash(bytes.as_ref()).as_bytes())
     }
 
-    /// A well-formed hash of nothing in particular, whose place in any order is plain to see.
+    /// A well-formed hash of one byte over and over.
     pub fn repeating(byte: u8) -> Self {
         Self::with_digest([byte; 32])
+    }
+
+    /// Hash number `n` of a row of ascending hashes, which look random and are hard to compare wrongly.
+    ///
+    /// The first sixteen share three bytes of digest, and of these each four a good deal more: what tells
+    /// them apart stands at other places from four to four, at the end even, and below as above 80. What
+    /// follows it descends, so that comparing from the back leads to another order.
+    pub fn numbered(n: u8) -> Self {
+        const SHARED: [u8; 3] = [0x9d, 0x41, 0xc7];
+        const STEPS: [u8; 4] = [0x1d, 0x7e, 0x80, 0xe9];
+        const PLACES: [usize; 4] = [9, 31, 20, 14];
+        let (four, step) = (n / 4, usize::from(n % 4));
+        let noise = |of: &str, n: u8| *blake3::hash(format!("{of} {n}").as_bytes()).as_bytes();
+        let mut digest = noise("one", n);
+        if let Some(&place) = PLACES.get(usize::from(four)) {
+            digest[..place].copy_from_slice(&noise("four", four)[..place]);
+            digest[..3].copy_from_slice(&SHARED);
+            digest[3] = STEPS[usize::from(four)];
+            digest[place] = STEPS[step];
+            if place < 31 {
+                digest[31] = 0xff - STEPS[step];
+            }
+        } else {
+            digest[0] = SHARED[0] + four - 3;
+            digest[1] = STEPS[step];
+        }
+        Self::with_digest(digest)
     }
 
     /// A copy with the byte at `index` replaced.

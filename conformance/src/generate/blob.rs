@@ -12,6 +12,7 @@ pub fn sets() -> Vec<Set> {
     sound(&mut set);
     wrong_lengths(&mut set);
     missing(&mut set);
+    half_empty(&mut set);
     malformed(&mut set);
     vec![set]
 }
@@ -95,11 +96,12 @@ fn sound(set: &mut Set) {
     );
     good(
         set,
-        "empty-blob",
-        "A blob whose only piece is empty.",
+        "nothing",
+        "A blob of no bytes has no pieces.",
         0,
-        question(0, &[4], &[(4, b"")]),
+        question(0, &[], &[(4, b"")]),
     )
+    .ruled("R19")
     .flag("Boundary");
     let greatest = vec![0; 256_000];
     good(
@@ -119,6 +121,15 @@ fn sound(set: &mut Set) {
         "merged-piece",
         "A piece at a view of two operations.",
         5,
+        merged.clone(),
+    );
+    merged["pieces"][id(2).hex()] = hex(b"another").into();
+    merged["pieces"][id(3).hex()] = hex(b"").into();
+    good(
+        set,
+        "merged-piece-beside-older",
+        "A piece at a view of two operations; at a view of either it has another length.",
+        5,
         merged,
     );
 }
@@ -136,12 +147,6 @@ fn wrong_lengths(set: &mut Set) {
             "A byte less than the pieces have.",
             "two-pieces",
             question(4, &[1, 2], HELLO),
-        ),
-        (
-            "zero",
-            "No length, and bytes.",
-            "two-pieces",
-            question(0, &[1, 2], HELLO),
         ),
         (
             "of-one-piece-only",
@@ -228,14 +233,43 @@ fn missing(set: &mut Set) {
     )
     .or(&["blob_length_mismatch"])
     .ruled("R19");
+}
+
+/// No length and no pieces go together.
+fn half_empty(set: &mut Set) {
+    for (name, comment, near, question) in [
+        (
+            "no-length-yet-pieces",
+            "No length, and pieces.",
+            "two-pieces",
+            question(0, &[1, 2], HELLO),
+        ),
+        (
+            "length-yet-no-pieces",
+            "A length, and no pieces.",
+            "two-pieces",
+            question(5, &[], HELLO),
+        ),
+        (
+            "nothing-with-length",
+            "A blob of no pieces that claims a byte.",
+            "nothing",
+            question(1, &[], &[(4, b"")]),
+        ),
+    ] {
+        set.invalid(name, comment, near, question, "blob_pieces")
+            .or(&["blob_length_mismatch"])
+            .ruled("R19");
+    }
     set.invalid(
-        "no-piece",
-        "A blob of nothing.",
-        "empty-blob",
-        question(0, &[], &[(4, b"")]),
+        "nothing-in-a-piece",
+        "A blob of no bytes whose one piece is empty.",
+        "nothing",
+        question(0, &[4], &[(4, b"")]),
         "blob_pieces",
     )
-    .ruled("R19");
+    .ruled("R19")
+    .wire_is_open();
 }
 
 fn malformed(set: &mut Set) {

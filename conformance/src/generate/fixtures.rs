@@ -19,9 +19,9 @@ pub fn other_author() -> Key {
     Key::repeating(2)
 }
 
-/// Id number `n` of a row of ascending ids.
+/// Id number `n` of a row of ascending ids, which look random.
 pub fn id(n: u8) -> Hash {
-    Hash::repeating(n)
+    Hash::numbered(n)
 }
 
 pub fn cafe_schema() -> Value {

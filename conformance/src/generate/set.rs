@@ -162,7 +162,8 @@ impl Set {
             depends_on: catalogue::depends_on(self.kind),
             source: Source {
                 generator: concat!("grove-conformance ", env!("CARGO_PKG_VERSION")).to_owned(),
-                seed: "keys of the bytes 01, 02 and 03, 32 times each; nothing random".to_owned(),
+                seed: "keys of the bytes 01, 02 and 03, 32 times each; ids look random and are not"
+                    .to_owned(),
             },
             spec: SpecReference {
                 name: "p2panda".to_owned(),

@@ -1,8 +1,18 @@
-//! Long repeated bytes on disk: `{"hex": ["8401", ["00", 256000]]}` stands for the hex string it spells.
+//! What is long and regular is told briefly on disk.
 //!
-//! Only files know the form. In memory, and on the way to an adapter, every string stands in full.
+//! `{"hex": ["8401", ["00", 256000]]}` stands for the hex string it spells. Among the items of a list,
+//! `{"repeat": {"count": 3, "from": 9, "item": "00#"}}` stands for `"000009", "00000a", "00000b"`; the
+//! same member of an object, with the `name` of each, stands for several members. In every string below,
+//! `#` is the number of the item as four hex digits, `@` the number before.
+//!
+//! Only files know these forms. In memory, and on the way to an adapter, everything stands in full.
 
 use serde_json::{Value, json};
+
+use super::repeat;
+
+/// Fewer items or members than this stay written out.
+const ITEMS_MIN: usize = 64;
 
 /// Fewer repetitions of a byte than this stay written out, so that most strings can be searched for.
 const RUN_MIN: usize = 512;
@@ -18,8 +28,19 @@ pub fn compact(value: &mut Value) {
                 *value = json!({ "hex": pieces });
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(compact),
-        Value::Object(members) => members.values_mut().for_each(compact),
+        Value::Array(items) => {
+            items.iter_mut().for_each(compact);
+            if items.len() >= ITEMS_MIN {
+                *items = repeat::told_briefly(items);
+            }
+        }
+        Value::Object(members) => {
+            members.values_mut().for_each(compact);
+            if members.len() >= ITEMS_MIN {
+                let pairs: Vec<_> = members.iter().map(|pair| json!([pair.0, pair.1])).collect();
+                *members = repeat::members(&repeat::told_briefly(&pairs));
+            }
+        }
         _ => {}
     }
 }
@@ -27,7 +48,10 @@ pub fn compact(value: &mut Value) {
 /// Puts the string in place of every compact form; false when one is malformed.
 pub fn expand(value: &mut Value) -> bool {
     match value {
-        Value::Array(items) => items.iter_mut().all(expand),
+        Value::Array(items) => repeat::list(items) && items.iter_mut().all(expand),
+        Value::Object(members) if members.contains_key(repeat::MEMBER) => {
+            repeat::object(members) && members.values_mut().all(expand)
+        }
         Value::Object(members) => match members.get("hex").and_then(Value::as_array) {
             Some(pieces) if members.len() == 1 => match spell(pieces) {
                 Some(text) => {

@@ -6,6 +6,7 @@ mod compact;
 pub mod edit;
 pub mod lint;
 mod rebuild;
+mod repeat;
 pub mod stats;
 pub mod store;
 
@@ -19,7 +20,7 @@ pub use edit::Step;
 pub use store::{Suite, SuiteError};
 
 /// Version of the vectors, which follows their content, not the tool's.
-pub const SUITE_VERSION: &str = "1.1.0";
+pub const SUITE_VERSION: &str = "2.0.0";
 
 /// The two sets of rules a case is judged by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]

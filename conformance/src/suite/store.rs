@@ -196,6 +196,9 @@ pub fn to_bytes(value: &impl Serialize) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// Blanks before what is one level deeper; with two, they would make up a seventh of the suite.
+const INDENT: usize = 1;
+
 /// Writes what fits on a line on one line, and else each member or item on its own.
 fn lay_out(value: &Value, indent: usize, out: &mut String) {
     let line = one_line(value);
@@ -216,9 +219,9 @@ fn lay_out(value: &Value, indent: usize, out: &mut String) {
     out.push(open);
     for (index, (name, part)) in parts.into_iter().enumerate() {
         out.push_str(if index == 0 { "\n" } else { ",\n" });
-        out.push_str(&" ".repeat(indent + 2));
+        out.push_str(&" ".repeat(indent + INDENT));
         out.push_str(&name);
-        lay_out(part, indent + 2, out);
+        lay_out(part, indent + INDENT, out);
     }
     out.push('\n');
     out.push_str(&" ".repeat(indent));

@@ -107,7 +107,8 @@ mod tests {
         //= BL2 test
         assert_eq!(blob_length(&blob(9, &[4, 2, 3]), size), Ok(9));
         assert_eq!(blob_length(&blob(8, &[4, 4]), size), Ok(8));
-        for claimed in [0, 8, 10] {
+        assert_eq!(blob_length(&blob(0, &[]), size), Ok(0));
+        for claimed in [8, 10] {
             let wrong = blob_length(&blob(claimed, &[4, 2, 3]), size);
             assert_eq!(wrong, Err(BlobError::Length { claimed, actual: 9 }));
         }
@@ -117,7 +118,8 @@ mod tests {
     fn a_blob_without_its_pieces_has_no_length() {
         let reason = |blob: &Fields<Value>| blob_length(blob, size).unwrap_err().reason();
         assert_eq!(reason(&blob(4, &[4, 11])), Reason::BlobPiecesMissing);
-        assert_eq!(reason(&blob(0, &[])), Reason::BlobPieces);
+        assert_eq!(reason(&blob(1, &[])), Reason::BlobPieces);
+        assert_eq!(reason(&blob(0, &[0])), Reason::BlobPieces);
         assert_eq!(reason(&blob(-4, &[4])), Reason::BlobLength);
         assert_eq!(reason(&Fields::new()), Reason::FieldMissing);
         let too_large = blob_length(&blob(256_001, &[1]), |_| Some(256_001));

@@ -143,8 +143,8 @@ pub enum ValidationError {
     /// A blob's MIME type is malformed.
     #[error("the MIME type of the blob is malformed")]
     BlobMimeType,
-    /// A blob without pieces.
-    #[error("a blob has at least one piece")]
+    /// A blob with a length and no pieces, or the other way round.
+    #[error("a blob has no pieces if and only if its length is 0")]
     BlobPieces,
     /// A blob piece is too large.
     #[error("the blob piece has {0} bytes, 256000 are allowed")]
@@ -222,7 +222,7 @@ mod tests {
     fn good() -> [(&'static str, PlainValue); 3] {
         let piece = Hash::of(b"piece");
         [
-            ("length", PlainValue::Int(0)),
+            ("length", PlainValue::Int(5)),
             ("mime_type", PlainValue::Str("text/plain".to_owned())),
             (
                 "pieces",
@@ -253,6 +253,25 @@ mod tests {
 
         flat[2].1 = PlainValue::Ids(Vec::new());
         assert_eq!(reason(&blob(&flat)), Reason::BlobPieces);
+    }
+
+    #[test]
+    fn no_pieces_go_with_no_length_and_only_with_it() {
+        let schema = Schema::system(SystemSchema::Blob);
+        let with = |length: i64, pieces: PlainValue| {
+            let mut fields = good();
+            fields[0].1 = PlainValue::Int(length);
+            fields[2].1 = pieces;
+            blob(&fields)
+        };
+        let none = || PlainValue::Ids(Vec::new());
+        let one = || good()[2].1.clone();
+
+        assert!(validate_operation(&with(0, none()), &schema).is_ok());
+        assert!(validate_operation(&with(1, one()), &schema).is_ok());
+        assert_eq!(reason(&with(1, none())), Reason::BlobPieces);
+        assert_eq!(reason(&with(0, one())), Reason::BlobPieces);
+        assert_eq!(reason(&with(-1, none())), Reason::BlobLength);
     }
 
     #[test]

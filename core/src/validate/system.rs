@@ -17,7 +17,28 @@ pub(super) fn check_fields(
 ) -> Result<(), ValidationError> {
     fields
         .iter()
-        .try_for_each(|(name, value)| check_field(schema, name, value))
+        .try_for_each(|(name, value)| check_field(schema, name, value))?;
+    if schema == SystemSchema::Blob {
+        check_blob_pieces(fields)?;
+    }
+    Ok(())
+}
+
+/// No bytes and no pieces come together. An UPDATE of one of the two says nothing of the other: whether
+/// a blob is whole is seen when it is served.
+fn check_blob_pieces(fields: &Fields<Value>) -> Result<(), ValidationError> {
+    let (Some(Value::Int(length)), Some(Value::PinnedRelationList(pieces))) =
+        (fields.get("length"), fields.get("pieces"))
+    else {
+        return Ok(());
+    };
+    //= R19: a blob has no pieces if and only if its length is 0
+    if fault!(BlobPieces, pieces.is_empty() && *length != 0)
+        || fault!(BlobPiecesOfNothing, !pieces.is_empty() && *length == 0)
+    {
+        return Err(ValidationError::BlobPieces);
+    }
+    Ok(())
 }
 
 fn check_field(schema: SystemSchema, name: &str, value: &Value) -> Result<(), ValidationError> {
@@ -41,7 +62,7 @@ fn check_field(schema: SystemSchema, name: &str, value: &Value) -> Result<(), Va
                 .map_err(|_| ValidationError::FieldType)?;
         }
         //= BL1: a blob names its pieces and its length
-        //= R19: a blob has pieces and no negative length
+        //= R19: the length of a blob is not negative
         (Blob, "length", Value::Int(length))
             if fault!(BlobLength, *length < bound!(BlobLengthMin, 0)) =>
         {
@@ -49,11 +70,6 @@ fn check_field(schema: SystemSchema, name: &str, value: &Value) -> Result<(), Va
         }
         (Blob, "mime_type", Value::Str(text)) if fault!(BlobMimeType, !is_mime_type(text)) => {
             return Err(ValidationError::BlobMimeType);
-        }
-        (Blob, "pieces", Value::PinnedRelationList(views))
-            if fault!(BlobPieces, views.is_empty()) =>
-        {
-            return Err(ValidationError::BlobPieces);
         }
         (BlobPiece, "data", Value::Bytes(data))
             if data.len() > bound!(BlobPieceMax, BLOB_PIECE_SIZE_MAX) =>

@@ -51,7 +51,7 @@ const steps = [
   deletionIsFinal,
   refusalsAreErrors,
   // Only shirokuma knows how to cut blobs.
-  ...(name === 'shirokuma' ? [blobsReadBack] : []),
+  ...(name === 'shirokuma' ? [blobsReadBack, emptyFilesAreBlobs] : []),
 ];
 for (const step of steps) {
   console.log(step.name);
@@ -246,6 +246,15 @@ async function blobsReadBack() {
     [256_000, 256_000, 1],
   );
   assert(Buffer.concat(data).equals(bytes), 'the pieces make up the blob');
+}
+
+async function emptyFilesAreBlobs() {
+  const id = await alice.createBlob(new Blob([], { type: 'text/plain' }));
+
+  const served = await fetch(new URL(`/blobs/${id}`, endpoint));
+  assert.equal(served.status, 200);
+  assert.equal(served.headers.get('content-type'), 'text/plain');
+  assert.equal((await served.arrayBuffer()).byteLength, 0);
 }
 
 function createPlace(name) {

@@ -1,7 +1,7 @@
 """Blobs: whether a blob's pieces are there, and as long together as it says (R19)."""
 
 from .refusal import Refused
-from .schema import SYSTEM_RULES
+from .schema import SYSTEM_RULES, check_blob_pieces
 
 _FIELDS = ("length", "mime_type", "pieces")
 
@@ -11,7 +11,10 @@ def check(fields: dict, pieces: dict[str, bytes]) -> int:
     for name in _FIELDS:
         if name not in fields:
             raise Refused("field_missing", f"{name!r} is missing")
-        SYSTEM_RULES["blob_v1", name](fields[name])
+        rule = SYSTEM_RULES.get(("blob_v1", name))
+        if rule:
+            rule(fields[name])
+    check_blob_pieces(fields)
     listed = ["_".join(ids) for ids in fields["pieces"]]
     for key in listed:
         if key not in pieces:

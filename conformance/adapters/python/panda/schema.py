@@ -56,6 +56,8 @@ def decode(data: bytes, schema_id: str, types: dict[str, str]) -> Operation:
         rule = SYSTEM_RULES.get((schema_id, name))
         if rule:
             rule(value)
+    if schema_id == "blob_v1":
+        check_blob_pieces({name: value for name, (_, value) in fields.items()})
     if len(fields) != len(operation.fields):
         raise Refused("field_unexpected", "the schema has fewer fields")
     return Operation(operation.action, operation.schema_id, operation.previous, fields)
@@ -105,9 +107,10 @@ def _blob_mime_type(text: str) -> None:
         raise Refused("blob_mime_type", "the MIME type is malformed")
 
 
-def _blob_pieces(view_ids: list) -> None:
-    if not view_ids:
-        raise Refused("blob_pieces", "a blob has at least one piece")
+def check_blob_pieces(values: dict) -> None:
+    """No length and no pieces go together (R19). An UPDATE of one of the two says nothing of the other."""
+    if {"length", "pieces"} <= values.keys() and (values["length"] == 0) != (not values["pieces"]):
+        raise Refused("blob_pieces", f"{len(values['pieces'])} pieces for {values['length']} bytes")
 
 
 def _piece_data(data: bytes) -> None:
@@ -123,6 +126,5 @@ SYSTEM_RULES = {
     ("schema_field_definition_v1", "type"): parse_field_type,
     ("blob_v1", "length"): _blob_length,
     ("blob_v1", "mime_type"): _blob_mime_type,
-    ("blob_v1", "pieces"): _blob_pieces,
     ("blob_piece_v1", "data"): _piece_data,
 }

@@ -26,7 +26,7 @@ R15 -          schema names have 2 to 64 characters, field names 1 to 64
 R16 -          type strings are exactly the grammar; deployed software lets junk pass around it
 R17 -          field names of a schema are unique wherever they stand; deployed software sees adjacent ones only
 R18 -          a flat id list is no pinned_relation_list unless empty; deployed software reads it as empty
-R19 -          a blob has pieces and a length of at least 0; deployed software checks neither
+R19 -          a blob has no pieces if and only if its length is 0, and no negative length; deployed software checks neither
 R20 -          NaN is f97e00 and infinities are values; deployed software takes other NaNs
 R21 -          previous may name an ancestor beside its descendant; each operation counts once; deployed software applies it twice
 R22 -          any log id that is not taken is accepted; the next one is proposed

@@ -4,6 +4,7 @@
 //! states come from [`crate::forge::graph`].
 
 mod broken;
+mod large;
 mod shapes;
 mod views;
 
@@ -24,13 +25,15 @@ enum Act {
     Create,
     /// Sets the opening hour to the operation's number.
     Hour,
+    /// Sets the opening hour to one, as the CREATE of that number does.
+    Same,
     /// Sets the title to the operation's number.
     Title,
     Nothing,
     Delete,
 }
 
-/// An operation: its number, whose id is that byte 32 times, what it does, and its previous.
+/// An operation: its number, which is that of its id, what it does, and its previous.
 type Node<'a> = (u8, Act, &'a [u8]);
 
 /// A whole document.
@@ -50,7 +53,7 @@ pub fn sets() -> Vec<Set> {
     deletions(&mut set);
     broken::documents(&mut set);
     broken::foreign(&mut set);
-    vec![set, shapes::shapes(), views::views()]
+    vec![set, shapes::shapes(), large::large(), views::views()]
 }
 
 /// A schema with the fields of [`CAFE`] under another id.
@@ -65,6 +68,7 @@ fn encode((number, act, previous): &Node<'_>) -> Value {
     let operation = match act {
         Act::Create => operation::create(CAFE, [hour, title]),
         Act::Hour => operation::update(CAFE, &previous, [hour]),
+        Act::Same => operation::update(CAFE, &previous, [("opening_hour", Item::Int(1))]),
         Act::Title => operation::update(CAFE, &previous, [title]),
         Act::Nothing => operation::update(CAFE, &previous, []),
         Act::Delete => operation::delete(CAFE, &previous),
@@ -95,8 +99,9 @@ fn state(nodes: &[Node<'_>], order: &[Hash], tips: &[Hash]) -> Value {
             let order: Vec<_> = order[..=index].iter().map(Hash::hex).collect();
             return json!({"view_id": set_by, "deleted": true, "order": order, "fields": null});
         }
-        if matches!(act, Act::Create | Act::Hour) {
-            let value = json!({"value": {"int": number.to_string()}, "set_by": set_by});
+        if matches!(act, Act::Create | Act::Hour | Act::Same) {
+            let hour = if *act == Act::Same { 1 } else { *number };
+            let value = json!({"value": {"int": hour.to_string()}, "set_by": set_by});
             fields.insert("opening_hour".to_owned(), value);
         }
         if matches!(act, Act::Create | Act::Title) {
@@ -171,7 +176,7 @@ fn add<'a>(
 }
 
 fn sound(set: &mut Set) {
-    use Act::{Create, Hour, Nothing, Title};
+    use Act::{Create, Hour, Nothing, Same, Title};
     document(set, "create", "A CREATE alone.", &[(1, Create, &[])])
         .requires(&["DO1", "DO6", "DV1"]);
     document(
@@ -202,6 +207,20 @@ fn sound(set: &mut Set) {
             (5, Hour, &[4]),
         ],
     );
+    document(
+        set,
+        "same-value",
+        "An UPDATE that writes the value that is there is the one that set it.",
+        &[(1, Create, &[]), (2, Same, &[1]), (3, Title, &[2])],
+    )
+    .requires(&["DO7", "OP6"]);
+    document(
+        set,
+        "same-value-beside",
+        "Two branches write one value; the greater id set it.",
+        &[(1, Create, &[]), (3, Same, &[1]), (2, Same, &[1])],
+    )
+    .flag("Order");
     document(
         set,
         "empty-update",

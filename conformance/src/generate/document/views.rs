@@ -360,7 +360,7 @@ fn unknown(set: &mut Set) {
             "half",
             "chain-second",
             "Half an id.",
-            upper[..34].to_owned(),
+            upper[..34].to_lowercase(),
             "hash_length",
         ),
         (

@@ -22,6 +22,7 @@ pub fn sets() -> Vec<Set> {
     }
     sound(&mut set);
     repetitions(&mut set);
+    repeated_with_another(&mut set);
     positions(&mut set);
     links(&mut set);
     payloads(&mut set);
@@ -121,6 +122,39 @@ fn repetitions(set: &mut Set) {
         .needs("log", &format!("of-{len}"))
         .requires(&["FK1", "NO1"])
         .wire_refuses("R23", "seq_num_mismatch");
+    }
+}
+
+/// An entry that is there already is no excuse for another operation.
+fn repeated_with_another(set: &mut Set) {
+    let given = log(author(), 0, 3);
+    for number in [1, 3] {
+        let (entry, operation) = (&given.entries[number - 1], &given.payloads[number - 1]);
+        let near = format!("again-{number}-of-3");
+        let question = |operation: &[u8]| json!({"entry": hex(entry), "operation": hex(operation)});
+        if !set.has(&near) {
+            let before = log(author(), 0, number - 1);
+            let comment = format!("Entry {number} once more, onto a log of 3.");
+            set.valid(
+                &near,
+                &comment,
+                question(operation),
+                next_args(&before, entry),
+            )
+            .needs("log", "of-3")
+            .requires(&["FK1", "NO1"])
+            .wire_refuses("R23", "seq_num_mismatch");
+        }
+        set.invalid(
+            &format!("{near}-with-other-operation"),
+            "An entry of the log once more, with the operation of another.",
+            &near,
+            question(&given.payloads[1]),
+            "payload_hash_mismatch",
+        )
+        .needs("log", "of-3")
+        .requires(&["PB2", "NO1"])
+        .or(&["payload_size_mismatch"]);
     }
 }
 
@@ -369,6 +403,33 @@ fn payloads(set: &mut Set) {
         },
     )
     .flag("Boundary");
+    for (name, comment, more) in [
+        (
+            "32-bits",
+            "A size that is right in its lower 32 bits.",
+            1 << 32,
+        ),
+        (
+            "16-bits",
+            "A size that is right in its lower 16 bits.",
+            1 << 16,
+        ),
+        (
+            "8-bits",
+            "A size that is right in its lower 8 bits.",
+            1 << 8,
+        ),
+    ] {
+        altered(
+            set,
+            &format!("payload-size-cut-to-{name}"),
+            comment,
+            2,
+            "payload_size_mismatch",
+            |draft| draft.payload_size += more,
+        )
+        .flag("Boundary");
+    }
     let entry = log(author(), 0, 1).draft(&payload()).sign(&author());
     let mut other = input(&entry);
     other["operation"] = hex(cafe_create(25, "next")).into();
@@ -393,7 +454,7 @@ fn payloads(set: &mut Set) {
     .or(&["payload_size_mismatch"])
     .flag("Truncated");
 
-    let mut flipped = entry;
+    let mut flipped = entry.clone();
     let at = flipped.len() - 10;
     flipped[at] ^= 1;
     set.invalid(

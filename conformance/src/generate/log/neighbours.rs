@@ -1,6 +1,6 @@
 //! Several logs side by side: what is in one says nothing about another.
 
-use super::super::fixtures::{author, cafe_create, id, log, other_author};
+use super::super::fixtures::{author, cafe_create, log, other_author};
 use super::super::set::Set;
 use super::{SIGNED, input, next_args, payload};
 use crate::forge::{Draft, Hash, Key, Log, hex};
@@ -192,7 +192,7 @@ fn payloads(set: &mut Set) {
         .flag("Boundary");
     }
     let wrong = Draft {
-        payload_hash: id(0),
+        payload_hash: Hash::repeating(0),
         ..draft
     };
     set.invalid_signed(

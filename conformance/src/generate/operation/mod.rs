@@ -1,5 +1,6 @@
 //! Cases of `operation.decode` and `operation.encode`, which know no schema.
 
+mod edges;
 mod encode;
 mod loose;
 mod scalars;
@@ -15,13 +16,15 @@ use crate::forge::{Hash, Item, hex, operation};
 use crate::suite::Case;
 
 pub fn sets() -> Vec<Set> {
-    vec![
+    let mut sets = vec![
         shape::shapes(),
         strict::strictness(),
         values::values(),
         scalars::scalars(),
         encode::encode(),
-    ]
+    ];
+    sets.extend(edges::edges());
+    sets
 }
 
 fn previous() -> [Hash; 2] {

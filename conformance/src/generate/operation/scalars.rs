@@ -277,7 +277,11 @@ fn names(set: &mut Set) {
 fn ids(set: &mut Set) {
     let delete = |ids: &[Hash]| operation::delete(CAFE, ids);
     for (case, comment, ids) in [
-        ("sign-bit", "Bytes have no sign.", vec![id(0x7f), id(0x80)]),
+        (
+            "sign-bit",
+            "Bytes have no sign.",
+            vec![Hash::repeating(0x7f), Hash::repeating(0x80)],
+        ),
         ("last-byte", "Ids that differ in the last byte only.", {
             vec![id(5).with_byte(33, 5), id(5).with_byte(33, 6)]
         }),

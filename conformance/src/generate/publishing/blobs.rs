@@ -21,7 +21,7 @@ pub fn blobs() -> Set {
     set.using("world", "pieces");
 
     let log = Log::new(author(), 4);
-    let good: [(&str, &str, Vec<u8>); 4] = [
+    let good: [(&str, &str, Vec<u8>); 5] = [
         (
             "blob",
             "A blob whose pieces are there.",
@@ -34,9 +34,14 @@ pub fn blobs() -> Set {
             blob(6, &[first, first]),
         ),
         (
-            "blob-empty-length",
+            "blob-of-other-length",
             "Whether the length is right is seen when it is served.",
-            blob(0, &[first]),
+            blob(4, &[first]),
+        ),
+        (
+            "blob-of-nothing",
+            "An empty file has no pieces.",
+            blob(0, &[]),
         ),
     ];
     for (name, comment, payload) in good {
@@ -111,11 +116,17 @@ pub fn blobs() -> Set {
         )
         .wire_reads("R19", told);
     }
-    let rules: [(&str, &str, Vec<u8>, &str); 2] = [
+    let rules: [(&str, &str, Vec<u8>, &str); 3] = [
         (
-            "blob-without-pieces",
-            "A blob of nothing.",
-            blob_of(0, Item::Array(Vec::new())),
+            "blob-without-its-pieces",
+            "A length, and no pieces.",
+            blob(3, &[]),
+            "blob_pieces",
+        ),
+        (
+            "blob-without-its-length",
+            "Pieces, and no length.",
+            blob(0, &[first]),
             "blob_pieces",
         ),
         (
@@ -141,13 +152,7 @@ pub fn blobs() -> Set {
 }
 
 fn blob(length: i128, pieces: &[Hash]) -> Vec<u8> {
-    blob_of(
-        length,
-        Item::Array(pieces.iter().map(|piece| Item::ids(&[*piece])).collect()),
-    )
-}
-
-fn blob_of(length: i128, pieces: Item) -> Vec<u8> {
+    let pieces = Item::Array(pieces.iter().map(|piece| Item::ids(&[*piece])).collect());
     let fields = [
         ("length", Item::Int(length)),
         ("mime_type", Item::text("text/plain")),

@@ -386,7 +386,7 @@ fn previous(set: &mut Set) {
             "previous-one-unknown-first",
             "good-merge",
             "The first of two is not known.",
-            with(id(0)),
+            with(Hash::repeating(0)),
             "previous_not_found",
         ),
         (

@@ -1,5 +1,6 @@
 //! Cases of `schema.build`: what the views of a definition and of its fields make up.
 
+mod large;
 mod names;
 mod types;
 
@@ -30,7 +31,7 @@ pub fn sets() -> Vec<Set> {
     duplicates(&mut set);
     field_views(&mut set);
     definitions(&mut set);
-    vec![set]
+    vec![set, large::large()]
 }
 
 fn question(name: &str, description: &str, fields: &[Field<'_>]) -> Value {

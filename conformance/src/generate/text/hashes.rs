@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use super::super::fixtures::id;
 use super::super::set::Set;
 use crate::forge::{Hash, hex};
 
@@ -56,8 +55,12 @@ pub(super) fn hash_parse() -> Set {
     let sound = [
         ("abc", "The hash of abc.", abc),
         ("empty-input", "The hash of nothing.", Hash::of("")),
-        ("all-zero", "Any 32 bytes are a digest.", id(0)),
-        ("all-ones", "Any 32 bytes are a digest.", id(0xff)),
+        ("all-zero", "Any 32 bytes are a digest.", Hash::repeating(0)),
+        (
+            "all-ones",
+            "Any 32 bytes are a digest.",
+            Hash::repeating(0xff),
+        ),
     ];
     for (name, comment, hash) in sound {
         set.valid(name, comment, hash.hex(), json!({"hash": hash.hex()}));

@@ -129,11 +129,15 @@ fn view_order(set: &mut Set) {
     let many: Vec<_> = (1..=20).map(id).collect();
     let last_byte = |byte| id(5).with_byte(33, byte);
     for (name, comment, ids) in [
-        ("sign-bit", "Bytes have no sign.", vec![id(0x7f), id(0x80)]),
+        (
+            "sign-bit",
+            "Bytes have no sign.",
+            vec![Hash::repeating(0x7f), Hash::repeating(0x80)],
+        ),
         (
             "letters",
             "Letters come after digits.",
-            vec![id(0x9f), id(0xa0)],
+            vec![Hash::repeating(0x9f), Hash::repeating(0xa0)],
         ),
         (
             "last-byte",
@@ -166,7 +170,7 @@ fn view_order(set: &mut Set) {
         )
         .flag("Duplicate");
     }
-    let sound = [id(0x9f).hex(), id(0xa0).hex()];
+    let sound = [0x9f, 0xa0].map(|byte| Hash::repeating(byte).hex());
     let capital = [sound[0].clone(), sound[1].to_uppercase()];
     set.invalid(
         "letters-uppercase",
@@ -207,7 +211,7 @@ pub(super) fn view_hash() -> Set {
         ("one", vec![Hash::of([1, 2, 3])]),
         ("two", vec![Hash::of([1, 2, 3]), Hash::of([3, 2, 1])]),
         ("three", vec![id(1), id(2), id(3)]),
-        ("all-zero", vec![id(0)]),
+        ("all-zero", vec![Hash::repeating(0)]),
         ("eight", (1..=8).map(id).collect()),
     ];
     for (name, ids) in &views {

@@ -46,7 +46,6 @@ pub(super) fn blobs() -> Set {
     let one = || json!([hexes(&[id(1)])]);
     for (case, length, mime) in [
         ("blob", 5, "text/plain"),
-        ("blob-of-no-length", 0, "text/plain"),
         ("mime-with-parts", 5, "image/svg+xml"),
         (
             "mime-with-many-parts",
@@ -128,12 +127,28 @@ pub(super) fn blobs() -> Set {
     .wire_reads("R19", typed(-1, "text/plain", one()));
     set.invalid(
         "blob-without-pieces",
-        "No pieces.",
+        "A length, and no pieces.",
         "blob",
         blob(5, "text/plain", Item::Array(vec![])),
         "blob_pieces",
     )
     .wire_reads("R19", typed(5, "text/plain", json!([])));
+    set.invalid(
+        "blob-without-length",
+        "Pieces, and no length.",
+        "blob",
+        blob(0, "text/plain", piece()),
+        "blob_pieces",
+    )
+    .wire_reads("R19", typed(0, "text/plain", one()));
+    set.valid(
+        "blob-of-nothing",
+        "An empty file: no length, and no pieces.",
+        blob(0, "text/plain", Item::Array(vec![])),
+        typed(0, "text/plain", json!([])),
+    )
+    .ruled("R19")
+    .flag("Boundary");
 
     let two = || views(&[&[id(2)], &[id(1), id(3)], &[id(2)]]);
     set.valid(
@@ -148,7 +163,6 @@ pub(super) fn blobs() -> Set {
     );
     let updated = [
         ("length", Item::Int(6), Item::Int(-6), "blob_length"),
-        ("pieces", piece(), Item::Array(vec![]), "blob_pieces"),
         (
             "mime_type",
             Item::text("text/html"),
@@ -160,10 +174,6 @@ pub(super) fn blobs() -> Set {
         let typed = |value: Value| result("update", "blob_v1", json!({field: value}));
         let (sound, read) = match field {
             "length" => (json!({"int": "6"}), Some(json!({"int": "-6"}))),
-            "pieces" => (
-                json!({"pinned_relation_list": one()}),
-                Some(json!({"pinned_relation_list": []})),
-            ),
             _ => (json!({"str": "text/html"}), None),
         };
         let name = format!("blob-update-of-{}", field.replace('_', "-"));
@@ -184,6 +194,8 @@ pub(super) fn blobs() -> Set {
             case.wire_reads("R19", typed(read));
         }
     }
+
+    halves(&mut set);
 
     set.using("schema", "blob_piece");
     for (case, len) in [
@@ -210,6 +222,103 @@ pub(super) fn blobs() -> Set {
     );
     piece_size(&mut set);
     set
+}
+
+/// An UPDATE of length or pieces says nothing of the other; one of both is held to the rule.
+fn halves(set: &mut Set) {
+    let none = || Item::Array(vec![]);
+    let typed = |fields: Value| result("update", "blob_v1", fields);
+    let halves = [
+        (
+            "pieces",
+            "of-pieces",
+            "An UPDATE of the pieces.",
+            views(&[&[id(1)]]),
+            json!({"pieces": {"pinned_relation_list": [hexes(&[id(1)])]}}),
+        ),
+        (
+            "pieces",
+            "to-no-pieces",
+            "An UPDATE that takes the pieces away; whether the length fits is seen when the blob is served.",
+            none(),
+            json!({"pieces": {"pinned_relation_list": []}}),
+        ),
+        (
+            "length",
+            "to-no-length",
+            "An UPDATE that takes the length away.",
+            Item::Int(0),
+            json!({"length": {"int": "0"}}),
+        ),
+    ];
+    for (field, name, comment, item, told) in halves {
+        set.valid(
+            &format!("blob-update-{name}"),
+            comment,
+            update("blob_v1", field, item),
+            typed(told),
+        )
+        .ruled("R19");
+    }
+    let both = |length: i128, pieces: Item| {
+        let fields = [("length", Item::Int(length)), ("pieces", pieces)];
+        hex(operation::update("blob_v1", &[id(1)], fields).encode())
+    };
+    let typed = |length: &str, pieces: Value| {
+        typed(json!({"length": {"int": length}, "pieces": {"pinned_relation_list": pieces}}))
+    };
+    let one = || json!([hexes(&[id(1)])]);
+    let sound = [
+        (
+            "whole",
+            "An UPDATE of both.",
+            6,
+            views(&[&[id(1)]]),
+            typed("6", one()),
+        ),
+        (
+            "to-nothing",
+            "An UPDATE to no bytes.",
+            0,
+            none(),
+            typed("0", json!([])),
+        ),
+    ];
+    for (name, comment, length, pieces, told) in sound {
+        set.valid(
+            &format!("blob-update-{name}"),
+            comment,
+            both(length, pieces),
+            told,
+        )
+        .ruled("R19");
+    }
+    let broken = [
+        (
+            "length-alone",
+            "An UPDATE to a length without pieces.",
+            6,
+            none(),
+            typed("6", json!([])),
+        ),
+        (
+            "pieces-alone",
+            "An UPDATE to pieces without length.",
+            0,
+            views(&[&[id(1)]]),
+            typed("0", one()),
+        ),
+    ];
+    for (name, comment, length, pieces, told) in broken {
+        set.invalid(
+            &format!("blob-update-to-{name}"),
+            comment,
+            "blob-update-whole",
+            both(length, pieces),
+            "blob_pieces",
+        )
+        .wire_reads("R19", told);
+    }
 }
 
 fn piece_size(set: &mut Set) {
