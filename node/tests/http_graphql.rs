@@ -400,14 +400,19 @@ async fn next_args_take_their_arguments_by_name() {
     let shown = "{ logId seqNum backlink skiplink }";
     let next = |arguments: &str| format!("{{ nextArgs({arguments}) {shown} }}");
 
-    let new = json!({ "logId": "1", "seqNum": "1", "backlink": null, "skiplink": null });
+    // Whoever asks once more is proposed another log.
+    let new = |log_id: u64| {
+        json!({
+            "logId": log_id.to_string(), "seqNum": "1", "backlink": null, "skiplink": null,
+        })
+    };
     let known =
         json!({ "logId": "0", "seqNum": "2", "backlink": id.to_string(), "skiplink": null });
     for (arguments, expected) in [
-        (format!("publicKey: \"{key}\""), &new),
-        (format!("publicKey: \"{}\"", key.to_uppercase()), &new),
-        (format!("publicKey: \"{key}\", viewId: null"), &new),
-        (format!("viewId: null, publicKey: \"{key}\""), &new),
+        (format!("publicKey: \"{key}\""), &new(1)),
+        (format!("publicKey: \"{}\"", key.to_uppercase()), &new(2)),
+        (format!("publicKey: \"{key}\", viewId: null"), &new(3)),
+        (format!("viewId: null, publicKey: \"{key}\""), &new(4)),
         (format!("viewId: \"{id}\", publicKey: \"{key}\""), &known),
         (format!("viewId: [\"{id}\"], publicKey: \"{key}\""), &known),
     ] {
@@ -673,7 +678,8 @@ async fn answers_are_the_same_beside_a_description_of_the_schema() {
                 tour(first: 2) {{ {list} }} tour_pinned(orderBy: name) {{ {list} }} }} }} }}"
         ),
         format!(
-            "next: nextArgs(publicKey: \"{key}\") {{ __typename logId seqNum backlink skiplink }}"
+            "next: nextArgs(publicKey: \"{key}\", viewId: \"{a}\") {{
+                __typename logId seqNum backlink skiplink }}"
         ),
         format!("bad: {venue}(id: \"00\") {{ {shown} }} good: {venue}(id: \"{b}\") {{ {shown} }}"),
         format!(

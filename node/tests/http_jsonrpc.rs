@@ -4,8 +4,8 @@
 
 mod http_support;
 
-use grove_core::author::forge;
-use grove_core::types::{DocumentViewId, PlainValue, SchemaId};
+use grove_core::author::{NextArgs, forge};
+use grove_core::types::{DocumentViewId, LogId, PlainValue, SchemaId};
 use grove_core::wire::Operation;
 use http_support::site::Site;
 use http_support::socket::{PING, PONG, Socket, TEXT};
@@ -34,8 +34,10 @@ async fn arguments_of_a_new_author_start_at_log_zero() {
     let absent = node
         .rpc("panda_getEntryArguments", json!({ "author": key }))
         .await;
+    let key = Author::new(2).public_key();
     let null = json!({ "author": key, "document": null, "unknown": [1] });
     let null = node.rpc("panda_getEntryArguments", null).await;
+    let key = Author::new(3).public_key();
     let by_position = node
         .rpc("panda_getEntryArguments", json!([key.to_uppercase()]))
         .await;
@@ -44,6 +46,45 @@ async fn arguments_of_a_new_author_start_at_log_zero() {
     assert_eq!(absent["result"].to_string(), first);
     assert_eq!(null["result"].to_string(), first);
     assert_eq!(by_position["result"].to_string(), first);
+}
+
+/// Two who ask at once, as two tabs of a page do, would otherwise begin the same log.
+//= R22 test
+#[tokio::test]
+async fn who_asks_a_second_time_begins_another_log_at_either_door() {
+    let node = TestNode::start().await;
+    let (author, other) = (Author::new(1), Author::new(2));
+    let document = other.publish(&node, &piece(b"theirs")).await;
+    let key = author.public_key();
+    let by_rpc = async |document: Value| {
+        let params = json!({ "author": key, "document": document });
+        let answer = node.rpc("panda_getEntryArguments", params).await;
+        answer["result"]["logId"].clone()
+    };
+    let by_graphql = async |view: Value| {
+        let query = "query N($key: String!, $view: String) {
+            nextArgs(publicKey: $key, viewId: $view) { logId } }";
+        let answer = node.graphql(query, json!({ "key": key, "view": view }));
+        answer.await["data"]["nextArgs"]["logId"].clone()
+    };
+
+    assert_eq!(by_rpc(Value::Null).await, "0");
+    assert_eq!(by_graphql(Value::Null).await, "1");
+    let theirs = json!(document.to_string());
+    assert_eq!(by_graphql(theirs.clone()).await, "2");
+    assert_eq!(by_rpc(theirs.clone()).await, "2", "the same document");
+    let many = json!({ "author": key, "documents": [null, theirs, null] });
+    let many = node.rpc("panda_getManyEntryArguments", many).await;
+    let ids = [0, 1, 2].map(|at| many["result"]["results"][at]["result"]["logId"].clone());
+    assert_eq!(ids, ["3", "2", "4"]);
+
+    // The highest of those proposed is used, the others leave gaps.
+    let args = NextArgs::first(LogId::new(4));
+    let submission = forge(&author.0, &args, &piece(b"mine")).unwrap();
+    let answer = http_support::publish(&node, &submission).await;
+    assert_eq!(answer["data"]["publish"]["seqNum"], "2", "{answer}");
+    assert_eq!(by_rpc(Value::Null).await, "5");
+    assert_eq!(by_rpc(theirs).await, "2");
 }
 
 #[tokio::test]
@@ -75,8 +116,8 @@ async fn publishing_returns_the_arguments_of_the_next_entry() {
 async fn entries_of_a_schema_come_back_as_published() {
     let node = TestNode::start().await;
     let author = Author::new(1);
-    let submission = author.forge(&node, &piece(b"one")).await;
-    publish(&node, &author, &piece(b"one")).await;
+    let submission = author.first(&piece(b"one"));
+    http_support::publish(&node, &submission).await;
 
     let answer = node
         .rpc("panda_queryEntries", json!({ "schema": "blob_piece_v1" }))

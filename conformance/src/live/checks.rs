@@ -187,9 +187,10 @@ fn must_refuse(what: &str, answer: &Answer) -> Result<(), Wrong> {
 
 //= PB9: asks for a key without logs
 fn next_args_of_new_key(world: &mut World) -> Result<(), Wrong> {
-    let mut author = world.author("a");
-    author.open_log();
-    for door in [Door::GraphQl, Door::JsonRpc] {
+    // A node may propose another log to a second asker, so each door is asked for a key of its own.
+    for (door, name) in [(Door::GraphQl, "a"), (Door::JsonRpc, "b")] {
+        let mut author = world.author(name);
+        author.open_log();
         let answer = api::next_args(&world.client, door, &author.public_key(), None)?;
         let args = api::read_args(door, &answer.expect("nextArgs")?)?;
         must_equal("nextArgs", args, author.next_args(0))?;

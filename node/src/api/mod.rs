@@ -9,6 +9,7 @@ mod documents;
 mod entries;
 mod filter;
 mod follow;
+mod proposals;
 mod visible;
 
 use std::str::FromStr;
@@ -30,6 +31,7 @@ pub use documents::{
 pub use entries::{EntriesPage, entries_page};
 pub use filter::{Asked, read_query};
 pub use follow::{DocumentEvent, FollowCursor, Subject};
+pub use proposals::Proposals;
 pub use visible::{Visible, schemas_known_at, visible};
 
 /// The arguments of an author's next entry: for the document of this view, or for a new document.

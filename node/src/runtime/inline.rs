@@ -12,7 +12,7 @@ use grove_core::validate::Submission;
 use super::audience::Audience;
 use super::driver::{Driver, Turn};
 use super::{Node, Runtime};
-use crate::api::ApiError;
+use crate::api::{ApiError, Proposals};
 use crate::engine::{Command, EngineSettings, Input, Output, Reclaimed, RequestId};
 use crate::store::{Read, SqliteStore, StoreError};
 
@@ -48,6 +48,7 @@ impl InlineNode {
             runtime: Runtime::Inline(inline.clone()),
             schemas,
             followers,
+            proposals: Proposals::default(),
         };
         Ok((inline, node))
     }

@@ -24,7 +24,7 @@ use grove_core::types::Keyring;
 use grove_core::validate::Submission;
 use tokio::sync::watch;
 
-use crate::api::ApiError;
+use crate::api::{ApiError, Proposals};
 use crate::engine::{Command, Reclaimed};
 use crate::store::Read;
 use crate::store::objects::{Staged, Swept};
@@ -50,6 +50,7 @@ pub struct Node {
     runtime: Runtime,
     schemas: watch::Receiver<u64>,
     followers: follow::Followers,
+    proposals: Proposals,
 }
 
 thread_local! {
@@ -171,6 +172,11 @@ impl Node {
             Runtime::Threads(node) => node.read(question).await,
             Runtime::Inline(node) => node.read(question),
         }
+    }
+
+    /// What was proposed to authors just now, by whichever API they asked.
+    pub fn proposals(&self) -> &Proposals {
+        &self.proposals
     }
 
     /// Whether entries are taken: not while the node stops, nor after its writer failed.

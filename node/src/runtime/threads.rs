@@ -18,7 +18,7 @@ use super::debt::{Debt, Owing};
 use super::driver::{Driver, Tap, Turn};
 use super::readers::Readers;
 use super::{Node, Prepared, Runtime};
-use crate::api::ApiError;
+use crate::api::{ApiError, Proposals};
 use crate::engine::{Command, EngineSettings, Input, Output, Reclaimed, Rejection, RequestId};
 use crate::store::objects::{Objects, Staged, Swept};
 use crate::store::{Read, SharedStore, StoreError};
@@ -166,6 +166,7 @@ impl ThreadedNode {
                 runtime: Runtime::Threads(node),
                 schemas,
                 followers,
+                proposals: Proposals::default(),
             },
             Stop { jobs, writer },
         ))

@@ -13,13 +13,14 @@ use std::sync::{Arc, Weak};
 use grove_core::author::NextArgs;
 use grove_core::types::{DocumentId, DocumentViewId, Schema, SchemaId, Value as DocumentValue};
 use grove_core::{Reason, Refusal};
+use tokio::time::Instant;
 
 use super::arguments::{Arguments, required, text, view_id_argument};
 use super::budget::{Budget, VALUE_SIZE};
 use super::filter;
 use super::list::List;
 use super::plan::{Ask, Branch, Leads, PagePlan, Plan, Root, Wants};
-use crate::api::{self, ApiError, Extent, parse};
+use crate::api::{self, ApiError, Extent, Proposals, parse};
 use crate::engine;
 use crate::runtime::Node;
 use crate::store::{DocumentQuery, DocumentRow, Read};
@@ -111,6 +112,8 @@ pub(super) struct Loader<'a> {
     pub(super) budget: &'a Budget,
     /// Lives for as long as somebody waits for the answer.
     waiting: &'a Weak<()>,
+    proposals: &'a Proposals,
+    now: Instant,
 }
 
 /// Has a loader read, for as long as somebody waits.
@@ -121,11 +124,14 @@ pub(super) async fn read<T: Send + 'static>(
 ) -> Result<T, ApiError> {
     let waiting = Arc::new(());
     let waits = Arc::downgrade(&waiting);
+    let (proposals, now) = (node.proposals().clone(), Instant::now());
     let question = move |store: &dyn Read| {
         question(&Loader {
             store,
             budget: &budget,
             waiting: &waits,
+            proposals: &proposals,
+            now,
         })
     };
     node.read(question).await
@@ -164,7 +170,9 @@ impl Loader<'_> {
             Ask::NextArgs { arguments, .. } => {
                 let public_key = parse("publicKey", &required(arguments, "publicKey")?)?;
                 let view_id = view_id_argument(arguments)?;
-                let args = api::next_args(self.store, public_key, view_id.as_ref())?;
+                let proposals = self.proposals;
+                let args =
+                    proposals.next_args(self.store, self.now, public_key, view_id.as_ref())?;
                 Ok(Loaded::NextArgs(args))
             }
             Ask::Document {

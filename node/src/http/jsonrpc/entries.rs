@@ -8,6 +8,7 @@ use grove_core::author::NextArgs;
 use grove_core::types::{DocumentId, DocumentViewId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::super::events::publish_until_visible;
 use super::super::{bytes_argument, details};
@@ -16,7 +17,7 @@ use super::openrpc::{
     any_object, boolean, count, hash, hex, list, method, number, object, one_of, or_null,
     public_key, view_id,
 };
-use crate::api::{self, ApiError, parse};
+use crate::api::{ApiError, parse};
 use crate::runtime::Node;
 use crate::store::Read;
 
@@ -26,8 +27,8 @@ const LIST_LEN_MAX: usize = 10_000;
 //= RC2: the first three methods are called and called for as in the first nodes
 /// Adds the methods.
 pub(super) fn register(methods: &mut Methods) {
-    let summary =
-        "What an author needs to know to write the next entry of a document, or of a new one.";
+    let summary = "What an author needs to know to write the next entry of a document, or of a new one. Who asks for a \
+         new one a second time before publishing is told of another log.";
     let description = method("panda_getEntryArguments", summary, arguments_schema())
         .needs("author", public_key())
         .takes("document", hash());
@@ -123,7 +124,9 @@ async fn entry_arguments(
 ) -> Result<EntryArguments, ApiError> {
     let author = parse("author", &params.author)?;
     let view_id = view_of_document(params.document.as_deref())?;
-    let question = move |store: &dyn Read| api::next_args(store, author, view_id.as_ref());
+    let (proposals, now) = (node.proposals().clone(), Instant::now());
+    let question =
+        move |store: &dyn Read| proposals.next_args(store, now, author, view_id.as_ref());
     Ok(node.read(question).await?.into())
 }
 
@@ -171,10 +174,12 @@ async fn many_entry_arguments(
 ) -> Result<Results<EntryArguments>, ApiError> {
     bounded("documents", params.documents.len())?;
     let author = parse("author", &params.author)?;
+    let (proposals, now) = (node.proposals().clone(), Instant::now());
     let question = move |store: &dyn Read| {
         let args = |document: Option<String>| {
             let view_id = view_of_document(document.as_deref())?;
-            Ok(api::next_args(store, author, view_id.as_ref())?.into())
+            let args = proposals.next_args(store, now, author, view_id.as_ref())?;
+            Ok(args.into())
         };
         let documents = params.documents.into_iter();
         Ok(documents.map(|document| args(document).into()).collect())
