@@ -8,9 +8,13 @@ use grove_core::Reason;
 use grove_core::author::NextArgs;
 use grove_core::types::{DocumentId, DocumentViewId, Hash, LogId, NumberError, PublicKey, SeqNum};
 use grove_core::validate::Submission;
+use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::transport::{Response, TransportError};
+
+/// Code of the refusal of an entry whose place is taken.
+const WOULD_FORK: &str = "would_fork";
 
 /// A document as its writer last saw it: what an update or delete is made on top of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,9 +104,17 @@ pub struct NodeRefusal {
     pub number: Option<i64>,
     /// The node's text, for people.
     pub message: String,
+    /// The arguments to sign the operation anew with, where the node tells them.
+    pub next_args: Option<Box<NextArgs>>,
 }
 
 impl NodeRefusal {
+    /// Whether another entry has the place that this one was signed for, so that it takes no more than to
+    /// sign anew.
+    pub fn is_would_fork(&self) -> bool {
+        self.code.as_deref() == Some(WOULD_FORK)
+    }
+
     /// The reason behind the code, when it is one of the shared table.
     pub fn reason(&self) -> Option<Reason> {
         let code = self.code.as_deref()?;
@@ -114,8 +126,8 @@ impl NodeRefusal {
 
     /// Whether the refusal leaves open what happened, or asks to try again.
     fn is_uncertain(&self) -> bool {
-        match (self.reason(), self.number) {
-            (Some(reason), _) => reason == Reason::NodeBusy,
+        match (&self.code, self.number) {
+            (Some(_), _) => self.reason() == Some(Reason::NodeBusy),
             // Internal and server errors of JSON-RPC 2.0 say nothing about the request.
             (None, Some(number)) => number == -32603 || (-32099..=-32000).contains(&number),
             (None, None) => false,
@@ -132,6 +144,34 @@ pub(crate) fn json_body(response: &Response) -> Result<Json, ApiError> {
         Ok(body) if success || body.get("error").or(body.get("errors")).is_some() => Ok(body),
         Err(error) if success => Err(ApiError::answer(error)),
         _ => Err(ApiError::Status(response.status)),
+    }
+}
+
+/// The next args that come with a refusal, unless they are missing or broken; then they can be asked for.
+pub(crate) fn args_of_refusal(details: &Json) -> Option<Box<NextArgs>> {
+    let args = PlainNextArgs::deserialize(details.get("nextArgs")?).ok()?;
+    args.parse().ok().map(Box::new)
+}
+
+/// Next args by the names that GraphQL has for them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PlainNextArgs {
+    log_id: String,
+    seq_num: String,
+    backlink: Option<String>,
+    skiplink: Option<String>,
+}
+
+impl PlainNextArgs {
+    pub(crate) fn parse(&self) -> Result<NextArgs, ApiError> {
+        NextArgsText {
+            log_id: &self.log_id,
+            seq_num: &self.seq_num,
+            backlink: self.backlink.as_deref(),
+            skiplink: self.skiplink.as_deref(),
+        }
+        .parse()
     }
 }
 

@@ -27,8 +27,20 @@ pub fn generate() -> Result<KeyPair, KeyFileError> {
 }
 
 /// Where a key is kept unless told otherwise; `None` where the platform has no such place.
+///
+/// Not in the data directory of a node: resetting one must not take an identity along, nor must a copy of one
+/// hand it out.
 pub fn default_path() -> Option<PathBuf> {
-    directories::ProjectDirs::from("", "", "grove").map(|dirs| dirs.data_dir().join("key"))
+    path_in("grove-client")
+}
+
+/// Where a key was kept before, in the data directory of a node.
+pub fn former_path() -> Option<PathBuf> {
+    path_in("grove")
+}
+
+fn path_in(directory: &str) -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", directory).map(|dirs| dirs.data_dir().join("key"))
 }
 
 /// Writes a key into a new file, and its folder where that is missing.

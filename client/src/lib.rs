@@ -29,22 +29,27 @@
 //! | [`values`] | field values from JSON and text, and back |
 //! | [`definition`] | schemas written as TOML, and their publication |
 //! | [`keys`] | private keys in files |
+//! | [`turn`], [`heads`] | processes that share a key: one at a time, and what each has written |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod api;
 pub mod definition;
 pub mod graphql;
+pub mod heads;
 pub mod keys;
 pub mod read;
 pub mod rpc;
 pub mod session;
 pub mod transport;
+pub mod turn;
 pub mod values;
 
 pub use api::{Api, ApiError, DocumentRef, NodeRefusal};
 pub use definition::Definition;
 pub use graphql::GraphqlClient;
+pub use heads::Heads;
 pub use rpc::RpcClient;
 pub use session::{Session, SessionError};
 pub use transport::{HttpTransport, Transport};
+pub use turn::Turn;

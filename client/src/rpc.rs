@@ -11,7 +11,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
-use crate::api::{Api, ApiError, DocumentRef, NextArgsText, NodeRefusal, json_body};
+use crate::api::{
+    Api, ApiError, DocumentRef, NextArgsText, NodeRefusal, args_of_refusal, json_body,
+};
 use crate::transport::Transport;
 
 const PATH: &str = "/";
@@ -144,5 +146,6 @@ fn refusal(error: &Json) -> Result<NodeRefusal, ApiError> {
         code: error["data"]["code"].as_str().map(str::to_owned),
         number: Some(number),
         message: message.to_owned(),
+        next_args: args_of_refusal(&error["data"]),
     })
 }

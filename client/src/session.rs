@@ -6,10 +6,13 @@
 //!
 //! Always true:
 //! - An entry whose fate is unknown is sent again, the same bytes, before any other is signed.
-//!   Publishing the same entry twice is harmless (R23), signing another for its place is a fork (R24).
-//! - No position of a log that this session has filled is signed again, whatever the node says.
+//!   Publishing the same entry twice is harmless (R23).
+//! - An entry that comes too late for its place, because others write with the same key, is signed anew for
+//!   another one. Its operation stays as it is, so that what was concurrent remains so (R24).
+//! - A log of a new document is never one that this key is known to have used, whatever the node proposes.
 //!
-//! A key belongs to one session at a time, for the same reason.
+//! Sessions of one key need not know of each other, but those of one computer had better take turns
+//! ([`turn`](crate::turn)): then no entry comes too late.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,24 +20,32 @@ use std::time::Duration;
 use grove_core::Reason;
 use grove_core::author::{NextArgs, forge};
 use grove_core::types::{
-    DocumentId, DocumentViewId, KeyPair, LogId, OperationId, PlainValue, PublicKey, Schema, SeqNum,
-    Value,
+    DocumentId, DocumentViewId, Hash, KeyPair, LogId, OperationId, PlainValue, PublicKey, Schema,
+    SeqNum, Value,
 };
 use grove_core::validate::{Submission, ValidationError, validate_operation};
 use grove_core::wire::{Fields, Operation};
 
 use crate::api::{Api, ApiError, DocumentRef, NodeRefusal};
+use crate::heads::Heads;
 
-/// How often an entry is signed anew because the node wanted it elsewhere.
-const ARGS_ATTEMPTS_MAX: usize = 3;
+/// How often an entry is signed because the node wants it elsewhere than its own arguments told.
+const ARGS_ATTEMPTS_MAX: u32 = 3;
 
-/// How often the same bytes are sent while nothing definite comes back.
+/// Longest pause before an entry is signed anew because another was faster; shorter the first times, and as
+/// chance has it.
+const RACE_PAUSE_MAX: Duration = Duration::from_millis(200);
+const RACE_PAUSE_STEP: Duration = Duration::from_millis(10);
+
+/// How often the same bytes are sent while nothing definite comes back, and others while somebody is faster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     /// Calls in total, at least one.
     pub attempts_max: u32,
     /// Pause before the second call; doubled before each further one.
     pub pause: Duration,
+    /// How often one operation is signed while others with the same key are faster, at least once.
+    pub races_max: u32,
 }
 
 impl Default for Retry {
@@ -42,6 +53,7 @@ impl Default for Retry {
         Self {
             attempts_max: 5,
             pause: Duration::from_millis(100),
+            races_max: 100,
         }
     }
 }
@@ -54,8 +66,8 @@ pub struct Session<A> {
     retry: Retry,
     /// What the next entry on each document needs, from the answer to the last one.
     predicted: BTreeMap<DocumentId, NextArgs>,
-    /// The last position filled in each log.
-    filled: BTreeMap<LogId, SeqNum>,
+    /// What the key has written last.
+    heads: Heads,
     /// The entry that was last sent and not yet answered.
     pending: Option<Pending>,
 }
@@ -76,7 +88,7 @@ impl<A: Api> Session<A> {
             api,
             retry: Retry::default(),
             predicted: BTreeMap::new(),
-            filled: BTreeMap::new(),
+            heads: Heads::default(),
             pending: None,
         }
     }
@@ -85,6 +97,17 @@ impl<A: Api> Session<A> {
     pub fn with_retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
+    }
+
+    /// The same with what the key has written before.
+    pub fn with_heads(mut self, heads: Heads) -> Self {
+        self.heads = heads;
+        self
+    }
+
+    /// What the key has written last, as far as this session knows.
+    pub fn heads(&self) -> &Heads {
+        &self.heads
     }
 
     /// The key whose documents these are.
@@ -182,9 +205,14 @@ impl<A: Api> Session<A> {
             Ok(_) | Err(SessionError::Refused(_)) => {}
             Err(error) => return Err(error),
         }
-        let mut attempts = 1;
+        let mut attempts = Attempts::default();
+        let mut fresh: Option<Box<NextArgs>> = None;
         loop {
-            let args = self.next_args(document).await?;
+            let args = match fresh.take() {
+                Some(args) => *args,
+                None => self.next_args(document).await?,
+            };
+            let args = self.beyond_known_logs(args);
             let submission =
                 forge(&self.key_pair, &args, operation).ok_or(SessionError::TooLarge)?;
             let id = submission.entry().operation_id();
@@ -194,18 +222,20 @@ impl<A: Api> Session<A> {
                 submission,
                 sent: false,
             });
-            match self.settle().await {
+            let refusal = match self.settle().await {
                 Ok(_) => return Ok(id),
-                Err(SessionError::Refused(refusal))
-                    if is_about_position(&refusal) && attempts < ARGS_ATTEMPTS_MAX =>
-                {
-                    attempts += 1;
-                    if let Some(document) = document {
-                        self.predicted.remove(&document.document_id);
-                    }
-                }
+                Err(SessionError::Refused(refusal)) => refusal,
                 Err(error) => return Err(error),
+            };
+            let Some(pause) = attempts.pause_after(&refusal, id.hash(), self.retry.races_max)
+            else {
+                return Err(SessionError::Refused(refusal));
+            };
+            if let Some(document) = document {
+                self.predicted.remove(&document.document_id);
             }
+            fresh = refusal.next_args;
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -217,23 +247,49 @@ impl<A: Api> Session<A> {
         }
         let author = self.key_pair.public_key();
         let mut pauses = self.pauses();
-        let args = loop {
-            match self.api.next_args(&author, document).await {
-                Ok(args) => break args,
-                Err(error) if error.is_uncertain() => {
+        loop {
+            let error = match self.api.next_args(&author, document).await {
+                Ok(args) if !self.is_behind(&args) => return Ok(args),
+                // A node that lags behind may catch up. One that does not, because it was restored from an
+                // old copy, gets a branch: then the author can go on, and nothing is lost by it.
+                Ok(args) => match pauses.next() {
+                    Some(pause) => {
+                        tokio::time::sleep(pause).await;
+                        continue;
+                    }
+                    None => return Ok(args),
+                },
+                Err(error) => error,
+            };
+            match error {
+                error if error.is_uncertain() => {
                     let pause = pauses.next().ok_or(SessionError::Unanswered(error))?;
                     tokio::time::sleep(pause).await;
                 }
-                Err(ApiError::Refused(refusal)) => return Err(SessionError::Refused(refusal)),
-                Err(error) => return Err(SessionError::Unanswered(error)),
+                ApiError::Refused(refusal) => return Err(SessionError::Refused(refusal)),
+                error => return Err(SessionError::Unanswered(error)),
             }
-        };
-        match self.filled.get(&args.log_id) {
-            Some(filled) if args.seq_num <= *filled => Err(SessionError::WouldFork {
-                log_id: args.log_id,
-                seq_num: args.seq_num,
-            }),
-            _ => Ok(args),
+        }
+    }
+
+    /// Whether the node knows less of a log than the key has written into it.
+    fn is_behind(&self, args: &NextArgs) -> bool {
+        args.seq_num != SeqNum::FIRST
+            && self
+                .heads
+                .last(args.log_id)
+                .is_some_and(|(seq_num, _)| args.seq_num <= seq_num)
+    }
+
+    /// The first entry of a log this key has not used, should the node propose one that it may have: any
+    /// unused id is as good (R22).
+    fn beyond_known_logs(&self, args: NextArgs) -> NextArgs {
+        let highest = self.heads.highest_log_id();
+        match highest.and_then(LogId::next) {
+            Some(next) if args.seq_num == SeqNum::FIRST && args.log_id < next => {
+                NextArgs::first(next)
+            }
+            _ => args,
         }
     }
 
@@ -287,7 +343,7 @@ impl<A: Api> Session<A> {
     fn remember(&mut self, pending: &Pending, next: NextArgs) {
         let signed = pending.submission.entry();
         let entry = signed.entry();
-        self.filled.insert(entry.log_id, entry.seq_num);
+        self.heads.note(entry.log_id, entry.seq_num, signed.hash());
         let follows = next.log_id == entry.log_id
             && Some(next.seq_num) == entry.seq_num.next()
             && next.backlink == Some(signed.hash());
@@ -313,8 +369,39 @@ fn plain(fields: Fields<Value>) -> Fields<PlainValue> {
         .collect()
 }
 
-/// Whether the node wants the entry elsewhere, so that fresh args may mend it. A forked log is
-/// beyond mending.
+/// How often one operation was signed, and for what reason.
+#[derive(Debug, Default)]
+struct Attempts {
+    misplaced: u32,
+    outrun: u32,
+}
+
+impl Attempts {
+    /// How long to wait before the operation is signed anew; `None` when that would not help, or did not
+    /// too often.
+    ///
+    /// Whoever was outrun waits as long as chance has it, so that those who were outrun together do not run
+    /// again together. The hash of the refused entry is chance enough: theirs differ.
+    fn pause_after(
+        &mut self,
+        refusal: &NodeRefusal,
+        entry: Hash,
+        races_max: u32,
+    ) -> Option<Duration> {
+        if refusal.is_would_fork() {
+            self.outrun += 1;
+            let longest = RACE_PAUSE_STEP
+                .saturating_mul(self.outrun)
+                .min(RACE_PAUSE_MAX);
+            let [.., chance] = *entry.digest();
+            return (self.outrun < races_max).then(|| longest * u32::from(chance) / 255);
+        }
+        self.misplaced += 1;
+        (is_about_position(refusal) && self.misplaced < ARGS_ATTEMPTS_MAX).then_some(Duration::ZERO)
+    }
+}
+
+/// Whether the node wants the entry elsewhere, so that fresh args may mend it.
 fn is_about_position(refusal: &NodeRefusal) -> bool {
     matches!(
         refusal.reason(),
@@ -343,14 +430,6 @@ pub enum SessionError {
     /// it is still pending: the next call, or [`Session::settle`], sends it again. (Peer)
     #[error(transparent)]
     Unanswered(ApiError),
-    /// The node asks for an entry at a position this session has filled already. (Peer)
-    #[error("the node asks for entry {seq_num} of log {log_id} a second time, which would fork it")]
-    WouldFork {
-        /// The log.
-        log_id: LogId,
-        /// The position.
-        seq_num: SeqNum,
-    },
     /// The operation is larger than any node takes. (Caller)
     #[error("the operation is larger than a node takes")]
     TooLarge,

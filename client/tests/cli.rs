@@ -40,6 +40,61 @@ fn a_key_is_made_once_and_its_seed_never_shown() {
     assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
 }
 
+/// Resetting a node must not delete an identity, nor copying it hand one out.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_key_in_the_directory_of_a_node_is_still_read_and_said_so() {
+    let folder = folder();
+    let data = folder.path().to_owned();
+    let run = |arguments: &[&str]| {
+        let mut command = command();
+        command.args(arguments).env("XDG_DATA_HOME", &data);
+        command.output().unwrap()
+    };
+
+    let fresh = run(&["key", "new", "--json"]);
+    let new = data.join("grove-client/key");
+    assert_eq!(json(&fresh)["file"], new.to_str().unwrap());
+    let former = data.join("grove/key");
+    fs::create_dir(data.join("grove")).unwrap();
+    fs::rename(&new, &former).unwrap();
+    let shown = run(&["key", "show", "--json"]);
+    let again = run(&["key", "new"]);
+
+    assert_eq!(json(&shown)["file"], former.to_str().unwrap());
+    assert_eq!(json(&shown)["publicKey"], json(&fresh)["publicKey"]);
+    assert!(text(&shown.stderr).contains(&format!("move it to {}", new.display())));
+    assert_eq!(again.status.code(), Some(3));
+    assert!(text(&again.stderr).contains("(key_file_exists)"));
+    fs::rename(&former, &new).unwrap();
+    assert!(run(&["key", "show"]).stderr.is_empty());
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_beside_the_key_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let memory = memory();
+    let node = serve(memory, documents).await;
+    let folder = folder();
+    let key = folder.path().join("key");
+    let key = key.to_str().unwrap().to_owned();
+    grove(&["key", "new", "--key", &key]);
+    let create = ["create", "--key", &key, "--schema", SCHEMA];
+    let create = [&create[..], &["--field", "name=a", "--field", "seats=1"]].concat();
+
+    assert!(run(&node, &create).await.status.success());
+
+    for ending in [".lock", ".heads"] {
+        let metadata = fs::metadata(format!("{key}{ending}")).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{ending}");
+    }
+    // What a crash of an earlier version or a hand left there is told, not guessed around.
+    fs::write(format!("{key}.heads"), "{}").unwrap();
+    let output = run(&node, &[&create[..], &["--json"]].concat()).await;
+    assert_eq!(code(&output), (Some(3), "key_heads_malformed".to_owned()));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_key_that_others_may_read_is_refused() {

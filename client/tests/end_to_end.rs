@@ -3,9 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
 
 use grove_core::session::PeerId;
 use grove_node::engine::EngineSettings;
@@ -137,8 +141,8 @@ fn the_readme_story_from_key_to_delete() {
         text(&created, "documentId")
     );
 
-    let view = text(&created, "viewId");
-    let updated = ada.json(&["update", view, "--schema", &venue, "--field", "seats=14"]);
+    let id = text(&created, "documentId");
+    let updated = ada.json(&["update", id, "--schema", &venue, "--field", "seats=14"]);
     assert_eq!(text(&updated, "documentId"), text(&created, "documentId"));
     let by_id = [
         "get",
@@ -152,7 +156,7 @@ fn the_readme_story_from_key_to_delete() {
         json!({ "name": "Kiosk", "seats": 14 })
     );
 
-    ada.json(&["delete", text(&updated, "viewId"), "--schema", &venue]);
+    ada.json(&["delete", id, "--schema", &venue]);
     assert_eq!(ada.refusal(&by_id), "document_not_found");
     assert_eq!(
         ada.json(&["list", "--schema", &venue])["documents"],
@@ -168,9 +172,17 @@ fn two_people_edit_at_once_and_both_see_the_merge() {
     let fields = ["--field", "name=Kiosk", "--field", "seats=12"];
     let created = ada.json(&[&["create", "--schema", &venue], &fields[..]].concat());
 
-    let view = text(&created, "viewId");
-    ada.json(&["update", view, "--schema", &venue, "--field", "name=Bar"]);
-    bob.json(&["update", view, "--schema", &venue, "--field", "seats=99"]);
+    let (id, view) = (text(&created, "documentId"), text(&created, "viewId"));
+    let update = ["update", id, "--schema", &venue, "--on", view];
+    let first = ada.grove(&[&update[..], &["--field", "name=Bar"]].concat());
+    assert!(
+        first.status.success() && first.stderr.is_empty(),
+        "{first:?}"
+    );
+    let second = bob.grove(&[&update[..], &["--field", "seats=99"]].concat());
+    assert!(second.status.success(), "{second:?}");
+    let warning: Json = serde_json::from_slice(&second.stderr).unwrap();
+    assert!(text(&warning, "warning").contains("is not how the document is now"));
 
     let by_id = [
         "get",
@@ -183,4 +195,68 @@ fn two_people_edit_at_once_and_both_see_the_merge() {
     assert_eq!(seen["fields"], json!({ "name": "Bar", "seats": 99 }));
     assert_eq!(text(&seen, "viewId").split('_').count(), 2);
     assert_eq!(bob.json(&by_id), seen);
+}
+
+#[test]
+fn changes_by_document_id_follow_one_another() {
+    let node = RealNode::start("changes");
+    let ada = node.person("ada");
+    let venue = publish_venues(&node, &ada);
+    let fields = ["--field", "name=Kiosk", "--field", "seats=1"];
+    let created = ada.json(&[&["create", "--schema", &venue], &fields[..]].concat());
+    let id = text(&created, "documentId");
+
+    for seats in ["seats=2", "seats=3", "seats=4"] {
+        ada.json(&["update", id, "--schema", &venue, "--field", seats]);
+    }
+
+    let seen = ada.json(&["get", "--schema", &venue, "--id", id]);
+    assert_eq!(seen["fields"]["seats"], 4);
+    assert_eq!(text(&seen, "viewId").split('_').count(), 1);
+    let view = text(&seen, "viewId");
+    let delete = ["delete", view, "--schema", &venue];
+    assert_eq!(ada.refusal(&delete), "document_not_found");
+    let other = ada.json(&[&["create", "--schema", &venue], &fields[..]].concat());
+    let other = text(&other, "documentId");
+    let foreign = ["delete", id, "--schema", &venue, "--on", other];
+    assert_eq!(ada.refusal(&foreign), "document_not_found");
+}
+
+/// `seq 1 20 | xargs -P8 -I{} grove create …`
+#[test]
+fn processes_with_one_key_lose_nothing_to_each_other() {
+    let node = RealNode::start("parallel");
+    let ada = node.person("ada");
+    let venue = publish_venues(&node, &ada);
+    let number = AtomicUsize::new(0);
+    let create = || {
+        std::iter::from_fn(|| Some(number.fetch_add(1, Relaxed)).filter(|number| *number < 20))
+            .map(|number| {
+                let seats = format!("seats={number}");
+                let fields = ["--field", "name=Kiosk", "--field", &seats];
+                let created = ada.json(&[&["create", "--schema", &venue], &fields[..]].concat());
+                text(&created, "documentId").to_owned()
+            })
+            .collect::<Vec<_>>()
+    };
+
+    let created: BTreeSet<String> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..8).map(|_| scope.spawn(create)).collect();
+        let created = workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap());
+        created.collect()
+    });
+
+    let listed = ada.json(&["list", "--schema", &venue, "--all"]);
+    let listed = listed["documents"].as_array().unwrap().iter();
+    let listed: BTreeSet<String> = listed
+        .map(|document| text(document, "documentId").to_owned())
+        .collect();
+    assert_eq!(created.len(), 20);
+    assert_eq!(listed, created);
+    // They took turns: no id was left out, three went to the schema.
+    let heads = fs::read_to_string(node.folder.path().join("ada.heads")).unwrap();
+    let heads: Json = serde_json::from_str(&heads).unwrap();
+    assert_eq!(heads["highestLogId"], "22");
 }

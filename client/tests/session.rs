@@ -11,12 +11,12 @@ use bytes::Bytes;
 use grove_client::session::Retry;
 use grove_client::transport::TransportError;
 use grove_client::{
-    Api, ApiError, DocumentRef, GraphqlClient, HttpTransport, RpcClient, Session, SessionError,
-    Transport,
+    Api, ApiError, DocumentRef, GraphqlClient, Heads, HttpTransport, RpcClient, Session,
+    SessionError, Transport,
 };
 use grove_core::Reason;
 use grove_core::author::NextArgs;
-use grove_core::types::{KeyPair, LogId, PublicKey, Schema, SystemSchema, Value};
+use grove_core::types::{Hash, KeyPair, LogId, PublicKey, Schema, SeqNum, SystemSchema, Value};
 use grove_core::validate::Submission;
 use grove_core::wire::Fields;
 use rstest::rstest;
@@ -146,42 +146,99 @@ async fn a_stale_prediction_falls_back_to_the_node() {
     assert_eq!(memory.stored().len(), 2);
 }
 
+#[rstest]
 #[tokio::test]
-async fn no_position_is_signed_twice_for_a_forgetful_node() {
+async fn an_outrun_write_is_signed_anew_with_its_previous_kept(
+    #[values(Protocol::JsonRpc, Protocol::GraphQl)] protocol: Protocol,
+    #[values(Fault::Outrun, Fault::OutrunSilently)] fault: Fault,
+) {
+    let (memory, mut session) = start(protocol, [fault; 3]).await;
+
+    let document = session.create(&schema(), piece(b"0")).await.unwrap();
+    memory.lock().unwrap().faults.extend([fault; 10]);
+    let updated = session
+        .update(&schema(), &document, piece(b"1"))
+        .await
+        .unwrap();
+    memory.lock().unwrap().faults.extend([fault; 10]);
+    session.delete(&schema(), &updated).await.unwrap();
+
+    let memory = memory.lock().unwrap();
+    assert_eq!(memory.sent.len(), 4 + 11 + 11);
+    assert_eq!(memory.stored().len(), 3);
+    let asked = if fault == Fault::Outrun { 1 } else { 24 };
+    assert_eq!(memory.asked, asked, "fresh arguments spare a question");
+    assert_eq!(session.pending(), None);
+    // Each create was outrun in another log, and updates and deletes stay in that of the document.
+    assert_eq!(session.heads().highest_log_id(), Some(LogId::new(3)));
+}
+
+#[tokio::test]
+async fn a_race_that_is_never_won_is_told_in_the_end() {
+    let (memory, mut session) = start(Protocol::JsonRpc, [Fault::Outrun; 500]).await;
+
+    let error = session.create(&schema(), piece(b"0")).await.unwrap_err();
+
+    assert!(
+        matches!(&error, SessionError::Refused(refusal) if refusal.is_would_fork()),
+        "{error}"
+    );
+    assert_eq!(memory.lock().unwrap().sent.len(), 12);
+    assert_eq!(memory.lock().unwrap().stored().len(), 0);
+}
+
+#[tokio::test]
+async fn a_forgetful_node_is_asked_again_and_then_written_to() {
     let (memory, mut session) = start(Protocol::JsonRpc, []).await;
     let document = session.create(&schema(), piece(b"0")).await.unwrap();
     let updated = session
         .update(&schema(), &document, piece(b"1"))
         .await
         .unwrap();
-    memory
-        .lock()
-        .unwrap()
-        .forget_last(session.public_key(), LogId::new(0));
+    let forget = || {
+        let mut memory = memory.lock().unwrap();
+        memory.forget_last(session.public_key(), LogId::new(0));
+        memory.asked
+    };
+    let asked = forget();
 
-    let error = session
+    session
         .update(&schema(), &updated, piece(b"2"))
         .await
-        .unwrap_err();
+        .unwrap();
 
-    assert!(matches!(error, SessionError::WouldFork { .. }), "{error}");
+    assert_eq!(memory.lock().unwrap().asked, asked + 3);
+    assert_eq!(memory.lock().unwrap().stored().len(), 2);
 }
 
-#[rstest]
 #[tokio::test]
-async fn a_forked_log_and_a_lasting_mismatch_are_told(
-    #[values((Reason::LogForked, 1), (Reason::SeqNumMismatch, 3))] case: (Reason, usize),
-) {
-    let (reason, calls) = case;
-    let (memory, mut session) = start(Protocol::JsonRpc, [Fault::Refuse(reason); 9]).await;
+async fn a_node_that_forgot_a_log_gets_another_one() {
+    let (memory, session) = start(Protocol::JsonRpc, []).await;
+    let mut heads = Heads::default();
+    heads.note(LogId::new(4), SeqNum::FIRST, Hash::of(b"before"));
+    let mut session = session.with_heads(heads);
+
+    session.create(&schema(), piece(b"0")).await.unwrap();
+
+    assert_eq!(session.heads().highest_log_id(), Some(LogId::new(5)));
+    let args = session.api().next_args(&session.public_key(), None).await;
+    assert_eq!(args.unwrap().log_id, LogId::new(6));
+    assert_eq!(memory.lock().unwrap().stored().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lasting_mismatch_is_told() {
+    let faults = [Fault::Refuse(Reason::SeqNumMismatch); 9];
+    let (memory, mut session) = start(Protocol::JsonRpc, faults).await;
 
     let error = session.create(&schema(), piece(b"0")).await.unwrap_err();
 
-    assert!(
-        matches!(&error, SessionError::Refused(refusal) if refusal.reason() == Some(reason)),
-        "{error}"
-    );
-    assert_eq!(memory.lock().unwrap().sent.len(), calls);
+    let reason = match &error {
+        SessionError::Refused(refusal) => refusal.reason(),
+        _ => None,
+    };
+    assert_eq!(reason, Some(Reason::SeqNumMismatch), "{error}");
+    assert_eq!(memory.lock().unwrap().sent.len(), 3);
     assert_eq!(session.pending(), None);
 }
 
@@ -271,6 +328,7 @@ async fn start(
     let session = Session::new(key_pair(), client).with_retry(Retry {
         attempts_max: 3,
         pause: Duration::from_millis(1),
+        races_max: 12,
     });
     (memory, session)
 }

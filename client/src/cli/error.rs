@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use grove_client::keys::KeyFileError;
 use grove_client::transport::TransportError;
+use grove_client::turn::TurnError;
 use grove_client::{ApiError, NodeRefusal, SessionError};
 use grove_core::types::OperationId;
 use grove_core::{Reason, Refusal};
@@ -114,7 +115,7 @@ impl From<SessionError> for CliError {
             SessionError::TooLarge => {
                 Self::usage(Reason::PayloadTooLarge.code(), error.to_string())
             }
-            other => Self::refused("would_fork", other.to_string()),
+            other => Self::refused("refused", other.to_string()),
         }
     }
 }
@@ -123,6 +124,23 @@ impl From<KeyFileError> for CliError {
     fn from(error: KeyFileError) -> Self {
         Self::local(error.code(), error.to_string())
     }
+}
+
+impl From<TurnError> for CliError {
+    fn from(error: TurnError) -> Self {
+        Self::local(error.code(), error.to_string())
+    }
+}
+
+/// Says on stderr what went well, but perhaps not as intended.
+pub fn warn(json: bool, message: &str) {
+    let line = if json {
+        json!({ "warning": message }).to_string()
+    } else {
+        format!("warning: {}", printable(message))
+    };
+    // The command goes on whether it is read or not.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// The error with what it comes from, as far as that says something new.

@@ -1,7 +1,7 @@
 //! `grove key`: making a private key, and showing the public one.
 
 use clap::Subcommand;
-use grove_client::keys;
+use grove_client::keys::{self, KeyFileError};
 
 use super::Common;
 use super::error::CliError;
@@ -18,6 +18,8 @@ pub enum Command {
 pub fn run(common: &Common, command: &Command) -> Result<Output, CliError> {
     let path = common.key_path()?;
     let key_pair = match command {
+        // What is at a former place is as much a key as any: a new one would silently take its place.
+        Command::New if path.exists() => return Err(KeyFileError::Exists(path).into()),
         Command::New => {
             let key_pair = keys::generate()?;
             keys::save(&path, &key_pair)?;

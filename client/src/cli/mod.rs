@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use grove_client::transport::RESPONSE_SIZE_MAX;
-use grove_client::{GraphqlClient, HttpTransport, Session, keys};
+use grove_client::{GraphqlClient, HttpTransport, Session, SessionError, Turn, keys};
 use grove_core::types::{Schema, SchemaId};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -27,6 +27,9 @@ use output::Output;
 
 /// How long the node may take for one answer. Shorter than the library's, because somebody waits.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long to wait for other processes that write with the same key.
+const TURN_PATIENCE: Duration = Duration::from_secs(60);
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -124,15 +127,58 @@ impl Common {
         ))
     }
 
-    fn session(&self) -> Result<Session<Client>, CliError> {
-        let key_pair = keys::load(&self.key_path()?)?;
-        Ok(Session::new(key_pair, self.client()?))
+    /// The turn to write with the key, once other processes have had theirs.
+    async fn writer(&self, client: Client) -> Result<Writer, CliError> {
+        let path = self.key_path()?;
+        let key_pair = keys::load(&path)?;
+        let turn = Turn::wait(&path, TURN_PATIENCE).await?;
+        let session = Session::new(key_pair, client).with_heads(turn.heads()?);
+        Ok(Writer {
+            session,
+            turn,
+            json: self.json,
+        })
     }
 
+    /// The file of the key: the one that is named, or that in its place, or that in the place where it was
+    /// before.
     fn key_path(&self) -> Result<PathBuf, CliError> {
-        self.key.clone().or_else(keys::default_path).ok_or_else(|| {
+        let path = self.key.clone().or_else(keys::default_path);
+        let path = path.ok_or_else(|| {
             CliError::usage("key_file_missing", "name a key file with --key".to_owned())
-        })
+        })?;
+        let former = keys::former_path().filter(|_| self.key.is_none());
+        match former.filter(|former| !path.exists() && former.is_file()) {
+            None => Ok(path),
+            Some(former) => {
+                let message = format!(
+                    "the key is read from {}, in the data directory of a node, which may be reset or copied; \
+                     move it to {}",
+                    former.display(),
+                    path.display(),
+                );
+                error::warn(self.json, &message);
+                Ok(former)
+            }
+        }
+    }
+}
+
+/// A session that has the turn to write with its key.
+struct Writer {
+    session: Session<Client>,
+    turn: Turn,
+    json: bool,
+}
+
+impl Writer {
+    /// Ends the turn, and leaves word of what was written for the next.
+    fn end<T>(self, answer: Result<T, SessionError>) -> Result<T, CliError> {
+        if let Err(error) = self.turn.save(self.session.heads()) {
+            // What was published stays published.
+            error::warn(self.json, &error.to_string());
+        }
+        answer.map_err(|error| CliError::session(error, self.session.pending()))
     }
 }
 

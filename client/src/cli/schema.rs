@@ -48,13 +48,12 @@ pub struct Arguments {
 pub async fn run(common: &Common, arguments: &Arguments) -> Result<Output, CliError> {
     let text = read_file(&arguments.file)?;
     let definition = Definition::parse(&text).map_err(|error| CliError::input(&error))?;
-    let mut session = common.session()?;
-    let published = match definition.publish(&mut session).await {
-        Ok(published) => published,
-        Err(error) => return Err(CliError::session(error, session.pending())),
-    };
+    let client = common.client()?;
+    let mut writer = common.writer(client.clone()).await?;
+    let answer = definition.publish(&mut writer.session).await;
+    let published = writer.end(answer)?;
     if arguments.wait {
-        wait_for(session.api(), published.schema.id()).await?;
+        wait_for(&client, published.schema.id()).await?;
     }
     Ok(describe(&published))
 }

@@ -3,12 +3,12 @@
 use grove_client::DocumentRef;
 use grove_client::graphql::Lookup;
 use grove_client::values::{fields_from_json, fields_from_text};
-use grove_core::types::{DocumentViewId, Schema, SchemaId, Value};
+use grove_core::types::{DocumentId, DocumentViewId, Schema, SchemaId, Value};
 use grove_core::wire::Fields;
 
-use super::error::CliError;
+use super::error::{CliError, warn};
 use super::output::Output;
-use super::{Client, Common, look_up_schema};
+use super::{Common, Writer, look_up_schema};
 
 #[derive(Debug, clap::Args)]
 pub struct Create {
@@ -21,24 +21,30 @@ pub struct Create {
 
 #[derive(Debug, clap::Args)]
 pub struct Update {
-    /// View of the document that the change is made on top of
-    #[arg(value_name = "VIEW_ID")]
-    view: DocumentViewId,
-    /// Schema of the document
-    #[arg(long, value_name = "ID")]
-    schema: SchemaId,
+    #[command(flatten)]
+    target: Target,
     #[command(flatten)]
     fields: FieldArguments,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Delete {
-    /// View of the document that is deleted
-    #[arg(value_name = "VIEW_ID")]
-    view: DocumentViewId,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// The document to change, and what the change is made on top of.
+#[derive(Debug, clap::Args)]
+struct Target {
+    /// The document
+    #[arg(value_name = "DOCUMENT_ID")]
+    document: DocumentId,
     /// Schema of the document
     #[arg(long, value_name = "ID")]
     schema: SchemaId,
+    /// View that the change is made on top of, instead of the document as it is now
+    #[arg(long, value_name = "VIEW_ID")]
+    on: Option<DocumentViewId>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -53,36 +59,73 @@ struct FieldArguments {
 }
 
 pub async fn create(common: &Common, arguments: &Create) -> Result<Output, CliError> {
-    let mut session = common.session()?;
-    let schema = look_up_schema(session.api(), &arguments.schema).await?;
+    let client = common.client()?;
+    let schema = look_up_schema(&client, &arguments.schema).await?;
     let fields = arguments.fields.read(&schema)?;
-    match session.create(&schema, fields).await {
-        Ok(document) => Ok(describe(&document)),
-        Err(error) => Err(CliError::session(error, session.pending())),
-    }
+    let mut writer = common.writer(client).await?;
+    let answer = writer.session.create(&schema, fields).await;
+    Ok(describe(&writer.end(answer)?))
 }
 
 pub async fn update(common: &Common, arguments: &Update) -> Result<Output, CliError> {
-    let mut session = common.session()?;
-    let schema = look_up_schema(session.api(), &arguments.schema).await?;
+    let client = common.client()?;
+    let schema = look_up_schema(&client, &arguments.target.schema).await?;
     let fields = arguments.fields.read(&schema)?;
-    let document = look_up_document(session.api(), &schema, &arguments.view).await?;
-    match session.update(&schema, &document, fields).await {
-        Ok(document) => Ok(describe(&document)),
-        Err(error) => Err(CliError::session(error, session.pending())),
-    }
+    // Looked up within the turn, so that changes made by others with this key are built upon.
+    let mut writer = common.writer(client).await?;
+    let document = arguments.target.look_up(&writer, &schema).await?;
+    let answer = writer.session.update(&schema, &document, fields).await;
+    Ok(describe(&writer.end(answer)?))
 }
 
 pub async fn delete(common: &Common, arguments: &Delete) -> Result<Output, CliError> {
-    let mut session = common.session()?;
-    let schema = look_up_schema(session.api(), &arguments.schema).await?;
-    let document = look_up_document(session.api(), &schema, &arguments.view).await?;
-    match session.delete(&schema, &document).await {
-        Ok(id) => Ok(Output::pairs(&[
-            ("documentId", &document.document_id),
-            ("operationId", &id),
-        ])),
-        Err(error) => Err(CliError::session(error, session.pending())),
+    let client = common.client()?;
+    let schema = look_up_schema(&client, &arguments.target.schema).await?;
+    let mut writer = common.writer(client).await?;
+    let document = arguments.target.look_up(&writer, &schema).await?;
+    let answer = writer.session.delete(&schema, &document).await;
+    let id = writer.end(answer)?;
+    Ok(Output::pairs(&[
+        ("documentId", &document.document_id),
+        ("operationId", &id),
+    ]))
+}
+
+impl Target {
+    /// The document with the view to build on: the current one, unless another is named.
+    async fn look_up(&self, writer: &Writer, schema: &Schema) -> Result<DocumentRef, CliError> {
+        let client = writer.session.api();
+        let current = client
+            .document(schema, &Lookup::Document(self.document))
+            .await?;
+        let Some(current) = current else {
+            let message = format!(
+                "the node has no document {} of this schema; to build on a view, name its document and \
+                 give the view by --on",
+                self.document
+            );
+            return Err(CliError::refused("document_not_found", message));
+        };
+        let Some(view_id) = &self.on else {
+            return Ok(current.to_ref());
+        };
+        let found = client
+            .document(schema, &Lookup::View(view_id.clone()))
+            .await?;
+        let found = found.filter(|found| found.document_id == self.document);
+        let Some(found) = found else {
+            let message = format!("document {} has no view {view_id}", self.document);
+            return Err(CliError::refused("document_not_found", message));
+        };
+        if found.view_id != current.view_id {
+            let message = format!(
+                "{view_id} is not how the document is now; the change stands beside those made since. \
+                 Its current view is {}",
+                current.view_id
+            );
+            warn(writer.json, &message);
+        }
+        Ok(found.to_ref())
     }
 }
 
@@ -101,21 +144,6 @@ impl FieldArguments {
         };
         fields.map_err(|error| CliError::input(&error))
     }
-}
-
-/// The document that a view belongs to.
-async fn look_up_document(
-    client: &Client,
-    schema: &Schema,
-    view_id: &DocumentViewId,
-) -> Result<DocumentRef, CliError> {
-    let found = client
-        .document(schema, &Lookup::View(view_id.clone()))
-        .await?;
-    found.map(|document| document.to_ref()).ok_or_else(|| {
-        let message = format!("the node has no document of this schema with view {view_id}");
-        CliError::refused("document_not_found", message)
-    })
 }
 
 fn describe(document: &DocumentRef) -> Output {

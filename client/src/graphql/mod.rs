@@ -11,12 +11,13 @@ use bytes::Bytes;
 use grove_core::author::NextArgs;
 use grove_core::types::PublicKey;
 use grove_core::validate::Submission;
-use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 pub use documents::{DocumentView, Lookup, Page};
 
-use crate::api::{Api, ApiError, DocumentRef, NextArgsText, NodeRefusal, json_body};
+use crate::api::{
+    Api, ApiError, DocumentRef, NodeRefusal, PlainNextArgs, args_of_refusal, json_body,
+};
 use crate::transport::Transport;
 
 const PATH: &str = "/graphql";
@@ -80,22 +81,9 @@ impl<T: Transport> Api for GraphqlClient<T> {
 }
 
 fn parse_next_args(mut data: Json) -> Result<NextArgs, ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Answer {
-        log_id: String,
-        seq_num: String,
-        backlink: Option<String>,
-        skiplink: Option<String>,
-    }
-    let answer: Answer = serde_json::from_value(data["answer"].take()).map_err(ApiError::answer)?;
-    NextArgsText {
-        log_id: &answer.log_id,
-        seq_num: &answer.seq_num,
-        backlink: answer.backlink.as_deref(),
-        skiplink: answer.skiplink.as_deref(),
-    }
-    .parse()
+    let answer: PlainNextArgs =
+        serde_json::from_value(data["answer"].take()).map_err(ApiError::answer)?;
+    answer.parse()
 }
 
 /// Reads the first error; `extensions.code` is the stable code.
@@ -107,5 +95,6 @@ fn refusal(error: &Json) -> Result<NodeRefusal, ApiError> {
         code: error["extensions"]["code"].as_str().map(str::to_owned),
         number: None,
         message: message.to_owned(),
+        next_args: args_of_refusal(&error["extensions"]),
     })
 }

@@ -80,6 +80,10 @@ pub enum Fault {
     LoseAnswer,
     /// The node refuses without looking.
     Refuse(Reason),
+    /// Somebody else with the same key is faster, and takes the place that the entry was signed for.
+    Outrun,
+    /// The same, and the node does not tell where to go on.
+    OutrunSilently,
 }
 
 /// The logs of a node.
@@ -98,15 +102,32 @@ pub struct Memory {
     logs: BTreeMap<(PublicKey, LogId), Vec<Hash>>,
     log_of: BTreeMap<(PublicKey, DocumentId), LogId>,
     document_of: BTreeMap<OperationId, DocumentId>,
+    /// Entries of somebody else with the same key.
+    others: BTreeSet<Hash>,
 }
 
-/// Why the node refuses; old nodes have no code for it.
-type Refusal = Option<Reason>;
+/// Why the node refuses.
+#[derive(Debug, Default)]
+struct Refusal {
+    /// Old nodes have none.
+    code: Option<&'static str>,
+    next_args: Option<NextArgs>,
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self {
+            code: Some(reason.code()),
+            next_args: None,
+        }
+    }
+}
 
 impl Memory {
     /// The entries of all logs.
     pub fn stored(&self) -> BTreeSet<Hash> {
-        self.logs.values().flatten().copied().collect()
+        let all = self.logs.values().flatten().copied();
+        all.filter(|hash| !self.others.contains(hash)).collect()
     }
 
     /// Forgets the last entry of a log, as a node does that is restored from an old copy.
@@ -119,12 +140,14 @@ impl Memory {
         let known = document.and_then(|document| self.log_of.get(&(author, document)));
         match known {
             Some(log_id) => self.args_of(author, *log_id),
-            None => {
-                let last = self.logs.keys().filter(|(key, _)| *key == author);
-                let free = last.map(|(_, id)| id.next().unwrap()).max();
-                NextArgs::first(free.unwrap_or_default())
-            }
+            None => self.args_of_new(author),
         }
+    }
+
+    fn args_of_new(&self, author: PublicKey) -> NextArgs {
+        let last = self.logs.keys().filter(|(key, _)| *key == author);
+        let free = last.map(|(_, id)| id.next().unwrap()).max();
+        NextArgs::first(free.unwrap_or_default())
     }
 
     fn next_args_unless_busy(
@@ -134,7 +157,7 @@ impl Memory {
     ) -> Result<NextArgs, Refusal> {
         if self.busy > 0 {
             self.busy -= 1;
-            return Err(Some(Reason::NodeBusy));
+            return Err(Reason::NodeBusy.into());
         }
         Ok(self.next_args(author, document))
     }
@@ -157,19 +180,53 @@ impl Memory {
         let log = self.logs.entry(key).or_default();
         let place = entry.seq_num.as_u64() as usize - 1;
         match log.get(place) {
-            Some(hash) if *hash != signed.hash() => return Err(Some(Reason::LogForked)),
-            Some(_) if self.refuses_known => return Err(None),
+            Some(hash) if *hash != signed.hash() => return Err(self.would_fork(submission)),
+            Some(_) if self.refuses_known => return Err(Refusal::default()),
             Some(_) => return Ok(self.args_of(key.0, key.1)),
-            None if place != log.len() => return Err(Some(Reason::SeqNumMismatch)),
+            None if place != log.len() => return Err(Reason::SeqNumMismatch.into()),
             None => log.push(signed.hash()),
         }
-        let document = match submission.operation().unwrap().previous() {
-            None => signed.operation_id().into(),
-            Some(previous) => self.document_of[&previous.ids()[0]],
-        };
+        let document = self.document_of(submission);
         self.document_of.insert(signed.operation_id(), document);
         self.log_of.insert((key.0, document), key.1);
         Ok(self.args_of(key.0, key.1))
+    }
+
+    fn document_of(&self, submission: &Submission) -> DocumentId {
+        match submission.operation().unwrap().previous() {
+            None => submission.entry().operation_id().into(),
+            Some(previous) => self.document_of[&previous.ids()[0]],
+        }
+    }
+
+    /// The refusal of an entry whose place is taken, with where its operation may go.
+    fn would_fork(&self, submission: &Submission) -> Refusal {
+        let author = submission.entry().entry().public_key;
+        let document = self.document_of(submission);
+        let known = self.log_of.get(&(author, document));
+        Refusal {
+            code: Some("would_fork"),
+            next_args: Some(match known {
+                Some(log_id) => self.args_of(author, *log_id),
+                None => self.args_of_new(author),
+            }),
+        }
+    }
+
+    /// Takes the place of an entry for another one of the same author, of the same document.
+    fn outrun(&mut self, submission: &Submission) {
+        let entry = submission.entry().entry();
+        let other = Hash::of(submission.entry().bytes());
+        let other = Hash::of(other.digest());
+        let key = (entry.public_key, entry.log_id);
+        let log = self.logs.entry(key).or_default();
+        assert_eq!(
+            log.len() as u64 + 1,
+            entry.seq_num.as_u64(),
+            "it would have fit"
+        );
+        log.push(other);
+        self.others.insert(other);
     }
 
     fn publish_with_faults(
@@ -183,7 +240,19 @@ impl Memory {
                 let _ = self.publish(submission);
                 None
             }
-            Some(Fault::Refuse(reason)) => Some(Err(Some(reason))),
+            Some(Fault::Refuse(reason)) => Some(Err(reason.into())),
+            Some(Fault::Outrun) => {
+                self.outrun(submission);
+                Some(self.publish(submission))
+            }
+            Some(Fault::OutrunSilently) => {
+                self.outrun(submission);
+                let refusal = self.publish(submission).expect_err("its place is taken");
+                Some(Err(Refusal {
+                    next_args: None,
+                    ..refusal
+                }))
+            }
             None => Some(self.publish(submission)),
         }
     }
@@ -253,27 +322,40 @@ fn to_rpc(outcome: Result<NextArgs, Refusal>) -> Json {
             "seqNum": args.seq_num.to_string(),
             "logId": args.log_id.to_string(),
         } }),
-        Err(reason) => {
-            let mut error = json!({ "code": 0, "message": "refused" });
-            if let Some(reason) = reason {
-                error["data"] = json!({ "code": reason.code() });
+        Err(refusal) => {
+            let mut error = json!({ "code": -32000, "message": "refused" });
+            match details(&refusal) {
+                Some(details) => error["data"] = details,
+                None => error["code"] = 0.into(),
             }
             json!({ "jsonrpc": "2.0", "id": 1, "error": error })
         }
     }
 }
 
+/// What programs are told of a refusal.
+fn details(refusal: &Refusal) -> Option<Json> {
+    let mut details = json!({ "code": refusal.code? });
+    if let Some(args) = &refusal.next_args {
+        details["nextArgs"] = plain(args);
+    }
+    Some(details)
+}
+
+fn plain(args: &NextArgs) -> Json {
+    json!({
+        "logId": args.log_id.to_string(),
+        "seqNum": args.seq_num.to_string(),
+        "backlink": args.backlink.map(|hash| hash.to_string()),
+        "skiplink": args.skiplink.map(|hash| hash.to_string()),
+    })
+}
+
 fn to_graphql(outcome: Result<NextArgs, Refusal>) -> Json {
     match outcome {
-        Ok(args) => json!({ "data": { "answer": {
-            "logId": args.log_id.to_string(),
-            "seqNum": args.seq_num.to_string(),
-            "backlink": args.backlink.map(|hash| hash.to_string()),
-            "skiplink": args.skiplink.map(|hash| hash.to_string()),
-        } } }),
-        Err(reason) => {
-            let extensions = reason.map(|reason| json!({ "code": reason.code() }));
-            let error = json!({ "message": "refused", "extensions": extensions });
+        Ok(args) => json!({ "data": { "answer": plain(&args) } }),
+        Err(refusal) => {
+            let error = json!({ "message": "refused", "extensions": details(&refusal) });
             json!({ "data": null, "errors": [error] })
         }
     }
