@@ -6,9 +6,8 @@
 
 mod api;
 mod author;
-mod checks;
 mod http;
-mod refusals;
+mod profiles;
 mod world;
 
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 pub use http::Exchange;
+use profiles::{PROFILES, refusals};
 use world::World;
 
 /// How long a document may take to show.
@@ -28,6 +28,9 @@ pub enum Wrong {
     /// The node did what the rules forbid, or not what they ask.
     #[error("{0}")]
     Behaviour(String),
+    /// The node did right, as far as can be told.
+    #[error("{0}")]
+    Weakly(String),
     /// An honest request around the hostile one failed.
     #[error("control {when} failed: {what}")]
     Control {
@@ -55,6 +58,8 @@ pub enum LiveOutcome {
 pub struct LiveRecord {
     /// Slug.
     pub id: String,
+    /// The profile it belongs to.
+    pub profile: String,
     /// What was checked, in one line.
     pub title: String,
     /// How it ended.
@@ -92,35 +97,36 @@ pub enum SetUpError {
 /// Runs every check against the node at `url`.
 pub fn run(url: &str, seed: u64, progress: &dyn Fn(usize, usize)) -> Result<LiveRun, SetUpError> {
     let mut world = World::set_up(url, seed)?;
-    let total = checks::ALL.len() + refusals::ALL.len();
-    let mut records = Vec::with_capacity(total);
-    for index in 0..total {
+    let checks = PROFILES.iter().flat_map(|(profile, checks)| {
+        let run = |check: &'static profiles::Check| Trial {
+            id: check.id,
+            title: check.title,
+            profile,
+            run: Box::new(|world| (check.run)(world)),
+        };
+        checks.iter().map(run)
+    });
+    let refusals = refusals::ALL.iter().map(|refusal| Trial {
+        id: refusal.id,
+        title: refusal.title,
+        profile: "refusals",
+        run: Box::new(|world| refusals::run(world, refusal)),
+    });
+    let trials: Vec<Trial> = checks.chain(refusals).collect();
+    let mut records = Vec::with_capacity(trials.len());
+    for (index, trial) in trials.iter().enumerate() {
         let started = Instant::now();
         world.begin(index);
-        let (id, title, result) = match checks::ALL.get(index) {
-            Some(check) => (
-                check.id,
-                check.title,
-                (check.run)(&mut world).map(|()| None),
-            ),
-            None => {
-                let refusal = &refusals::ALL[index - checks::ALL.len()];
-                (
-                    refusal.id,
-                    refusal.title,
-                    refusals::run(&mut world, refusal),
-                )
-            }
-        };
-        let outcome = match result {
-            Ok(None) => LiveOutcome::Passed,
-            Ok(Some(weakness)) => LiveOutcome::Weak(weakness),
+        let outcome = match (trial.run)(&mut world) {
+            Ok(()) => LiveOutcome::Passed,
+            Err(Wrong::Weakly(weakness)) => LiveOutcome::Weak(weakness),
             Err(wrong) => LiveOutcome::Failed(wrong.to_string()),
         };
         let transcript = world.end();
         records.push(LiveRecord {
-            id: id.to_owned(),
-            title: title.to_owned(),
+            id: trial.id.to_owned(),
+            profile: trial.profile.to_owned(),
+            title: trial.title.to_owned(),
             transcript: if outcome == LiveOutcome::Passed {
                 Vec::new()
             } else {
@@ -129,11 +135,21 @@ pub fn run(url: &str, seed: u64, progress: &dyn Fn(usize, usize)) -> Result<Live
             outcome,
             millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
-        progress(index + 1, total);
+        progress(index + 1, trials.len());
     }
     Ok(LiveRun {
         url: url.to_owned(),
         seed,
         records,
     })
+}
+
+type RunCheck = dyn Fn(&mut World) -> Result<(), Wrong>;
+
+/// One check of whatever profile, about to be run.
+struct Trial {
+    id: &'static str,
+    title: &'static str,
+    profile: &'static str,
+    run: Box<RunCheck>,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, Row, Section, Share, State, Test};
-use crate::live::{LiveOutcome, LiveRun};
+use crate::live::{LiveOutcome, LiveRecord, LiveRun};
 use crate::runner::{Outcome, Record, Required, Run};
 use crate::suite::{Case, Suite};
 
@@ -32,18 +32,16 @@ impl Section {
             .map(|(_, case)| (case.id.as_str(), case))
             .collect();
         let score = run.scores.total();
-        let mut findings: Vec<_> = run
-            .records
-            .iter()
-            .filter(|record| matches!(state_of(&record.outcome), State::Failed | State::Weak))
-            .map(|record| Finding {
-                id: record.id.clone(),
-                state: state_of(&record.outcome),
-                what: headline(record),
-                evidence: evidence(cases.get(record.id.as_str()).copied(), run, record),
-                repeat: format!("{again} --only {}", record.id),
-            })
-            .collect();
+        let wrong =
+            |record: &&Record| matches!(state_of(&record.outcome), State::Failed | State::Weak);
+        let finding = |record: &Record| Finding {
+            id: record.id.clone(),
+            state: state_of(&record.outcome),
+            what: headline(record),
+            evidence: evidence(cases.get(record.id.as_str()).copied(), run, record),
+            repeat: format!("{again} --only {}", record.id),
+        };
+        let mut findings: Vec<_> = run.records.iter().filter(wrong).map(finding).collect();
         findings.extend(left_out(run, &terms.required, again));
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
         let passes = run.count(Outcome::is_pass);
@@ -93,39 +91,10 @@ impl Section {
 
     /// What the live suite found about a node.
     pub fn of_live(run: &LiveRun, seconds: f64, again: &str) -> Self {
-        let state_of = |outcome: &LiveOutcome| match outcome {
-            LiveOutcome::Passed => State::Passed,
-            LiveOutcome::Weak(_) => State::Weak,
-            LiveOutcome::Failed(_) => State::Failed,
-        };
-        let count = |state| {
-            run.records
-                .iter()
-                .filter(|r| state_of(&r.outcome) == state)
-                .count()
-        };
-        let findings: Vec<_> = run
-            .records
-            .iter()
-            .filter_map(|record| match &record.outcome {
-                LiveOutcome::Passed => None,
-                LiveOutcome::Weak(what) | LiveOutcome::Failed(what) => Some(Finding {
-                    id: record.id.clone(),
-                    state: state_of(&record.outcome),
-                    what: format!("{}: {what}", record.title),
-                    // What went wrong stands at the end of a conversation.
-                    evidence: record
-                        .transcript
-                        .iter()
-                        .rev()
-                        .map(|it| format!("{}\n→ {} ({} ms)", it.request, it.response, it.millis))
-                        .collect(),
-                    repeat: again.to_owned(),
-                }),
-            })
-            .collect();
+        let states: Vec<_> = run.records.iter().map(live_state).collect();
+        let count = |state| states.iter().filter(|found| **found == state).count();
         let rows = run.records.iter().map(|record| {
-            let state = state_of(&record.outcome);
+            let state = live_state(record);
             let cells = vec![
                 record.title.clone(),
                 state.word().to_owned(),
@@ -133,14 +102,14 @@ impl Section {
             ];
             Row { state, cells }
         });
+        let tests = run.records.iter().map(|record| Test {
+            id: record.id.clone(),
+            group: record.profile.clone(),
+            state: live_state(record),
+        });
         Self {
             title: "Live node".to_owned(),
-            state: run
-                .records
-                .iter()
-                .map(|r| state_of(&r.outcome))
-                .max()
-                .unwrap_or(State::SetUpFailed),
+            state: states.iter().max().copied().unwrap_or(State::SetUpFailed),
             summary: format!(
                 "{} of {} checks pass, {} weakly, {} fail ({})",
                 count(State::Passed) + count(State::Weak),
@@ -154,18 +123,39 @@ impl Section {
             seconds,
             columns: ["check", "result", "time"].map(str::to_owned).into(),
             rows: rows.collect(),
-            tests: run
+            tests: tests.collect(),
+            findings: run
                 .records
                 .iter()
-                .map(|record| Test {
-                    id: record.id.clone(),
-                    group: "live".to_owned(),
-                    state: state_of(&record.outcome),
-                })
+                .filter_map(|record| live_finding(record, again))
                 .collect(),
-            findings,
         }
     }
+}
+
+fn live_state(record: &LiveRecord) -> State {
+    match record.outcome {
+        LiveOutcome::Passed => State::Passed,
+        LiveOutcome::Weak(_) => State::Weak,
+        LiveOutcome::Failed(_) => State::Failed,
+    }
+}
+
+fn live_finding(record: &LiveRecord, again: &str) -> Option<Finding> {
+    let (LiveOutcome::Weak(what) | LiveOutcome::Failed(what)) = &record.outcome else {
+        return None;
+    };
+    // What went wrong stands at the end of a conversation.
+    let conversation = record.transcript.iter().rev();
+    Some(Finding {
+        id: record.id.clone(),
+        state: live_state(record),
+        what: format!("{}: {what}", record.title),
+        evidence: conversation
+            .map(|it| format!("{}\n→ {} ({} ms)", it.request, it.response, it.millis))
+            .collect(),
+        repeat: again.to_owned(),
+    })
 }
 
 const UNKNOWN_OPERATION: &str = "an operation nobody defined did not come back as unsupported";

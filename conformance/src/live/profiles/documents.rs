@@ -1,0 +1,194 @@
+//! Documents: what updates, conflicts and deletions make of them.
+
+use serde_json::{Value, json};
+
+use super::super::Wrong;
+use super::super::api::{self, Door};
+use super::super::author::Author;
+use super::super::world::{Document, World};
+use super::{Check, check, listed, must_equal};
+use crate::forge::{Hash, hash};
+
+/// All of them, in the order in which they run.
+pub const ALL: &[Check] = &[
+    check(
+        "update",
+        "an UPDATE changes its field alone and moves the view",
+        update,
+    ),
+    check(
+        "update-by-other-author",
+        "another author may update, in a log of its own",
+        update_by_other_author,
+    ),
+    check(
+        "concurrent-updates",
+        "concurrent UPDATEs merge in the order of the handbook",
+        concurrent_updates,
+    ),
+    check("merge", "an UPDATE on both tips settles a conflict", merge),
+    check(
+        "delete",
+        "a deleted document is gone from queries and collections",
+        delete,
+    ),
+    check(
+        "concurrent-delete",
+        "a DELETE beats an UPDATE it did not know of",
+        concurrent_delete,
+    ),
+];
+
+fn update(world: &mut World) -> Result<(), Wrong> {
+    let mut author = world.author("a");
+    let document = world.create(&mut author, 1, "kept", Door::GraphQl)?;
+    let tip = world.publish(
+        &mut author,
+        document.log,
+        world.update_operation(&[document.id], 2),
+        Door::GraphQl,
+    )?;
+    let shown = world.document_until(document.id, "the update shows", |shown| {
+        shown["fields"]["hour"] == 2
+    })?;
+    must_equal(
+        "the untouched title",
+        &shown["fields"]["title"],
+        &json!("kept"),
+    )?;
+    must_equal("viewId", &shown["meta"]["viewId"], &json!(tip.hex()))?;
+    must_equal(
+        "documentId",
+        &shown["meta"]["documentId"],
+        &json!(document.id.hex()),
+    )
+}
+
+//= PB13: another author updates the document
+fn update_by_other_author(world: &mut World) -> Result<(), Wrong> {
+    let (mut author, mut other) = (world.author("a"), world.author("b"));
+    let document = world.create(&mut author, 1, "shared", Door::GraphQl)?;
+    let log = other.open_log();
+    let view = document.id.hex();
+    let answer = api::next_args(
+        &world.client,
+        Door::GraphQl,
+        &other.public_key(),
+        Some(&view),
+    )?;
+    let args = api::read_args(Door::GraphQl, &answer.expect("nextArgs")?)?;
+    must_equal(
+        "nextArgs of an author new to the document",
+        args,
+        other.next_args(log),
+    )?;
+    world.publish(
+        &mut other,
+        log,
+        world.update_operation(&[document.id], 2),
+        Door::GraphQl,
+    )?;
+    let shown = world.document_until(document.id, "the update shows", |shown| {
+        shown["fields"]["hour"] == 2
+    })?;
+    must_equal(
+        "the owner",
+        &shown["meta"]["owner"],
+        &json!(author.public_key()),
+    )
+}
+
+/// A document with two concurrent updates of one field, and the hour each sets.
+fn conflict(
+    world: &World,
+    authors: [&mut Author; 2],
+) -> Result<(Document, [(Hash, i128); 2]), Wrong> {
+    let [author, other] = authors;
+    let document = world.create(author, 1, "conflict", Door::GraphQl)?;
+    let ours = world.publish(
+        author,
+        document.log,
+        world.update_operation(&[document.id], 2),
+        Door::GraphQl,
+    )?;
+    let log = other.open_log();
+    let theirs = world.publish(
+        other,
+        log,
+        world.update_operation(&[document.id], 3),
+        Door::JsonRpc,
+    )?;
+    Ok((document, [(ours, 2), (theirs, 3)]))
+}
+
+fn concurrent_updates(world: &mut World) -> Result<(), Wrong> {
+    let (mut author, mut other) = (world.author("a"), world.author("b"));
+    let (document, tips) = conflict(world, [&mut author, &mut other])?;
+    let view_id = hash::view_id(&tips.map(|(id, _)| id));
+    let shown = world.document_until(document.id, "both updates are in the view", |shown| {
+        shown["meta"]["viewId"] == view_id.as_str()
+    })?;
+    // The walk applies the lower id first, so the greater one is seen.
+    let last = if tips[0].0 > tips[1].0 {
+        tips[0].1
+    } else {
+        tips[1].1
+    };
+    must_equal(
+        "the field both set",
+        shown["fields"]["hour"].as_i64(),
+        i64::try_from(last).ok(),
+    )
+}
+
+fn merge(world: &mut World) -> Result<(), Wrong> {
+    let (mut author, mut other) = (world.author("a"), world.author("b"));
+    let (document, tips) = conflict(world, [&mut author, &mut other])?;
+    let mut previous = tips.map(|(id, _)| id);
+    previous.sort_unstable();
+    let merged = world.publish(
+        &mut author,
+        document.log,
+        world.update_operation(&previous, 9),
+        Door::GraphQl,
+    )?;
+    let shown = world.document_until(document.id, "the merge shows", |shown| {
+        shown["meta"]["viewId"] == merged.hex().as_str()
+    })?;
+    must_equal("the merged field", &shown["fields"]["hour"], &json!(9))
+}
+
+fn delete(world: &mut World) -> Result<(), Wrong> {
+    let mut author = world.author("a");
+    let document = world.create(&mut author, 1, "doomed", Door::GraphQl)?;
+    listed(world, document.id, true)?;
+    world.publish(
+        &mut author,
+        document.log,
+        world.delete_operation(&[document.id]),
+        Door::GraphQl,
+    )?;
+    world.document_until(document.id, "the document is gone", Value::is_null)?;
+    listed(world, document.id, false).map(drop)
+}
+
+fn concurrent_delete(world: &mut World) -> Result<(), Wrong> {
+    let (mut author, mut other) = (world.author("a"), world.author("b"));
+    let document = world.create(&mut author, 1, "contested", Door::GraphQl)?;
+    let log = other.open_log();
+    world.publish(
+        &mut other,
+        log,
+        world.update_operation(&[document.id], 2),
+        Door::GraphQl,
+    )?;
+    world.publish(
+        &mut author,
+        document.log,
+        world.delete_operation(&[document.id]),
+        Door::GraphQl,
+    )?;
+    world
+        .document_until(document.id, "the document is gone", Value::is_null)
+        .map(drop)
+}

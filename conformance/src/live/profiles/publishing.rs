@@ -1,0 +1,190 @@
+//! Publishing: the arguments of the next entry, logs, and what publishing answers.
+
+use super::super::Wrong;
+use super::super::api::{self, Door};
+use super::super::world::World;
+use super::{Check, check, must_equal, must_refuse};
+use crate::forge::{Hash, hex};
+
+/// All of them, in the order in which they run.
+pub const ALL: &[Check] = &[
+    check(
+        "next-args-of-new-key",
+        "a new key begins with log 0, entry 1, no links",
+        next_args_of_new_key,
+    ),
+    check(
+        "publish-over-graphql",
+        "GraphQL takes a CREATE and tells the next arguments",
+        |world| one_log(world, Door::GraphQl),
+    ),
+    check(
+        "publish-over-json-rpc",
+        "JSON-RPC takes a CREATE and tells the next arguments",
+        |world| one_log(world, Door::JsonRpc),
+    ),
+    check(
+        "log-of-fourteen",
+        "fourteen entries in one log, with the skiplinks of 4, 8, 12 and 13",
+        log_of_fourteen,
+    ),
+    check(
+        "log-ids-grow",
+        "each new document of an author gets the next log",
+        log_ids_grow,
+    ),
+    check(
+        "publish-uppercase-hex",
+        "entry and operation may be hex of either case",
+        publish_uppercase_hex,
+    ),
+    check(
+        "publish-twice",
+        "the same entry twice is a success with the same arguments",
+        publish_twice,
+    ),
+    check(
+        "next-args-of-unknown-view",
+        "nextArgs for an unknown view is an error",
+        next_args_of_unknown_view,
+    ),
+    check(
+        "next-args-of-deleted",
+        "nextArgs for a deleted document is an error",
+        next_args_of_deleted,
+    ),
+];
+
+//= PB9: asks for a key without logs
+fn next_args_of_new_key(world: &mut World) -> Result<(), Wrong> {
+    // A node may propose another log to a second asker, so each door is asked for a key of its own.
+    for (door, name) in [(Door::GraphQl, "a"), (Door::JsonRpc, "b")] {
+        let mut author = world.author(name);
+        author.open_log();
+        let answer = api::next_args(&world.client, door, &author.public_key(), None)?;
+        let args = api::read_args(door, &answer.expect("nextArgs")?)?;
+        must_equal("nextArgs", args, author.next_args(0))?;
+    }
+    Ok(())
+}
+
+fn one_log(world: &mut World, door: Door) -> Result<(), Wrong> {
+    let mut author = world.author("a");
+    let document = world.create(&mut author, 1, "one", door)?;
+    let answer = api::next_args(
+        &world.client,
+        door,
+        &author.public_key(),
+        Some(&document.id.hex()),
+    )?;
+    let args = api::read_args(door, &answer.expect("nextArgs")?)?;
+    must_equal(
+        "nextArgs of the document",
+        args,
+        author.next_args(document.log),
+    )
+}
+
+//= PB1: fills a log with links of both kinds
+//= PB8: compares what publishing answers with what comes next
+fn log_of_fourteen(world: &mut World) -> Result<(), Wrong> {
+    let mut author = world.author("a");
+    let document = world.create(&mut author, 0, "log", Door::GraphQl)?;
+    let mut tip = document.id;
+    for hour in 1..14 {
+        // Both doors by turns: they lead into one node.
+        let door = if hour % 2 == 0 {
+            Door::GraphQl
+        } else {
+            Door::JsonRpc
+        };
+        tip = world.publish(
+            &mut author,
+            document.log,
+            world.update_operation(&[tip], hour),
+            door,
+        )?;
+    }
+    world
+        .document_until(
+            document.id,
+            "the last of fourteen operations shows",
+            |document| document["fields"]["hour"] == 13,
+        )
+        .map(drop)
+}
+
+fn log_ids_grow(world: &mut World) -> Result<(), Wrong> {
+    let mut author = world.author("a");
+    for title in ["first", "second", "third"] {
+        let log = author.open_log();
+        let answer = api::next_args(&world.client, Door::GraphQl, &author.public_key(), None)?;
+        let args = api::read_args(Door::GraphQl, &answer.expect("nextArgs")?)?;
+        must_equal("nextArgs for a new document", args, author.next_args(log))?;
+        world.publish(
+            &mut author,
+            log,
+            world.create_operation(1, title),
+            Door::GraphQl,
+        )?;
+    }
+    Ok(())
+}
+
+//= BA3: hands entries and operations in as hex
+fn publish_uppercase_hex(world: &mut World) -> Result<(), Wrong> {
+    for door in [Door::GraphQl, Door::JsonRpc] {
+        let mut author = world.author(&format!("{door:?}"));
+        let log = author.open_log();
+        let operation = world.create_operation(1, "upper");
+        let entry = author.draft(log, &operation).sign(author.key());
+        let upper = |bytes: &[u8]| hex(bytes).to_uppercase();
+        api::publish_text(&world.client, door, &upper(&entry), &upper(&operation))?
+            .expect("an entry in uppercase hex")?;
+    }
+    Ok(())
+}
+
+//= PB7: retries the same entry
+fn publish_twice(world: &mut World) -> Result<(), Wrong> {
+    let mut author = world.author("a");
+    let document = world.create(&mut author, 1, "twice", Door::GraphQl)?;
+    let log = author.log(document.log);
+    for door in [Door::GraphQl, Door::JsonRpc] {
+        let answer = api::publish(&world.client, door, &log.entries[0], &log.payloads[0])?;
+        let args = api::read_args(door, &answer.expect("a repeated entry")?)?;
+        must_equal(
+            "the answer to the repetition",
+            args,
+            author.next_args(document.log),
+        )?;
+    }
+    Ok(())
+}
+
+//= PB11: asks for a view nobody knows
+fn next_args_of_unknown_view(world: &mut World) -> Result<(), Wrong> {
+    let nowhere = Hash::of(format!("nowhere {}", world.seed)).hex();
+    let key = world.author("a").public_key();
+    let answer = api::next_args(&world.client, Door::GraphQl, &key, Some(&nowhere))?;
+    must_refuse("nextArgs for an unknown view", &answer)
+}
+
+fn next_args_of_deleted(world: &mut World) -> Result<(), Wrong> {
+    let mut author = world.author("a");
+    let document = world.create(&mut author, 1, "deleted", Door::GraphQl)?;
+    world.publish(
+        &mut author,
+        document.log,
+        world.delete_operation(&[document.id]),
+        Door::GraphQl,
+    )?;
+    let view = document.id.hex();
+    let answer = api::next_args(
+        &world.client,
+        Door::GraphQl,
+        &author.public_key(),
+        Some(&view),
+    )?;
+    must_refuse("nextArgs for a deleted document", &answer)
+}

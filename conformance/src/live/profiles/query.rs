@@ -1,0 +1,214 @@
+//! Queries: single documents, collections and their pages, relations.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::super::Wrong;
+use super::super::api::{self, Door};
+use super::super::world::World;
+use super::{Check, check, ids_of, listed, must, must_equal, page};
+use crate::forge::{Hash, hex};
+
+/// All of them, in the order in which they run.
+pub const ALL: &[Check] = &[
+    check(
+        "query-entries",
+        "JSON-RPC lists the entries of a schema with their bytes",
+        query_entries,
+    ),
+    check(
+        "document-by-id",
+        "a document shows every field with its value",
+        document_by_id,
+    ),
+    check(
+        "document-by-view",
+        "a document can be asked for by its view",
+        document_by_view,
+    ),
+    check(
+        "unknown-document",
+        "an unknown document is null, without an error",
+        unknown_document,
+    ),
+    check(
+        "collection",
+        "a collection lists the documents of its schema",
+        collection,
+    ),
+    check(
+        "collection-paging",
+        "pages of two visit every document once",
+        collection_paging,
+    ),
+    check(
+        "optional-null",
+        "null for an optional argument means absent",
+        optional_null,
+    ),
+    check(
+        "relations",
+        "relations are followed, lists keep their duplicates",
+        relations,
+    ),
+];
+
+fn query_entries(world: &mut World) -> Result<(), Wrong> {
+    let mut author = world.author("a");
+    let document = world.create(&mut author, 1, "entries", Door::JsonRpc)?;
+    let log = author.log(document.log);
+    let params = json!({"schema": world.schema_id});
+    let result = api::rpc(&world.client, "panda_queryEntries", params)?.expect("queryEntries")?;
+    let entries = result["entries"].as_array().cloned().unwrap_or_default();
+    let ours = entries
+        .iter()
+        .find(|entry| entry["entryHash"] == document.id.hex());
+    let expected = json!({
+        "author": author.public_key(),
+        "entryBytes": hex(&log.entries[0]),
+        "entryHash": document.id.hex(),
+        "logId": log.log_id.to_string(),
+        "payloadBytes": hex(&log.payloads[0]),
+        "payloadHash": Hash::of(&log.payloads[0]).hex(),
+        "seqNum": "1",
+    });
+    must_equal("the entry in queryEntries", ours, Some(&expected))
+}
+
+fn document_by_id(world: &mut World) -> Result<(), Wrong> {
+    let mut author = world.author("a");
+    let document = world.create(&mut author, 3_000_000_000, "Panda 🐼", Door::GraphQl)?;
+    let shown =
+        world.document_until(document.id, "the document shows", |shown| !shown.is_null())?;
+    let id = document.id.hex();
+    let meta = json!({"documentId": id, "viewId": id, "owner": author.public_key()});
+    must_equal("meta", &shown["meta"], &meta)?;
+    for (field, value) in [
+        ("hour", json!(3_000_000_000_u64)),
+        ("logo", json!("dead")),
+        ("open", json!(true)),
+        ("rating", json!(4.5)),
+        ("title", json!("Panda 🐼")),
+    ] {
+        must_equal(field, &shown["fields"][field], &value)?;
+    }
+    Ok(())
+}
+
+fn document_by_view(world: &mut World) -> Result<(), Wrong> {
+    let mut author = world.author("a");
+    let document = world.create(&mut author, 1, "view", Door::GraphQl)?;
+    let tip = world.publish(
+        &mut author,
+        document.log,
+        world.update_operation(&[document.id], 2),
+        Door::GraphQl,
+    )?;
+    world.document_until(document.id, "the update shows", |shown| {
+        shown["fields"]["hour"] == 2
+    })?;
+    let shown = world.view(&tip.hex())?;
+    must_equal("the view's hour", &shown["fields"]["hour"], &json!(2))?;
+    must_equal(
+        "the view's documentId",
+        &shown["meta"]["documentId"],
+        &json!(document.id.hex()),
+    )
+}
+
+//= QU2: asks for a document nobody has
+fn unknown_document(world: &mut World) -> Result<(), Wrong> {
+    let nowhere = Hash::of(format!("nowhere {}", world.seed)).hex();
+    must_equal(
+        "an unknown document",
+        world.document(&nowhere)?,
+        Value::Null,
+    )?;
+    must_equal("an unknown view", world.view(&nowhere)?, Value::Null)
+}
+
+fn collection(world: &mut World) -> Result<(), Wrong> {
+    let mut author = world.author("a");
+    for title in ["one", "two"] {
+        let document = world.create(&mut author, 1, title, Door::GraphQl)?;
+        let page = listed(world, document.id, true)?;
+        must_equal(
+            "totalCount",
+            page["totalCount"].as_u64(),
+            Some(ids_of(&page).len() as u64),
+        )?;
+    }
+    Ok(())
+}
+
+//= QU4: goes through a collection in pages of two
+fn collection_paging(world: &mut World) -> Result<(), Wrong> {
+    let mut author = world.author("a");
+    for hour in 0..5 {
+        let document = world.create(&mut author, hour, "paging", Door::GraphQl)?;
+        listed(world, document.id, true)?;
+    }
+    let all: BTreeSet<_> = ids_of(&page(world, "first: 10000")?).into_iter().collect();
+    let mut seen = Vec::new();
+    let mut arguments = "first: 2".to_owned();
+    loop {
+        let page = page(world, &arguments)?;
+        let ids = ids_of(&page);
+        must(ids.len() <= 2, || {
+            format!("a page of two has {} documents", ids.len())
+        })?;
+        seen.extend(ids);
+        if page["hasNextPage"] != true {
+            break;
+        }
+        must(seen.len() <= all.len(), || {
+            "paging does not come to an end".to_owned()
+        })?;
+        let cursor = page["endCursor"].as_str();
+        let cursor = cursor
+            .ok_or_else(|| Wrong::Behaviour("a page goes on without endCursor".to_owned()))?;
+        arguments = format!("first: 2, after: {}", Value::from(cursor));
+    }
+    let distinct: BTreeSet<_> = seen.iter().cloned().collect();
+    must_equal("documents visited twice", seen.len() - distinct.len(), 0)?;
+    must_equal("the documents visited", distinct, all)
+}
+
+//= QU9: gives null for an optional argument
+fn optional_null(world: &mut World) -> Result<(), Wrong> {
+    page(world, "first: null, after: null").map(drop)?;
+    let nowhere = Hash::of("nowhere").hex();
+    let query = format!(
+        "{{ it: {}(id: \"{nowhere}\", viewId: null) {{ meta {{ viewId }} }} }}",
+        world.schema_id
+    );
+    api::graphql(&world.client, &query, json!({}))?.expect("an unused viewId of null")?;
+    Ok(())
+}
+
+fn relations(world: &mut World) -> Result<(), Wrong> {
+    let mut author = world.author("a");
+    let document = world.create(&mut author, 1, "relations", Door::GraphQl)?;
+    let shown =
+        world.document_until(document.id, "the document shows", |shown| !shown.is_null())?;
+    let related = world.related.hex();
+    let about = &shown["fields"]["about"];
+    must_equal(
+        "about/meta/documentId",
+        &about["meta"]["documentId"],
+        &json!(related),
+    )?;
+    must_equal(
+        "about/fields/name",
+        &about["fields"]["name"],
+        &json!("title"),
+    )?;
+    let abouts = &shown["fields"]["abouts"];
+    must_equal(
+        "the list's documents",
+        ids_of(abouts),
+        vec![related.clone(), related],
+    )?;
+    must_equal("the list's totalCount", &abouts["totalCount"], &json!(2))
+}
