@@ -1,7 +1,7 @@
 //! The vectors that the program carries along, so that it works wherever it is put.
 //!
-//! Part of the binary alone: the library need not be compiled anew when a vector changes. A test holds the
-//! list to the folder.
+//! Written by `vectors generate`. Part of the binary alone: the library need not be compiled anew when a
+//! vector changes.
 
 macro_rules! files {
     ($($path:literal)*) => {

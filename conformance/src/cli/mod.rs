@@ -97,6 +97,11 @@ impl Dir {
         }
     }
 
+    /// Whether the vectors of the source tree are meant.
+    fn is_of_the_tree(&self) -> bool {
+        self.path.is_none()
+    }
+
     /// The folder to write to or to look through: that of the source tree unless told otherwise.
     fn folder(&self) -> Result<&Path, String> {
         let path = self.path.as_deref();

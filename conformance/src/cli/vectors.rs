@@ -13,7 +13,7 @@ use crate::report::{Report, Section, Terms};
 use crate::runner::{self, Options, Required, Run, RunError, Selection, batch};
 use crate::suite::stats::Stats;
 use crate::suite::store::Files;
-use crate::suite::{Ruleset, Suite, lint};
+use crate::suite::{Ruleset, Suite, carried, lint};
 use crate::{generate, progress};
 
 #[derive(Debug, Subcommand)]
@@ -134,12 +134,19 @@ pub fn run(command: Vectors, own: Files<'_>) -> Ended {
         Vectors::Run(args) => ask_adapter(args, own),
         Vectors::Ask { choice, dir } => ask(&dir.suite(own)?, &choice.selection()),
         Vectors::Judge(args) => judge(&args, own),
-        Vectors::Generate { check: true, dir } => problems(
-            &generate::differences(dir.folder()?)?,
-            "the vectors are as generated",
-        ),
+        Vectors::Generate { check: true, dir } => {
+            let mut wrong = generate::differences(dir.folder()?)?;
+            if dir.is_of_the_tree() && !carried::is_current(dir.folder()?)? {
+                wrong.push(carried::LIST.to_owned());
+            }
+            problems(&wrong, "the vectors are as generated")
+        }
         Vectors::Generate { check: false, dir } => {
             let mut lines = generate::write(dir.folder()?)?;
+            if dir.is_of_the_tree() && !carried::is_current(dir.folder()?)? {
+                carried::write_list(dir.folder()?)?;
+                lines.push(carried::LIST.to_owned());
+            }
             lines.push(format!("{} files written\n", lines.len()));
             print(lines.join("\n"))?;
             Ok(Exit::Conforms)

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of how cases are made ([`crate::generate`]) or used ([`crate::runner`]).
 
+pub mod carried;
 mod compact;
 pub mod edit;
 pub mod lint;
