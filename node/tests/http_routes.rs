@@ -43,6 +43,40 @@ async fn any_origin_may_ask_on_any_route(#[case] path: &str) {
     assert_eq!(post.headers()["access-control-allow-origin"], "*");
 }
 
+/// Java's HttpClient and `curl --http2` offer to go on in HTTP/2.
+#[rstest]
+#[case::http2("h2c", "Upgrade, HTTP2-Settings")]
+#[case::tls("TLS/1.0", "upgrade")]
+#[case::not_on_this_connection("websocket", "keep-alive")]
+#[tokio::test]
+async fn protocols_that_are_not_spoken_are_ignored(
+    #[case] upgrade: &str,
+    #[case] connection: &str,
+) {
+    let node = TestNode::start().await;
+    let post = "{\"jsonrpc\":\"2.0\",\"method\":\"rpc.discover\",\"id\":1}";
+    for (method, path, body) in [
+        (Method::GET, "/", ""),
+        (Method::POST, "/", post),
+        (Method::GET, "/graphql", ""),
+        (Method::POST, "/graphql", "{\"query\":\"{ __typename }\"}"),
+        (Method::GET, "/healthz", ""),
+        (Method::GET, "/nothing", ""),
+    ] {
+        let mut request = build(method.clone(), path, body);
+        let headers = request.headers_mut();
+        headers.insert("connection", connection.parse().unwrap());
+        headers.insert("upgrade", upgrade.parse().unwrap());
+        headers.insert("http2-settings", "AAEAAEAAAAIAAAAA".parse().unwrap());
+
+        let offered = node.request(request).await;
+        let plain = node.request(build(method.clone(), path, body)).await;
+
+        assert_eq!(offered.status(), plain.status(), "{method} {path}");
+        assert_eq!(offered.body(), plain.body(), "{method} {path}");
+    }
+}
+
 #[rstest]
 #[case(Method::GET, "/", 200)]
 #[case(Method::HEAD, "/", 200)]

@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
-use axum::http::{HeaderValue, Request, Response, StatusCode};
+use axum::http::header::{CONNECTION, TRANSFER_ENCODING, UPGRADE};
+use axum::http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
+};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -131,6 +133,8 @@ where
     });
     let connection = http1::Builder::new()
         .auto_date_header(limits.date_header)
+        // Names mean the same in any case, but some clients compare them as they were written first.
+        .title_case_headers(true)
         .serve_connection(TokioIo::new(Watched::new(io, slot)), service)
         .with_upgrades();
     async move {
@@ -169,6 +173,7 @@ async fn answer(
 ) -> Result<Response<ResponseBody>, Infallible> {
     connection.activity().request_began();
     request.extensions_mut().insert(slots);
+    only_known_upgrade(&mut request);
     // Whoever sits between may have believed a length that stood beside it, and takes what follows for
     // something else: nothing follows.
     let is_last = request.headers().contains_key(TRANSFER_ENCODING);
@@ -182,4 +187,28 @@ async fn answer(
         connection.activity().upgraded(Instant::now());
     }
     Ok(response.map(|body| ResponseBody::new(body, connection)))
+}
+
+/// Leaves of the protocols that a client would rather speak, where it names some, WebSocket alone. The others
+/// are ignored, as they may be (RFC 9110, section 7.8): clients that offer HTTP/2 go on in HTTP/1.1.
+fn only_known_upgrade<B>(request: &mut Request<B>) {
+    let headers = request.headers();
+    let is_websocket = request.method() == Method::GET
+        && request.version() == Version::HTTP_11
+        && lists(headers, &CONNECTION, "upgrade")
+        && lists(headers, &UPGRADE, "websocket");
+    let headers = request.headers_mut();
+    if is_websocket {
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    } else {
+        headers.remove(UPGRADE);
+    }
+}
+
+/// Whether a header lists this word.
+fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    let values = headers.get_all(name).iter();
+    let values = values.filter_map(|value| value.to_str().ok());
+    let mut words = values.flat_map(|value| value.split(','));
+    words.any(|listed| listed.trim().eq_ignore_ascii_case(word))
 }
