@@ -172,6 +172,37 @@ async fn what_a_client_has_is_not_sent_again() {
     assert_eq!(other.status(), StatusCode::OK);
 }
 
+/// Who goes on with a download must not get the rest of other bytes.
+#[tokio::test]
+async fn a_part_of_bytes_that_changed_is_not_sent() {
+    let node = TestNode::start().await;
+    let id = upload(&node, &Author::new(1), "image/png", b"some bytes").await;
+    let path = format!("/blobs/{id}");
+    let tag = format!("\"{id}\"");
+    for method in [Method::GET, Method::HEAD] {
+        for changed in ["\"x\"", &format!("W/{tag}"), &format!("\"x\", \"{id}")] {
+            let headers = [("if-match", changed), ("range", "bytes=5-")];
+            let response = ask(&node, method.clone(), &path, &headers).await;
+            assert_eq!(
+                response.status(),
+                StatusCode::PRECONDITION_FAILED,
+                "{changed}"
+            );
+            assert!(response.body().is_empty());
+            assert_eq!(response.headers()["etag"], tag);
+        }
+    }
+    for same in [&tag, &format!("\"x\", {tag}"), "*"] {
+        let headers = [("if-match", same), ("range", "bytes=5-")];
+        let response = ask(&node, Method::GET, &path, &headers).await;
+        assert_eq!(response.status(), StatusCode::PARTIAL_CONTENT, "{same}");
+        assert_eq!(response.body().as_ref(), b"bytes");
+    }
+    let nobody = format!("/blobs/0020{}", "a".repeat(64));
+    let response = ask(&node, Method::GET, &nobody, &[("if-match", "*")]).await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+}
+
 #[rstest]
 #[case("bytes=0-4", 0, 5)]
 #[case("bytes=255999-256000", PIECE - 1, PIECE + 1)]

@@ -121,6 +121,7 @@ async fn answer(
     let length = blob.length;
     let (status, part) = match wanted {
         Wanted::Nothing => return Ok(StatusCode::NOT_MODIFIED.into_response()),
+        Wanted::Changed => return Ok(StatusCode::PRECONDITION_FAILED.into_response()),
         Wanted::Beyond => {
             let range = [(header::CONTENT_RANGE, format!("bytes */{length}"))];
             return Ok((StatusCode::RANGE_NOT_SATISFIABLE, range).into_response());

@@ -19,16 +19,21 @@ pub enum Wanted {
     Part(Part),
     /// Bytes that are not there.
     Beyond,
+    /// Other bytes than those that are there by now.
+    Changed,
 }
 
 /// What a request wants of `length` bytes known by this entity tag, quotes included. Parts are for
 /// GET alone.
 pub fn wanted(headers: &HeaderMap, is_get: bool, tag: &str, length: u64) -> Wanted {
-    let known = headers.get_all(header::IF_NONE_MATCH).iter();
-    if known
-        .filter_map(|value| value.to_str().ok())
-        .any(|list| names(list, tag))
+    // In this order (section 13.2.2). Those that go by dates need one of the bytes, which have none.
+    if headers.contains_key(header::IF_MATCH)
+        && !lists(headers, header::IF_MATCH, |list| list == tag)
     {
+        return Wanted::Changed;
+    }
+    let known = |listed: &str| listed.strip_prefix("W/").unwrap_or(listed) == tag;
+    if lists(headers, header::IF_NONE_MATCH, known) {
         return Wanted::Nothing;
     }
     // With an older part at hand, a client asks for the rest only of the same bytes. A weak tag, or a
@@ -49,10 +54,11 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     }
 }
 
-/// Whether a list of entity tags has this one, weak or strong, or stands for any.
-fn names(list: &str, tag: &str) -> bool {
-    let mut tags = list.split(',').map(str::trim);
-    list.trim() == "*" || tags.any(|listed| listed.strip_prefix("W/").unwrap_or(listed) == tag)
+/// Whether a header lists an entity tag that is the one, or stands for any.
+fn lists(headers: &HeaderMap, name: HeaderName, is_it: impl Fn(&str) -> bool) -> bool {
+    let values = headers.get_all(name).iter();
+    let mut lists = values.filter_map(|value| value.to_str().ok());
+    lists.any(|list| list.trim() == "*" || list.split(',').map(str::trim).any(&is_it))
 }
 
 /// The one part asked for. Of several parts, all bytes are sent, which is always allowed.
@@ -163,6 +169,37 @@ mod tests {
             Wanted::Whole
         };
         assert_eq!(asked(&[(header::IF_NONE_MATCH, list)], 10), expected);
+    }
+
+    #[rstest]
+    #[case(TAG, Wanted::Whole)]
+    #[case("\"x\", \"0020ab\"", Wanted::Whole)]
+    #[case("*", Wanted::Whole)]
+    #[case("W/\"0020ab\"", Wanted::Changed)]
+    #[case("\"x\"", Wanted::Changed)]
+    #[case("0020ab", Wanted::Changed)]
+    #[case("", Wanted::Changed)]
+    fn other_bytes_are_not_taken_for_those_wanted(#[case] list: &str, #[case] expected: Wanted) {
+        assert_eq!(asked(&[(header::IF_MATCH, list)], 10), expected);
+        // It comes before all others.
+        let headers = [
+            (header::RANGE, "bytes=0-1"),
+            (header::IF_NONE_MATCH, TAG),
+            (header::IF_MATCH, list),
+        ];
+        let expected = match expected {
+            Wanted::Changed => Wanted::Changed,
+            _ => Wanted::Nothing,
+        };
+        assert_eq!(asked(&headers, 10), expected);
+    }
+
+    #[test]
+    fn dates_decide_nothing_where_there_are_none() {
+        for name in [header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE] {
+            let date = "Tue, 15 Nov 1994 12:45:26 GMT";
+            assert_eq!(asked(&[(name, date)], 10), Wanted::Whole);
+        }
     }
 
     #[rstest]
