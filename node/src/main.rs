@@ -1,7 +1,9 @@
 //! The daemon `grove-node`: settings in, a served node out, until a signal ends it. Or, with a command,
 //! one thing done to a node's data.
 
-use std::io::{self, ErrorKind, Write};
+mod signals;
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,11 +18,9 @@ use grove_node::engine::{Command, EngineSettings};
 use grove_node::http::{Http, Limits, serve};
 use grove_node::runtime::{Node, Stop};
 use serde_json::json;
+use signals::Signals;
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::LevelFilter;
-
-/// Exit code after a second signal: 128 and the number of SIGINT, as shells have it.
-const FORCED: i32 = 130;
 
 /// How often it is noted how far the node is, which tells the age of entries.
 const TIMES_NOTED: Duration = Duration::from_secs(600);
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from(config.log_level))
         .with_writer(io::stderr)
+        .with_ansi(is_colourful())
         .init();
     match start(&config) {
         Ok(()) => ExitCode::SUCCESS,
@@ -46,6 +47,13 @@ fn main() -> ExitCode {
             error.exit_code()
         }
     }
+}
+
+/// Whether somebody looks at the log and has not said that colours are unwanted (`NO_COLOR`). In files their
+/// codes would stand as they are.
+fn is_colourful() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stderr().is_terminal() && !unwanted
 }
 
 fn start(config: &Config) -> Result<(), StartError> {
@@ -214,55 +222,4 @@ fn announce(kept: &str, address: SocketAddr) {
         env!("CARGO_PKG_VERSION"),
     );
     let _ = out.flush();
-}
-
-/// The signals that end a node.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {})
-    }
-
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
-    }
-}
-
-impl Signals {
-    /// Waits for the first signal; from then on the next one ends the process at once.
-    async fn wait(mut self) {
-        self.next().await;
-        tracing::info!("stopping; a second signal stops at once");
-        tokio::spawn(async move {
-            self.next().await;
-            std::process::exit(FORCED);
-        });
-    }
 }
