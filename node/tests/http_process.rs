@@ -7,10 +7,13 @@ mod http_support;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
 
-use http_support::daemon::{Daemon, Directory, run};
-use http_support::{Author, encoded, piece};
+use grove_core::author::{NextArgs, forge};
+use grove_core::types::{LogId, SchemaId};
+use http_support::daemon::{Daemon, Directory, command, run, temporary};
+use http_support::{Author, create, encoded, piece};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -107,21 +110,104 @@ fn a_file_that_is_no_database_is_refused_and_kept() {
 }
 
 #[test]
-fn an_ephemeral_node_leaves_nothing_behind() {
-    let mut daemon = Daemon::start(&["--http-port", "0", "--ephemeral"]);
-    let line = daemon.banner[1]
-        .trim()
-        .strip_prefix("data")
-        .unwrap()
-        .trim()
-        .to_owned();
-    let path = line.split(' ').next().unwrap();
-    assert!(Path::new(path).is_dir());
+fn an_ephemeral_node_leaves_nothing_behind_however_it_is_ended() {
+    for signal in ["-TERM", "-INT", "-HUP", "-QUIT", "-XCPU"] {
+        let mut daemon = Daemon::start(&["--http-port", "0", "--ephemeral"]);
+        let path = data_of(&daemon);
+        assert!(path.is_dir());
 
+        daemon.signal(signal);
+
+        assert_eq!(daemon.exit_code(), Some(0), "{signal}");
+        assert!(!path.exists(), "{signal}");
+    }
+}
+
+/// Where a daemon says that it keeps its data.
+fn data_of(daemon: &Daemon) -> PathBuf {
+    let line = daemon.banner[1].trim().strip_prefix("data").unwrap().trim();
+    PathBuf::from(line.split(' ').next().unwrap())
+}
+
+/// `nohup grove-node &`: who started it goes, and the node stays.
+#[tokio::test]
+async fn a_node_that_is_to_outlive_its_terminal_does() {
+    let daemon = command(&["--http-port", "0", "--ephemeral"]);
+    let mut nohup = Command::new("nohup");
+    nohup.arg(daemon.get_program()).args(daemon.get_args());
+    for (name, value) in daemon.get_envs() {
+        match value {
+            Some(value) => nohup.env(name, value),
+            None => nohup.env_remove(name),
+        };
+    }
+    let mut daemon = Daemon::spawn(nohup);
+
+    daemon.signal("-HUP");
+    let answer = daemon.graphql("{ __typename }", Value::Null).await;
+
+    assert_eq!(answer["data"]["__typename"], "Query", "{answer}");
     daemon.signal("-TERM");
-
     assert_eq!(daemon.exit_code(), Some(0));
-    assert!(!Path::new(path).exists());
+}
+
+/// As when `ulimit -f` is lower than the database is large.
+#[tokio::test]
+async fn a_file_that_may_not_grow_ends_no_node() {
+    let limited = command(&["--http-port", "0", "--ephemeral"]);
+    let mut shell = Command::new("sh");
+    let program = limited.get_program().to_str().unwrap();
+    shell.args([
+        "-c",
+        &format!("ulimit -f 4000 && exec '{program}' --http-port 0 --ephemeral"),
+    ]);
+    shell.env("TMPDIR", temporary());
+    let mut daemon = Daemon::spawn(shell);
+    let path = data_of(&daemon);
+    let author = Author::new(1);
+    let publish = "mutation P($entry: String!, $operation: String!) {
+        publish(entry: $entry, operation: $operation) { seqNum } }";
+
+    let mut refused = None;
+    for log_id in 0..200 {
+        let args = NextArgs::first(LogId::new(log_id));
+        let submission = forge(&author.0, &args, &piece(&[0; 200_000])).unwrap();
+        let answer = daemon.graphql(publish, encoded(&submission)).await;
+        if answer["data"]["publish"].is_null() {
+            refused = Some(answer);
+            break;
+        }
+    }
+
+    let refused = refused.expect("there was no room for all of it");
+    assert_eq!(
+        refused["errors"][0]["extensions"]["phase"], "store",
+        "{refused}"
+    );
+    assert_eq!(daemon.child.try_wait().unwrap(), None, "it lives");
+    daemon.signal("-TERM");
+    assert!(daemon.exit_code().is_some());
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn what_is_refused_stands_in_the_log_and_colours_do_not() {
+    let author = Author::new(1);
+    let daemon = Daemon::start(&["--http-port=0", "--ephemeral", "--log-level=debug"]);
+    // A blob without any of its fields.
+    let submission = author.first(&create(&SchemaId::BLOB, vec![]));
+    let publish = "mutation P($entry: String!, $operation: String!) {
+        publish(entry: $entry, operation: $operation) { seqNum } }";
+
+    let answer = daemon.graphql(publish, encoded(&submission)).await;
+
+    let code = answer["errors"][0]["extensions"]["code"].as_str().unwrap();
+    let hash = submission.entry().hash().to_string();
+    let log = daemon.log();
+    let line = log.lines().find(|line| line.contains(&hash));
+    let line = line.unwrap_or_else(|| panic!("no line of {hash} in\n{log}"));
+    assert!(line.contains("DEBUG") && line.contains(code), "{line}");
+    assert!(!log.contains('\u{1b}'), "{log:?}");
 }
 
 #[test]

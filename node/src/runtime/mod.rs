@@ -18,9 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use grove_core::Refusal;
 use grove_core::author::NextArgs;
 use grove_core::publish::PublishError;
-use grove_core::types::Keyring;
+use grove_core::types::{Hash, Keyring};
 use grove_core::validate::Submission;
 use tokio::sync::watch;
 
@@ -78,6 +79,23 @@ enum Handed {
     Waiting(threads::Answer),
 }
 
+/// The hash by which an entry is found in the log, unless refusals are not logged.
+struct LoggedEntry(Option<Hash>);
+
+impl LoggedEntry {
+    fn of(entry: &[u8]) -> Self {
+        Self(tracing::enabled!(tracing::Level::DEBUG).then(|| Hash::of(entry)))
+    }
+
+    /// Anybody can be refused as often as they like, so that it is told only to who wants to know.
+    fn log_refusal<T>(&self, answer: &Result<T, ApiError>) {
+        if let (Some(entry), Err(error)) = (self.0, answer) {
+            let code = error.reason().code();
+            tracing::debug!(%entry, code, %error, "an entry was refused");
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Runtime {
     Threads(Arc<ThreadedNode>),
@@ -91,11 +109,14 @@ impl Node {
     ///
     /// Once it was handed to the writer, it runs to its end even when the returned future is dropped.
     pub async fn publish(&self, entry: Vec<u8>, payload: Vec<u8>) -> Result<NextArgs, ApiError> {
-        let prepared = self.prepare(entry, payload).await?;
-        match &self.runtime {
-            Runtime::Threads(node) => node.publish(prepared).await,
-            Runtime::Inline(node) => node.publish(prepared.submission),
-        }
+        let name = LoggedEntry::of(&entry);
+        let answer = match (self.prepare(entry, payload).await, &self.runtime) {
+            (Err(error), _) => Err(error),
+            (Ok(prepared), Runtime::Threads(node)) => node.publish(prepared).await,
+            (Ok(prepared), Runtime::Inline(node)) => node.publish(prepared.submission),
+        };
+        name.log_refusal(&answer);
+        answer
     }
 
     /// Checks an entry, and puts away what of it goes beside the database.
@@ -116,6 +137,8 @@ impl Node {
         &self,
         entries: Vec<(Vec<u8>, Vec<u8>)>,
     ) -> Vec<Result<NextArgs, ApiError>> {
+        let names = entries.iter().map(|(entry, _)| LoggedEntry::of(entry));
+        let names: Vec<_> = names.collect();
         let mut answers = Vec::with_capacity(entries.len());
         let mut ready = stream::iter(entries)
             .map(|(entry, payload)| self.prepare(entry, payload))
@@ -132,12 +155,14 @@ impl Node {
             });
         }
         let mut results = Vec::with_capacity(answers.len());
-        for answer in answers {
-            results.push(match answer {
+        for (answer, name) in answers.into_iter().zip(names) {
+            let result = match answer {
                 Ok(Handed::Answered(result)) => result,
                 Ok(Handed::Waiting(answer)) => threads::answer(answer).await,
                 Err(error) => Err(error),
-            });
+            };
+            name.log_refusal(&result);
+            results.push(result);
         }
         results
     }
