@@ -113,7 +113,11 @@ async fn health_tells_that_the_store_answers() {
 async fn the_playground_loads_nothing_from_elsewhere() {
     let node = TestNode::start().await;
 
-    let response = node.get("/graphql?query={__typename}").await;
+    let mut request = build(Method::GET, "/graphql?query={__typename}", "");
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let headers = request.headers_mut();
+    headers.insert("accept", browser.parse().unwrap());
+    let response = node.request(request).await;
 
     assert_eq!(
         response.headers()["content-type"],

@@ -415,7 +415,7 @@ async fn variables_and_fragments_work_as_in_queries() {
     "request_malformed"
 )]
 #[case(
-    "subscription { ...F } fragment F on Subscription { schemas { id } }",
+    "subscription { ...F } fragment F on Subscription { a: schemas { id } b: schemas { id } }",
     "request_malformed"
 )]
 #[case("subscription { __typename }", "request_malformed")]

@@ -3,7 +3,7 @@
 //! | route | answers |
 //! | --- | --- |
 //! | `/` | JSON-RPC 2.0 by POST and over WebSocket |
-//! | `/graphql` | GraphQL by POST and over WebSocket, subscriptions also as server-sent events; by GET a page to try it out |
+//! | `/graphql` | GraphQL by POST, GET and over WebSocket, subscriptions also as server-sent events; a page to try it out |
 //! | `/blobs/<document>[/<view>]` | the bytes of a blob by GET and HEAD |
 //! | `/healthz` | 200 while the store answers and entries are taken |
 //!

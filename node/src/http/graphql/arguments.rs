@@ -3,50 +3,29 @@
 //! Here and not in the scalars of the schema, since only here a wrong one gets its own code. Null is as
 //! good as absent throughout.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_graphql::dynamic::ObjectAccessor;
-use async_graphql::parser::types::Field;
-use async_graphql::{Name, Value};
 use grove_core::Reason;
 use grove_core::types::DocumentViewId;
+use serde_json::{Map, Value};
 
-use super::plan::constant;
 use crate::api::{ApiError, Extent, parse};
 
 /// Documents on a page when the query does not say.
 pub(super) const FIRST_DEFAULT: u64 = 25;
 
-/// The arguments of a field.
+/// The arguments of a field that were given.
 #[derive(Debug)]
-pub(super) struct Arguments(BTreeMap<Name, Value>);
+pub(super) struct Arguments(Map<String, Value>);
 
 impl Arguments {
-    /// Those a query gives.
-    pub(super) fn of(field: &Field) -> Self {
-        let given = field.arguments.iter();
-        Self(
-            given
-                .filter_map(|(name, value)| Some((name.node.clone(), constant(&value.node)?)))
-                .collect(),
-        )
+    pub(super) fn new(given: Map<String, Value>) -> Self {
+        Self(given)
     }
 
     /// An argument that is not null, which is as good as absent.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| **value != Value::Null)
-    }
-}
-
-impl From<&ObjectAccessor<'_>> for Arguments {
-    fn from(args: &ObjectAccessor<'_>) -> Self {
-        let given = args.iter();
-        Self(
-            given
-                .map(|(name, value)| (name.clone(), value.as_value().clone()))
-                .collect(),
-        )
+        self.0.get(name).filter(|value| !value.is_null())
     }
 }
 
@@ -64,7 +43,7 @@ pub(super) fn text(args: &Arguments, name: &'static str) -> Result<Option<String
     };
     let text = match value {
         Value::String(text) => Some(text.clone()),
-        Value::List(parts) if name == "viewId" => {
+        Value::Array(parts) if name == "viewId" => {
             let part = |part: &Value| match part {
                 Value::String(text) => Some(text.clone()),
                 _ => None,
@@ -90,7 +69,7 @@ pub(super) fn required(args: &Arguments, name: &'static str) -> Result<String, A
 pub(super) fn flag(args: &Arguments, name: &'static str) -> Result<bool, ApiError> {
     match args.get(name) {
         None => Ok(false),
-        Some(Value::Boolean(flag)) => Ok(*flag),
+        Some(Value::Bool(flag)) => Ok(*flag),
         Some(_) => {
             let text = "expected a boolean";
             Err(ApiError::invalid(name, Reason::ArgumentInvalid, text))

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use grove_core::Reason;
 use grove_core::types::{Hash, Value as DocumentValue};
 
+use serde_json::Value;
+
 use crate::api::ApiError;
 use crate::store::DocumentRow;
 
@@ -129,6 +131,17 @@ pub(super) fn value_size(value: &DocumentValue) -> usize {
                 .iter()
                 .map(|view_id| VALUE_SIZE + Hash::SIZE * view_id.ids().len())
                 .sum(),
+            _ => 0,
+        }
+}
+
+/// About what a value of JSON takes in memory.
+pub(super) fn json_size(value: &Value) -> usize {
+    VALUE_SIZE
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(json_size).sum(),
+            Value::Object(members) => members.values().map(json_size).sum(),
             _ => 0,
         }
 }

@@ -20,18 +20,26 @@ use super::budget::{Budget, VALUE_SIZE};
 use super::filter;
 use super::list::List;
 use super::plan::{Ask, Branch, Leads, PagePlan, Plan, Root, Wants};
-use crate::api::{self, ApiError, Extent, Proposals, parse};
+use crate::api::{self, ApiError, DocumentEvent, Extent, FollowCursor, Proposals, parse};
 use crate::engine;
+use crate::http::events::SchemaEvent;
 use crate::runtime::Node;
 use crate::store::{DocumentQuery, DocumentRow, Read};
 
 /// What a field of the query led to.
-#[derive(Debug)]
 pub(super) enum Loaded {
     Nothing,
+    EventCursor(FollowCursor),
+    Event(Box<Event>, Option<Shown>),
     NextArgs(NextArgs),
     Document(Option<Shown>),
     Page(Page),
+}
+
+/// Something that happened to what is followed.
+pub(super) enum Event {
+    Document(DocumentEvent),
+    Schema(SchemaEvent),
 }
 
 /// A document as a query sees it.
@@ -146,27 +154,31 @@ impl Loader<'_> {
         })
     }
 
-    /// Reads what one field of the query asks for, from one state of the store.
-    pub(super) fn load_one(&self, root: &Root) -> Result<Loaded, ApiError> {
-        api::at_once(self.store, || self.root(root))
-    }
-
-    /// Reads what is wanted beside a document at hand, from one state of the store.
-    pub(super) fn load_shown(&self, root: &Root, row: DocumentRow) -> Result<Loaded, ApiError> {
-        let Ask::Document { branches, .. } = &root.ask else {
-            return Ok(Loaded::Nothing);
-        };
-        api::at_once(self.store, || {
-            let mut shown = Shown::new(Arc::new(row.clone()), None);
-            self.follow(branches, &mut [&mut shown])?;
-            Ok(Loaded::Document(Some(shown)))
-        })
+    /// Reads what is wanted beside the document of an event, from one state of the store.
+    pub(super) fn load_event(
+        &self,
+        branches: &[Branch],
+        row: DocumentRow,
+    ) -> Result<Shown, ApiError> {
+        self.budget.spend_on(&row)?;
+        let mut shown = Shown::new(Arc::new(row), None);
+        if !branches.is_empty() {
+            api::at_once(self.store, || self.follow(branches, &mut [&mut shown]))?;
+        }
+        Ok(shown)
     }
 
     fn root(&self, root: &Root) -> Result<Loaded, ApiError> {
         self.go_on()?;
         match &root.ask {
-            Ask::TypeName => Ok(Loaded::Nothing),
+            // What is described is told by the library, and the others are no queries.
+            Ask::TypeName | Ask::Description | Ask::Publish { .. } | Ask::Event { .. } => {
+                Ok(Loaded::Nothing)
+            }
+            Ask::EventCursor => {
+                let cursor = FollowCursor::at(self.store.position()?);
+                Ok(Loaded::EventCursor(cursor))
+            }
             Ask::NextArgs { arguments, .. } => {
                 let public_key = parse("publicKey", &required(arguments, "publicKey")?)?;
                 let view_id = view_id_argument(arguments)?;

@@ -1,48 +1,48 @@
 //! What becomes of a request: one answer, or a stream of them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use async_graphql::parser::types::OperationType;
-use async_graphql::{Response as Answer, ServerError, Value};
+use apollo_compiler::Node;
+use apollo_compiler::ast::OperationType;
+use apollo_compiler::executable::Operation;
+use apollo_compiler::response::JsonMap;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use grove_core::{Reason, Refusal};
+use grove_core::Reason;
+use serde_json::{Map, Value};
 
+use super::arguments::{Arguments, flag, millis, required};
 use super::budget::Budget;
-use super::check::Check;
-use super::follow::{Event, Followed, Given};
-use super::load;
-use super::plan::Plan;
-use super::plans::Plans;
-use super::prepare::{Prepared, prepare};
-use super::schema::Graph;
+use super::describe::{describe, is_bounded};
+use super::document::{Document, Shared, Unprepared, Workshop, values};
+use super::error::{QueryError, refused, unable};
+use super::follow::Subscription;
+use super::load::{self, Loaded};
+use super::plan::{Ask, Plan, plan};
+use super::schema::known::Source;
 use super::show;
-use super::{Posted, Service, refusal};
+use super::{Posted, Service};
 use crate::api::ApiError;
-use crate::http::events::{Documents, Schemas};
-use crate::http::streams::Place;
+use crate::http::bytes_argument;
+use crate::http::events::publish_until_visible;
+use crate::runtime::Node as Server;
+
+/// Most bytes of a request that subscribes, and most fields of it: it is kept as long as it is followed.
+const SUBSCRIPTION_SIZE_MAX: usize = 64 << 10;
+const SUBSCRIPTION_FIELDS_MAX: usize = 1000;
 
 /// A request that was understood.
 pub(super) enum Running {
     /// Its answer.
     Once(Paid),
     /// Answers as they come, or what keeps it from going on. Ends otherwise only when the node stops.
-    Events(BoxStream<'static, Result<Paid, Vec<ServerError>>>),
+    Events(BoxStream<'static, Result<Paid, Vec<QueryError>>>),
 }
 
 /// An answer as JSON, and the memory it takes until it is sent.
 pub(super) struct Paid {
     pub(super) json: String,
-    _budget: Budget,
-}
-
-impl Paid {
-    fn new(answer: &Answer, budget: Budget) -> Self {
-        Self {
-            json: serde_json::to_string(answer).expect("answers are JSON"),
-            _budget: budget,
-        }
-    }
+    pub(super) _budget: Budget,
 }
 
 /// A part of what is sent over a stream in answer to one request.
@@ -50,13 +50,13 @@ pub(super) enum Piece {
     /// An answer, perhaps of several.
     Next(Paid),
     /// The errors for which there is no answer, or no further one. The last piece.
-    Refused(Vec<ServerError>),
+    Refused(Vec<QueryError>),
     /// All answers were given. The last piece; it is missing when the node stops.
     Done,
 }
 
 /// All that is sent in answer to a request.
-pub(super) fn pieces(running: Result<Running, Vec<ServerError>>) -> BoxStream<'static, Piece> {
+pub(super) fn pieces(running: Result<Running, Vec<QueryError>>) -> BoxStream<'static, Piece> {
     match running {
         Ok(Running::Once(paid)) => stream::iter([Piece::Next(paid), Piece::Done]).boxed(),
         Ok(Running::Events(answers)) => answers
@@ -66,181 +66,194 @@ pub(super) fn pieces(running: Result<Running, Vec<ServerError>>) -> BoxStream<'s
     }
 }
 
-/// Whether mutations may be asked for: not by a request that is expected to change nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mutations {
-    Taken,
-    Refused,
+/// A request that was read: a document with the operation that is asked for, and its plan.
+pub(super) struct Request {
+    document: Shared,
+    operation: Node<Operation>,
+    variables: Map<String, Value>,
+    plan: Plan,
+}
+
+impl Request {
+    /// What kind of operation it asks for.
+    pub(super) fn kind(&self) -> OperationType {
+        self.operation.operation_type
+    }
 }
 
 impl Service {
-    /// Begins to answer a request; the errors say why it is not executed.
-    pub(super) async fn start(
-        &self,
-        posted: Posted,
-        mutations: Mutations,
-    ) -> Result<Running, Vec<ServerError>> {
-        let graph = self.graph().await.map_err(unable)?;
-        let key = Plans::key(&posted);
-        if let Some(plan) = key.as_deref().and_then(|key| graph.plans.get(key)) {
-            return self.read(plan).await;
+    /// Reads a request; the errors say why it is not executed.
+    pub(super) async fn read(&self, posted: Posted) -> Result<Request, Vec<QueryError>> {
+        let given = posted.variables.unwrap_or_default();
+        let document = self.document(posted.query, &given).await?;
+        let operation = document
+            .operation(posted.operation_name.as_deref())?
+            .clone();
+        if document.is_described {
+            is_bounded(&document, &operation)?;
         }
-        let prepared = prepare(posted, &graph.input_types, &self.limits);
-        let prepared = prepared.map_err(|error| coded(vec![error]))?;
-        match prepared.operation.node.ty {
-            OperationType::Subscription => return self.subscribe(graph, prepared).await,
-            OperationType::Mutation if mutations == Mutations::Refused => {
-                let text = "a GET changes nothing, mutations come by POST";
-                return Err(vec![refusal(Reason::RequestMalformed, text)]);
-            }
-            OperationType::Query | OperationType::Mutation => {}
+        if operation.is_subscription() {
+            check_subscription(&document, posted.size)?;
         }
-        let budget = self.budget(prepared.fields);
-        let Some(plan) = graph.plan(&prepared) else {
-            let request = prepared.into_request(budget.clone());
-            let mut answer = graph.schema.execute(request).await;
-            answer.errors = coded(answer.errors);
-            // Errors of execution know their place or leave some data, others kept it from beginning.
-            let has_place = |error: &ServerError| !error.path.is_empty();
-            let begun = answer.data != Value::Null || answer.errors.iter().any(has_place);
-            return match begun || answer.errors.is_empty() {
-                true => Ok(Running::Once(Paid::new(&answer, budget))),
-                false => Err(answer.errors),
-            };
-        };
-        let request = prepared.into_request(budget).data(Check);
-        let judged = graph.schema.execute(request).await;
-        if judged.is_err() {
-            return Err(coded(judged.errors));
-        }
-        let plan = Arc::new(plan);
-        if let Some(key) = key {
-            graph.plans.insert(key, Arc::clone(&plan));
-        }
-        self.read(plan).await
+        let variables = values::variables(&document, &operation, given)?;
+        let copies_size_max = self.limits.body_size_max;
+        let plan = plan(&document, &operation, &variables, copies_size_max)?;
+        Ok(Request {
+            document,
+            operation,
+            variables,
+            plan,
+        })
     }
 
-    /// Answers a query that only reads documents.
-    async fn read(&self, plan: Arc<Plan>) -> Result<Running, Vec<ServerError>> {
-        let budget = self.budget(plan.fields);
-        let text = load::read(&self.node, budget.clone(), move |loader| {
-            Ok(show::answer(&plan, loader.load(&plan)?, loader.budget))
+    /// Begins to answer a request; the errors say why it is not executed.
+    pub(super) async fn start(&self, request: Request) -> Result<Running, Vec<QueryError>> {
+        match request.kind() {
+            OperationType::Query => self.answer(request).await,
+            OperationType::Mutation => Ok(self.publish(&request.plan).await),
+            OperationType::Subscription => self.subscribe(request.plan).await,
+        }
+    }
+
+    /// The document of a text: one that was asked with before, or a new one.
+    async fn document(
+        &self,
+        text: String,
+        variables: &Map<String, Value>,
+    ) -> Result<Shared, Vec<QueryError>> {
+        // Read before the schemas, so that one learnt in between is not missed.
+        let version = *self.schemas.borrow();
+        if let Some(document) = self.kept.get(&text, version) {
+            return Ok(document);
+        }
+        let prepared = Workshop {
+            limits: &self.limits,
+            known: &self.known,
+            version,
+            source: Source::Memory,
+        }
+        .prepare(&text, variables);
+        let document = match prepared {
+            Ok(document) => document,
+            Err(Unprepared::Refused(errors)) => return Err(errors),
+            Err(Unprepared::AskStore) => {
+                self.document_from_store(&text, variables, version).await?
+            }
+        };
+        let document = Arc::new(document);
+        self.kept.insert(text, version, &document);
+        Ok(document)
+    }
+
+    /// Makes a document with what the store knows.
+    async fn document_from_store(
+        &self,
+        text: &str,
+        variables: &Map<String, Value>,
+        version: u64,
+    ) -> Result<Document, Vec<QueryError>> {
+        let (service, text, variables) = (self.clone(), text.to_owned(), variables.clone());
+        let prepared = self.node.read(move |store| {
+            let workshop = Workshop {
+                limits: &service.limits,
+                known: &service.known,
+                version,
+                source: Source::Store(store),
+            };
+            Ok(workshop.prepare(&text, &variables))
+        });
+        match prepared.await.map_err(unable)? {
+            Ok(document) => Ok(document),
+            Err(Unprepared::Refused(errors)) => Err(errors),
+            Err(Unprepared::AskStore) => Err(unable(ApiError::Busy)),
+        }
+    }
+
+    /// Answers a query.
+    async fn answer(&self, request: Request) -> Result<Running, Vec<QueryError>> {
+        let budget = self.budget(request.plan.fields);
+        let written = load::read(&self.node, budget.clone(), move |loader| {
+            let described = match request.document.is_described {
+                true => describe(&request.document, &request.operation, &request.variables),
+                false => Ok(JsonMap::new()),
+            };
+            let described = match described {
+                Ok(described) => described,
+                Err(errors) => return Ok(Err(errors)),
+            };
+            let plan = &request.plan;
+            let loaded = loader.load(plan)?;
+            let (json, _) = show::answer(plan, loaded, &described, loader.budget);
+            if request.document.is_described {
+                loader.budget.spend(json.len())?;
+            }
+            Ok(Ok(json))
         });
         Ok(Running::Once(Paid {
-            json: text.await.map_err(unable)?,
+            json: written.await.map_err(unable)??,
             _budget: budget,
         }))
+    }
+
+    /// Answers a mutation, whose fields are executed one after the other up to one that fails: the whole
+    /// answer is null then.
+    async fn publish(&self, plan: &Plan) -> Running {
+        let budget = self.budget(plan.fields);
+        let mut loaded = Vec::with_capacity(plan.roots.len());
+        for root in &plan.roots {
+            let done = match &root.ask {
+                Ask::Publish { arguments, .. } => {
+                    publish(&self.node, arguments).await.map(Loaded::NextArgs)
+                }
+                _ => Ok(Loaded::Nothing),
+            };
+            let has_failed = done.is_err();
+            loaded.push(done);
+            if has_failed {
+                break;
+            }
+        }
+        let (json, _) = show::answer(plan, loaded, &JsonMap::new(), &budget);
+        Running::Once(Paid {
+            json,
+            _budget: budget,
+        })
+    }
+
+    async fn subscribe(&self, plan: Plan) -> Result<Running, Vec<QueryError>> {
+        let budget = self.budget(plan.fields);
+        let subscription = Subscription::begin(self.node.clone(), &self.streams, plan, budget);
+        let answers = stream::unfold(Some(subscription.await?), Subscription::next);
+        Ok(Running::Events(answers.boxed()))
     }
 
     /// What may be spent on an answer to a query of so many fields.
     fn budget(&self, fields: usize) -> Budget {
         Budget::new(self.limits.answer_size_max, fields, &self.pool)
     }
+}
 
-    async fn subscribe(
-        &self,
-        graph: Graph,
-        prepared: Prepared,
-    ) -> Result<Running, Vec<ServerError>> {
-        let place = self.streams.place().map_err(unable)?;
-        let slot = Arc::new(Mutex::new(None));
-        let budget = self.budget(prepared.fields);
-        let opening = Given::Opening(Arc::clone(&slot));
-        let request = prepared.for_event().data(opening).data(budget.clone());
-        let opened = graph.events().execute(request).await;
-        if !opened.errors.is_empty() {
-            return Err(coded(opened.errors));
-        }
-        let wanted = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(wanted) = wanted else {
-            let text = "there is nothing to follow";
-            return Err(vec![refusal(Reason::RequestMalformed, text)]);
-        };
-        let node = self.node.clone();
-        let source = match wanted.followed {
-            Followed::Documents(subject) => Documents::begin(node, *subject, wanted.after)
-                .await
-                .map(|documents| Source::Documents(Box::new(documents))),
-            Followed::Schemas => Schemas::begin(node, wanted.after)
-                .await
-                .map(|schemas| Source::Schemas(Box::new(schemas))),
-        };
-        let subscription = Subscription {
-            graph,
-            prepared,
-            budget,
-            source: source.map_err(unable)?,
-            place,
-        };
-        let answers = stream::unfold(Some(subscription), Subscription::next);
-        Ok(Running::Events(answers.boxed()))
+/// What subscribes is small.
+fn check_subscription(document: &Document, size: usize) -> Result<(), Vec<QueryError>> {
+    let size = size.max(document.size);
+    if size > SUBSCRIPTION_SIZE_MAX || document.fields > SUBSCRIPTION_FIELDS_MAX {
+        let text = "the subscription is too large";
+        return Err(refused(Reason::RequestTooLarge, text));
     }
+    Ok(())
 }
 
-/// Where events come from.
-enum Source {
-    Documents(Box<Documents>),
-    Schemas(Box<Schemas>),
-}
-
-impl Source {
-    async fn next(&mut self) -> Result<Option<Event>, ApiError> {
-        Ok(match self {
-            Self::Documents(documents) => documents.next().await?.map(Event::Document),
-            Self::Schemas(schemas) => schemas.next().await?.map(Event::Schema),
-        })
+/// `publish`
+async fn publish(
+    node: &Server,
+    arguments: &Arguments,
+) -> Result<grove_core::author::NextArgs, ApiError> {
+    let entry = bytes_argument("entry", &required(arguments, "entry")?)?;
+    let operation = bytes_argument("operation", &required(arguments, "operation")?)?;
+    if flag(arguments, "wait")? {
+        let timeout = millis(arguments, "timeout")?;
+        let published = publish_until_visible(node, entry, operation, timeout);
+        return published.await.map(|(args, _)| args);
     }
-}
-
-/// A subscription under way. It keeps the graph it began with, whatever the node learns meanwhile.
-struct Subscription {
-    graph: Graph,
-    prepared: Prepared,
-    /// As much as each event may spend.
-    budget: Budget,
-    source: Source,
-    place: Place,
-}
-
-impl Subscription {
-    async fn next(running: Option<Self>) -> Option<(Result<Paid, Vec<ServerError>>, Option<Self>)> {
-        let mut subscription = running?;
-        let event = tokio::select! {
-            event = subscription.source.next() => event,
-            () = subscription.place.stopping() => return None,
-        };
-        match event {
-            Ok(Some(event)) => {
-                let given = Given::Event(Arc::new(event));
-                let budget = subscription.budget.anew();
-                let request = subscription.prepared.for_event();
-                let request = request.data(given).data(budget.clone());
-                let mut answer = subscription.graph.events().execute(request).await;
-                answer.errors = coded(answer.errors);
-                // What could be shown a moment later is not to be missed: the client comes again.
-                if answer.errors.iter().any(is_passing) {
-                    return Some((Err(answer.errors), None));
-                }
-                Some((Ok(Paid::new(&answer, budget)), Some(subscription)))
-            }
-            Ok(None) => None,
-            Err(error) => Some((Err(unable(error)), None)),
-        }
-    }
-}
-
-/// Whether what went wrong may go right the next time.
-fn is_passing(error: &ServerError) -> bool {
-    let code = error.extensions.as_ref().and_then(|all| all.get("code"));
-    [Reason::NodeBusy, Reason::StoreFailed]
-        .iter()
-        .any(|reason| code == Some(&Value::from(reason.code())))
-}
-
-fn unable(error: ApiError) -> Vec<ServerError> {
-    vec![refusal(error.reason(), error)]
-}
-
-fn coded(errors: Vec<ServerError>) -> Vec<ServerError> {
-    super::coded(Answer::from_errors(errors)).errors
+    node.publish(entry, operation).await
 }

@@ -2,25 +2,29 @@
 
 use std::fmt::Write;
 
-use async_graphql::{Error, ErrorExtensions, PathSegment, ServerError, Value};
+use apollo_compiler::parser::SourceMap;
+use apollo_compiler::response::JsonMap;
 use grove_core::author::NextArgs;
-use grove_core::types::Value as DocumentValue;
+use grove_core::types::{Schema, SchemaId, Value as DocumentValue};
 
 use super::budget::{Budget, value_size};
-use super::load::{Below, Loaded, Page, Shown};
+use super::error::{QueryError, Segment};
+use super::load::{Below, Event, Loaded, Page, Shown};
 use super::plan::{
-    ArgsMember, Ask, Branch, DocumentMember, DocumentPlan, FieldMember, Leads, MetaMember,
-    PageMember, PagePlan, Plan, Root, Spot,
+    ArgsMember, Ask, Branch, DocumentMember, DocumentPlan, EventMember, EventPlan, FieldMember,
+    Leads, MetaMember, PageMember, PagePlan, Plan, Root, SchemaMember, Spot,
 };
-use crate::api::ApiError;
-use crate::http::details;
+use crate::api::{ApiError, DocumentEvent};
 
 /// An answer in the making, by a plan that lives for `'p`.
 struct Writer<'p> {
     budget: &'p Budget,
+    sources: &'p SourceMap,
     out: String,
     path: Vec<Step<'p>>,
-    errors: Vec<ServerError>,
+    errors: Vec<QueryError>,
+    /// Whether a field that must not be null has failed, for which the whole answer is null.
+    is_lost: bool,
 }
 
 /// A step from the answer down to a value.
@@ -30,80 +34,53 @@ enum Step<'p> {
     Item(usize),
 }
 
-/// The whole answer to a query.
+/// The whole answer to an operation, and what went wrong in it. `described` is what the library tells of
+/// the schema.
 pub(super) fn answer(
     plan: &Plan,
     loaded: Vec<Result<Loaded, ApiError>>,
+    described: &JsonMap,
     budget: &Budget,
-) -> String {
-    let mut writer = Writer::new(budget);
-    writer.out.push_str("{\"data\":");
+) -> (String, Vec<QueryError>) {
+    const HEAD: &str = "{\"data\":";
+    let mut writer = Writer {
+        budget,
+        sources: &plan.sources,
+        out: HEAD.to_owned(),
+        path: Vec::new(),
+        errors: Vec::new(),
+        is_lost: false,
+    };
     writer.object(
         plan.roots.iter().zip(loaded),
         |(root, _)| &root.spot,
-        |writer, (root, loaded)| writer.root(root, loaded),
+        |writer, (root, loaded)| writer.root(plan, root, loaded, described),
     );
+    if writer.is_lost {
+        writer.out.truncate(HEAD.len());
+        writer.null();
+    }
     if !writer.errors.is_empty() {
         let errors = serde_json::to_string(&writer.errors);
         writer.out.push_str(",\"errors\":");
         writer.out.push_str(errors.as_deref().unwrap_or("[{}]"));
     }
     writer.out.push('}');
-    writer.out
-}
-
-/// The answer to one field of a query, and what went wrong in it; `None` when the field can't be answered
-/// and must not be null.
-pub(super) fn field(
-    root: &Root,
-    loaded: Result<Loaded, ApiError>,
-    budget: &Budget,
-) -> (Option<String>, Vec<ServerError>) {
-    let mut writer = Writer::new(budget);
-    writer.path.push(Step::Member(&root.spot.key));
-    let is_whole = writer.root(root, loaded);
-    (is_whole.then_some(writer.out), writer.errors)
-}
-
-/// Whether a member was written.
-trait Written {
-    fn written(self) -> bool;
-}
-
-impl Written for () {
-    fn written(self) -> bool {
-        true
-    }
-}
-
-impl Written for bool {
-    fn written(self) -> bool {
-        self
-    }
+    (writer.out, writer.errors)
 }
 
 impl<'p> Writer<'p> {
-    fn new(budget: &'p Budget) -> Self {
-        Self {
-            budget,
-            out: String::new(),
-            path: Vec::new(),
-            errors: Vec::new(),
-        }
-    }
-
-    /// Writes an object, member by member; those that can't be written are missing.
-    fn object<T, W: Written>(
+    /// Writes an object, member by member.
+    fn object<T>(
         &mut self,
         members: impl IntoIterator<Item = T>,
         spot: impl Fn(&T) -> &'p Spot,
-        mut write: impl FnMut(&mut Self, T) -> W,
+        mut write: impl FnMut(&mut Self, T),
     ) {
         self.out.push('{');
         let begun = self.out.len();
         for member in members {
-            let before = self.out.len();
-            if before > begun {
+            if self.out.len() > begun {
                 self.out.push(',');
             }
             let key = &spot(&member).key;
@@ -112,9 +89,7 @@ impl<'p> Writer<'p> {
             self.out.push_str(key);
             self.out.push_str("\":");
             self.path.push(Step::Member(key));
-            if !write(self, member).written() {
-                self.out.truncate(before);
-            }
+            write(self, member);
             self.path.pop();
         }
         self.out.push('}');
@@ -122,12 +97,12 @@ impl<'p> Writer<'p> {
 
     /// Notes what went wrong at the place that is being written.
     fn fail(&mut self, spot: &Spot, error: &ApiError) {
-        let error = report(error).into_server_error(spot.pos);
         let path = self.path.iter().map(|step| match step {
-            Step::Member(key) => PathSegment::Field((*key).to_owned()),
-            Step::Item(index) => PathSegment::Index(*index),
+            Step::Member(key) => Segment::Member((*key).to_owned()),
+            Step::Item(index) => Segment::Item(*index),
         });
-        self.errors.push(error.with_path(path.collect()));
+        let error = QueryError::from(error).at(spot.span, self.sources);
+        self.errors.push(error.in_answer(path.collect()));
     }
 
     /// Writes null, and notes why.
@@ -140,31 +115,110 @@ impl<'p> Writer<'p> {
         self.out.push_str("null");
     }
 
-    /// Whether the field is written; it is not when it failed and must not be null.
-    fn root(&mut self, root: &'p Root, loaded: Result<Loaded, ApiError>) -> bool {
+    /// A field of the operation.
+    fn root(
+        &mut self,
+        plan: &'p Plan,
+        root: &'p Root,
+        loaded: Result<Loaded, ApiError>,
+        described: &JsonMap,
+    ) {
         match (&root.ask, loaded) {
-            (Ask::TypeName, _) => self.text("Query"),
-            (Ask::NextArgs { members, .. }, Ok(Loaded::NextArgs(args))) => {
-                self.next_args(members, &args);
+            (Ask::TypeName, _) => self.text(&plan.type_name),
+            (Ask::Description, _) => {
+                let value = described.get(root.spot.key.as_str());
+                let json = serde_json::to_string(&value);
+                self.out.push_str(json.as_deref().unwrap_or("null"));
             }
+            (Ask::EventCursor, Ok(Loaded::EventCursor(cursor))) => self.quoted(cursor),
+            (
+                Ask::NextArgs { members, .. } | Ask::Publish { members, .. },
+                Ok(Loaded::NextArgs(args)),
+            ) => self.next_args(members, &args),
             (
                 Ask::Document {
                     document, branches, ..
                 },
-                Ok(Loaded::Document(shown)),
-            ) => match shown {
-                Some(shown) => self.document(document, branches, &shown),
-                None => self.null(),
-            },
+                Ok(Loaded::Document(Some(shown))),
+            ) => self.document(document, branches, &shown),
             (Ask::Collection { page, .. }, Ok(Loaded::Page(found))) => self.page(page, &found),
-            (Ask::Collection { .. }, Err(error)) => {
-                self.fail(&root.spot, &error);
-                return false;
+            (
+                Ask::Event {
+                    event: wanted,
+                    branches,
+                    ..
+                },
+                Ok(Loaded::Event(event, shown)),
+            ) => self.event(wanted, branches, &event, shown.as_ref()),
+            (_, Err(error)) => {
+                self.fail_with_null(&root.spot, &error);
+                self.is_lost |= !root.is_nullable;
             }
-            (_, Err(error)) => self.fail_with_null(&root.spot, &error),
             (_, Ok(_)) => self.null(),
         }
-        true
+    }
+
+    fn event(
+        &mut self,
+        plan: &'p EventPlan,
+        branches: &'p [Branch],
+        event: &Event,
+        shown: Option<&Shown>,
+    ) {
+        self.object(
+            &plan.members,
+            |(spot, _)| spot,
+            |writer, (_, member)| match (member, event) {
+                (EventMember::TypeName, _) => writer.text(&plan.type_name),
+                (EventMember::Document(document), _) => match shown {
+                    Some(shown) => writer.document(document, branches, shown),
+                    None => writer.null(),
+                },
+                (_, Event::Document(event)) => writer.document_event(member, event),
+                (EventMember::Cursor, Event::Schema(event)) => writer.quoted(event.cursor),
+                (_, Event::Schema(event)) => writer.schema(member, &event.schema),
+            },
+        );
+    }
+
+    fn document_event(&mut self, member: &EventMember, event: &DocumentEvent) {
+        match member {
+            EventMember::Cursor => self.quoted(event.cursor),
+            EventMember::DocumentId => self.quoted(event.id),
+            EventMember::Deleted => self.plain(event.deleted),
+            EventMember::Matches => self.plain(event.matches),
+            _ => self.null(),
+        }
+    }
+
+    fn schema(&mut self, member: &'p EventMember, schema: &Schema) {
+        match member {
+            EventMember::SchemaId => self.quoted(schema.id()),
+            EventMember::SchemaName => match schema.id() {
+                SchemaId::Application { name, .. } => self.quoted(name),
+                SchemaId::System(_) => self.quoted(schema.id()),
+            },
+            EventMember::SchemaDescription => self.text(schema.description()),
+            EventMember::SchemaFields(members) => {
+                self.out.push('[');
+                for (index, (name, field_type)) in schema.fields().iter().enumerate() {
+                    if index > 0 {
+                        self.out.push(',');
+                    }
+                    self.object(
+                        members,
+                        |(spot, _)| spot,
+                        |writer, (_, member)| match member {
+                            SchemaMember::TypeName => writer.text("SchemaField"),
+                            SchemaMember::Name => writer.quoted(name),
+                            SchemaMember::Type => writer.text(&field_type.to_string()),
+                        },
+                    );
+                }
+                self.out.push(']');
+            }
+            _ => self.null(),
+        }
     }
 
     fn next_args(&mut self, members: &'p [(Spot, ArgsMember)], args: &NextArgs) {
@@ -318,15 +372,4 @@ impl<'p> Writer<'p> {
     fn plain(&mut self, value: impl std::fmt::Display) {
         write!(self.out, "{value}").expect("writing to a string");
     }
-}
-
-/// What is told of an error.
-pub(super) fn report(error: &ApiError) -> Error {
-    Error::new(error.to_string()).extend_with(|_, extensions| {
-        if let serde_json::Value::Object(members) = details(error) {
-            for (name, value) in members {
-                extensions.set(name, Value::from_json(value).unwrap_or_default());
-            }
-        }
-    })
 }

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use async_graphql::ServerError;
 use grove_core::Reason;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Posted, refusal};
+use crate::http::graphql::Posted;
+use crate::http::graphql::error::{QueryError, refused};
 
 /// The subprotocol.
 pub(super) const NAME: &str = "graphql-transport-ws";
@@ -133,8 +133,8 @@ impl Protocol {
                 }
                 if operations.len() >= self.operations_max {
                     let text = "too many operations are under way on this connection";
-                    let error = refusal(Reason::RequestTooLarge, text);
-                    return vec![Do::Send(error_message(&id, &[error]))];
+                    let errors = refused(Reason::RequestTooLarge, text);
+                    return vec![Do::Send(error_message(&id, &errors))];
                 }
                 operations.insert(id.clone());
                 payload.size = text.len();
@@ -150,7 +150,7 @@ impl Protocol {
     }
 
     /// An operation failed, and is under way no more.
-    pub(super) fn refused(&mut self, id: &str, errors: &[ServerError]) -> Option<String> {
+    pub(super) fn refused(&mut self, id: &str, errors: &[QueryError]) -> Option<String> {
         self.end(id).then(|| error_message(id, errors))
     }
 
@@ -178,7 +178,7 @@ impl Protocol {
     }
 }
 
-fn error_message(id: &str, errors: &[ServerError]) -> String {
+fn error_message(id: &str, errors: &[QueryError]) -> String {
     json!({ "id": id, "type": "error", "payload": errors }).to_string()
 }
 

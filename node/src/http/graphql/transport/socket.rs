@@ -16,8 +16,9 @@ use grove_core::Reason;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::protocol::{Do, NAME, Protocol, close};
-use super::running::{Mutations, Piece, pieces};
-use super::{Posted, Service, refusal};
+use crate::http::graphql::error::refused;
+use crate::http::graphql::running::{Piece, pieces};
+use crate::http::graphql::{Posted, Service};
 use crate::http::streams::{Place, message_size_max};
 use crate::http::{Limits, connections, is_bulky};
 
@@ -189,10 +190,14 @@ impl Connection {
         let service = self.service.clone();
         let begun = async move {
             let limit = service.limits.request_timeout;
-            let running = timeout(limit, service.start(posted, Mutations::Taken)).await;
+            let running = async {
+                let request = service.read(posted).await?;
+                service.start(request).await
+            };
+            let running = timeout(limit, running).await;
             pieces(running.unwrap_or_else(|_| {
                 let text = Reason::NodeBusy.description();
-                Err(vec![refusal(Reason::NodeBusy, text)])
+                Err(refused(Reason::NodeBusy, text))
             }))
         };
         let (abort, registration) = AbortHandle::new_pair();
