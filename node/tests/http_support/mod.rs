@@ -7,6 +7,8 @@ pub mod daemon;
 pub mod follow;
 pub mod pieces;
 pub mod s3;
+#[cfg(unix)]
+pub mod scripts;
 pub mod site;
 pub mod socket;
 
