@@ -135,13 +135,14 @@ reasons! {
         SeqNumMismatch "seq_num_mismatch" "the sequence number is not the next one of the log",
         SeqNumMax "seq_num_max" "the log is full",
         LogEnded "log_ended" "nothing may follow an end-of-log entry",
-        LogForked "log_forked" "two different entries claim one position of the log",
+        WouldFork "would_fork" "another entry has this place in the log; sign anew with the fresh arguments",
         ForkPosition "fork_position" "the two entries do not claim one position of one log",
         ForkIdentical "fork_identical" "the two entries are one and the same",
         LogIdMax "log_id_max" "the key has used the highest log id",
         LogIdMismatch "log_id_mismatch" "the key writes this document in another log",
         LogIdInUse "log_id_in_use" "the log belongs to another document",
         LogOwnerMismatch "log_owner_mismatch" "the entries are not of one key and log",
+        AuthorLimit "author_limit" "the key has as many entries, logs or branches as the node takes of one",
         LogPurged "log_purged" "the operator of the node had the log purged",
     }
     Cbor {

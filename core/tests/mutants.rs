@@ -10,7 +10,7 @@ use grove_core::mutant::{Form, Mutant, Point};
 use grove_core::{Phase, Reason};
 
 /// Reasons between text and message that no point guards, and why.
-const ELSEWHERE: [(Reason, &str); 10] = [
+const ELSEWHERE: [(Reason, &str); 11] = [
     (Reason::NotUtf8, "texts are handed in as texts"),
     (
         Reason::VarintTrailingBytes,
@@ -23,6 +23,7 @@ const ELSEWHERE: [(Reason, &str); 10] = [
     (Reason::DocumentNotFound, "a store knows its documents"),
     (Reason::AuthorNotAllowed, "the operator of a node says so"),
     (Reason::SchemaNotAllowed, "the operator of a node says so"),
+    (Reason::AuthorLimit, "the operator of a node says so"),
     (Reason::LogPurged, "the operator of a node says so"),
     (Reason::DocumentPurged, "the operator of a node says so"),
     (

@@ -94,7 +94,7 @@ async fn what_was_refused_leaves_no_bytes() {
     let answer = publish(daemon.address, &first(0, &piece(&noise(2, PIECE)))).await;
 
     let code = &answer["errors"][0]["extensions"]["code"];
-    assert_eq!(code, "log_forked", "{answer}");
+    assert_eq!(code, "would_fork", "{answer}");
     until("the refused bytes go", || objects(&directory).len() == 1).await;
 }
 

@@ -209,7 +209,7 @@ const KEY: &str = "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6
 const NOBODY: &str = "0020aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 #[tokio::test]
-async fn a_fork_is_told_with_both_entries() {
+async fn who_would_fork_is_told_how_to_go_on() {
     let node = TestNode::start().await;
     let author = Author::new(1);
     let args = author.next_args(&node, None).await;
@@ -230,13 +230,10 @@ async fn a_fork_is_told_with_both_entries() {
 
     assert_eq!(accepted["result"], again["result"]);
     let data = &forked["error"]["data"];
-    assert_eq!(data["code"], "log_forked");
-    let mut hashes = [
-        first.entry().hash().to_string(),
-        second.entry().hash().to_string(),
-    ];
-    hashes.sort();
-    assert_eq!(data["entries"], json!(hashes));
+    assert_eq!(data["code"], "would_fork");
+    assert_eq!(data["existing"], first.entry().hash().to_string());
+    let fresh = json!({ "logId": "1", "seqNum": "1", "backlink": null, "skiplink": null });
+    assert_eq!(data["nextArgs"], fresh);
 }
 
 //= RC1 test
@@ -385,7 +382,7 @@ async fn many_entries_are_published_at_once() {
 }
 
 #[tokio::test]
-async fn logs_are_read_by_range_and_forks_shown() {
+async fn logs_are_read_by_range() {
     let node = TestNode::start().await;
     let author = Author::new(1);
     let (create, _) = publish(&node, &author, &piece(b"one")).await;
@@ -416,18 +413,19 @@ async fn logs_are_read_by_range_and_forks_shown() {
         "entryEncoded": given["entry"], "operationEncoded": given["operation"],
     });
     let refused = node.rpc("panda_publishEntry", params).await;
-    assert_eq!(refused["error"]["data"]["code"], "log_forked");
-    let fork = node.rpc("panda_getFork", log.clone()).await;
-    let mut proof: Vec<_> = fork["result"]["entryHashes"].as_array().unwrap().to_vec();
-    let mut both = [json!(second), json!(rival.entry().hash().to_string())];
-    proof.sort_by_key(ToString::to_string);
-    both.sort_by_key(ToString::to_string);
+    let data = &refused["error"]["data"];
+    assert_eq!(data["code"], "would_fork");
+    assert_eq!(data["existing"], second);
+    assert_eq!(data["nextArgs"]["backlink"], second);
+    assert_eq!(data["nextArgs"]["seqNum"], "3");
+    let none = node.rpc("panda_getFork", log.clone()).await;
     assert_eq!(
-        (&fork["result"]["seqNum"], &proof[..]),
-        (&json!("2"), &both[..])
+        none["result"],
+        Value::Null,
+        "what is refused leaves no trace"
     );
     let answer = node.rpc("panda_getLogEntries", log).await;
-    assert_eq!(hashes(&answer), [create], "nothing from the fork on counts");
+    assert_eq!(hashes(&answer), [create, second]);
 }
 
 #[tokio::test]

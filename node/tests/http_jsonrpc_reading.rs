@@ -339,7 +339,7 @@ async fn logs_of_an_author_come_in_pages() {
             "seqNum": "2",
             "entryHash": deletion.to_string(),
             "ended": false,
-            "forkedAt": null,
+            "isBranched": false,
             "purged": false,
         })
     );

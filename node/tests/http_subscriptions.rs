@@ -106,28 +106,6 @@ async fn a_document_is_awaited_that_is_not_there_yet() {
 }
 
 #[tokio::test]
-async fn a_forked_document_is_told_as_gone() {
-    let site = Site::start().await;
-    let other = Author::new(9);
-    let [one, two] = [b"one", b"two"].map(|data| other.first(&piece(data)));
-    http_support::publish(&site.node, &one).await;
-    let id = one.entry().operation_id();
-    let query = format!(
-        "subscription {{ events: blob_piece_v1(id: \"{id}\") {{ deleted document {{ meta {{ viewId }} }} }} }}"
-    );
-    let mut events = EventStream::post(site.node.address, &query).await;
-    assert_eq!(events.event().await["deleted"], false);
-
-    let answer = http_support::publish(&site.node, &two).await;
-
-    assert_eq!(answer["errors"][0]["extensions"]["code"], "log_forked");
-    assert_eq!(
-        events.event().await,
-        json!({ "deleted": true, "document": null })
-    );
-}
-
-#[tokio::test]
 async fn a_collection_tells_what_meets_its_filter() {
     let site = Site::start().await;
     let mut socket = GraphSocket::connect(site.node.address).await;

@@ -154,13 +154,12 @@ async fn nodes_that_write_at_once_lose_nothing() {
     assert_eq!((once, twice), (Ok(()), Ok(())));
     let mut answers = [left, right];
     answers.sort_by_key(Result::is_err);
-    assert_eq!(answers, [Ok(()), Err(Reason::LogForked)]);
+    assert_eq!(answers, [Ok(()), Err(Reason::WouldFork)]);
     for node in [&one, &two] {
         let counts = counts(node).await;
         assert_eq!(counts.entries, 2 + 6 * EACH + 2);
-        assert_eq!((counts.forks, counts.parked), (1, 0));
-        // Of the forked log nothing counts.
-        assert_eq!(count(node, &note).await, 6 * EACH + 1);
+        assert_eq!((counts.forks, counts.parked), (0, 0));
+        assert_eq!(count(node, &note).await, 6 * EACH + 2);
     }
     stop_one.stop().await;
     stop_two.stop().await;

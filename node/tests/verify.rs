@@ -6,7 +6,7 @@ use grove_core::session::PeerId;
 use grove_core::time::Instant;
 use grove_core::types::{DocumentId, Hash, KeyPair, LogId, PlainValue, PublicKey, SchemaId};
 use grove_core::validate::Submission;
-use grove_core::wire::Operation;
+use grove_core::wire::{Message, Operation};
 use grove_node::engine::{Engine, EngineSettings, Finding, Input, RequestId, verify};
 use grove_node::store::{Read, SqliteStore};
 use rstest::rstest;
@@ -59,7 +59,7 @@ fn store_some(place: &Place) -> Told {
     };
     let fields = |byte| [("data".to_owned(), PlainValue::Bytes(vec![byte]))].into();
     let schema_id = SchemaId::BLOB_PIECE;
-    let mut ids = Vec::new();
+    let (mut ids, mut rivals) = (Vec::new(), Vec::new());
     for log_id in 0..3 {
         let args = NextArgs::first(LogId::new(log_id));
         let create = Operation::Create {
@@ -84,9 +84,25 @@ fn store_some(place: &Place) -> Told {
         take(&second);
         ids.extend([id, second.entry().hash()]);
         if log_id == 2 {
-            take(&forge(&key_pair, &next, &update(200)).unwrap());
+            rivals.push(forge(&key_pair, &next, &update(200)).unwrap());
         }
     }
+    // Only a peer brings a branch.
+    let peer = PeerId([2; 32]);
+    let request = Message::SyncRequest {
+        session: 0,
+        mode: 0,
+        schemas: [schema_id].into(),
+    };
+    let rivals = rivals.into_iter().map(|rival| Message::Entry {
+        session: 0,
+        entry: rival.entry().bytes().to_vec(),
+        payload: Some(rival.payload().to_vec()),
+    });
+    let messages = [request].into_iter().chain(rivals);
+    let received = messages.map(|message| Input::received(peer, message));
+    let inputs = [Input::PeerConnected(peer)].into_iter().chain(received);
+    engine.handle(Instant::ZERO, inputs.collect()).unwrap();
     assert_eq!(engine.store().counts().unwrap().forks, 1);
     Told {
         key: key_pair.public_key(),

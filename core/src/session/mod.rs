@@ -1,21 +1,27 @@
-//! Replication with one peer: announcements and log-height sessions, as a state machine.
+//! Replication with one peer: announcements and sessions, as a state machine.
 //!
-//! Decides what to answer to each message and when a session begins and ends. Sees only messages, the
-//! time it is handed, and the heights it asks for. Sending, storing and judging entries are the
+//! Decides what to answer to each message and when a session begins and ends; what a peer lacks by what
+//! both sides told is decided in `offer`. Sees only messages, the time it is handed, and what it asks
+//! [`Logs`] for. Sending, storing and judging entries are the
 //! caller's, who also carries out the [`Action`]s in their order.
 //!
 //! Always true:
 //! - A session that is over takes no further message.
 //! - At most [`SESSIONS_PER_PEER_MAX`] sessions are open, and none outlives [`SESSION_TIMEOUT`].
-//! - Each side sends one `Have` and one `SyncDone` per session.
+//! - Each side sends one `Tips` (or `Have`) and one `SyncDone` per session.
 
 use std::collections::BTreeMap;
 
 use crate::limits::SESSIONS_PER_PEER_MAX;
 use crate::reason::{Reason, Refusal};
 use crate::time::{Duration, Instant};
-use crate::types::SeqNum;
 use crate::wire::{Heights, Message, SchemaSet};
+
+mod offer;
+
+use offer::{Offer, lacking};
+
+pub use offer::Logs;
 
 /// The protocol version that announcements carry.
 const VERSION: u64 = 1;
@@ -31,6 +37,16 @@ pub const SESSION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Of two crossing requests, that of the greater id wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub [u8; 32]);
+
+/// What a peer understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dialect {
+    /// The messages of grove: branches of logs, and entries whose operation was deleted.
+    #[default]
+    Grove,
+    /// The deployed protocol, in which a log has one height: that of the branch to be continued.
+    Deployed,
+}
 
 /// What the caller has to do, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +78,7 @@ pub struct Peer {
     next_session: u64,
     announced: Option<(u64, SchemaSet)>,
     last_announcement: u64,
+    dialect: Dialect,
 }
 
 #[derive(Debug)]
@@ -75,9 +92,9 @@ struct Session {
 enum State {
     /// We asked and have no answer yet.
     Requested { remote_done: bool },
-    /// We told our heights and wait for the peer's.
+    /// We told what we have and wait for the peer to do so.
     Offered { local_done: bool, remote_done: bool },
-    /// Heights are compared and our entries sent; the peer is still sending.
+    /// What both have is compared and our entries sent; the peer is still sending.
     Compared,
 }
 
@@ -91,7 +108,14 @@ impl Peer {
             next_session: 0,
             announced: None,
             last_announcement: 0,
+            dialect: Dialect::Grove,
         }
+    }
+
+    /// The same peer, known to understand only this.
+    pub fn speaking(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
     }
 
     /// The announcement of these schemas. Its timestamp is greater than that of the one before, even
@@ -156,16 +180,15 @@ impl Peer {
         self.session(session).map(|_| ())
     }
 
-    /// Answers a message. `heights` tells the heights of our logs of some schemas, when needed.
+    /// Answers a message; `logs` is asked for what we have, when needed.
     ///
     /// After an error the session it concerns is closed; others go on.
-    pub fn handle<E>(
+    pub fn handle<L: Logs>(
         &mut self,
         now: Instant,
         message: Message,
-        heights: impl FnOnce(&SchemaSet) -> Result<Heights, E>,
-    ) -> Result<Vec<Action>, HandleError<E>> {
-        let heights = |schemas: &SchemaSet| heights(schemas).map_err(HandleError::Heights);
+        logs: &L,
+    ) -> Result<Vec<Action>, HandleError<L::Error>> {
         match message {
             Message::Announce {
                 version,
@@ -180,23 +203,39 @@ impl Peer {
                 if !self.admit(session, mode, &schemas)? {
                     return Ok(Vec::new());
                 }
-                let local = heights(&schemas)?;
+                let understands_tips = self.dialect == Dialect::Grove;
+                let local = Offer::of(logs, &schemas, understands_tips)
+                    .and_then(|local| local.fitting(logs, &schemas))
+                    .map_err(HandleError::Logs)?;
                 Ok(self.accept(now, session, schemas, local))
             }
-            Message::Have {
-                session,
-                heights: remote,
-            } => {
-                let schemas = self.expects_have(session)?;
-                let local = heights(schemas)?;
-                Ok(self.compare(session, local, &remote))
+            Message::Have { session, heights } => {
+                self.take_offer(session, &Offer::Heights(heights), logs)
             }
+            Message::Tips { session, tips } => self.take_offer(session, &Offer::Tips(tips), logs),
             Message::SyncDone { session, .. } => Ok(self.remote_done(session)?),
             Message::Entry { session, .. } | Message::Skeleton { session, .. } => {
                 self.expect_entry(session)?;
                 Ok(Vec::new())
             }
         }
+    }
+
+    /// Answers what a peer has. One that tells heights is told heights.
+    fn take_offer<L: Logs>(
+        &mut self,
+        session: u64,
+        remote: &Offer,
+        logs: &L,
+    ) -> Result<Vec<Action>, HandleError<L::Error>> {
+        let (schemas, told) = self.expects_offer(session)?;
+        let local = Offer::of(logs, schemas, remote.has_tips()).map_err(HandleError::Logs)?;
+        let starts = lacking(logs, &local, remote).map_err(HandleError::Logs)?;
+        let local = match told {
+            true => None,
+            false => Some(local.fitting(logs, schemas).map_err(HandleError::Logs)?),
+        };
+        Ok(self.compared(session, local, starts))
     }
 
     fn announced(&mut self, version: u64, timestamp: u64, schemas: SchemaSet) -> Vec<Action> {
@@ -247,9 +286,9 @@ impl Peer {
         now: Instant,
         session: u64,
         schemas: SchemaSet,
-        heights: Heights,
+        local: Offer,
     ) -> Vec<Action> {
-        let local_done = heights.is_empty();
+        let local_done = local.is_empty();
         let state = State::Offered {
             local_done,
             remote_done: false,
@@ -264,7 +303,7 @@ impl Peer {
         );
         self.next_session = self.next_session.max(session.wrapping_add(1));
 
-        let mut actions = vec![Action::Send(Message::Have { session, heights })];
+        let mut actions = vec![Action::Send(local.into_message(session))];
         if local_done {
             actions.push(Action::Send(Message::SyncDone {
                 session,
@@ -274,37 +313,36 @@ impl Peer {
         actions
     }
 
-    fn expects_have(&mut self, id: u64) -> Result<&SchemaSet, SessionError> {
+    /// What the session is about, and whether we have told what we have already.
+    fn expects_offer(&mut self, id: u64) -> Result<(&SchemaSet, bool), SessionError> {
         if self.session(id)?.state == State::Compared {
             self.sessions.remove(&id);
             return Err(SessionError::Unexpected(id));
         }
-        Ok(&self.session(id)?.schemas)
+        let session = self.session(id)?;
+        let told = matches!(session.state, State::Offered { .. });
+        Ok((&session.schemas, told))
     }
 
-    /// Compares heights: what the peer lacks is sent; the initiator first tells its own heights.
-    fn compare(&mut self, id: u64, local: Heights, remote: &Heights) -> Vec<Action> {
+    /// What the peer lacks is sent; who has not told yet first tells what it has itself.
+    fn compared(&mut self, id: u64, local: Option<Offer>, starts: Heights) -> Vec<Action> {
         let session = self
             .sessions
             .get_mut(&id)
-            .expect("checked before the heights were read");
-        let starts = missing(&local, remote);
-        let (told, local_done, remote_done) = match session.state {
-            State::Requested { remote_done } => (false, false, remote_done),
+            .expect("checked before the logs were read");
+        let (local_done, remote_done) = match session.state {
+            State::Requested { remote_done } => (false, remote_done),
             State::Offered {
                 local_done,
                 remote_done,
-            } => (true, local_done, remote_done),
-            State::Compared => unreachable!("refused before the heights were read"),
+            } => (local_done, remote_done),
+            State::Compared => unreachable!("refused before the logs were read"),
         };
         session.state = State::Compared;
 
         let mut actions = Vec::new();
-        if !told {
-            actions.push(Action::Send(Message::Have {
-                session: id,
-                heights: local,
-            }));
+        if let Some(local) = local {
+            actions.push(Action::Send(local.into_message(id)));
         }
         if !local_done {
             actions.push(Action::Transfer {
@@ -348,36 +386,15 @@ impl Peer {
     }
 }
 
-/// Per log that `local` has further than `remote`, the first number the remote lacks.
-fn missing(local: &Heights, remote: &Heights) -> Heights {
-    let mut starts = Heights::new();
-    for (public_key, logs) in local {
-        for (log_id, height) in logs {
-            let start = match remote.get(public_key).and_then(|logs| logs.get(log_id)) {
-                None => Some(SeqNum::FIRST),
-                Some(theirs) if theirs < height => theirs.next(),
-                Some(_) => None,
-            };
-            if let Some(start) = start {
-                starts
-                    .entry(*public_key)
-                    .or_default()
-                    .insert(*log_id, start);
-            }
-        }
-    }
-    starts
-}
-
 /// Why a message could not be answered.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HandleError<E> {
     /// The message does not fit. (Peer)
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// Our own heights could not be read. (Local)
-    #[error("could not read the log heights")]
-    Heights(E),
+    /// Our own logs could not be read. (Local)
+    #[error("could not read the logs")]
+    Logs(E),
 }
 
 /// Why a message does not fit the state of its session. (Peer)

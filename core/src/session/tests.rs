@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 
 use super::*;
-use crate::types::{Hash, KeyPair, LogId, SchemaId};
+use crate::types::{Hash, KeyPair, LogId, PublicKey, SchemaId, SeqNum};
+use crate::wire::Tips;
+use std::collections::BTreeSet;
 
 const NOW: Instant = Instant::ZERO;
 
@@ -22,6 +24,48 @@ fn heights(logs: &[(u8, u64, u64)]) -> Heights {
             .insert(LogId::new(*log), SeqNum::new(*seq_num).unwrap());
     }
     heights
+}
+
+/// The hash of an entry of a log that has but one branch, the same on all nodes.
+fn entry(author: PublicKey, log_id: LogId, seq_num: SeqNum) -> Hash {
+    let place = (author.as_bytes(), log_id.as_u64(), seq_num.as_u64());
+    Hash::of(format!("{place:?}").as_bytes())
+}
+
+/// Logs with one branch.
+impl Logs for Heights {
+    type Error = Infallible;
+
+    fn heights(&self, _: &SchemaSet) -> Result<Heights, Infallible> {
+        Ok(self.clone())
+    }
+
+    fn tips(&self, _: &SchemaSet) -> Result<Tips, Infallible> {
+        let mut tips = Tips::new();
+        for (author, logs) in self {
+            for (log_id, seq_num) in logs {
+                let tip = (*seq_num, entry(*author, *log_id, *seq_num));
+                let of_author = tips.entry(*author).or_default();
+                of_author.insert(*log_id, BTreeSet::from([tip]));
+            }
+        }
+        Ok(tips)
+    }
+
+    fn known(&self, hashes: &BTreeSet<Hash>) -> Result<BTreeSet<Hash>, Infallible> {
+        let mut known = BTreeSet::new();
+        for (author, logs) in self {
+            for (log_id, height) in logs {
+                let numbers = (1..=height.as_u64()).filter_map(SeqNum::new);
+                known.extend(numbers.map(|seq_num| entry(*author, *log_id, seq_num)));
+            }
+        }
+        Ok(known.intersection(hashes).copied().collect())
+    }
+
+    fn forked_at(&self, _: PublicKey, _: LogId) -> Result<Option<SeqNum>, Infallible> {
+        Ok(None)
+    }
 }
 
 /// One side: its peer state, its heights, and what it was told to transfer.
@@ -46,10 +90,7 @@ impl Side {
 
     fn handle(&mut self, message: Message) -> Vec<Message> {
         let heights = self.heights.clone();
-        let actions = self
-            .peer
-            .handle(NOW, message, |_| Ok::<_, Infallible>(heights))
-            .unwrap();
+        let actions = self.peer.handle(NOW, message, &heights).unwrap();
         let mut messages = Vec::new();
         for action in actions {
             match action {
@@ -106,6 +147,56 @@ fn both_sides_send_exactly_what_the_other_lacks() {
 }
 
 #[test]
+fn a_peer_of_the_deployed_protocol_is_told_heights_and_nothing_else() {
+    let held = heights(&[(1, 0, 5), (1, 1, 2)]);
+    let [small, large] = [PeerId([1; 32]), PeerId([2; 32])];
+    let mut peer = Peer::new(large, small).speaking(Dialect::Deployed);
+    let request = Message::SyncRequest {
+        session: 0,
+        mode: 0,
+        schemas: schemas(),
+    };
+
+    let told = peer.handle(NOW, request, &held).unwrap();
+    let theirs = Message::Have {
+        session: 0,
+        heights: heights(&[(1, 0, 3)]),
+    };
+    let transfer = peer.handle(NOW, theirs, &held).unwrap();
+
+    let have = Message::Have {
+        session: 0,
+        heights: held,
+    };
+    assert_eq!(told, [Action::Send(have)]);
+    let starts = heights(&[(1, 0, 4), (1, 1, 1)]);
+    assert_eq!(transfer, [Action::Transfer { session: 0, starts }]);
+}
+
+#[test]
+fn who_tells_heights_is_answered_with_heights() {
+    let held = heights(&[(1, 0, 5)]);
+    let mut sides = Side::pair(held.clone(), Heights::new());
+    let [a, b] = &mut sides;
+    let Message::SyncRequest { session, .. } = a.announce_and_initiate(b) else {
+        panic!("no request");
+    };
+    let theirs = Message::Have {
+        session,
+        heights: Heights::new(),
+    };
+
+    let told = a.handle(theirs);
+
+    let ours = Message::Have {
+        session,
+        heights: held,
+    };
+    assert_eq!(told[0], ours);
+    assert_eq!(a.transfers, [heights(&[(1, 0, 1)])]);
+}
+
+#[test]
 fn a_side_without_data_still_finishes() {
     let mut sides = Side::pair(heights(&[(1, 0, 1)]), Heights::new());
     let [a, b] = &mut sides;
@@ -146,14 +237,13 @@ fn of_crossing_requests_the_greater_peer_wins() {
 fn messages_out_of_place_are_refused_with_their_cause() {
     let mut sides = Side::pair(Heights::new(), Heights::new());
     let peer = &mut sides[0].peer;
-    let mut reason =
-        |message| match peer.handle(NOW, message, |_| Ok::<_, Infallible>(Heights::new())) {
-            Err(HandleError::Session(error)) => Some(error.reason()),
-            other => {
-                assert!(other.is_ok());
-                None
-            }
-        };
+    let mut reason = |message| match peer.handle(NOW, message, &Heights::new()) {
+        Err(HandleError::Session(error)) => Some(error.reason()),
+        other => {
+            assert!(other.is_ok());
+            None
+        }
+    };
     let request = |mode| Message::SyncRequest {
         session: 4,
         mode,
@@ -208,11 +298,7 @@ fn announcements_only_replace_older_ones() {
     let second = b.peer.announce(NOW, schemas());
     assert_ne!(first, second);
 
-    let mut announced = |message| {
-        a.peer
-            .handle(NOW, message, |_| Ok::<_, Infallible>(Heights::new()))
-            .unwrap()
-    };
+    let mut announced = |message| a.peer.handle(NOW, message, &Heights::new()).unwrap();
     assert_eq!(announced(second), [Action::Announced(schemas())]);
     assert_eq!(announced(first), []);
 }
@@ -230,11 +316,7 @@ fn a_peer_has_only_so_many_sessions_open() {
             .map(|id| id.parse().unwrap())
             .collect(),
     };
-    let mut handle = |session| {
-        peer.handle(NOW, request(session), |_| {
-            Ok::<_, Infallible>(Heights::new())
-        })
-    };
+    let mut handle = |session| peer.handle(NOW, request(session), &Heights::new());
 
     let most = SESSIONS_PER_PEER_MAX as u64;
     assert!((0..most).all(|session| handle(session).is_ok()));

@@ -1,15 +1,16 @@
-//! Certificate pools: which entries of a log prove that one of them belongs to it (Bamboo).
+//! Certificate pools: which entries of a branch prove that one of them belongs to its log (Bamboo).
 //!
 //! Who holds the pool of an entry can verify that entry without the rest of the log, and so can
 //! everybody who holds a pool of a later one. Which entries a node keeps is its own matter; here is
 //! only which suffice, and whether they do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 
-use super::SignedEntry;
+use super::{SignedEntry, ancestor};
 use crate::mutant::{altered, fault, holds};
 use crate::reason::{Reason, Refusal};
-use crate::types::{SeqNum, lipmaa_block_end};
+use crate::types::{Hash, SeqNum, lipmaa_block_end};
 
 /// The entries on the shortest way back from `seq_num` to the first, both included, descending.
 pub fn path_to_first(seq_num: SeqNum) -> impl Iterator<Item = SeqNum> {
@@ -39,42 +40,79 @@ pub fn certificate_pool(seq_num: SeqNum) -> BTreeSet<SeqNum> {
     path_to_first(seq_num).chain(later).collect()
 }
 
-/// Checks that the entry at `seq_num` belongs to the log that begins with the first of `entries`:
-/// every entry on its way back is there, all are of one key and log, and each names the next.
+/// Checks that `hash` names one of `entries`, and that they prove its branch: every entry on its way back
+/// to a first one is there, all are of one key and log, and each names the next.
 ///
-/// Links between other entries that happen to be there are checked too.
+/// Other entries that happen to be there, as of other branches, must not contradict the entries they link
+/// to either.
 pub fn verify_partial_log(
-    entries: &BTreeMap<SeqNum, SignedEntry>,
-    seq_num: SeqNum,
+    entries: &BTreeMap<Hash, SignedEntry>,
+    hash: Hash,
 ) -> Result<(), CertificateError> {
-    for at in path_to_first(seq_num) {
-        if fault!(CertificateWhole, !entries.contains_key(&at)) {
-            return Err(CertificateError::Missing(at));
+    let proved = entries.get(&hash).ok_or(CertificateError::Absent(hash))?;
+    let owner = |signed: &SignedEntry| (signed.entry().public_key, signed.entry().log_id);
+    let mut sorted: Vec<_> = entries.values().collect();
+    sorted.sort_by_key(|signed| (signed.entry().seq_num, signed.hash()));
+    for signed in sorted {
+        let foreign = owner(signed) != owner(proved);
+        if fault!(CertificateOwner, foreign) {
+            return Err(CertificateError::Owner(signed.entry().seq_num));
+        }
+        check_links(entries, signed)?;
+    }
+
+    let mut at = proved.entry();
+    for target in path_to_first(at.seq_num).skip(1) {
+        let skips = at.seq_num.skiplink() == Some(target);
+        let link = if skips { at.skiplink } else { at.backlink };
+        let next = link.and_then(|link| entries.get(&link));
+        match next {
+            Some(next) => at = next.entry(),
+            None if fault!(CertificateWhole, true) => {
+                return Err(CertificateError::Missing(target));
+            }
+            None => break,
         }
     }
-    let first = entries.values().next().map(SignedEntry::entry);
-    let last = entries.keys().next_back();
-    for (at, signed) in entries {
-        let entry = signed.entry();
-        let owner = |entry: &crate::wire::Entry| (entry.public_key, entry.log_id);
-        let foreign = entry.seq_num != *at || first.map(owner) != Some(owner(entry));
-        if fault!(CertificateOwner, foreign) {
-            return Err(CertificateError::Owner(*at));
-        }
-        //= R8: nothing follows an end-of-log entry
-        let ended = entry.end_of_log && last != Some(at);
-        if fault!(CertificateEnded, ended) {
-            return Err(CertificateError::Ended(*at));
-        }
-        let hash_at = |target: Option<SeqNum>| Some(entries.get(&target?)?.hash());
-        let broken = hash_at(at.backlink()).is_some_and(|hash| entry.backlink != Some(hash));
-        if fault!(CertificateBacklink, broken) {
-            return Err(CertificateError::Backlink(*at));
-        }
-        let broken = hash_at(at.skiplink()).is_some_and(|hash| entry.skiplink != Some(hash));
-        if fault!(CertificateSkiplink, broken) {
-            return Err(CertificateError::Skiplink(*at));
-        }
+    Ok(())
+}
+
+/// Checks an entry against those of the entries it links to that are there.
+fn check_links(
+    entries: &BTreeMap<Hash, SignedEntry>,
+    signed: &SignedEntry,
+) -> Result<(), CertificateError> {
+    let entry = signed.entry();
+    let linked = |link: Option<Hash>| Some(entries.get(&link?)?.entry());
+    let (back, skip) = (linked(entry.backlink), linked(entry.skiplink));
+    //= R8: nothing follows an end-of-log entry
+    let ended = [back, skip]
+        .into_iter()
+        .flatten()
+        .find(|link| link.end_of_log);
+    if let Some(ended) = ended
+        && fault!(CertificateEnded, true)
+    {
+        return Err(CertificateError::Ended(ended.seq_num));
+    }
+    let broken = back.is_some_and(|back| Some(back.seq_num) != entry.seq_num.backlink());
+    if fault!(CertificateBacklink, broken) {
+        return Err(CertificateError::Backlink(entry.seq_num));
+    }
+    let Some(target) = entry.seq_num.skiplink() else {
+        return Ok(());
+    };
+    let links_of = |hash: Hash| {
+        let links = entries.get(&hash).map(SignedEntry::entry);
+        Ok::<_, Infallible>(links.map(|entry| (entry.backlink, entry.skiplink)))
+    };
+    let from = entry.seq_num.backlink().zip(entry.backlink);
+    let Ok(other) = from.map_or(Ok(None), |from| ancestor(from, target, links_of));
+    // A way back that is not whole tells nothing.
+    let other = other.filter(|hash| entries.contains_key(hash) && Some(*hash) != entry.skiplink);
+    let misplaced = skip.is_some_and(|skip| skip.seq_num != target);
+    if fault!(CertificateSkiplink, misplaced || other.is_some()) {
+        return Err(CertificateError::Skiplink(entry.seq_num));
     }
     Ok(())
 }
@@ -83,19 +121,22 @@ pub fn verify_partial_log(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
+    /// The entry to prove is none of them.
+    #[error("entry {0} is not there")]
+    Absent(Hash),
     /// An entry on the way back to the first is not there.
     #[error("entry {0} is needed and not there")]
     Missing(SeqNum),
-    /// An entry is of another key or log, or stands at another position.
-    #[error("entry {0} is of another log or position")]
+    /// An entry is of another key or log.
+    #[error("entry {0} is of another key or log")]
     Owner(SeqNum),
-    /// An entry ended the log, yet there are later ones.
-    #[error("entry {0} ended the log, yet there are later ones")]
+    /// An entry ended its branch, yet there are later ones.
+    #[error("entry {0} ended its branch, yet there are later ones")]
     Ended(SeqNum),
-    /// An entry's backlink names another entry than the one before it.
+    /// An entry's backlink names an entry of another position than the one before it.
     #[error("the backlink of entry {0} is not the hash of the entry before")]
     Backlink(SeqNum),
-    /// An entry's skiplink names another entry than its lipmaa entry.
+    /// An entry's skiplink names another entry than that of its branch at the lipmaa position.
     #[error("the skiplink of entry {0} is not the hash of its lipmaa entry")]
     Skiplink(SeqNum),
 }
@@ -103,7 +144,7 @@ pub enum CertificateError {
 impl Refusal for CertificateError {
     fn reason(&self) -> Reason {
         match self {
-            Self::Missing(_) => Reason::CertificateIncomplete,
+            Self::Absent(_) | Self::Missing(_) => Reason::CertificateIncomplete,
             Self::Owner(_) => Reason::LogOwnerMismatch,
             Self::Ended(_) => Reason::LogEnded,
             Self::Backlink(_) => Reason::BacklinkMismatch,
@@ -117,7 +158,7 @@ mod tests {
     use super::*;
     use crate::author::{NextArgs, forge};
     use crate::types::{KeyPair, LogId, SchemaId};
-    use crate::wire::{Fields, Operation};
+    use crate::wire::{Entry, Fields, Operation};
     use proptest::prelude::*;
 
     fn numbers(path: impl IntoIterator<Item = SeqNum>) -> Vec<u64> {
@@ -163,52 +204,103 @@ mod tests {
     fn a_pool_proves_its_entry_and_each_part_is_needed() {
         let whole = log(1, 40);
         let pool = certificate_pool(seq(23));
-        let kept: BTreeMap<_, _> = whole
+        let kept: Vec<_> = whole
             .iter()
             .filter(|(at, _)| pool.contains(at))
-            .map(|(at, e)| (*at, e.clone()))
+            .map(|(_, entry)| entry.clone())
             .collect();
+        let proved = whole[&seq(23)].hash();
 
-        assert_eq!(verify_partial_log(&kept, seq(23)), Ok(()));
-        for at in path_to_first(seq(23)) {
-            let mut holed = kept.clone();
-            holed.remove(&at);
+        assert_eq!(verify(kept.clone(), proved), Ok(()));
+        for at in path_to_first(seq(23)).skip(1) {
+            let holed = kept.iter().filter(|entry| entry.entry().seq_num != at);
             assert_eq!(
-                verify_partial_log(&holed, seq(23)),
+                verify(holed.cloned(), proved),
                 Err(CertificateError::Missing(at))
             );
         }
+        let holed = kept.into_iter().filter(|entry| entry.hash() != proved);
+        assert_eq!(verify(holed, proved), Err(CertificateError::Absent(proved)));
     }
 
     #[test]
     fn entries_of_other_logs_prove_nothing() {
         let (mut mine, theirs) = (log(1, 13), log(2, 13));
         mine.insert(seq(4), theirs[&seq(4)].clone());
+        let proved = mine[&seq(13)].hash();
         assert_eq!(
-            verify_partial_log(&mine, seq(13)),
+            verify(mine.into_values(), proved),
             Err(CertificateError::Owner(seq(4)))
         );
     }
 
-    #[test]
-    fn nothing_is_proved_past_the_end_of_a_log() {
-        let mut entries = log(1, 3);
-        let (tip, key_pair) = (entries[&seq(3)].clone(), KeyPair::from_seed(&[1; 32]));
-        let mut last = tip.entry().clone();
-        last.end_of_log = true;
-        last.sign(&key_pair);
-        let last = SignedEntry::verify(&last.encode()).unwrap();
-        entries.insert(seq(3), last.clone());
+    /// Signs another entry after the one at `parent`, with these links in place of the right ones.
+    fn after(
+        log: &BTreeMap<SeqNum, SignedEntry>,
+        parent: u64,
+        change: impl FnOnce(&mut Entry),
+    ) -> SignedEntry {
+        let hash_at = |at| log.get(&at).map(SignedEntry::hash);
+        let tip = log[&seq(parent)].hash();
+        let args = NextArgs::after(LogId::new(0), seq(parent), tip, hash_at).unwrap();
+        let key_pair = KeyPair::from_seed(&[1; 32]);
+        let signed = crate::author::sign_entry(&key_pair, &args, b"another").unwrap();
+        let mut entry = signed.entry().clone();
+        change(&mut entry);
+        entry.sign(&key_pair);
+        SignedEntry::verify(&entry.encode()).unwrap()
+    }
 
-        assert_eq!(verify_partial_log(&entries, seq(3)), Ok(()));
-        let hash_at = |at| entries.get(&at).map(SignedEntry::hash);
-        let args = NextArgs::after(LogId::new(0), seq(3), last.hash(), hash_at).unwrap();
-        let after = crate::author::sign_entry(&key_pair, &args, &[]).unwrap();
-        entries.insert(seq(4), after);
+    #[test]
+    fn nothing_is_proved_past_the_end_of_a_branch() {
+        let mut whole = log(1, 2);
+        let last = after(&whole, 2, |entry| entry.end_of_log = true);
+        whole.insert(seq(3), last.clone());
+        let entries: Vec<_> = whole.values().cloned().collect();
+        assert_eq!(verify(entries.clone(), last.hash()), Ok(()));
+
+        let behind = after(&whole, 3, |_| {});
         assert_eq!(
-            verify_partial_log(&entries, seq(4)),
+            verify(entries.into_iter().chain([behind.clone()]), behind.hash()),
             Err(CertificateError::Ended(seq(3)))
         );
+    }
+
+    //= FK10 test
+    #[test]
+    fn each_branch_is_proved_along_its_own_links() {
+        let whole = log(1, 3);
+        let mut other = whole.clone();
+        other.insert(seq(2), after(&whole, 1, |_| {}));
+        other.insert(seq(3), after(&other, 2, |_| {}));
+        let fourth = after(&other, 3, |_| {});
+        let both: Vec<_> = whole.values().chain(other.values()).cloned().collect();
+        let with = |entry: &SignedEntry| both.iter().cloned().chain([entry.clone()]);
+
+        assert_eq!(verify(with(&fourth), fourth.hash()), Ok(()));
+        assert_eq!(verify(with(&fourth), whole[&seq(3)].hash()), Ok(()));
+        for wrong in [&whole[&seq(2)], &whole[&seq(3)]] {
+            let astray = after(&other, 3, |entry| entry.skiplink = Some(wrong.hash()));
+            assert_eq!(
+                verify(with(&astray), astray.hash()),
+                Err(CertificateError::Skiplink(seq(4)))
+            );
+        }
+        let astray = after(&whole, 3, |entry| {
+            entry.backlink = Some(whole[&seq(2)].hash())
+        });
+        assert_eq!(
+            verify(with(&astray), astray.hash()),
+            Err(CertificateError::Backlink(seq(4)))
+        );
+    }
+
+    fn verify(
+        entries: impl IntoIterator<Item = SignedEntry>,
+        proved: Hash,
+    ) -> Result<(), CertificateError> {
+        let entries = entries.into_iter().map(|entry| (entry.hash(), entry));
+        verify_partial_log(&entries.collect(), proved)
     }
 
     proptest! {

@@ -21,6 +21,6 @@ pub use certificate::{
 };
 pub use entry::{PayloadError, SignedEntry, Submission, VerifyError};
 pub use fork::{ForkError, ForkEvidence};
-pub use log::{LogError, LogTip, check_position};
+pub use log::{Links, LogError, LogTip, ancestor, check_position, prefers};
 pub use operation::{ValidationError, validate_operation};
 pub use schema::build_schema;

@@ -1,8 +1,9 @@
 //! Replication messages: CBOR arrays, back to back on a stream.
 //!
-//! The five messages of the deployed protocol, and one of grove's own for entries whose payload was
-//! deleted (R31), which is only ever sent to peers that speak grove. What a message means for a
-//! session is decided in `session`.
+//! The five messages of the deployed protocol, and two of grove's own, which are only ever sent to peers
+//! that speak grove: one for entries whose payload was deleted (R31), one that tells the tips of all
+//! branches of a log where a `Have` tells one height (R24). What a message means for a session is
+//! decided in `session`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,12 +21,19 @@ pub(super) const ENTRY: u64 = 2;
 pub(super) const SYNC_DONE: u64 = 3;
 pub(super) const HAVE: u64 = 10;
 pub(super) const SKELETON: u64 = 12;
+pub(super) const TIPS: u64 = 13;
 
 /// Schema ids in the order of replication messages.
 pub type SchemaSet = BTreeSet<SchemaId>;
 
 /// Per author and log the highest sequence number held.
 pub type Heights = BTreeMap<PublicKey, BTreeMap<LogId, SeqNum>>;
+
+/// The last entries of the branches of a log, each with its sequence number.
+pub type LogTips = BTreeSet<(SeqNum, Hash)>;
+
+/// Per author and log the last entries of all branches held.
+pub type Tips = BTreeMap<PublicKey, BTreeMap<LogId, LogTips>>;
 
 /// One replication message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +89,13 @@ pub enum Message {
         schema: SchemaId,
         /// The deleted document.
         document: DocumentId,
+    },
+    /// grove only, in place of `Have`: the tips of all branches of the sender's logs.
+    Tips {
+        /// Session id.
+        session: u64,
+        /// Tips per author and log; no log is without any.
+        tips: Tips,
     },
 }
 
@@ -146,6 +161,11 @@ impl Message {
                 out.text(&schema.to_string())
                     .bytes(&document.hash().to_bytes());
             }
+            //= R24: between grove nodes all branches of a log are compared
+            Self::Tips { session, tips } => {
+                out.array(3).unsigned(TIPS).unsigned(*session);
+                encode_tips(tips, &mut out);
+            }
         }
         out.into_bytes()
     }
@@ -184,6 +204,21 @@ fn encode_heights(heights: &Heights, out: &mut Encoder) {
     }
 }
 
+fn encode_tips(tips: &Tips, out: &mut Encoder) {
+    out.array(tips.len());
+    for (public_key, logs) in tips {
+        out.array(2).bytes(public_key.as_bytes()).array(logs.len());
+        for (log_id, tips) in logs {
+            out.array(2).unsigned(log_id.as_u64()).array(tips.len());
+            for (seq_num, hash) in tips {
+                out.array(2)
+                    .unsigned(seq_num.as_u64())
+                    .bytes(&hash.to_bytes());
+            }
+        }
+    }
+}
+
 struct Reader<'a> {
     decoder: Decoder<'a>,
 }
@@ -195,11 +230,11 @@ impl Reader<'_> {
             return Err(MessageError::ItemCount(0));
         }
         let kind = self.unsigned()?;
-        let kind = altered!(MessageType, kind, kind.min(SKELETON));
+        let kind = altered!(MessageType, kind, kind.min(TIPS));
         let counts = match kind {
             ANNOUNCE | SYNC_REQUEST => 4..=4,
             ENTRY => 3..=4,
-            SYNC_DONE | HAVE => 3..=3,
+            SYNC_DONE | HAVE | TIPS => 3..=3,
             SKELETON => 5..=5,
             _ => return Err(MessageError::Kind(kind)),
         };
@@ -249,6 +284,10 @@ impl Reader<'_> {
                 entry: self.bytes()?,
                 schema: self.schema()?,
                 document: Hash::from_bytes(&self.bytes()?)?.into(),
+            }),
+            TIPS => Ok(Message::Tips {
+                session: self.unsigned()?,
+                tips: self.tips()?,
             }),
             _ => unreachable!("unknown kinds returned above"),
         }
@@ -317,10 +356,7 @@ impl Reader<'_> {
             for _ in 0..self.array()? {
                 self.pair()?;
                 let log_id = LogId::new(self.unsigned()?);
-                let number = self.unsigned()?;
-                let number = altered!(HeightZero, number, number.max(1));
-                //= RP3: sequence numbers start at one
-                let seq_num = SeqNum::new(number).ok_or(MessageError::Malformed)?;
+                let seq_num = self.seq_num()?;
                 let twin = logs.insert(log_id, seq_num);
                 if fault!(HeightLogTwice, twin.is_some()) {
                     return Err(MessageError::Malformed);
@@ -332,6 +368,52 @@ impl Reader<'_> {
             }
         }
         Ok(heights)
+    }
+
+    fn seq_num(&mut self) -> Result<SeqNum, MessageError> {
+        let number = self.unsigned()?;
+        let number = altered!(HeightZero, number, number.max(1));
+        //= RP3: sequence numbers start at one
+        SeqNum::new(number).ok_or(MessageError::Malformed)
+    }
+
+    /// Reads tips. Only grove nodes send them, so everything has to ascend, and no log is without tips.
+    fn tips(&mut self) -> Result<Tips, MessageError> {
+        let mut tips = Tips::new();
+        for _ in 0..self.array()? {
+            self.pair()?;
+            let public_key = PublicKey::from_bytes(&self.bytes()?)?;
+            let mut logs = BTreeMap::new();
+            for _ in 0..self.array()? {
+                self.pair()?;
+                let log_id = LogId::new(self.unsigned()?);
+                let of_log = self.log_tips()?;
+                let unsorted = logs.last_key_value().map(|(id, _)| id) >= Some(&log_id);
+                if fault!(TipsAscend, unsorted || of_log.is_empty()) {
+                    return Err(MessageError::Malformed);
+                }
+                logs.insert(log_id, of_log);
+            }
+            let unsorted = tips.last_key_value().map(|(key, _)| key) >= Some(&public_key);
+            if fault!(TipsAscend, unsorted) {
+                return Err(MessageError::Malformed);
+            }
+            tips.insert(public_key, logs);
+        }
+        Ok(tips)
+    }
+
+    fn log_tips(&mut self) -> Result<LogTips, MessageError> {
+        let mut tips = LogTips::new();
+        for _ in 0..self.array()? {
+            self.pair()?;
+            let tip = (self.seq_num()?, Hash::from_bytes(&self.bytes()?)?);
+            if fault!(TipsAscend, tips.last() >= Some(&tip)) {
+                return Err(MessageError::Malformed);
+            }
+            tips.insert(tip);
+        }
+        Ok(tips)
     }
 
     fn pair(&mut self) -> Result<(), MessageError> {
@@ -414,7 +496,13 @@ pub(super) mod tests {
             0..3,
         );
         let author = any::<[u8; 32]>().prop_map(|seed| KeyPair::from_seed(&seed).public_key());
-        let heights = prop::collection::btree_map(author, logs, 0..3);
+        let heights = prop::collection::btree_map(author.clone(), logs, 0..3);
+        let tip = (1u64.., any::<[u8; 32]>());
+        let tip = tip.prop_map(|(n, digest)| (SeqNum::new(n).unwrap(), Hash::from_digest(digest)));
+        let log_id = any::<u64>().prop_map(LogId::new);
+        let of_log = prop::collection::btree_set(tip, 1..3);
+        let tips = prop::collection::btree_map(log_id, of_log, 0..3);
+        let tips = prop::collection::btree_map(author, tips, 0..3);
         prop_oneof![
             (any::<u64>(), schemas.clone()).prop_map(|(timestamp, schemas)| Message::Announce {
                 version: 1,
@@ -445,6 +533,7 @@ pub(super) mod tests {
                     document: Hash::from_digest(digest).into(),
                 }
             ),
+            (any::<u64>(), tips).prop_map(|(session, tips)| Message::Tips { session, tips }),
         ]
     }
 
@@ -521,5 +610,39 @@ pub(super) mod tests {
             Reason::KeyLength
         );
         assert_eq!(reason("830300f400"), Reason::CborTrailingBytes);
+    }
+
+    #[test]
+    fn tips_ascend_and_no_log_is_without() {
+        let key = "5820d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        let hash = |byte: &str| format!("58220020{}", byte.repeat(32));
+        let message = |tips: &[(u8, &str)]| {
+            let tips = tips
+                .iter()
+                .map(|(n, byte)| format!("82{n:02x}{}", hash(byte)));
+            let tips: Vec<_> = tips.collect();
+            let log = format!("8200{:02x}{}", 0x80 + tips.len(), tips.concat());
+            format!("830d07818{}{key}81{log}", 2)
+        };
+        let decode = |tips: &[(u8, &str)]| Message::decode(&hex::decode(message(tips)).unwrap());
+
+        let two = decode(&[(1, "bb"), (2, "aa")]).unwrap();
+        let Message::Tips { session: 7, tips } = two else {
+            panic!("{two:?}");
+        };
+        assert_eq!(
+            tips.values().flat_map(BTreeMap::values).flatten().count(),
+            2
+        );
+        for wrong in [
+            &[][..],
+            &[(0, "aa")],
+            &[(1, "aa"), (1, "aa")],
+            &[(2, "aa"), (1, "bb")],
+            &[(1, "bb"), (1, "aa")],
+        ] {
+            let reason = decode(wrong).unwrap_err().reason();
+            assert_eq!(reason, Reason::MessageMalformed, "{wrong:?}");
+        }
     }
 }

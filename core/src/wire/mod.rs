@@ -12,6 +12,6 @@ mod stream;
 pub mod varint;
 
 pub use entry::{Entry, EntryError};
-pub use message::{Heights, Message, MessageError, SchemaSet};
+pub use message::{Heights, LogTips, Message, MessageError, SchemaSet, Tips};
 pub use operation::{Action, Fields, Operation, OperationError};
 pub use stream::MessageReader;

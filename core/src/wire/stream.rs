@@ -11,7 +11,7 @@
 //! - After a refusal nothing more comes out, as nobody can say where the next message would begin.
 
 use super::cbor::{self, CborError, Decoder, Item};
-use super::message::{ANNOUNCE, ENTRY, HAVE, SKELETON, SYNC_DONE, SYNC_REQUEST};
+use super::message::{ANNOUNCE, ENTRY, HAVE, SKELETON, SYNC_DONE, SYNC_REQUEST, TIPS};
 use super::message::{Message, MessageError};
 use crate::limits::MESSAGE_SIZE_MAX;
 
@@ -117,6 +117,9 @@ enum Form {
 const SCHEMAS: Form = Form::Many(&[Form::Text]);
 const LOGS: Form = Form::Many(&[Form::Tuple(&[Form::Number, Form::Number])]);
 const HEIGHTS: Form = Form::Many(&[Form::Tuple(&[Form::Bytes, LOGS])]);
+const TIP: Form = Form::Tuple(&[Form::Number, Form::Bytes]);
+const TIPS_OF_LOGS: Form = Form::Many(&[Form::Tuple(&[Form::Number, Form::Many(&[TIP])])]);
+const ALL_TIPS: Form = Form::Many(&[Form::Tuple(&[Form::Bytes, TIPS_OF_LOGS])]);
 
 /// What follows the type of a message.
 fn items_of(kind: u64, count: u64) -> Result<&'static [Form], MessageError> {
@@ -127,7 +130,8 @@ fn items_of(kind: u64, count: u64) -> Result<&'static [Form], MessageError> {
         (SYNC_DONE, 3) => Ok(&[Form::Number, Form::Bool]),
         (HAVE, 3) => Ok(&[Form::Number, HEIGHTS]),
         (SKELETON, 5) => Ok(&[Form::Number, Form::Bytes, Form::Text, Form::Bytes]),
-        (ANNOUNCE | SYNC_REQUEST | ENTRY | SYNC_DONE | HAVE | SKELETON, _) => {
+        (TIPS, 3) => Ok(&[Form::Number, ALL_TIPS]),
+        (ANNOUNCE | SYNC_REQUEST | ENTRY | SYNC_DONE | HAVE | SKELETON | TIPS, _) => {
             Err(MessageError::ItemCount(count))
         }
         _ => Err(MessageError::Kind(kind)),

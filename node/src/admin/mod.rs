@@ -179,7 +179,7 @@ async fn purge(node: &Node, target: &Target) -> Result<(Reclaimed, String), ApiE
             let author: PublicKey = crate::api::parse("author", author)?;
             let log_id: LogId = crate::api::parse("log_id", log_id)?;
             let known = node
-                .read(move |store| Ok(store.log(author, log_id)?.is_some()))
+                .read(move |store| Ok(!store.trees(author, log_id)?.is_empty()))
                 .await?;
             if !known {
                 let text = "the node has no such log";

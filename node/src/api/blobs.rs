@@ -143,7 +143,7 @@ fn begun_at(store: &dyn Read, view_id: &DocumentViewId) -> Result<Option<Documen
 
 /// Whether the operation is the CREATE of a piece, and there.
 fn begins_piece(id: OperationId, row: &OperationRow) -> bool {
-    row.counted
+    !row.purged
         && row.has_payload
         && row.schema_id == SchemaId::BLOB_PIECE
         && row.document == DocumentId::from(id)

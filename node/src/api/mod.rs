@@ -20,7 +20,7 @@ use grove_core::types::{DocumentViewId, Hash, PublicKey, SchemaId};
 use grove_core::wire::Heights;
 use grove_core::{Reason, Refusal};
 
-use crate::engine::{IngestError, Knowledge, Rejection};
+use crate::engine::{IngestError, Knowledge, Rejection, name_purge};
 use crate::store::{EntryRow, Read, StoreError};
 
 pub use blobs::{Blob, BlobRefusal, blob, piece};
@@ -42,11 +42,11 @@ pub fn next_args(
     public_key: PublicKey,
     view_id: Option<&DocumentViewId>,
 ) -> Result<NextArgs, ApiError> {
-    Ok(publish::next_args(
-        &Knowledge::of(store),
-        public_key,
-        view_id,
-    )?)
+    let known = Knowledge::of(store);
+    match publish::next_args(&known, public_key, view_id) {
+        Err(error) => Err(name_purge(store, error)?.into()),
+        args => Ok(args?),
+    }
 }
 
 /// Answers several questions from one state of the store.
@@ -80,7 +80,7 @@ pub fn entries_of_schema(
     rows.ok_or_else(|| too_large("schema"))
 }
 
-/// The next entries of some logs, at most `limit`, those from a fork on left out. Refused when they
+/// The next entries of some logs with all their branches, at most `limit`. Refused when they
 /// take more than this many bytes.
 pub fn entries(
     store: &dyn Read,
@@ -181,11 +181,12 @@ impl ApiError {
         }
     }
 
-    /// The two entries of a fork, so that their publisher can be told which they are.
-    pub fn fork(&self) -> Option<(Hash, Hash)> {
+    /// Where an entry was refused because it would fork its log: the entry that has its place, and the
+    /// arguments to sign the operation anew with, if there are any.
+    pub fn would_fork(&self) -> Option<(Hash, Option<&NextArgs>)> {
         match self {
-            Self::Rejected(Rejection::Refused(PublishError::LogForked { first, second })) => {
-                Some((*first, *second))
+            Self::Rejected(Rejection::Refused(PublishError::WouldFork { existing, next })) => {
+                Some((*existing, next.as_deref()))
             }
             _ => None,
         }

@@ -90,7 +90,10 @@ impl Proposals {
             Some(view_id) => store.operation(view_id.ids()[0])?.map(|row| row.document),
             None => None,
         };
-        let is_used = |log_id| Ok::<_, ApiError>(store.log(author, log_id)?.is_some());
+        let is_used = |log_id| {
+            let first = store.entries_at(author, log_id, SeqNum::FIRST, 1)?;
+            Ok::<_, ApiError>(!first.is_empty())
+        };
         let log_id = self.propose(now, author, document, args.log_id, is_used)?;
         Ok(NextArgs::first(log_id))
     }

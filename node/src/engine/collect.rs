@@ -7,8 +7,8 @@
 //!
 //! What is collected is gone from this node alone. Of a superseded operation a stub stays, which says
 //! what it was made on top of and which fields it set; views that need its values are not there any
-//! more, rather than wrong. Peers are offered such a log only as far as it is whole. Should the log that
-//! superseded an operation turn out to be forked, its document is not shown until somebody publishes
+//! more, rather than wrong. Peers are offered such a log only as far as it is whole. Should the operator
+//! have the log purged that superseded an operation, its document is not shown until somebody publishes
 //! the collected operation again.
 //!
 //! Finding out takes long, so it goes step by step over snapshots: [`Sweep`] is driven by whoever has

@@ -6,48 +6,45 @@
 
 use grove_core::author::NextArgs;
 use grove_core::publish::{
-    Acceptance, Judgement, PublishError, Source, check_log, document_of_operation, judge,
-    next_args_after,
+    Acceptance, Judgement, KnownEntry, Placement, PublishError, Source, document_of_operation,
+    judge, next_args_after,
 };
 use grove_core::session::PeerId;
-use grove_core::types::{DocumentId, SchemaId};
-use grove_core::validate::{ForkEvidence, LogError, SignedEntry, Submission, validate_operation};
+use grove_core::types::{DocumentId, Hash, SchemaId, SeqNum};
+use grove_core::validate::{LogError, SignedEntry, Submission, validate_operation};
 use grove_core::wire::{Action, Entry};
 use grove_core::{Reason, Refusal};
 
-use super::{Engine, IngestError, Output};
+use super::knowledge::name_purge;
+use super::{Engine, IngestError, Output, PolicyError};
 use crate::store::{Change, EntryRow, ForkRow, Need, NewEntry, ParkedRow, Store, StoreError};
 
 impl<S: Store> Engine<S> {
     /// Takes an entry from a client.
     pub(super) fn publish(&mut self, submission: &Submission) -> Result<NextArgs, IngestError> {
         let judgement = match self.judge(submission, Source::Client) {
-            Err(error) => Err(self.name_purge(error)?),
+            Err(error) => Err(name_purge(&self.store, error)?),
             judged => judged,
         };
-        match judgement? {
+        let signed = submission.entry();
+        let document = match judgement? {
             Judgement::Known => {
                 //= R23: publishing the same entry again succeeds with the same arguments
-                let row = self.stored(submission)?;
+                let row = self.stored(signed.hash())?;
                 self.restore(submission, &row)?;
+                row.document
             }
-            Judgement::Fork => {
-                let row = self.stored(submission)?;
-                return Err(self.record_fork(submission, &row)?);
+            Judgement::Accept(acceptance) => {
+                let document = acceptance.document;
+                self.accept(submission, acceptance)?;
+                document
             }
-            Judgement::Accept(acceptance) => self.accept(submission, acceptance)?,
-        }
-        //= PB8: publishing answers with what comes next in the log
+        };
+        //= PB8: publishing answers with what comes next on the branch
         self.release()?;
-        let signed = submission.entry();
-        let entry = signed.entry();
-        next_args_after(
-            &self.knowledge(),
-            entry.public_key,
-            entry.log_id,
-            entry.seq_num,
-            signed.hash(),
-        )
+        let published = KnownEntry::new(signed.entry(), signed.hash(), document);
+        let author = published.author;
+        next_args_after(&self.knowledge(), author, &published.branch())
     }
 
     /// Takes an entry that a peer sent, now or earlier; then it was parked, and is no peer's any more.
@@ -58,17 +55,13 @@ impl<S: Store> Engine<S> {
     ) -> Result<(), IngestError> {
         match self.judge(submission, Source::Peer) {
             Ok(Judgement::Known) => {
-                let row = self.stored(submission)?;
+                let row = self.stored(submission.entry().hash())?;
                 self.restore(submission, &row)
-            }
-            Ok(Judgement::Fork) => {
-                let row = self.stored(submission)?;
-                Err(self.record_fork(submission, &row)?)
             }
             Ok(Judgement::Accept(acceptance)) => self.accept(submission, acceptance),
             Err(error) => {
-                let error = match self.purge_behind(&error)? {
-                    Some(place) => match self.take_without_operation(submission, place) {
+                let error = match self.place_of_purged(submission, &error)? {
+                    Some(of) => match self.take_without_operation(submission.entry(), of) {
                         Ok(()) => return Ok(()),
                         Err(error) => error,
                     },
@@ -76,7 +69,7 @@ impl<S: Store> Engine<S> {
                 };
                 //= RP10: what lacks its inputs waits, and is no error of the session
                 //= R28: what a peer sends too early is parked until its inputs arrive
-                match need_behind(&error, submission.entry().entry()) {
+                match need_behind(&error) {
                     Some(need) => self.park(submission, &need, sender),
                     None => Err(error),
                 }
@@ -96,15 +89,32 @@ impl<S: Store> Engine<S> {
         }
         //= NO1: clients and peers are judged by the same rules
         //= NO2: and so are the operations they hand in
-        judge(&self.knowledge(), submission, source)
+        let judgement = judge(&self.knowledge(), submission, source)?;
+        if let Judgement::Accept(acceptance) = &judgement {
+            self.check_usage(submission.entry().entry(), acceptance.placement)?;
+        }
+        Ok(judgement)
     }
 
-    /// What is stored at the position a submission claims, which is known to be taken.
-    fn stored(&self, submission: &Submission) -> Result<EntryRow, StoreError> {
-        let entry = submission.entry().entry();
-        self.store
-            .entry_at(entry.public_key, entry.log_id, entry.seq_num)?
-            .ok_or(StoreError::Corrupt("log"))
+    /// Whether its author may have one entry more, in this place.
+    pub(super) fn check_usage(
+        &self,
+        entry: &Entry,
+        placement: Placement,
+    ) -> Result<(), IngestError> {
+        let limits = &self.settings.limits.authors;
+        match limits.exceeded(&self.store, entry, placement)? {
+            None => Ok(()),
+            Some(excess) => Err(PolicyError::AuthorLimit(entry.public_key, excess).into()),
+        }
+    }
+
+    /// An entry that is known to be there.
+    fn stored(&self, hash: Hash) -> Result<EntryRow, StoreError> {
+        let row = self.store.entry(hash)?;
+        let row = row.ok_or(StoreError::Corrupt("log"))?;
+        assert_eq!(row.hash, hash);
+        Ok(row)
     }
 
     /// Stores a good entry and the state it leads to.
@@ -114,6 +124,7 @@ impl<S: Store> Engine<S> {
         acceptance: Acceptance,
     ) -> Result<(), IngestError> {
         let Acceptance {
+            placement,
             document,
             operation,
             effective,
@@ -124,7 +135,7 @@ impl<S: Store> Engine<S> {
         //= R6: an operation on a deleted document is not kept, but its entry keeps the log whole
         let keep = effective || action == Action::Delete;
         let payload = keep.then_some((submission.payload(), action));
-        self.store_entry(signed, payload, document, operation.schema_id())?;
+        self.store_entry(signed, placement, payload, document, operation.schema_id())?;
         if effective {
             let author = signed.entry().public_key;
             let id = signed.operation_id();
@@ -136,11 +147,12 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
-    /// Stores an entry at the tip of its log, with its operation unless that is gone, and tells those
-    /// who may wait for it and those who listen.
+    /// Stores an entry in its place, with its operation unless that is gone, and tells those who may wait
+    /// for it and those who listen.
     pub(super) fn store_entry(
         &mut self,
         signed: &SignedEntry,
+        placement: Placement,
         payload: Option<(&[u8], Action)>,
         document: DocumentId,
         schema_id: &SchemaId,
@@ -157,10 +169,15 @@ impl<S: Store> Engine<S> {
             action: payload.map(|(_, action)| action),
             document,
             schema_id,
+            placement,
         })?;
+        assert!(position > self.position, "positions grow");
+        self.position = position;
+        if placement.is_fork() {
+            self.record_fork(signed)?;
+        }
         let operation_id = signed.operation_id();
-        self.met
-            .push_back(Need::Entry(entry.public_key, entry.log_id, entry.seq_num));
+        self.met.push_back(Need::Entry(signed.hash()));
         self.met.push_back(Need::Operation(operation_id));
         let change = Change {
             position,
@@ -196,7 +213,7 @@ impl<S: Store> Engine<S> {
             .store
             .document_outline(row.document)?
             .is_some_and(|row| row.is_deleted());
-        if row.payload.is_some() || deleted || self.is_purged(row)? {
+        if row.payload.is_some() || deleted || row.purged {
             return Ok(());
         }
         let operation = submission.operation().map_err(PublishError::from)?;
@@ -208,10 +225,12 @@ impl<S: Store> Engine<S> {
         let known = self.knowledge();
         let document = document_of_operation(&known, signed.operation_id(), &operation)?;
         if document != row.document {
-            check_log(&known, signed.entry(), None, document)?;
+            //= FK11: a tree belongs to the document of its first entry
+            if row.seq_num != SeqNum::FIRST {
+                return Err(PublishError::LogIdInUse(row.log_id).into());
+            }
             let schema_id = operation.schema_id();
-            self.store
-                .reassign_log(row.public_key, row.log_id, document, schema_id)?;
+            self.store.reassign_tree(row.hash, document, schema_id)?;
         }
         let (hash, payload) = (row.hash, submission.payload());
         self.store
@@ -225,28 +244,41 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
-    /// Keeps the proof of a fork; from there on the log no longer counts (R24).
-    fn record_fork(
-        &mut self,
-        submission: &Submission,
-        stored: &EntryRow,
-    ) -> Result<IngestError, IngestError> {
-        let log = self.store.log(stored.public_key, stored.log_id)?;
-        let log = log.ok_or(StoreError::Corrupt("log"))?;
-        let kept = SignedEntry::verify(&stored.entry).map_err(|_| StoreError::Corrupt("entry"))?;
-        let evidence = ForkEvidence::of(kept, submission.entry().clone())
-            .map_err(|_| StoreError::Corrupt("entry"))?;
-        // One pair of entries per log is kept, at the earliest position known to be forked.
-        if log
-            .forked_at
-            .is_none_or(|forked_at| evidence.seq_num() < forked_at)
-        {
-            self.store.insert_fork(&ForkRow::from(&evidence))?;
-            self.note_change(log.document, &log.schema_id)?;
-            self.rematerialise(log.document)?;
+    /// Keeps the proof of a fork (R24): of the lowest position known to have two entries, those with the
+    /// lowest hashes. So the proof is the same in whatever order they came.
+    fn record_fork(&mut self, signed: &SignedEntry) -> Result<(), StoreError> {
+        let entry = signed.entry();
+        let (public_key, log_id, seq_num) = (entry.public_key, entry.log_id, entry.seq_num);
+        let kept = self.store.fork(public_key, log_id)?;
+        if kept.as_ref().is_some_and(|kept| kept.seq_num < seq_num) {
+            return Ok(());
         }
-        let [first, second] = evidence.hashes();
-        Ok(PublishError::LogForked { first, second }.into())
+        let rows = self.store.entries_at(public_key, log_id, seq_num, 2)?;
+        let mut entries: Vec<_> = rows.into_iter().map(|row| (row.hash, row.entry)).collect();
+        // An older version kept proofs of which only one entry is in the log.
+        let same = kept.iter().filter(|kept| kept.seq_num == seq_num);
+        let same = same.flat_map(|kept| [kept.first.clone(), kept.second.clone()]);
+        entries.extend(same.map(|bytes| (Hash::of(&bytes), bytes)));
+        entries.sort();
+        entries.dedup();
+        entries.truncate(2);
+        let [(_, first), (_, second)] =
+            <[_; 2]>::try_from(entries).map_err(|_| StoreError::Corrupt("log"))?;
+        let fork = ForkRow {
+            public_key,
+            log_id,
+            seq_num,
+            first,
+            second,
+        };
+        if kept.is_none() {
+            self.outputs
+                .push_back(Output::Forked { public_key, log_id });
+        }
+        if kept.as_ref() != Some(&fork) {
+            self.store.insert_fork(&fork)?;
+        }
+        Ok(())
     }
 
     /// Parks an entry until what it needs is there. From a peer that has its share of parked entries already
@@ -299,15 +331,12 @@ impl<S: Store> Engine<S> {
 
 /// What has to arrive before an entry refused with this error can be judged anew, if anything can
 /// help it.
-fn need_behind(error: &IngestError, entry: &Entry) -> Option<Need> {
+fn need_behind(error: &IngestError) -> Option<Need> {
     let IngestError::Refused(error) = error else {
         return None;
     };
     match error {
-        PublishError::Log(LogError::SeqNum { .. }) => {
-            let before = entry.seq_num.backlink()?;
-            Some(Need::Entry(entry.public_key, entry.log_id, before))
-        }
+        PublishError::Log(LogError::BacklinkNotFound(hash)) => Some(Need::Entry(*hash)),
         PublishError::PreviousNotFound(id) => Some(Need::Operation(*id)),
         PublishError::SchemaNotFound(id) => Some(Need::Schema(id.clone())),
         _ => None,

@@ -2,19 +2,23 @@
 
 use std::sync::Arc;
 
-use grove_core::publish::{Known, KnownLog, KnownOperation};
+use grove_core::publish::{Known, KnownBranch, KnownEntry, KnownOperation, PublishError, prefers};
 use grove_core::types::{
     DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
 };
+use grove_core::validate::LogTip;
+use grove_core::wire::Entry;
 
 use super::schemas::Schemas;
 use super::{IngestError, PolicyError};
-use crate::store::{LogRow, Read, StoreError};
+use crate::store::{PlacedEntry, Read, StoreError, TreeRow};
 
 /// The knowledge of a store, with the engine's schemas where they are at hand.
 pub(crate) struct Knowledge<'a> {
     store: &'a dyn Read,
     schemas: Option<&'a Schemas>,
+    /// Whether purged logs take entries, as they do from peers, without operations.
+    fills_purged: bool,
 }
 
 impl<'a> Knowledge<'a> {
@@ -23,14 +27,23 @@ impl<'a> Knowledge<'a> {
         Self {
             store,
             schemas: None,
+            fills_purged: false,
         }
     }
 
     /// What the engine knows, which has read the schemas already.
     pub(super) fn with_schemas(store: &'a dyn Read, schemas: &'a Schemas) -> Self {
         Self {
-            store,
             schemas: Some(schemas),
+            ..Self::of(store)
+        }
+    }
+
+    /// What there is to know of places in logs, purged ones included.
+    pub(super) fn of_places(store: &'a dyn Read) -> Self {
+        Self {
+            fills_purged: true,
+            ..Self::of(store)
         }
     }
 }
@@ -39,49 +52,113 @@ impl Known for Knowledge<'_> {
     type Error = IngestError;
     type Schema = Arc<Schema>;
 
-    fn log(&self, author: PublicKey, log_id: LogId) -> Result<Option<KnownLog>, IngestError> {
-        Ok(self.store.log(author, log_id)?.map(known_log))
+    fn branch(
+        &self,
+        author: PublicKey,
+        log_id: LogId,
+        tip: Hash,
+    ) -> Result<Option<KnownBranch>, IngestError> {
+        let tree = self.store.tree_of_tip(author, log_id, tip)?;
+        // What a purged log takes is asked for elsewhere.
+        let tree = tree.filter(|tree| self.fills_purged || !tree.purged);
+        assert!(tree.as_ref().is_none_or(|tree| tree.tip.hash == tip));
+        Ok(tree.as_ref().map(known_branch))
+    }
+
+    fn entry(&self, hash: Hash) -> Result<Option<KnownEntry>, IngestError> {
+        let Some(row) = self.store.placed(hash)? else {
+            return Ok(None);
+        };
+        let known = KnownEntry::new(&decoded(&row)?, row.hash, row.document);
+        assert_eq!(
+            (known.author, known.log_id, known.tip.seq_num, row.hash),
+            (row.public_key, row.log_id, row.seq_num, hash),
+            "an entry stands where it was signed for"
+        );
+        Ok(Some(known))
+    }
+
+    fn successor(
+        &self,
+        author: PublicKey,
+        log_id: LogId,
+        parent: Option<&LogTip>,
+    ) -> Result<Option<Hash>, IngestError> {
+        let Some(parent) = parent else {
+            let first = self.store.entries_at(author, log_id, SeqNum::FIRST, 1)?;
+            return Ok(first.first().map(|row| row.hash));
+        };
+        let Some(seq_num) = parent.seq_num.next() else {
+            return Ok(None);
+        };
+        for row in self.store.entries_at(author, log_id, seq_num, u32::MAX)? {
+            if decoded(&row)?.backlink == Some(parent.hash) {
+                return Ok(Some(row.hash));
+            }
+        }
+        Ok(None)
+    }
+
+    fn only_entry_at(
+        &self,
+        author: PublicKey,
+        log_id: LogId,
+        seq_num: SeqNum,
+    ) -> Result<Option<Hash>, IngestError> {
+        match &self.store.entries_at(author, log_id, seq_num, 2)?[..] {
+            [only] => Ok(Some(only.hash)),
+            _ => Ok(None),
+        }
+    }
+
+    fn log(&self, author: PublicKey, log_id: LogId) -> Result<Option<KnownBranch>, IngestError> {
+        let trees = self.store.trees(author, log_id)?;
+        let branches = trees.iter().map(known_branch);
+        Ok(
+            branches.reduce(|best, other| match prefers(&other.tip, &best.tip) {
+                true => other,
+                false => best,
+            }),
+        )
     }
 
     fn log_of_document(
         &self,
         author: PublicKey,
         document: DocumentId,
-    ) -> Result<Option<KnownLog>, IngestError> {
-        let log = self.store.log_of_document(author, document)?;
-        Ok(log.map(known_log))
+    ) -> Result<Option<KnownBranch>, IngestError> {
+        match self.store.tree_of_document(author, document)? {
+            Some(tree) if tree.purged => Err(PolicyError::LogPurged(author, tree.log_id).into()),
+            tree => Ok(tree.as_ref().map(known_branch)),
+        }
+    }
+
+    fn admit(&self, author: PublicKey, log_id: LogId) -> Result<(), IngestError> {
+        let trees = match self.fills_purged {
+            true => Vec::new(),
+            false => self.store.trees(author, log_id)?,
+        };
+        match trees.iter().any(|tree| tree.purged) {
+            true => Err(PolicyError::LogPurged(author, log_id).into()),
+            false => Ok(()),
+        }
     }
 
     fn highest_log_id(&self, author: PublicKey) -> Result<Option<LogId>, IngestError> {
         Ok(self.store.highest_log_id(author)?)
     }
 
-    fn hash_at(
-        &self,
-        author: PublicKey,
-        log_id: LogId,
-        seq_num: SeqNum,
-    ) -> Result<Option<Hash>, IngestError> {
-        let row = self.store.entry_at(author, log_id, seq_num)?;
-        Ok(row.map(|row| row.hash))
+    fn lowest_unused_log_id(&self, author: PublicKey) -> Result<Option<LogId>, IngestError> {
+        let below = LogId::new(u64::MAX);
+        Ok(self.store.lowest_unused_log_id(author, below)?)
     }
 
-    fn fork(&self, author: PublicKey, log_id: LogId) -> Result<[Hash; 2], IngestError> {
-        let log = self.store.log(author, log_id)?;
-        if log.is_some_and(|log| log.purged) {
-            return Err(PolicyError::LogPurged(author, log_id).into());
-        }
-        let fork = self.store.fork(author, log_id)?;
-        let fork = fork.ok_or(StoreError::Corrupt("fork"))?;
-        Ok([Hash::of(&fork.first), Hash::of(&fork.second)])
-    }
-
+    /// An operation that was purged counts for nothing here, as if it had never come.
     fn operation(&self, id: OperationId) -> Result<Option<KnownOperation>, IngestError> {
-        let row = self.store.operation(id)?;
+        let row = self.store.operation(id)?.filter(|row| !row.purged);
         Ok(row.map(|row| KnownOperation {
             document: row.document,
             schema_id: row.schema_id,
-            counted: row.counted,
         }))
     }
 
@@ -98,17 +175,26 @@ impl Known for Knowledge<'_> {
     }
 }
 
-/// A stored log as the rules see it. To them a purged log is like one that is forked at its first
-/// entry: nothing in it counts, nothing is added to it. Only the refusal is another.
-fn known_log(row: LogRow) -> KnownLog {
-    KnownLog {
+/// The refusal a client gets: that an operation was purged says more than that it is unknown.
+pub(crate) fn name_purge(store: &dyn Read, error: IngestError) -> Result<IngestError, StoreError> {
+    let IngestError::Refused(PublishError::PreviousNotFound(id)) = error else {
+        return Ok(error);
+    };
+    let operation = store.operation(id)?;
+    Ok(match operation.filter(|operation| operation.purged) {
+        Some(operation) => PolicyError::DocumentPurged(operation.document).into(),
+        None => error,
+    })
+}
+
+fn known_branch(row: &TreeRow) -> KnownBranch {
+    KnownBranch {
         log_id: row.log_id,
         document: row.document,
         tip: row.tip,
-        forked_at: if row.purged {
-            Some(SeqNum::FIRST)
-        } else {
-            row.forked_at
-        },
     }
+}
+
+pub(super) fn decoded(row: &PlacedEntry) -> Result<Entry, StoreError> {
+    Entry::decode(&row.entry).map_err(|_| StoreError::Corrupt("entry"))
 }

@@ -194,7 +194,7 @@ fn connected_entries(
     let mut collected = BTreeSet::new();
     let mut waiting = Vec::new();
     for row in entries {
-        if !row.counted || row.schema_id != *schema.id() {
+        if row.purged || row.schema_id != *schema.id() {
             continue;
         }
         let id = OperationId::from(row.hash);

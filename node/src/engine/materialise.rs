@@ -86,8 +86,7 @@ impl<S: Store> Engine<S> {
         }
         match reduced(&self.store, id)? {
             Some(row) => self.put(row),
-            //= FK4: what a forked log says from the fork on is left out
-            //= R24: from a fork on nothing counts, so a document whose CREATE is there is not shown
+            // What is left of it was purged, or leads back to no CREATE.
             None => Ok(self.store.remove_document(id)?),
         }
     }

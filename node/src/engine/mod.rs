@@ -11,11 +11,11 @@
 //!
 //! | file | decides |
 //! | --- | --- |
-//! | `ingest` | what follows from an entry being accepted, too early, a repetition or a fork |
+//! | `ingest` | what follows from an entry being accepted, too early or a repetition |
 //! | `knowledge` | what is stored, as core's rules of publishing ask for it |
 //! | `materialise` | the state of a document after an operation |
 //! | `parking` | whose entries may wait |
-//! | `policy` | whose entries and which schemas the operator lets in |
+//! | `policy` | whose entries, how many of them, and which schemas the operator lets in |
 //! | `purge` | what the operator removes from this node, and what follows for what comes later |
 //! | `collect` | which operations and pieces nothing needs any more |
 //! | `schemas` | which schemas are known |
@@ -45,11 +45,12 @@ use std::collections::{BTreeMap, VecDeque};
 use grove_core::author::NextArgs;
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
-use grove_core::types::{DocumentId, Keyring, OperationId, SchemaId};
+use grove_core::types::{DocumentId, Keyring, LogId, OperationId, PublicKey, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::Message;
 
 use crate::store::{Change, Need, News, ParkedMax, Store, StoreError};
+use ingest::tolerate;
 use parking::Parking;
 use replicate::PeerState;
 use schemas::Schemas;
@@ -57,9 +58,9 @@ use schemas::Schemas;
 pub use collect::{Candidates, Sweep, SweepKind, Weighed};
 pub(crate) use error::IngestError;
 pub use error::{Rejection, StoreFault};
-pub(crate) use knowledge::Knowledge;
+pub(crate) use knowledge::{Knowledge, name_purge};
 pub use lookup::{document_at_view, documents_at_views};
-pub use policy::{Policy, PolicyError};
+pub use policy::{AuthorLimits, Policy, PolicyError};
 pub use purge::{Command, Purge, Reclaimed};
 pub use received::Received;
 pub use transfer::Transfer;
@@ -152,6 +153,13 @@ pub enum Output {
     Deleted(DocumentId),
     /// A schema is known from now on.
     SchemaAdded(SchemaId),
+    /// A log turned out to be forked: there are two entries at one position of it. Told once per log.
+    Forked {
+        /// Who contradicts itself.
+        public_key: PublicKey,
+        /// In which log.
+        log_id: LogId,
+    },
     /// What a peer sent was not accepted; for logs.
     Refused {
         /// Who sent it.
@@ -186,6 +194,8 @@ impl EngineSettings {
 /// How much an engine takes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineLimits {
+    /// How much one author may have here.
+    pub authors: AuthorLimits,
     /// Most entries that wait for something, and their bytes; the oldest are dropped first (R28). No peer
     /// takes more than a part of it.
     pub parked_max: ParkedMax,
@@ -194,6 +204,7 @@ pub struct EngineLimits {
 impl Default for EngineLimits {
     fn default() -> Self {
         Self {
+            authors: AuthorLimits::default(),
             parked_max: ParkedMax {
                 entries: 10_000,
                 size: 64 << 20,
@@ -219,12 +230,19 @@ pub struct Engine<S> {
     /// Needs met in this transaction, for which parked entries may wait.
     met: VecDeque<Need>,
     outputs: VecDeque<Output>,
+    /// The position of the latest entry stored since a transaction failed last.
+    position: i64,
 }
+
+/// How many documents are materialised anew in one transaction, after an older version left them wrong.
+const UNMATERIALISED_PER_READ: u32 = 64;
 
 impl<S: Store> Engine<S> {
     /// An engine that goes on with what `store` holds.
+    ///
+    /// Documents that an older version of the database left without what counts are materialised first.
     pub fn new(store: S, settings: EngineSettings) -> Result<Self, StoreError> {
-        Ok(Self {
+        let mut engine = Self {
             schemas: Schemas::load(&store)?,
             keyring: Keyring::default(),
             parked: store.counts()?.parked,
@@ -235,7 +253,41 @@ impl<S: Store> Engine<S> {
             peers: BTreeMap::new(),
             met: VecDeque::new(),
             outputs: VecDeque::new(),
-        })
+            position: i64::MIN,
+        };
+        while engine.mend()? {}
+        Ok(engine)
+    }
+
+    /// Materialises some of the documents anew that an older version left wrong; returns whether there were
+    /// any.
+    fn mend(&mut self) -> Result<bool, StoreError> {
+        self.store.begin()?;
+        let mended = self.mend_some().and_then(|mended| {
+            self.store.commit()?;
+            Ok(mended)
+        });
+        if mended.is_err() {
+            // The error that led here says more than one that follows from it.
+            let _ = self.store.rollback();
+        }
+        mended
+    }
+
+    fn mend_some(&mut self) -> Result<bool, StoreError> {
+        let documents = self.store.unmaterialised(UNMATERIALISED_PER_READ)?;
+        for id in &documents {
+            if let Some(operation) = self.store.operation((*id).into())? {
+                self.changed_without_entry(*id, &operation.schema_id)?;
+            }
+            // Definitions and parked entries may wait for any of its operations.
+            for row in self.store.document_entries(*id)? {
+                tolerate(self.field_defined(row.hash.into()))?;
+                self.met.push_back(Need::Operation(row.hash.into()));
+            }
+        }
+        self.release()?;
+        Ok(!documents.is_empty())
     }
 
     /// The store, for questions.
@@ -379,6 +431,7 @@ impl<S: Store> Engine<S> {
         let _ = self.reload();
         self.parking = Parking::default();
         self.met.clear();
+        self.position = i64::MIN;
         self.forget_sessions();
         for owed in owed {
             match *owed {

@@ -1,12 +1,17 @@
-//! Whose entries and which schemas an operator lets into the node.
+//! Whose entries, how many of them, and which schemas an operator lets into the node.
 //!
 //! Applies to what arrives from now on, from clients and peers alike; what is stored already stays until
 //! it is purged.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
+use grove_core::publish::Placement;
 use grove_core::types::{DocumentId, LogId, PublicKey, SchemaId};
+use grove_core::wire::Entry;
 use grove_core::{Reason, Refusal};
+
+use crate::store::{Read, StoreError};
 
 /// What an operator lets in; everything by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,6 +58,79 @@ impl Policy {
     }
 }
 
+/// How much one author may have on a node; what comes beyond is refused, from clients and peers alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuthorLimits {
+    /// Most entries of one author; any number when `None`.
+    pub entries: Option<u64>,
+    /// Most logs of one author; any number when `None`.
+    pub logs: Option<u64>,
+    /// Most branches of one log, of all its trees together.
+    pub branches: u32,
+}
+
+impl Default for AuthorLimits {
+    fn default() -> Self {
+        Self {
+            entries: None,
+            logs: None,
+            branches: 1_000,
+        }
+    }
+}
+
+/// Of what an author has too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excess {
+    /// Entries, in all logs.
+    Entries,
+    /// Logs.
+    Logs,
+    /// Branches, in one log.
+    Branches,
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Entries => "entries",
+            Self::Logs => "logs",
+            Self::Branches => "branches of one log",
+        })
+    }
+}
+
+impl AuthorLimits {
+    /// What an author would have too much of with one entry more in this place. An honest entry is only
+    /// counted where the operator set a limit that takes counting.
+    pub(super) fn exceeded(
+        &self,
+        store: &dyn Read,
+        entry: &Entry,
+        placement: Placement,
+    ) -> Result<Option<Excess>, StoreError> {
+        let (author, log_id) = (entry.public_key, entry.log_id);
+        if placement.is_fork() {
+            let branches = store.branches(author, log_id, self.branches)?;
+            if branches >= self.branches.into() {
+                return Ok(Some(Excess::Branches));
+            }
+        }
+        let logs_max = self.logs.filter(|_| placement == Placement::Begins);
+        let Some(counted_to) = self.entries.max(logs_max) else {
+            return Ok(None);
+        };
+        let usage = store.usage(author, counted_to)?;
+        Ok(if self.entries.is_some_and(|max| usage.entries >= max) {
+            Some(Excess::Entries)
+        } else if logs_max.is_some_and(|max| usage.logs >= max) {
+            Some(Excess::Logs)
+        } else {
+            None
+        })
+    }
+}
+
 /// Why the operator of a node does not take an entry. (Caller, Peer)
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -63,6 +141,9 @@ pub enum PolicyError {
     /// The schema is not on the list.
     #[error("this node does not take documents of schema {0}")]
     Schema(SchemaId),
+    /// The author has as much as one may have.
+    #[error("{0} has as many {1} as this node takes of one author")]
+    AuthorLimit(PublicKey, Excess),
     /// The log was purged.
     #[error("the operator of this node had log {1} of {0} purged")]
     LogPurged(PublicKey, LogId),
@@ -76,6 +157,7 @@ impl Refusal for PolicyError {
         match self {
             Self::Author(_) => Reason::AuthorNotAllowed,
             Self::Schema(_) => Reason::SchemaNotAllowed,
+            Self::AuthorLimit(..) => Reason::AuthorLimit,
             Self::LogPurged(..) => Reason::LogPurged,
             Self::DocumentPurged(_) => Reason::DocumentPurged,
         }

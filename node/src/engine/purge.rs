@@ -1,22 +1,23 @@
 //! What the operator removes from this node alone, and what follows for what comes later.
 //!
-//! A purge is local: other nodes keep what they have. Of a purged log the entries stay, so that it
-//! still verifies and peers do not send it again; its operations are gone, count for nothing and are
-//! never passed on. What joins the log later, or is made on top of what was purged, is kept in the same
-//! way: its entry, and nothing else. Clients are told (`log_purged`, `document_purged`).
+//! A purge is local: other nodes keep what they have. A log is purged with all its trees. Its entries
+//! stay, so that it still verifies and peers do not send it again; its operations are gone, count for
+//! nothing and are never passed on. What joins the log later, or is made on top of what was purged, is
+//! kept in the same way: its entry, and nothing else. Clients are told (`log_purged`, `document_purged`).
 //!
 //! Which operations nothing needs any more is for [`super::collect`] to know; both are commands.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
-use grove_core::publish::{Known, PublishError, check_log, check_place};
+use grove_core::publish::{PublishError, Source, check_tree, place};
 use grove_core::time::Instant;
 use grove_core::types::{DocumentId, LogId, PublicKey, SchemaId};
-use grove_core::validate::Submission;
+use grove_core::validate::{SignedEntry, Submission};
 
+use super::knowledge::Knowledge;
 use super::{Candidates, Engine, IngestError, Output, PolicyError};
-use crate::store::{EntryRow, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// What an operator wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +62,8 @@ impl AddAssign for Reclaimed {
     }
 }
 
-/// Where an entry belongs whose operation is not wanted.
-pub(super) type Place = (DocumentId, SchemaId);
+/// The document of an entry whose operation is not wanted, and its schema.
+pub(super) type Belongs = (DocumentId, SchemaId);
 
 impl<S: Store> Engine<S> {
     /// Does what the operator wants.
@@ -103,13 +104,16 @@ impl<S: Store> Engine<S> {
         let mut reclaimed = Reclaimed::default();
         let mut documents = BTreeMap::new();
         for (public_key, log_id) in logs {
-            let log = self.store.log(public_key, log_id)?;
-            let Some(log) = log.filter(|log| !log.purged) else {
+            let trees = self.store.trees(public_key, log_id)?;
+            if trees.iter().all(|tree| tree.purged) {
                 continue;
-            };
+            }
             reclaimed.items += 1;
             reclaimed.bytes += self.store.purge_log(public_key, log_id)?;
-            documents.insert(log.document, log.schema_id);
+            let trees = trees
+                .into_iter()
+                .map(|tree| (tree.document, tree.schema_id));
+            documents.extend(trees);
         }
         reclaimed.documents = documents.len() as u64;
         for (document, schema_id) in documents {
@@ -135,33 +139,32 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
-    /// Whether the log of an entry was purged.
-    pub(super) fn is_purged(&self, row: &EntryRow) -> Result<bool, StoreError> {
-        let log = self.store.log(row.public_key, row.log_id)?;
-        Ok(log.is_some_and(|log| log.purged))
-    }
-
-    /// The refusal a client gets: that an operation was purged says more than that it is unknown.
-    pub(super) fn name_purge(&self, error: IngestError) -> Result<IngestError, StoreError> {
-        let IngestError::Refused(PublishError::PreviousNotFound(id)) = error else {
-            return Ok(error);
-        };
-        let operation = self
-            .store
-            .operation(id)?
-            .filter(|operation| operation.purged);
-        Ok(match operation {
-            Some(operation) => PolicyError::DocumentPurged(operation.document).into(),
-            None => error,
-        })
-    }
-
-    /// The place of an entry that was refused because of a purge.
-    pub(super) fn purge_behind(&self, error: &IngestError) -> Result<Option<Place>, StoreError> {
+    /// Where an entry belongs that was refused because of a purge; `None` when it was refused for another
+    /// reason.
+    pub(super) fn place_of_purged(
+        &self,
+        submission: &Submission,
+        error: &IngestError,
+    ) -> Result<Option<Belongs>, StoreError> {
+        let entry = submission.entry().entry();
         match error {
-            IngestError::Unwanted(PolicyError::LogPurged(public_key, log_id)) => {
-                let log = self.store.log(*public_key, *log_id)?;
-                Ok(log.map(|log| (log.document, log.schema_id)))
+            IngestError::Unwanted(PolicyError::LogPurged(..)) => {
+                // Whatever follows another entry belongs where that does.
+                if let Some(backlink) = entry.backlink {
+                    let parent = self.store.placed(backlink)?;
+                    return Ok(parent.map(|parent| (parent.document, parent.schema_id)));
+                }
+                let Ok(operation) = submission.operation() else {
+                    return Ok(None);
+                };
+                let document = match operation.previous() {
+                    None => Some(submission.entry().operation_id().into()),
+                    Some(previous) => {
+                        let before = self.store.operation(previous.ids()[0])?;
+                        before.map(|before| before.document)
+                    }
+                };
+                Ok(document.map(|document| (document, operation.schema_id().clone())))
             }
             IngestError::Refused(PublishError::PreviousNotFound(id)) => {
                 let operation = self.store.operation(*id)?;
@@ -175,17 +178,30 @@ impl<S: Store> Engine<S> {
     /// Stores an entry without its operation, in a log that is purged from now on if it was not.
     pub(super) fn take_without_operation(
         &mut self,
-        submission: &Submission,
-        (document, schema_id): Place,
+        signed: &SignedEntry,
+        belongs: Belongs,
     ) -> Result<(), IngestError> {
-        let signed = submission.entry();
-        let entry = signed.entry();
-        let known = self.knowledge();
-        let log = known.log(entry.public_key, entry.log_id)?;
-        check_log(&known, entry, log.as_ref(), document)?;
-        check_place(&known, entry, log.as_ref())?;
-        self.store_entry(signed, None, document, &schema_id)?;
-        self.store.purge_log(entry.public_key, entry.log_id)?;
+        let (public_key, log_id) = (signed.entry().public_key, signed.entry().log_id);
+        if self.store_skeleton(signed, belongs)? {
+            self.store.purge_log(public_key, log_id)?;
+        }
         Ok(())
+    }
+
+    /// Stores an entry without its operation, wherever it belongs in its log; returns whether it is new.
+    pub(super) fn store_skeleton(
+        &mut self,
+        signed: &SignedEntry,
+        (document, schema_id): Belongs,
+    ) -> Result<bool, IngestError> {
+        let known = Knowledge::of_places(&self.store);
+        let Some(placed) = place(&known, signed, Source::Peer)? else {
+            return Ok(false);
+        };
+        let (entry, parent) = (signed.entry(), placed.parent.as_ref());
+        check_tree(&known, entry, parent, document, Source::Peer)?;
+        self.check_usage(entry, placed.placement)?;
+        self.store_entry(signed, placed.placement, None, document, &schema_id)?;
+        Ok(true)
     }
 }

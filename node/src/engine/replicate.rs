@@ -3,20 +3,19 @@
 //! The rules of a session are core's; this file joins them with what is stored. Entries that a peer lacks
 //! are read and sent elsewhere, see [`Transfer`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use grove_core::publish::{Known, check_log, check_place};
-use grove_core::session::{Action, HandleError, Peer, PeerId};
+use grove_core::session::{Action, HandleError, Logs, Peer, PeerId};
 use grove_core::time::Instant;
-use grove_core::types::{DocumentId, SchemaId};
+use grove_core::types::{DocumentId, Hash, LogId, OperationId, PublicKey, SchemaId, SeqNum};
 use grove_core::validate::{SignedEntry, Submission};
-use grove_core::wire::SchemaSet;
+use grove_core::wire::{Heights, SchemaSet, Tips};
 use grove_core::{Reason, Refusal};
 
 use super::ingest::tolerate;
 use super::received::Kind;
 use super::{Engine, IngestError, Output, Received, Transfer};
-use crate::store::{Store, StoreError};
+use crate::store::{Read, Store, StoreError};
 
 /// A connected peer.
 #[derive(Debug)]
@@ -113,9 +112,9 @@ impl<S: Store> Engine<S> {
         let Some(state) = self.peers.get_mut(&peer) else {
             return Ok(());
         };
-        let store = &self.store;
+        let logs = StoredLogs(&self.store);
         let answered = match message.0 {
-            Kind::Plain(message) => state.session.handle(now, message, |set| store.heights(set)),
+            Kind::Plain(message) => state.session.handle(now, message, &logs),
             Kind::Entry { session, proof } => match state.session.expect_entry(session) {
                 Ok(()) => return self.take_entry(peer, proof),
                 Err(error) => Err(error.into()),
@@ -132,7 +131,7 @@ impl<S: Store> Engine<S> {
         };
         let actions = match answered {
             Ok(actions) => actions,
-            Err(HandleError::Heights(error)) => return Err(error),
+            Err(HandleError::Logs(error)) => return Err(error),
             Err(HandleError::Session(error)) => {
                 // The session is over before its end, so there may be more to tell.
                 state.news = true;
@@ -220,15 +219,44 @@ impl<S: Store> Engine<S> {
         let policy = &self.settings.policy;
         policy.admit_author(entry.public_key)?;
         policy.admit_schema(schema_id)?;
-        let known = self.knowledge();
-        let log = known.log(entry.public_key, entry.log_id)?;
-        if log.is_some_and(|log| entry.seq_num <= log.tip.seq_num) {
+        if !self.store_skeleton(signed, (document, schema_id.clone()))? {
             return Ok(());
         }
-        check_log(&known, entry, log.as_ref(), document)?;
-        check_place(&known, entry, log.as_ref())?;
-        self.store_entry(signed, None, document, schema_id)?;
+        // A further first entry of a purged log is a tree that is not purged yet.
+        let (public_key, log_id) = (entry.public_key, entry.log_id);
+        let trees = match entry.backlink {
+            None => self.store.trees(public_key, log_id)?,
+            Some(_) => Vec::new(),
+        };
+        if trees.iter().any(|tree| tree.purged) {
+            self.store.purge_log(public_key, log_id)?;
+        }
         Ok(())
+    }
+}
+
+/// The logs of a store, as sessions ask for them.
+struct StoredLogs<'s>(&'s dyn Read);
+
+impl Logs for StoredLogs<'_> {
+    type Error = StoreError;
+
+    fn heights(&self, schemas: &SchemaSet) -> Result<Heights, StoreError> {
+        self.0.heights(schemas)
+    }
+
+    fn tips(&self, schemas: &SchemaSet) -> Result<Tips, StoreError> {
+        self.0.tips(schemas)
+    }
+
+    fn known(&self, hashes: &BTreeSet<Hash>) -> Result<BTreeSet<Hash>, StoreError> {
+        let ids: Vec<OperationId> = hashes.iter().map(|hash| (*hash).into()).collect();
+        let known = self.0.operations(&ids)?.into_keys();
+        Ok(known.map(|id| id.hash()).collect())
+    }
+
+    fn forked_at(&self, author: PublicKey, log_id: LogId) -> Result<Option<SeqNum>, StoreError> {
+        Ok(self.0.fork(author, log_id)?.map(|fork| fork.seq_num))
     }
 }
 

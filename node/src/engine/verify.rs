@@ -1,4 +1,4 @@
-//! Whether a store holds what it should: whole logs, and of every document the state its operations
+//! Whether a store holds what it should: whole logs with all their branches, and of every document the state its operations
 //! lead to.
 //!
 //! Reads everything and changes nothing. What is found is for operators and tests; a store that was
@@ -7,11 +7,13 @@
 //! Judges each document by itself, so it needs the memory of the largest one and of all ids.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::fmt;
 
+use grove_core::publish::{KnownEntry, prefers};
 use grove_core::types::{DocumentId, Hash, Keyring, LogId, PublicKey, SchemaId, SeqNum};
-use grove_core::validate::SignedEntry;
-use grove_core::wire::{Action, Operation};
+use grove_core::validate::{LogTip, SignedEntry, ancestor};
+use grove_core::wire::{Action, Entry, Operation};
 
 use super::lookup::reduced;
 use crate::store::{DocumentQuery, DocumentRow, EntryRow, Read, StoreError};
@@ -29,9 +31,9 @@ pub enum Finding {
     Payload(Hash),
     /// Bytes of a deleted document that should be gone.
     Undeleted(Hash),
-    /// A log has a gap, a wrong link, or another tip than it says.
+    /// A log has a gap, a wrong link, something behind its end, or other tips than it says.
     Log(PublicKey, LogId),
-    /// A log is marked as forked without a proof, or elsewhere than the proof says.
+    /// A log has two entries at one position, and no proof of it.
     Fork(PublicKey, LogId),
     /// A document shows another state than its operations lead to.
     Document(DocumentId),
@@ -150,16 +152,30 @@ impl Check<'_> {
         log_id: LogId,
         rows: &[&EntryRow],
     ) -> Result<(), StoreError> {
-        let log = self.store.log(public_key, log_id)?;
-        let tip = rows.last().map(|row| (row.seq_num, row.hash));
-        let is_whole = log.as_ref().is_some_and(|log| {
-            log.document == document && Some((log.tip.seq_num, log.tip.hash)) == tip
-        });
-        if !is_whole || !are_linked(rows) {
+        let trees = self.store.trees(public_key, log_id)?;
+        let mut stored: Vec<_> = trees
+            .iter()
+            .filter(|tree| tree.document == document)
+            .map(|tree| {
+                (
+                    tree.tip.hash,
+                    tree.tip.seq_num,
+                    tree.tip.ended,
+                    tree.branched,
+                )
+            })
+            .collect();
+        stored.sort_unstable();
+        if grown(rows) != Some(stored) {
             self.findings.push(Finding::Log(public_key, log_id));
         }
         let proof = self.store.fork(public_key, log_id)?;
-        if log.and_then(|log| log.forked_at) != proof.map(|proof| proof.seq_num) {
+        let forked_at = match trees.len() {
+            0 | 1 => taken_twice(rows),
+            _ => Some(SeqNum::FIRST),
+        };
+        let is_proved = |at| proof.is_some_and(|proof| proof.seq_num <= at);
+        if forked_at.is_some_and(|at| !is_proved(at)) {
             self.findings.push(Finding::Fork(public_key, log_id));
         }
         Ok(())
@@ -195,18 +211,76 @@ impl Check<'_> {
     }
 }
 
-/// Whether entries in the order of their acceptance are one log from its beginning on.
-fn are_linked(rows: &[&EntryRow]) -> bool {
-    let mut expected = Some(SeqNum::FIRST);
-    let mut before = None;
-    rows.iter().all(|row| {
-        let fits = expected == Some(row.seq_num)
-            && grove_core::wire::Entry::decode(&row.entry)
-                .is_ok_and(|entry| entry.backlink == before);
-        expected = row.seq_num.next();
-        before = Some(row.hash);
-        fits
-    })
+/// The tip to continue of a tree, and whether the tree has others.
+type Grown = (Hash, SeqNum, bool, bool);
+
+/// What the trees are that entries of one log make up in the order of their acceptance, sorted; `None` when
+/// an entry does not continue a branch of those before it.
+fn grown(rows: &[&EntryRow]) -> Option<Vec<Grown>> {
+    let mut links: BTreeMap<Hash, KnownEntry> = BTreeMap::new();
+    let mut roots: BTreeMap<Hash, Hash> = BTreeMap::new();
+    let mut tips: BTreeMap<Hash, LogTip> = BTreeMap::new();
+    for row in rows {
+        let known = KnownEntry::new(&Entry::decode(&row.entry).ok()?, row.hash, row.document);
+        let parent = match known.backlink {
+            None => None,
+            Some(backlink) => Some(*links.get(&backlink)?),
+        };
+        let lipmaa = match (&parent, known.tip.seq_num.skiplink()) {
+            (Some(parent), Some(target)) => {
+                let from = (parent.tip.seq_num, parent.tip.hash);
+                let Ok(found) = ancestor::<Infallible>(from, target, |hash| {
+                    let entry = links.get(&hash);
+                    Ok(entry.map(|entry| (entry.backlink, entry.skiplink)))
+                });
+                found
+            }
+            _ => None,
+        };
+        let expected = match &parent {
+            None => Some(SeqNum::FIRST),
+            Some(parent) => parent.tip.seq_num.next(),
+        };
+        let follows = expected == Some(known.tip.seq_num)
+            && known.skiplink == lipmaa
+            && !parent.is_some_and(|parent| parent.tip.ended);
+        if !follows {
+            return None;
+        }
+        let root = parent.map_or(Some(row.hash), |parent| {
+            tips.remove(&parent.tip.hash);
+            roots.get(&parent.tip.hash).copied()
+        });
+        roots.insert(row.hash, root?);
+        tips.insert(row.hash, known.tip);
+        links.insert(row.hash, known);
+    }
+    let mut trees: BTreeMap<Hash, (LogTip, bool)> = BTreeMap::new();
+    for (hash, tip) in tips {
+        trees
+            .entry(roots[&hash])
+            .and_modify(|(best, branched)| {
+                *branched = true;
+                if prefers(&tip, best) {
+                    *best = tip;
+                }
+            })
+            .or_insert((tip, false));
+    }
+    let trees = trees.into_values();
+    let mut trees: Vec<_> = trees
+        .map(|(tip, branched)| (tip.hash, tip.seq_num, tip.ended, branched))
+        .collect();
+    trees.sort_unstable();
+    Some(trees)
+}
+
+/// The lowest position at which there are two entries.
+fn taken_twice(rows: &[&EntryRow]) -> Option<SeqNum> {
+    let mut positions: Vec<_> = rows.iter().map(|row| row.seq_num).collect();
+    positions.sort_unstable();
+    let twice = positions.windows(2).find(|pair| pair[0] == pair[1])?;
+    Some(twice[0])
 }
 
 /// Whether two states are the same. NaN, which equals nothing, is the same as itself here.

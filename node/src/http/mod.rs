@@ -29,6 +29,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use grove_core::author::NextArgs;
 use grove_core::types::{DocumentId, Hash};
 use grove_core::{Reason, Refusal};
 use jsonrpsee::server::ServerHandle;
@@ -210,14 +211,26 @@ async fn health(State(node): State<Node>) -> Response {
     }
 }
 
-/// What programs need to know of a refusal: its code and phase, and the two entries of a fork.
+/// What programs need to know of a refusal: its code and phase, and how to go on where a log would have
+/// been forked.
 fn details(error: &ApiError) -> Value {
     let reason = error.reason();
     let mut details = json!({ "code": reason.code(), "phase": reason.phase().name() });
-    if let Some((first, second)) = error.fork() {
-        details["entries"] = json!([first.to_string(), second.to_string()]);
+    //= FK7: who would begin a branch is told what is there and how to go on
+    if let Some((existing, next)) = error.would_fork() {
+        details["existing"] = json!(existing.to_string());
+        details["nextArgs"] = json!(next.map(next_args_out));
     }
     details
+}
+
+fn next_args_out(args: &NextArgs) -> Value {
+    json!({
+        "logId": args.log_id.to_string(),
+        "seqNum": args.seq_num.to_string(),
+        "backlink": args.backlink.map(|hash| hash.to_string()),
+        "skiplink": args.skiplink.map(|hash| hash.to_string()),
+    })
 }
 
 /// Whether JSON holds more values than a request needs; those within texts are counted too. Read, each

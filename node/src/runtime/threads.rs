@@ -517,6 +517,9 @@ impl<S: SharedStore> Writer<S> {
             }
             // The audience has heard of these.
             Output::SchemaAdded(_) | Output::Accepted { .. } | Output::Changed(_) => {}
+            Output::Forked { public_key, log_id } => {
+                tracing::warn!(%public_key, %log_id, "a log is forked, all its branches are kept");
+            }
             Output::Send { .. } | Output::Transfer { .. } | Output::Refused { .. } => {}
         }
     }

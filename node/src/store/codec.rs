@@ -143,15 +143,16 @@ fn read_definition(id: SchemaId, bytes: &[u8]) -> Option<Schema> {
     Schema::new(id, description.to_owned(), fields).ok()
 }
 
+/// What the value of a need for an entry begins with.
+pub const NEEDS_ENTRY: u8 = 0;
+
 /// A need as one value that differs from that of every other need. It is only compared, never read.
 pub fn from_need(need: &Need) -> Vec<u8> {
     let mut bytes = Vec::new();
     match need {
-        Need::Entry(public_key, log_id, seq_num) => {
-            bytes.push(0);
-            bytes.extend(public_key.as_bytes());
-            bytes.extend(log_id.as_u64().to_be_bytes());
-            bytes.extend(seq_num.as_u64().to_be_bytes());
+        Need::Entry(hash) => {
+            bytes.push(NEEDS_ENTRY);
+            bytes.extend(hash.digest());
         }
         Need::Operation(id) => {
             bytes.push(1);

@@ -8,6 +8,7 @@ mod codec;
 mod error;
 mod indexes;
 mod interned;
+mod memory;
 pub mod objects;
 mod outside;
 mod postgres;
@@ -16,16 +17,18 @@ mod read;
 mod rows;
 mod shared;
 mod sqlite;
+mod trees;
 mod write;
 
 pub use error::StoreError;
+pub use memory::{MemoryDisk, MemoryReader, MemoryStore};
 pub use postgres::{PostgresReader, PostgresStore, Server};
 pub use query::{DocumentQuery, Standing};
 pub use read::{Read, Take, entries_by_documents};
 use rows::Parked;
 pub use rows::{
-    Change, Counts, DocumentRow, EntryRow, ForkRow, LogRow, Need, NewEntry, News, OperationRow,
-    ParkedMax, ParkedRow, ViewFields,
+    Change, Counts, DocumentRow, EntryRow, ForkRow, Need, NewEntry, News, OperationRow, ParkedMax,
+    ParkedRow, PlacedEntry, TreeRow, Usage, ViewFields,
 };
 pub use shared::SharedStore;
 #[cfg(test)]

@@ -8,37 +8,66 @@ use std::collections::{BTreeMap, BTreeSet};
 use grove_core::types::{
     DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
 };
-use grove_core::wire::{Heights, SchemaSet};
+use grove_core::wire::{Heights, SchemaSet, Tips};
 
 use super::StoreError;
 use super::query::DocumentQuery;
-use super::rows::{Change, Counts, DocumentRow, EntryRow, ForkRow, LogRow, OperationRow};
+use super::rows::{
+    Change, Counts, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, TreeRow, Usage,
+};
 
 /// Takes documents one by one; says whether it wants more.
 pub type Take<'t> = &'t mut dyn FnMut(DocumentRow) -> bool;
 
 /// Questions to the last committed state (or, inside a transaction, to its own).
 pub trait Read {
-    /// The log of this author and number.
-    fn log(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<LogRow>, StoreError>;
+    /// The tree of this log whose branch to continue ends in this entry. One statement: the first question
+    /// about every entry that is published.
+    fn tree_of_tip(
+        &self,
+        public_key: PublicKey,
+        log_id: LogId,
+        tip: Hash,
+    ) -> Result<Option<TreeRow>, StoreError>;
 
-    /// The log in which this author writes this document.
-    fn log_of_document(
+    /// Of all trees in which this author writes this document the one to continue: one of a log that was
+    /// not purged before others, then the one whose tip core's `prefers` puts first.
+    fn tree_of_document(
         &self,
         public_key: PublicKey,
         document: DocumentId,
-    ) -> Result<Option<LogRow>, StoreError>;
+    ) -> Result<Option<TreeRow>, StoreError>;
+
+    /// The trees of a log, in the order in which their first entries were accepted.
+    fn trees(&self, public_key: PublicKey, log_id: LogId) -> Result<Vec<TreeRow>, StoreError>;
+
+    /// How many tips a log has in all its trees, counted up to `max`.
+    fn branches(&self, public_key: PublicKey, log_id: LogId, max: u32) -> Result<u64, StoreError>;
+
+    /// How many entries and logs an author has, each counted up to `max`.
+    fn usage(&self, public_key: PublicKey, max: u64) -> Result<Usage, StoreError>;
 
     /// The highest log id this author has used.
     fn highest_log_id(&self, public_key: PublicKey) -> Result<Option<LogId>, StoreError>;
 
-    /// The entry at a position.
-    fn entry_at(
+    /// The lowest log id below this one that the author has not used.
+    fn lowest_unused_log_id(
+        &self,
+        public_key: PublicKey,
+        below: LogId,
+    ) -> Result<Option<LogId>, StoreError>;
+
+    /// The entries at a position of a log, of all its branches, ascending by hash and at most `limit`.
+    fn entries_at(
         &self,
         public_key: PublicKey,
         log_id: LogId,
         seq_num: SeqNum,
-    ) -> Result<Option<EntryRow>, StoreError>;
+        limit: u32,
+    ) -> Result<Vec<PlacedEntry>, StoreError>;
+
+    /// The entry with this hash, without its operation.
+    fn placed(&self, hash: Hash) -> Result<Option<PlacedEntry>, StoreError>;
 
     /// The entry with this hash.
     fn entry(&self, hash: Hash) -> Result<Option<EntryRow>, StoreError>;
@@ -49,8 +78,8 @@ pub trait Read {
     /// The size of an operation's bytes, without reading them; `None` when they are not there.
     fn payload_size(&self, id: OperationId) -> Result<Option<u64>, StoreError>;
 
-    /// All entries of a document, in the order in which they were accepted, uncounted ones and those
-    /// without payload included.
+    /// All entries of a document, in the order in which they were accepted, those of purged logs and
+    /// those without payload included.
     fn document_entries(&self, document: DocumentId) -> Result<Vec<EntryRow>, StoreError>;
 
     /// All entries of documents of a schema, in the order in which they were accepted.
@@ -75,8 +104,8 @@ pub trait Read {
         ids: &[OperationId],
     ) -> Result<BTreeMap<OperationId, OperationRow>, StoreError>;
 
-    /// All entries of these documents, in the order in which they were accepted, uncounted ones and
-    /// those without payload included. Takes one statement, however many are asked for.
+    /// All entries of these documents, in the order in which they were accepted, those of purged logs
+    /// and those without payload included. Takes one statement, however many are asked for.
     fn entries_of_documents(&self, documents: &[DocumentId]) -> Result<Vec<EntryRow>, StoreError>;
 
     /// The materialised states of these documents; unknown ones are left out. The number of statements
@@ -86,13 +115,14 @@ pub trait Read {
         ids: &[DocumentId],
     ) -> Result<BTreeMap<DocumentId, DocumentRow>, StoreError>;
 
-    /// The logs of an author, ascending by number, from behind this one on.
+    /// The trees of an author's logs, ascending by log and from behind this one on, of at most `limit` logs.
+    /// Of a log the tree to continue comes first.
     fn logs_of(
         &self,
         public_key: PublicKey,
         after: Option<LogId>,
         limit: u32,
-    ) -> Result<Vec<LogRow>, StoreError>;
+    ) -> Result<Vec<TreeRow>, StoreError>;
 
     /// The position of the latest entry; 0 before the first.
     fn position(&self) -> Result<i64, StoreError>;
@@ -103,7 +133,7 @@ pub trait Read {
     fn changes(&self, after: i64, limit: u32) -> Result<Vec<Change>, StoreError>;
 
     /// All entries behind this position, of one schema or of all, in the order in which they were
-    /// accepted and at most `limit` of them; uncounted ones and those without payload included.
+    /// accepted and at most `limit` of them; those of purged logs and those without payload included.
     ///
     /// A store that can do better than to go by documents should.
     fn entries_after(
@@ -115,9 +145,9 @@ pub trait Read {
         entries_by_documents(self, after, schema_id, limit)
     }
 
-    /// Entries of these logs from the given position on, at most `limit` of them, each log from the
-    /// given number on, in the order in which they were accepted. Entries from a fork on, and those that
-    /// are withheld from peers, are left out.
+    /// Entries of these logs from the given position on, at most `limit` of them, each log with all its
+    /// branches from the given number on, in the order in which they were accepted. Entries that are
+    /// withheld from peers are left out.
     fn entries_from(
         &self,
         starts: &Heights,
@@ -125,7 +155,10 @@ pub trait Read {
         limit: u32,
     ) -> Result<Vec<EntryRow>, StoreError>;
 
-    /// Heights of all logs of documents of these schemas, forked logs only up to before the fork.
+    /// The tips of all branches of all logs of documents of these schemas.
+    fn tips(&self, schemas: &SchemaSet) -> Result<Tips, StoreError>;
+
+    /// The heights of all logs of documents of these schemas: of each log that of the branch to continue.
     fn heights(&self, schemas: &SchemaSet) -> Result<Heights, StoreError>;
 
     /// The materialised state of a document.
@@ -214,7 +247,7 @@ pub trait Read {
     /// A known schema, system schemas included.
     fn schema(&self, id: &SchemaId) -> Result<Option<Schema>, StoreError>;
 
-    /// Fork evidence of a log.
+    /// The evidence of a log's fork.
     fn fork(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<ForkRow>, StoreError>;
 
     /// The highest position known to have been reached at this time, in seconds since 1970.

@@ -5,45 +5,52 @@
 
 use std::collections::BTreeMap;
 
+use grove_core::publish::Placement;
 use grove_core::types::{
     DocumentId, DocumentViewId, Hash, LogId, OperationId, PublicKey, SchemaId, SeqNum, Value,
 };
 use grove_core::validate::{ForkEvidence, LogTip};
 use grove_core::wire::{Action, Fields};
 
-/// A log: one author's contributions to one document.
+/// A tree of a log: a first entry with all that follows it. Nearly every log is one tree with one branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogRow {
+pub struct TreeRow {
     /// The author.
     pub public_key: PublicKey,
     /// Which of the author's logs.
     pub log_id: LogId,
-    /// The document all its operations belong to.
+    /// The document all operations of the tree belong to.
     pub document: DocumentId,
     /// The document's schema.
     pub schema_id: SchemaId,
-    /// The latest entry.
+    /// The last entry of the branch to continue, of all branches of the tree.
     pub tip: LogTip,
-    /// From which position on the log is forked; nothing from there on counts.
-    pub forked_at: Option<SeqNum>,
-    /// Whether this node's operator had it purged: nothing in it counts here, its operations are gone,
-    /// and peers are not told of it.
+    /// Whether the tree has further branches.
+    pub branched: bool,
+    /// Whether this node's operator had the log purged: nothing in it counts here, its operations are
+    /// gone, and peers are not told of it.
     pub purged: bool,
 }
 
-impl LogRow {
-    /// Whether the entry of this number counts.
-    pub fn counts(&self, seq_num: SeqNum) -> bool {
-        !self.purged && self.forked_at.is_none_or(|forked_at| seq_num < forked_at)
-    }
-
-    /// The highest entry before the fork; `None` when all of the log is forked.
-    pub fn height(&self) -> Option<SeqNum> {
-        match self.forked_at {
-            None => Some(self.tip.seq_num),
-            Some(forked_at) => forked_at.backlink().map(|last| last.min(self.tip.seq_num)),
-        }
-    }
+/// An entry and where it stands, without its operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedEntry {
+    /// The author.
+    pub public_key: PublicKey,
+    /// Which of the author's logs.
+    pub log_id: LogId,
+    /// Number in the log.
+    pub seq_num: SeqNum,
+    /// Hash of the entry.
+    pub hash: Hash,
+    /// Bytes of the entry.
+    pub entry: Vec<u8>,
+    /// The document of its tree.
+    pub document: DocumentId,
+    /// The document's schema.
+    pub schema_id: SchemaId,
+    /// Whether its log was purged.
+    pub purged: bool,
 }
 
 /// A stored entry with what is known of its operation.
@@ -75,9 +82,8 @@ pub struct EntryRow {
     pub document: DocumentId,
     /// The document's schema.
     pub schema_id: SchemaId,
-    /// Whether the entry counts: it stands before the fork of its log, if there is one, and its log was
-    /// not purged.
-    pub counted: bool,
+    /// Whether its log was purged; then the operation does not count.
+    pub purged: bool,
 }
 
 impl EntryRow {
@@ -92,9 +98,9 @@ impl EntryRow {
 pub struct NewEntry<'a> {
     /// The author.
     pub public_key: PublicKey,
-    /// Which of the author's logs. A log is begun by its first entry.
+    /// Which of the author's logs.
     pub log_id: LogId,
-    /// Number in the log, one above the stored tip.
+    /// Number in the log, one above that of the entry before.
     pub seq_num: SeqNum,
     /// Hash of the entry.
     pub hash: Hash,
@@ -106,10 +112,23 @@ pub struct NewEntry<'a> {
     pub payload: Option<&'a [u8]>,
     /// What the operation does; `None` when it was never seen.
     pub action: Option<Action>,
-    /// The document the log belongs to.
+    /// The document its tree belongs to.
     pub document: DocumentId,
     /// The document's schema.
     pub schema_id: &'a SchemaId,
+    /// Where in the log it goes.
+    pub placement: Placement,
+}
+
+impl NewEntry<'_> {
+    /// The entry as the last one of its branch.
+    pub fn tip(&self) -> LogTip {
+        LogTip {
+            seq_num: self.seq_num,
+            hash: self.hash,
+            ended: self.end_of_log,
+        }
+    }
 }
 
 /// What is known of an operation without reading it.
@@ -121,9 +140,7 @@ pub struct OperationRow {
     pub document: DocumentId,
     /// The document's schema.
     pub schema_id: SchemaId,
-    /// Whether the operation counts: its log is not forked at or before it, nor purged.
-    pub counted: bool,
-    /// Whether its log was purged.
+    /// Whether its log was purged; then the operation does not count.
     pub purged: bool,
     /// Whether its bytes are there.
     pub has_payload: bool,
@@ -185,8 +202,8 @@ impl DocumentRow {
 /// What a parked entry waits for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
-    /// The entry before it in its log, or its skiplink's target.
-    Entry(PublicKey, LogId, SeqNum),
+    /// The entry its backlink names.
+    Entry(Hash),
     /// An operation its `previous` names.
     Operation(OperationId),
     /// Its schema.
@@ -281,6 +298,16 @@ pub struct Counts {
     pub schemas: u64,
     pub parked: u64,
     pub forks: u64,
+    /// Branches beyond the first of each log.
+    pub branches: u64,
+}
+
+/// How much an author has, as far as it was counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct Usage {
+    pub entries: u64,
+    pub logs: u64,
 }
 
 /// What other processes changed in a database that several nodes serve.

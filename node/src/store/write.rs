@@ -25,7 +25,8 @@ pub trait Store: Read {
     /// Forgets the transaction.
     fn rollback(&mut self) -> Result<(), StoreError>;
 
-    /// Stores an entry at the tip of its log; returns its position.
+    /// Stores an entry where its placement says; returns its position. What the placement says of the entry
+    /// before it must be so.
     fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<i64, StoreError>;
 
     /// Gives a stored entry the operation bytes it lacked.
@@ -42,12 +43,12 @@ pub trait Store: Read {
     /// Notes that a document changed without an entry of its own.
     fn insert_change(&mut self, document: DocumentId) -> Result<(), StoreError>;
 
-    /// Purges a log: drops the bytes of its operations, those of DELETEs included, makes none of it
-    /// count, and withholds it from peers. Returns how many bytes were dropped.
+    /// Purges a log, all its trees: drops the bytes of its operations, those of DELETEs included, makes none of it
+    /// count, and withholds it from peers, all its trees. Returns how many bytes were dropped.
     fn purge_log(&mut self, public_key: PublicKey, log_id: LogId) -> Result<u64, StoreError>;
 
     /// Drops the bytes of an operation that nothing needs any more, leaves a stub of it if there is one,
-    /// and withholds its log from peers from there on. Bytes that come again put an end to that.
+    /// and withholds its tree from peers from there on. Bytes that come again put an end to that.
     fn collect(&mut self, hash: Hash, stub: Option<&[u8]>) -> Result<(), StoreError>;
 
     /// Remembers the position of the latest entry at this time, in seconds since 1970.
@@ -56,17 +57,20 @@ pub trait Store: Read {
     /// Keeps a record of something that can't be undone.
     fn insert_deed(&mut self, at: i64, what: &str) -> Result<(), StoreError>;
 
-    /// Moves a log to the document it turned out to belong to.
-    fn reassign_log(
+    /// Moves the tree that begins with this entry to the document it turned out to belong to.
+    fn reassign_tree(
         &mut self,
-        public_key: PublicKey,
-        log_id: LogId,
+        first: Hash,
         document: DocumentId,
         schema_id: &SchemaId,
     ) -> Result<(), StoreError>;
 
-    /// Keeps fork evidence and marks the log as forked from there on.
+    /// Keeps the evidence of a log's fork, in place of what was kept before.
     fn insert_fork(&mut self, fork: &ForkRow) -> Result<(), StoreError>;
+
+    /// Takes out some of the documents whose states an earlier version of the database left wrong. They are
+    /// to be materialised anew in the same transaction.
+    fn unmaterialised(&mut self, limit: u32) -> Result<Vec<DocumentId>, StoreError>;
 
     /// Stores the state of a document in place of an earlier one.
     fn put_document(&mut self, document: &DocumentRow) -> Result<(), StoreError>;

@@ -11,12 +11,13 @@ use grove_core::types::{
     DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
 };
 use grove_core::validate::Submission;
-use grove_core::wire::{Action, Heights, Message, SchemaSet};
+use grove_core::wire::{Action, Heights, Message, SchemaSet, Tips};
 use grove_core::{Reason, Refusal};
 use grove_node::engine::{Engine, EngineSettings, Input, Output, RequestId, verify};
 use grove_node::store::{
-    Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, LogRow, Need, NewEntry, News,
-    OperationRow, ParkedMax, ParkedRow, Read, SqliteStore, Store, StoreError, Take,
+    Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, Need, NewEntry, News,
+    OperationRow, ParkedMax, ParkedRow, PlacedEntry, Read, SqliteStore, Store, StoreError, Take,
+    TreeRow, Usage,
 };
 
 use super::support::*;
@@ -84,10 +85,15 @@ impl Read for Failing {
     }
 
     asks! {
-        log(key: PublicKey, log_id: LogId) -> Option<LogRow>;
-        log_of_document(key: PublicKey, document: DocumentId) -> Option<LogRow>;
+        tree_of_tip(key: PublicKey, log_id: LogId, tip: Hash) -> Option<TreeRow>;
+        tree_of_document(key: PublicKey, document: DocumentId) -> Option<TreeRow>;
+        trees(key: PublicKey, log_id: LogId) -> Vec<TreeRow>;
+        branches(key: PublicKey, log_id: LogId, max: u32) -> u64;
+        usage(key: PublicKey, max: u64) -> Usage;
         highest_log_id(key: PublicKey) -> Option<LogId>;
-        entry_at(key: PublicKey, log_id: LogId, seq_num: SeqNum) -> Option<EntryRow>;
+        lowest_unused_log_id(key: PublicKey, below: LogId) -> Option<LogId>;
+        entries_at(key: PublicKey, log_id: LogId, seq_num: SeqNum, limit: u32) -> Vec<PlacedEntry>;
+        placed(hash: Hash) -> Option<PlacedEntry>;
         entry(hash: Hash) -> Option<EntryRow>;
         operation(id: OperationId) -> Option<OperationRow>;
         payload_size(id: OperationId) -> Option<u64>;
@@ -96,10 +102,11 @@ impl Read for Failing {
         operations(ids: &[OperationId]) -> BTreeMap<OperationId, OperationRow>;
         entries_of_documents(documents: &[DocumentId]) -> Vec<EntryRow>;
         documents(ids: &[DocumentId]) -> BTreeMap<DocumentId, DocumentRow>;
-        logs_of(key: PublicKey, after: Option<LogId>, limit: u32) -> Vec<LogRow>;
+        logs_of(key: PublicKey, after: Option<LogId>, limit: u32) -> Vec<TreeRow>;
         position() -> i64;
         changes(after: i64, limit: u32) -> Vec<Change>;
         entries_from(starts: &Heights, after: i64, limit: u32) -> Vec<EntryRow>;
+        tips(schemas: &SchemaSet) -> Tips;
         heights(schemas: &SchemaSet) -> Heights;
         document(id: DocumentId) -> Option<DocumentRow>;
         visit(schema_id: &SchemaId, query: &DocumentQuery, take: Take<'_>) -> ();
@@ -126,7 +133,8 @@ impl Store for Failing {
         collect(hash: Hash, stub: Option<&[u8]>) -> ();
         insert_time(at: i64) -> ();
         insert_deed(at: i64, what: &str) -> ();
-        reassign_log(key: PublicKey, log_id: LogId, document: DocumentId, schema: &SchemaId) -> ();
+        reassign_tree(first: Hash, document: DocumentId, schema: &SchemaId) -> ();
+        unmaterialised(limit: u32) -> Vec<DocumentId>;
         insert_fork(fork: &ForkRow) -> ();
         put_document(document: &DocumentRow) -> ();
         remove_document(id: DocumentId) -> ();

@@ -4,6 +4,7 @@
 
 mod collect;
 mod failures;
+mod forks;
 mod network;
 mod ordering;
 mod policy;

@@ -130,7 +130,10 @@ proptest! {
 /// An engine that has parked what these peers sent it before it could be judged.
 fn parked(limits: ParkedMax, senders: &[(PeerId, Vec<Submission>)], note: &SchemaId) -> TestEngine {
     let settings = EngineSettings {
-        limits: EngineLimits { parked_max: limits },
+        limits: EngineLimits {
+            parked_max: limits,
+            ..EngineLimits::default()
+        },
         ..EngineSettings::new(PeerId([1; 32]))
     };
     let store = SqliteStore::in_memory().unwrap();

@@ -3,11 +3,11 @@
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
 use grove_core::types::{PlainValue, SchemaId, Value};
-use grove_core::validate::{ForkEvidence, Submission};
+use grove_core::validate::Submission;
 use grove_core::{Reason, Refusal};
 use grove_node::api::next_args;
 use grove_node::engine::{Engine, EngineSettings, Input, Output, RequestId, document_at_view};
-use grove_node::store::{DocumentQuery, ForkRow, Read, SqliteStore};
+use grove_node::store::{DocumentQuery, Read, SqliteStore};
 
 use super::support::*;
 
@@ -115,59 +115,6 @@ fn a_retried_publish_gets_the_first_answer_again() {
     publish(&mut engine, &update).unwrap();
 
     assert_eq!(publish(&mut engine, &create).unwrap(), first);
-}
-
-//= FK5 test
-//= R24 test
-#[test]
-fn a_fork_is_refused_kept_and_contained() {
-    let mut author = Author::new(1);
-    let (mut engine, note) = with_notes(1, &mut author);
-    let create = author.create(&note, fields(&[("text", text("one"))]));
-    let id_of = document(&create);
-    let two = author.update(
-        &note,
-        id_of,
-        &[id(&create)],
-        fields(&[("text", text("two"))]),
-    );
-    author.forget_latest(id_of);
-    let other = author.update(&note, id_of, &[id(&create)], fields(&[("text", text("2"))]));
-    let three = author.update(&note, id_of, &[id(&other)], fields(&[("text", text("3"))]));
-    publish(&mut engine, &create).unwrap();
-    publish(&mut engine, &two).unwrap();
-
-    assert_eq!(refusal(&mut engine, &other), Reason::LogForked);
-    assert_eq!(
-        shown(&engine, &create).as_deref(),
-        Some("one"),
-        "from the fork on nothing counts"
-    );
-    assert_eq!(refusal(&mut engine, &three), Reason::LogForked);
-    assert_eq!(
-        refusal(&mut engine, &two),
-        Reason::LogForked,
-        "a retry that came too late is told, too"
-    );
-    assert!(publish(&mut engine, &create).is_ok());
-    let next = next_args(
-        engine.store(),
-        author.key_pair.public_key(),
-        Some(&id(&create).into()),
-    );
-    assert_eq!(next.unwrap_err().reason(), Reason::LogForked);
-    let log = create.entry().entry().log_id;
-    let fork = engine
-        .store()
-        .fork(author.key_pair.public_key(), log)
-        .unwrap()
-        .unwrap();
-    let evidence = ForkEvidence::verify(&fork.first, &fork.second).unwrap();
-    assert_eq!(
-        Ok(&evidence),
-        ForkEvidence::of(two.entry().clone(), other.entry().clone()).as_ref()
-    );
-    assert_eq!(ForkRow::from(&evidence), fork);
 }
 
 //= DL1 test

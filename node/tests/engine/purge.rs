@@ -134,7 +134,7 @@ fn what_peers_send_of_a_purged_document_is_not_kept() {
     assert!(
         entries
             .iter()
-            .all(|row| row.payload.is_none() && !row.counted)
+            .all(|row| row.payload.is_none() && row.purged)
     );
     assert_eq!(engine.store().counts().unwrap().parked, 0);
     assert_eq!(engine.store().document(document(&one)).unwrap(), None);

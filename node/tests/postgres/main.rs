@@ -11,6 +11,7 @@ mod postgres_server;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use grove_core::publish::Placement;
 use grove_core::types::{
     DocumentId, FieldType, Hash, KeyPair, LogId, PublicKey, Schema, SchemaId, SeqNum, Value,
 };
@@ -54,6 +55,7 @@ fn publish(store: &mut PostgresStore, who: u8, log_id: u64, text: &str) -> (Docu
             action: Some(Action::Create),
             document: hash.into(),
             schema_id: schema().id(),
+            placement: Placement::Begins,
         })
         .unwrap();
     put(store, who, hash.into(), Some(text));
@@ -327,6 +329,7 @@ fn a_failed_transaction_is_never_committed() {
         action: None,
         document: hash.into(),
         schema_id: schema().id(),
+        placement: Placement::Begins,
     });
     assert!(twice.is_err());
     assert!(store.commit().is_err());

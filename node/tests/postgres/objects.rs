@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use grove_core::author::{NextArgs, forge};
+use grove_core::publish::Placement;
 use grove_core::types::PlainValue;
 use grove_core::wire::{Fields, Operation};
 use grove_node::store::objects::{Objects, Swept};
@@ -68,6 +69,7 @@ fn insert(store: &mut PostgresStore, number: u8) -> DocumentRow {
             action: Some(Action::Create),
             document: hash.into(),
             schema_id: &SchemaId::BLOB_PIECE,
+            placement: Placement::Begins,
         })
         .unwrap();
     let row = DocumentRow {

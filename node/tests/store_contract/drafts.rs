@@ -1,9 +1,11 @@
 //! Made-up entries, documents and schemas to fill stores with.
 
+use grove_core::publish::Placement;
 use grove_core::types::{
     DocumentId, DocumentViewId, FieldType, Hash, KeyPair, LogId, PublicKey, Schema, SchemaId,
     SeqNum, SystemSchema, Value,
 };
+use grove_core::validate::LogTip;
 use grove_core::wire::Action;
 use grove_node::store::{
     DocumentQuery, DocumentRow, ForkRow, NewEntry, ParkedMax, Read, Store, StoreError,
@@ -37,6 +39,7 @@ pub fn transact<S: Store, T>(store: &mut S, change: impl FnOnce(&mut S) -> T) ->
 }
 
 /// An entry whose hash and bytes follow from its place.
+#[derive(Debug, Clone)]
 pub struct Draft {
     pub public_key: PublicKey,
     pub log_id: u64,
@@ -45,6 +48,8 @@ pub struct Draft {
     pub schema_id: SchemaId,
     pub action: Option<Action>,
     pub bytes: String,
+    pub ended: bool,
+    pub placement: Placement,
 }
 
 pub fn draft(who: u8, log_id: u64, seq_num: u64) -> Draft {
@@ -60,10 +65,34 @@ pub fn draft(who: u8, log_id: u64, seq_num: u64) -> Draft {
             Action::Update
         }),
         bytes: format!("{who} {log_id} {seq_num}"),
+        ended: false,
+        placement: match seq_num {
+            1 => Placement::Begins,
+            _ => Placement::Extends(hash(&format!("{who} {log_id} {}", seq_num - 1))),
+        },
     }
 }
 
 impl Draft {
+    /// The same position in another branch, as the bytes tell.
+    pub fn named(mut self, branch: &str, placement: Placement) -> Self {
+        self.bytes = format!("{} {branch}", self.bytes);
+        self.placement = placement;
+        self
+    }
+
+    pub fn hash(&self) -> Hash {
+        hash(&self.bytes)
+    }
+
+    pub fn tip(&self) -> LogTip {
+        LogTip {
+            seq_num: seq(self.seq_num),
+            hash: self.hash(),
+            ended: self.ended,
+        }
+    }
+
     pub fn insert(&self, store: &mut impl Store) -> Hash {
         self.try_insert(store).unwrap();
         hash(&self.bytes)
@@ -75,12 +104,13 @@ impl Draft {
             log_id: LogId::new(self.log_id),
             seq_num: seq(self.seq_num),
             hash: hash(&self.bytes),
-            end_of_log: false,
+            end_of_log: self.ended,
             entry: self.bytes.as_bytes(),
             payload: self.action.map(|_| self.bytes.as_bytes()),
             action: self.action,
             document: self.document,
             schema_id: &self.schema_id,
+            placement: self.placement,
         })
     }
 }

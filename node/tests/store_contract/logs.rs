@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use grove_core::publish::Placement;
 use grove_core::types::{DocumentId, Hash, LogId, SchemaId, SeqNum};
 use grove_core::validate::LogTip;
 use grove_core::wire::{Action, Heights};
@@ -11,7 +12,9 @@ use grove_node::store::{
 use proptest::prelude::*;
 
 use crate::Backend;
-use crate::drafts::{at_most, author, document, draft, fork, hash, schema_id, seq, transact};
+use crate::drafts::{
+    Draft, at_most, author, document, draft, fork, hash, schema_id, seq, transact,
+};
 
 pub fn entries_and_logs_are_found_again<B: Backend>() {
     let place = B::place();
@@ -25,8 +28,11 @@ pub fn entries_and_logs_are_found_again<B: Backend>() {
     });
 
     for log_id in log_ids {
-        let log = store.log(author(1), LogId::new(log_id)).unwrap().unwrap();
-        let tip = hash(&draft(1, log_id, 2).bytes);
+        let trees = store.trees(author(1), LogId::new(log_id)).unwrap();
+        let [log] = &trees[..] else {
+            panic!("{trees:?}")
+        };
+        let tip = draft(1, log_id, 2).hash();
         assert_eq!(
             log.tip,
             LogTip {
@@ -38,14 +44,29 @@ pub fn entries_and_logs_are_found_again<B: Backend>() {
         assert_eq!(log.log_id, LogId::new(log_id));
         assert_eq!(log.document, draft(1, log_id, 1).document);
         assert_eq!(
-            store.log_of_document(author(1), log.document).unwrap(),
+            store.tree_of_document(author(1), log.document).unwrap(),
             Some(log.clone())
         );
+        assert_eq!(
+            store.tree_of_tip(author(1), log.log_id, tip).unwrap(),
+            Some(log.clone())
+        );
+        assert!(!log.branched && !log.purged);
 
         let entry = store.entry(tip).unwrap().unwrap();
+        let placed = store.placed(tip).unwrap().unwrap();
         assert_eq!(
-            store.entry_at(author(1), log.log_id, seq(2)).unwrap(),
-            Some(entry.clone())
+            store.entries_at(author(1), log.log_id, seq(2), 9).unwrap(),
+            [placed.clone()]
+        );
+        assert_eq!((&placed.entry, placed.hash), (&entry.entry, tip));
+        assert_eq!(
+            (placed.public_key, placed.log_id, placed.seq_num),
+            (author(1), log.log_id, seq(2))
+        );
+        assert_eq!(
+            (placed.document, placed.schema_id),
+            (log.document, log.schema_id.clone())
         );
         assert_eq!(entry.entry, format!("1 {log_id} 2").into_bytes());
         assert_eq!(entry.payload, Some(entry.entry.clone()));
@@ -61,13 +82,16 @@ pub fn entries_and_logs_are_found_again<B: Backend>() {
     let positions: Vec<_> = store.schema_entries(&schema_id("cafe")).unwrap();
     assert!(positions.is_sorted_by(|a, b| a.position < b.position));
 
-    assert_eq!(store.log(author(2), LogId::new(0)).unwrap(), None);
-    assert_eq!(store.log(author(1), LogId::new(2)).unwrap(), None);
+    assert_eq!(store.trees(author(2), LogId::new(0)).unwrap(), []);
+    assert_eq!(store.trees(author(1), LogId::new(2)).unwrap(), []);
+    assert_eq!(store.placed(hash("nothing")).unwrap(), None);
     assert_eq!(store.highest_log_id(author(2)).unwrap(), None);
     assert_eq!(store.entry(hash("nothing")).unwrap(), None);
     assert_eq!(
-        store.entry_at(author(1), LogId::new(0), seq(3)).unwrap(),
-        None
+        store
+            .entries_at(author(1), LogId::new(0), seq(3), 9)
+            .unwrap(),
+        []
     );
     assert_eq!(store.schema_entries(&SchemaId::BLOB).unwrap(), []);
 }
@@ -77,8 +101,7 @@ pub fn logs_grow_at_their_tips_only<B: Backend>() {
     let mut store = B::open(&place);
     transact(&mut store, |store| draft(1, 0, 1).insert(store));
 
-    let mut taken = draft(1, 0, 1);
-    taken.bytes = "another".into();
+    let taken = draft(1, 0, 1).named("another", Placement::Begins);
     for wrong in [draft(1, 0, 3), draft(1, 1, 2), draft(2, 0, 2), taken] {
         store.begin().unwrap();
         assert!(wrong.try_insert(&mut store).is_err(), "{}", wrong.bytes);
@@ -87,39 +110,33 @@ pub fn logs_grow_at_their_tips_only<B: Backend>() {
     assert_eq!(store.counts().unwrap().entries, 1);
 }
 
-pub fn operations_tell_whether_they_count<B: Backend>() {
+pub fn operations_tell_what_is_there_of_them<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let mut skeleton = draft(1, 0, 3);
     skeleton.action = None;
     let hashes = transact(&mut store, |store| {
-        let hashes = [
+        [
             draft(1, 0, 1).insert(store),
             draft(1, 0, 2).insert(store),
             skeleton.insert(store),
-        ];
-        store.insert_fork(&fork(1, 0, 2)).unwrap();
-        hashes
+        ]
     });
 
-    let expected = |hash: Hash, counted, has_payload| OperationRow {
+    let expected = |hash: Hash, has_payload| OperationRow {
         position: store.entry(hash).unwrap().unwrap().position,
         document: draft(1, 0, 1).document,
         schema_id: schema_id("cafe"),
-        counted,
         purged: false,
         has_payload,
         payload_size: has_payload.then_some(5),
     };
     let operation = |hash: Hash| store.operation(hash.into()).unwrap();
-    assert_eq!(operation(hashes[0]), Some(expected(hashes[0], true, true)));
-    assert_eq!(operation(hashes[1]), Some(expected(hashes[1], false, true)));
-    assert_eq!(
-        operation(hashes[2]),
-        Some(expected(hashes[2], false, false))
-    );
+    assert_eq!(operation(hashes[0]), Some(expected(hashes[0], true)));
+    assert_eq!(operation(hashes[1]), Some(expected(hashes[1], true)));
+    assert_eq!(operation(hashes[2]), Some(expected(hashes[2], false)));
     assert_eq!(operation(hash("nothing")), None);
-    let restored = expected(hashes[2], false, true);
+    let restored = expected(hashes[2], true);
 
     transact(&mut store, |store| {
         store
@@ -141,81 +158,54 @@ pub fn operations_tell_whether_they_count<B: Backend>() {
     store.rollback().unwrap();
 }
 
-pub fn heights_end_before_forks<B: Backend>() {
+pub fn the_latest_evidence_is_kept<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
-    let mut other = draft(2, 7, 1);
-    other.schema_id = SchemaId::BLOB;
-    transact(&mut store, |store| {
-        for log_id in 0..3 {
-            for seq_num in 1..=3 {
-                draft(1, log_id, seq_num).insert(store);
-            }
-        }
-        other.insert(store);
-        store.insert_fork(&fork(1, 1, 3)).unwrap();
-        store.insert_fork(&fork(1, 2, 1)).unwrap();
-    });
+    let log = LogId::new(0);
+    store.begin().unwrap();
+    assert!(store.insert_fork(&fork(1, 0, 4)).is_err(), "of no log");
+    store.rollback().unwrap();
+    transact(&mut store, |store| draft(1, 0, 1).insert(store));
+    assert_eq!(store.fork(author(1), log).unwrap(), None);
 
-    let cafe = [schema_id("cafe")].into();
-    let logs = BTreeMap::from([(LogId::new(0), seq(3)), (LogId::new(1), seq(2))]);
-    let mut expected = Heights::from([(author(1), logs)]);
-    assert_eq!(store.heights(&cafe).unwrap(), expected);
-
-    let both = [schema_id("cafe"), SchemaId::BLOB, SchemaId::BLOB_PIECE].into();
-    expected.insert(author(2), BTreeMap::from([(LogId::new(7), seq(1))]));
-    assert_eq!(store.heights(&both).unwrap(), expected);
-}
-
-pub fn the_lowest_fork_is_kept<B: Backend>() {
-    let place = B::place();
-    let mut store = B::open(&place);
-    transact(&mut store, |store| {
-        for seq_num in 1..=5 {
-            draft(1, 0, seq_num).insert(store);
-        }
-    });
-    let log = |store: &B::Store| store.log(author(1), LogId::new(0)).unwrap().unwrap();
-    assert_eq!(store.fork(author(1), LogId::new(0)).unwrap(), None);
-    assert_eq!(log(&store).forked_at, None);
-
-    for (claimed, kept) in [(4, 4), (5, 4), (2, 2), (3, 2)] {
+    for claimed in [4, 2, 3] {
         transact(&mut store, |store| {
             store.insert_fork(&fork(1, 0, claimed)).unwrap()
         });
 
-        assert_eq!(
-            store.fork(author(1), LogId::new(0)).unwrap(),
-            Some(fork(1, 0, kept))
-        );
-        assert_eq!(log(&store).forked_at, Some(seq(kept)));
+        let kept = store.fork(author(1), log).unwrap();
+        assert_eq!(kept, Some(fork(1, 0, claimed)));
     }
     assert_eq!(store.counts().unwrap().forks, 1);
+    assert_eq!(store.fork(author(2), log).unwrap(), None);
 }
 
-pub fn logs_move_to_other_documents<B: Backend>() {
+pub fn trees_move_to_other_documents<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     transact(&mut store, |store| {
-        draft(1, 0, 1).insert(store);
+        let first = draft(1, 0, 1).insert(store);
+        let second = draft(1, 0, 2).insert(store);
         store
-            .reassign_log(author(1), LogId::new(0), document("new"), &SchemaId::BLOB)
+            .reassign_tree(first, document("new"), &SchemaId::BLOB)
             .unwrap();
+        let wrong = store.reassign_tree(second, document("other"), &SchemaId::BLOB);
+        assert!(wrong.is_err(), "no first entry");
     });
 
     let log = store
-        .log_of_document(author(1), document("new"))
+        .tree_of_document(author(1), document("new"))
         .unwrap()
         .unwrap();
     assert_eq!(log.schema_id, SchemaId::BLOB);
     assert_eq!(
         store
-            .log_of_document(author(1), draft(1, 0, 1).document)
+            .tree_of_document(author(1), draft(1, 0, 1).document)
             .unwrap(),
         None
     );
-    assert_eq!(store.document_entries(document("new")).unwrap().len(), 1);
-    assert_eq!(store.schema_entries(&SchemaId::BLOB).unwrap().len(), 1);
+    assert_eq!(store.document_entries(document("new")).unwrap().len(), 2);
+    assert_eq!(store.schema_entries(&SchemaId::BLOB).unwrap().len(), 2);
 }
 
 pub fn parked_entries_wait_in_order<B: Backend>() {
@@ -228,8 +218,8 @@ pub fn parked_entries_wait_in_order<B: Backend>() {
     };
     let operation = Need::Operation(hash("missing").into());
     let needs = [
-        Need::Entry(author(1), LogId::new(0), seq(1)),
-        Need::Entry(author(1), LogId::new(1), seq(1)),
+        Need::Entry(hash("missing")),
+        Need::Entry(hash("another")),
         Need::Schema(schema_id("cafe")),
     ];
     transact(&mut store, |store| {
@@ -323,24 +313,24 @@ pub fn entries_from_agrees_with_a_plain_filter<B: Backend>() {
                 draft(1, log_id * 7 % MANY, seq_num).insert(store);
             }
         }
+        // Branches and further trees lie between the entries of others.
         for log_id in 0..20 {
-            store.insert_fork(&fork(1, log_id, 1 + log_id % 3)).unwrap();
+            for entry in branched(log_id) {
+                entry.insert(store);
+            }
         }
     });
     let all = store.schema_entries(&schema_id("cafe")).unwrap();
 
     let runner = ProptestConfig::with_cases(24);
     let logs = prop::collection::btree_map(0..MANY + 9, 1u64..5, 0..30);
-    proptest!(runner, |(logs in logs, pad: bool, after in -1i64..950, limit in 0u32..60)| {
+    proptest!(runner, |(logs in logs, pad: bool, after in -1i64..1000, limit in 0u32..60)| {
         let mut starts: BTreeMap<_, _> = logs.into_iter().map(|(log, from)| (LogId::new(log), seq(from))).collect();
         if pad {
             // Logs that nobody has, to make them many.
             starts.extend((0..MANY).map(|log| (LogId::new(u64::MAX - log), seq(1))));
         }
-        let wanted = |log: LogId, seq_num: SeqNum| {
-            let fork = (log.as_u64() < 20).then(|| seq(1 + log.as_u64() % 3));
-            starts.get(&log).is_some_and(|from| *from <= seq_num) && fork.is_none_or(|fork| seq_num < fork)
-        };
+        let wanted = |log: LogId, seq_num: SeqNum| starts.get(&log).is_some_and(|from| *from <= seq_num);
         let expected: Vec<_> = all
             .iter()
             .filter(|entry| entry.position > after && wanted(entry.log_id, entry.seq_num))
@@ -353,6 +343,15 @@ pub fn entries_from_agrees_with_a_plain_filter<B: Backend>() {
     });
 }
 
+/// Three entries of a log that has three in a row: a branch of two, and a further tree.
+fn branched(log_id: u64) -> [Draft; 3] {
+    let first = draft(1, log_id, 1).hash();
+    let second = draft(1, log_id, 2).named("branch", Placement::Branches(first));
+    let third = draft(1, log_id, 3).named("branch", Placement::Extends(second.hash()));
+    let further = draft(1, log_id, 1).named("further", Placement::BeginsTree);
+    [second, third, further]
+}
+
 pub fn a_purged_log_counts_for_nothing_and_stays_here<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
@@ -360,22 +359,27 @@ pub fn a_purged_log_counts_for_nothing_and_stays_here<B: Backend>() {
     end.action = Some(Action::Delete);
     let hashes = transact(&mut store, |store| {
         let hashes = [draft(1, 0, 1).insert(store), end.insert(store)];
+        draft(1, 0, 1)
+            .named("further", Placement::BeginsTree)
+            .insert(store);
         draft(1, 1, 1).insert(store);
         let size = store.purge_log(author(1), LogId::new(0)).unwrap();
-        assert_eq!(size, 2 * draft(1, 0, 1).bytes.len() as u64);
+        assert_eq!(size, "1 0 1".len() as u64 * 3 + " further".len() as u64);
         assert_eq!(store.purge_log(author(1), LogId::new(0)).unwrap(), 0);
         hashes
     });
 
-    assert!(store.log(author(1), LogId::new(0)).unwrap().unwrap().purged);
+    let trees = store.trees(author(1), LogId::new(0)).unwrap();
+    assert!(trees.len() == 2 && trees.iter().all(|tree| tree.purged));
+    assert!(store.placed(hashes[1]).unwrap().unwrap().purged);
     let entries = store.document_entries(draft(1, 0, 1).document).unwrap();
     assert!(
         entries
             .iter()
-            .all(|row| row.payload.is_none() && !row.counted)
+            .all(|row| row.payload.is_none() && row.purged)
     );
     let operation = store.operation(hashes[0].into()).unwrap().unwrap();
-    assert!(operation.purged && !operation.counted && !operation.has_payload);
+    assert!(operation.purged && !operation.has_payload);
     // Peers are asked for nothing that was purged, and told nothing of it.
     let heights = store.heights(&[schema_id("cafe")].into()).unwrap();
     let logs = BTreeMap::from([(LogId::new(0), seq(2)), (LogId::new(1), seq(1))]);
@@ -402,7 +406,7 @@ pub fn many_are_found_at_once<B: Backend>() {
             hashes.push(draft(1, log_id, 1).insert(store));
         }
         hashes.push(draft(1, 3, 2).insert(store));
-        store.insert_fork(&fork(1, 3, 2)).unwrap();
+        store.purge_log(author(1), LogId::new(3)).unwrap();
         hashes
     });
 
@@ -424,7 +428,7 @@ pub fn many_are_found_at_once<B: Backend>() {
     let mut expected = store.document_entries(documents[1]).unwrap();
     expected.extend(store.document_entries(documents[0]).unwrap());
     assert_eq!(store.entries_of_documents(&documents).unwrap(), expected);
-    assert_eq!(expected.iter().filter(|row| !row.counted).count(), 1);
+    assert_eq!(expected.iter().filter(|row| row.purged).count(), 2);
 
     let pages: Vec<Vec<u64>> = [None, Some(LogId::new(1)), Some(LogId::new(4))]
         .into_iter()
@@ -496,7 +500,7 @@ pub fn a_collected_operation_leaves_its_stub_and_is_withheld<B: Backend>() {
         (entry.payload, entry.stub.as_deref()),
         (None, Some(&b"stub"[..]))
     );
-    assert!(entry.counted, "it still has its place in the document");
+    assert!(!entry.purged, "it still has its place in the document");
     let starts = Heights::from([(author(1), BTreeMap::from([(LogId::new(0), seq(1))]))]);
     let sent = |store: &B::Store| store.entries_from(&starts, i64::MIN, 9).unwrap().len();
     assert_eq!(sent(&store), 1);

@@ -12,6 +12,7 @@ mod pieces;
 mod postgres_server;
 mod queries;
 mod transactions;
+mod trees;
 
 use grove_node::store::{Read, SharedStore};
 
@@ -64,10 +65,9 @@ macro_rules! contract {
         claims!($backend, logs {
             entries_and_logs_are_found_again
             logs_grow_at_their_tips_only
-            operations_tell_whether_they_count
-            heights_end_before_forks
-            the_lowest_fork_is_kept
-            logs_move_to_other_documents
+            operations_tell_what_is_there_of_them
+            the_latest_evidence_is_kept
+            trees_move_to_other_documents
             parked_entries_wait_in_order
             parked_entries_are_bounded_in_bytes
             dropped_payloads_leave_the_tombstone
@@ -78,6 +78,13 @@ macro_rules! contract {
             a_collected_operation_leaves_its_stub_and_is_withheld
             times_and_deeds_are_remembered
             entries_come_in_order_from_a_position
+        });
+
+        claims!($backend, trees {
+            a_tree_continues_at_its_best_tip
+            what_does_not_fit_a_tree_is_refused
+            trees_agree_with_a_plain_model_in_any_order
+            authors_are_told_what_they_use
         });
 
         claims!($backend, pieces {
@@ -180,6 +187,41 @@ mod sqlite {
             dropped_pieces_are_gone_and_may_come_back
         });
     }
+}
+
+mod memory {
+    use grove_node::store::{MemoryDisk, MemoryReader, MemoryStore, SharedStore};
+
+    use super::Backend;
+
+    struct Memory;
+
+    #[derive(Default)]
+    struct Place(MemoryDisk);
+
+    impl Drop for Place {
+        fn drop(&mut self) {}
+    }
+
+    impl Backend for Memory {
+        type Store = MemoryStore;
+        type Reader = MemoryReader;
+        type Place = Place;
+
+        fn place() -> Place {
+            Place::default()
+        }
+
+        fn open(place: &Place) -> MemoryStore {
+            MemoryStore::open(&place.0)
+        }
+
+        fn reader(store: &MemoryStore) -> MemoryReader {
+            store.reader().unwrap()
+        }
+    }
+
+    contract!(Memory);
 }
 
 mod postgres {

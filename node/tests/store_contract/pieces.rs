@@ -1,6 +1,7 @@
 //! Pieces of blobs: their bytes are kept once, wherever that is, and come back whole.
 
 use grove_core::author::{NextArgs, forge};
+use grove_core::publish::Placement;
 use grove_core::types::{DocumentId, Hash, KeyPair, LogId, PlainValue, SchemaId, SeqNum, Value};
 use grove_core::wire::{Action, Fields, Operation};
 use grove_node::store::query::{Condition, Order, OrderBy, SORT_KEY_SIZE_MAX, Test};
@@ -33,6 +34,7 @@ fn insert(store: &mut impl Store, log_id: u64, data: &[u8]) -> DocumentRow {
             action: Some(Action::Create),
             document: hash.into(),
             schema_id: &SchemaId::BLOB_PIECE,
+            placement: Placement::Begins,
         })
         .unwrap();
     let field = (Value::Bytes(data.to_vec()), hash.into());

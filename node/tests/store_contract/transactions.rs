@@ -33,17 +33,13 @@ pub fn a_rolled_back_transaction_leaves_nothing<B: Backend>() {
             .unwrap();
         assert_eq!(store.evict_parked(at_most(5)).unwrap(), 1);
         assert_eq!(
-            store
-                .log(author(1 + round), LogId::new(0))
-                .unwrap()
-                .unwrap()
-                .schema_id,
+            store.trees(author(1 + round), LogId::new(0)).unwrap()[0].schema_id,
             entry.schema_id
         );
         store.rollback().unwrap();
 
         assert_eq!(store.counts().unwrap(), Default::default());
-        assert_eq!(store.log(author(1 + round), LogId::new(0)).unwrap(), None);
+        assert_eq!(store.trees(author(1 + round), LogId::new(0)).unwrap(), []);
         assert_eq!(store.schema(&schema_id("wide")).unwrap(), None);
         assert_eq!(store.document(entry.document).unwrap(), None);
         assert_eq!(list_ids(&store, &everything()), []);
@@ -78,8 +74,8 @@ pub fn readers_see_committed_state_only<B: Backend>() {
     assert_eq!(reader.document(id).unwrap(), store.document(id).unwrap());
     assert_eq!(list_ids(&reader, &everything()), [id]);
     assert_eq!(
-        reader.log(author(1), LogId::new(0)).unwrap(),
-        store.log(author(1), LogId::new(0)).unwrap()
+        reader.trees(author(1), LogId::new(0)).unwrap(),
+        store.trees(author(1), LogId::new(0)).unwrap()
     );
 }
 
@@ -89,7 +85,6 @@ pub fn everything_outlives_a_restart<B: Backend>() {
     let id = document("doc");
     put_wide(&mut store, &[id]);
     let entry = transact(&mut store, |store| {
-        store.insert_fork(&fork(1, 0, 1)).unwrap_err();
         let entry = draft(1, 0, 1).insert(store);
         let parked = ParkedRow {
             hash: hash("p"),

@@ -1,19 +1,20 @@
 //! Entries and logs: one entry, its place among others, and what proves where it stands.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry as Place;
 
 use grove_core::Reason;
 use grove_core::author::{NextArgs, sign_entry};
-use grove_core::types::{KeyPair, SeqNum};
+use grove_core::publish::{Source, place};
+use grove_core::types::{DocumentId, Hash, KeyPair, SeqNum};
 use grove_core::validate::{
-    ForkError, ForkEvidence, LogTip, SignedEntry, check_position, path_from_block_end,
-    path_to_first, verify_partial_log,
+    ForkEvidence, SignedEntry, path_from_block_end, path_to_first, verify_partial_log,
 };
+use grove_core::wire::Entry;
 use serde_json::{Value, json};
 
 use super::super::{Answer, Failed};
-use super::form::{bytes, failed, link, list, next_args_out, refuse, seq_num, text};
+use super::form::{bytes, failed, link, list, next_args_out, optional, refuse, seq_num, text};
+use super::world::World;
 use crate::forge::hex;
 
 pub(super) fn entry_decode(_: &Value, input: &Value) -> Answer {
@@ -63,43 +64,29 @@ pub(super) fn log_append(context: &Value, input: &Value) -> Answer {
         SignedEntry::verify(&bytes(&input["entry"])?)?.attach(bytes(&input["operation"])?)?;
     let signed = submission.entry();
     let entry = signed.entry();
-    let mut log = Vec::new();
+    let mut world = World::default();
     for stored in list(&context["log"])? {
         let stored = SignedEntry::verify(&bytes(stored)?)?;
-        let decoded = stored.entry();
-        if (decoded.public_key, decoded.log_id) == (entry.public_key, entry.log_id) {
-            log.push(stored);
-        }
+        // Which document they belong to is no matter here.
+        world.add_entry(&stored, entry_document(entry));
     }
-    let tip = log.last().map(|last| LogTip {
-        seq_num: last.entry().seq_num,
-        hash: last.hash(),
-        ended: last.entry().end_of_log,
-    });
-    let hash_at = |target: SeqNum| {
-        log.iter()
-            .find(|stored| stored.entry().seq_num == target)
-            .map(SignedEntry::hash)
-    };
-    // The library leaves taken positions to whoever has the entries; here that is us.
-    match hash_at(entry.seq_num) {
-        //= R24: another entry for a taken position is a fork
-        Some(stored) if stored != signed.hash() => return refuse(Reason::LogForked),
+    match place(&world, signed, Source::Client)? {
         //= R23: the same entry once more is answered as the first time
-        Some(_) => {}
-        None => {
-            let lipmaa = entry.seq_num.skiplink().and_then(hash_at);
-            check_position(entry, tip.as_ref(), lipmaa)?;
+        None => {}
+        Some(placed) => {
+            //= R24: a client begins no branch
+            if placed.taken_by.is_some() {
+                return refuse(Reason::WouldFork);
+            }
+            world.add_entry(signed, entry_document(entry));
         }
     }
-    let next = NextArgs::after(entry.log_id, entry.seq_num, signed.hash(), hash_at);
-    let Some(next) = next else {
-        return refuse(match entry.seq_num.next() {
-            None => Reason::SeqNumMax,
-            Some(_) => Reason::SkiplinkNotFound,
-        });
-    };
-    Ok(next_args_out(&next))
+    Ok(next_args_out(&world.next_args_after(signed)?))
+}
+
+/// One document for all entries of a log.
+fn entry_document(entry: &Entry) -> DocumentId {
+    Hash::of(entry.public_key.as_bytes()).into()
 }
 
 pub(super) fn certificate(_: &Value, input: &Value) -> Answer {
@@ -115,28 +102,23 @@ pub(super) fn log_verify(_: &Value, input: &Value) -> Answer {
     let mut entries = BTreeMap::new();
     for given in list(&input["entries"])? {
         let signed = SignedEntry::verify(&bytes(given)?)?;
-        match entries.entry(signed.entry().seq_num) {
-            Place::Vacant(place) => {
-                place.insert(signed);
-            }
-            Place::Occupied(place) => check_same(place.get(), signed)?,
-        }
+        entries.insert(signed.hash(), signed);
     }
     let seq_num = seq_num(&input["seq_num"])?;
-    verify_partial_log(&entries, seq_num)?;
+    let named = optional(&input["hash"], |hash| Ok(text(hash)?.parse()?))?;
+    // Of several branches the one whose entry has the lowest hash, unless it is said which.
+    let mut at = entries
+        .values()
+        .filter(|signed| signed.entry().seq_num == seq_num);
+    let hash = named.or_else(|| at.next().map(SignedEntry::hash));
+    let Some(hash) = hash else {
+        return refuse(Reason::CertificateIncomplete);
+    };
+    verify_partial_log(&entries, hash)?;
     Ok(json!({
-        "hash": entries.get(&seq_num).map(|signed| signed.hash().to_string()),
+        "hash": hash.to_string(),
         "path": numbers(path_to_first(seq_num)),
     }))
-}
-
-/// Two entries of one number: the same twice, a fork, or of two logs.
-fn check_same(first: &SignedEntry, second: SignedEntry) -> Result<(), Failed> {
-    match ForkEvidence::of(first.clone(), second) {
-        Err(ForkError::Identical) => Ok(()),
-        Err(_) => Err(failed(Reason::LogOwnerMismatch)),
-        Ok(_) => Err(failed(Reason::LogForked)),
-    }
 }
 
 pub(super) fn fork_verify(_: &Value, input: &Value) -> Answer {

@@ -1,8 +1,8 @@
 //! Replication messages.
 
 use grove_core::Reason;
-use grove_core::types::{LogId, SeqNum};
-use grove_core::wire::{Heights, Message, SchemaSet};
+use grove_core::types::{Hash, LogId, SeqNum};
+use grove_core::wire::{Heights, LogTips, Message, SchemaSet, Tips};
 use serde_json::{Value, json};
 
 use super::super::{Answer, Failed};
@@ -74,6 +74,11 @@ fn message_out(message: &Message) -> Value {
             "schema_id": schema.to_string(),
             "document_id": document.to_string(),
         }),
+        Message::Tips { session, tips } => json!({
+            "type": "tips",
+            "session": session.to_string(),
+            "tips": tips_out(tips),
+        }),
     }
 }
 
@@ -85,6 +90,17 @@ fn heights_out(heights: &Heights) -> Vec<Value> {
     let mut authors = Vec::new();
     for (public_key, logs) in heights {
         let log = |(log_id, seq_num): (&LogId, &SeqNum)| json!({"log_id": log_id.to_string(), "seq_num": seq_num.to_string()});
+        let logs = logs.iter().map(log).collect::<Vec<_>>();
+        authors.push(json!({"public_key": public_key.to_string(), "logs": logs}));
+    }
+    authors
+}
+
+fn tips_out(tips: &Tips) -> Vec<Value> {
+    let tip = |(seq_num, hash): &(SeqNum, Hash)| json!({"seq_num": seq_num.to_string(), "hash": hash.to_string()});
+    let mut authors = Vec::new();
+    for (public_key, logs) in tips {
+        let log = |(log_id, tips): (&LogId, &LogTips)| json!({"log_id": log_id.to_string(), "tips": tips.iter().map(tip).collect::<Vec<_>>()});
         let logs = logs.iter().map(log).collect::<Vec<_>>();
         authors.push(json!({"public_key": public_key.to_string(), "logs": logs}));
     }
@@ -123,6 +139,10 @@ fn message_in(given: &Value) -> Result<Message, Failed> {
             schema: text(&given["schema_id"])?.parse()?,
             document: text(&given["document_id"])?.parse()?,
         },
+        "tips" => Message::Tips {
+            session: session(given)?,
+            tips: tips_in(&given["tips"])?,
+        },
         _ => return Err(failed(Reason::MessageType)),
     })
 }
@@ -135,6 +155,23 @@ fn schemas_in(given: &Value) -> Result<SchemaSet, Failed> {
 
 fn heights_in(given: &Value) -> Result<Heights, Failed> {
     let log = |log: &Value| Ok((text(&log["log_id"])?.parse()?, seq_num(&log["seq_num"])?));
+    let author = |author: &Value| {
+        let public_key = text(&author["public_key"])?.parse()?;
+        let logs = list(&author["logs"])?.iter().map(log);
+        Ok((public_key, logs.collect::<Result<_, Failed>>()?))
+    };
+    list(given)?.iter().map(author).collect()
+}
+
+fn tips_in(given: &Value) -> Result<Tips, Failed> {
+    let tip = |tip: &Value| Ok((seq_num(&tip["seq_num"])?, text(&tip["hash"])?.parse()?));
+    let log = |log: &Value| {
+        let tips = list(&log["tips"])?.iter().map(tip);
+        Ok((
+            text(&log["log_id"])?.parse()?,
+            tips.collect::<Result<_, Failed>>()?,
+        ))
+    };
     let author = |author: &Value| {
         let public_key = text(&author["public_key"])?.parse()?;
         let logs = list(&author["logs"])?.iter().map(log);

@@ -7,45 +7,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use grove_core::author::NextArgs;
 use grove_core::publish::{
-    Acceptance, Judgement, Known, KnownLog, KnownOperation, PublishError, Source, judge,
-    next_args_after,
+    Acceptance, Judgement, Known, KnownBranch, KnownEntry, KnownOperation, PublishError, Source,
+    judge, next_args_after, prefers,
 };
 use grove_core::types::{
     DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
 };
-use grove_core::validate::{ForkEvidence, LogTip, SignedEntry, Submission};
+use grove_core::validate::{LogTip, SignedEntry, Submission};
 use grove_core::wire::Action;
 
-/// Logs, operations and schemas.
+/// Entries with their links, operations and schemas.
 #[derive(Debug, Default)]
 pub struct World {
     schemas: BTreeMap<SchemaId, Schema>,
-    logs: BTreeMap<(PublicKey, LogId), Log>,
-    operations: BTreeMap<OperationId, Place>,
+    entries: BTreeMap<Hash, KnownEntry>,
+    operations: BTreeMap<OperationId, KnownOperation>,
     deleted: BTreeSet<DocumentId>,
-}
-
-/// All entries of a log, from the first on.
-#[derive(Debug)]
-struct Log {
-    document: DocumentId,
-    entries: Vec<SignedEntry>,
-    fork: Option<(SeqNum, [Hash; 2])>,
-}
-
-/// Where an operation stands.
-#[derive(Debug)]
-struct Place {
-    log: (PublicKey, LogId),
-    seq_num: SeqNum,
-    document: DocumentId,
-    schema_id: SchemaId,
 }
 
 impl World {
     /// Makes a schema known beside those of the system.
     pub fn add_schema(&mut self, schema: Schema) {
         self.schemas.insert(schema.id().clone(), schema);
+    }
+
+    /// Makes an entry known whose operation is no matter; it counts as one of this document.
+    pub fn add_entry(&mut self, signed: &SignedEntry, document: DocumentId) {
+        let known = KnownEntry::new(signed.entry(), signed.hash(), document);
+        self.entries.insert(signed.hash(), known);
     }
 
     /// Takes an entry with its operation, and tells the arguments of the one after it.
@@ -56,79 +45,56 @@ impl World {
     ) -> Result<NextArgs, PublishError> {
         match judge(self, submission, source)? {
             Judgement::Known => {}
-            Judgement::Fork => return Err(self.record_fork(submission.entry())),
             Judgement::Accept(acceptance) => self.accept(submission.entry(), acceptance),
         }
-        let signed = submission.entry();
-        let entry = signed.entry();
-        next_args_after(
-            self,
-            entry.public_key,
-            entry.log_id,
-            entry.seq_num,
-            signed.hash(),
-        )
+        self.next_args_after(submission.entry())
+    }
+
+    /// The arguments of the entry after one that is known.
+    pub fn next_args_after(&self, signed: &SignedEntry) -> Result<NextArgs, PublishError> {
+        let document = signed.operation_id().into();
+        let known = KnownEntry::new(signed.entry(), signed.hash(), document);
+        next_args_after(self, known.author, &known.branch())
     }
 
     fn accept(&mut self, signed: &SignedEntry, acceptance: Acceptance) {
-        let entry = signed.entry();
-        let id = (entry.public_key, entry.log_id);
         let document = acceptance.document;
-        let log = self.logs.entry(id).or_insert(Log {
-            document,
-            entries: Vec::new(),
-            fork: None,
-        });
-        log.entries.push(signed.clone());
-        let place = Place {
-            log: id,
-            seq_num: entry.seq_num,
+        self.add_entry(signed, document);
+        let operation = KnownOperation {
             document,
             schema_id: acceptance.operation.schema_id().clone(),
         };
-        self.operations.insert(signed.operation_id(), place);
+        self.operations.insert(signed.operation_id(), operation);
         if acceptance.operation.action() == Action::Delete {
             self.deleted.insert(document);
         }
     }
 
-    /// Remembers the earliest fork of a log.
-    fn record_fork(&mut self, signed: &SignedEntry) -> PublishError {
-        let entry = signed.entry();
-        let log = self.logs.get_mut(&(entry.public_key, entry.log_id));
-        let log = log.expect("a fork is of a log that is there");
-        let first = log
-            .at(entry.seq_num)
-            .expect("a fork is of a taken position");
-        let evidence = ForkEvidence::of(first.clone(), signed.clone());
-        let hashes = evidence.expect("told apart before").hashes();
-        if log.fork.is_none_or(|(at, _)| entry.seq_num < at) {
-            log.fork = Some((entry.seq_num, hashes));
-        }
-        let [first, second] = hashes;
-        PublishError::LogForked { first, second }
-    }
-}
-
-impl Log {
-    fn at(&self, seq_num: SeqNum) -> Option<&SignedEntry> {
-        let index = usize::try_from(seq_num.as_u64() - 1).ok()?;
-        self.entries.get(index)
+    fn of_log(&self, author: PublicKey, log_id: LogId) -> impl Iterator<Item = &KnownEntry> {
+        let entries = self.entries.values();
+        entries.filter(move |entry| (entry.author, entry.log_id) == (author, log_id))
     }
 
-    fn known(&self) -> KnownLog {
-        let tip = self.entries.last().expect("a log begins with an entry");
-        let entry = tip.entry();
-        KnownLog {
-            log_id: entry.log_id,
-            document: self.document,
-            tip: LogTip {
-                seq_num: entry.seq_num,
-                hash: tip.hash(),
-                ended: entry.end_of_log,
-            },
-            forked_at: self.fork.map(|(at, _)| at),
-        }
+    fn log_ids(&self, author: PublicKey) -> impl Iterator<Item = LogId> {
+        let own = self
+            .entries
+            .values()
+            .filter(move |entry| entry.author == author);
+        own.map(|entry| entry.log_id)
+    }
+
+    /// The branch to continue, of those that end in one of these entries.
+    fn preferred<'w>(&self, of: impl Iterator<Item = &'w KnownEntry>) -> Option<KnownBranch> {
+        let followed: BTreeSet<_> = self.entries.values().map(|entry| entry.backlink).collect();
+        let tips = of.filter(|entry| !followed.contains(&Some(entry.tip.hash)));
+        let branches = tips.map(KnownEntry::branch);
+        branches.reduce(|best, other| {
+            if prefers(&other.tip, &best.tip) {
+                other
+            } else {
+                best
+            }
+        })
     }
 }
 
@@ -136,52 +102,72 @@ impl Known for World {
     type Error = PublishError;
     type Schema = Schema;
 
-    fn log(&self, author: PublicKey, log_id: LogId) -> Result<Option<KnownLog>, PublishError> {
-        Ok(self.logs.get(&(author, log_id)).map(Log::known))
+    fn branch(&self, _: PublicKey, _: LogId, _: Hash) -> Result<Option<KnownBranch>, PublishError> {
+        Ok(None)
+    }
+
+    fn entry(&self, hash: Hash) -> Result<Option<KnownEntry>, PublishError> {
+        Ok(self.entries.get(&hash).copied())
+    }
+
+    fn successor(
+        &self,
+        author: PublicKey,
+        log_id: LogId,
+        parent: Option<&LogTip>,
+    ) -> Result<Option<Hash>, PublishError> {
+        let parent = parent.map(|parent| parent.hash);
+        let mut of_log = self.of_log(author, log_id);
+        // The entries are in the order of their hashes.
+        let successor = of_log.find(|entry| entry.backlink == parent);
+        Ok(successor.map(|entry| entry.tip.hash))
+    }
+
+    fn only_entry_at(
+        &self,
+        author: PublicKey,
+        log_id: LogId,
+        seq_num: SeqNum,
+    ) -> Result<Option<Hash>, PublishError> {
+        let of_log = self.of_log(author, log_id);
+        let at: Vec<_> = of_log
+            .filter(|entry| entry.tip.seq_num == seq_num)
+            .collect();
+        Ok(match at[..] {
+            [only] => Some(only.tip.hash),
+            _ => None,
+        })
+    }
+
+    fn log(&self, author: PublicKey, log_id: LogId) -> Result<Option<KnownBranch>, PublishError> {
+        Ok(self.preferred(self.of_log(author, log_id)))
     }
 
     fn log_of_document(
         &self,
         author: PublicKey,
         document: DocumentId,
-    ) -> Result<Option<KnownLog>, PublishError> {
-        let mut own = self.logs.iter().filter(|((key, _), _)| *key == author);
-        let log = own.find(|(_, log)| log.document == document);
-        Ok(log.map(|(_, log)| log.known()))
+    ) -> Result<Option<KnownBranch>, PublishError> {
+        let own = |entry: &&KnownEntry| (entry.author, entry.document) == (author, document);
+        Ok(self.preferred(self.entries.values().filter(own)))
+    }
+
+    fn admit(&self, _: PublicKey, _: LogId) -> Result<(), PublishError> {
+        Ok(())
     }
 
     fn highest_log_id(&self, author: PublicKey) -> Result<Option<LogId>, PublishError> {
-        let own = self.logs.keys().filter(|(key, _)| *key == author);
-        Ok(own.map(|(_, log_id)| *log_id).max())
+        Ok(self.log_ids(author).max())
     }
 
-    fn hash_at(
-        &self,
-        author: PublicKey,
-        log_id: LogId,
-        seq_num: SeqNum,
-    ) -> Result<Option<Hash>, PublishError> {
-        let log = self.logs.get(&(author, log_id));
-        Ok(log.and_then(|log| log.at(seq_num)).map(SignedEntry::hash))
-    }
-
-    fn fork(&self, author: PublicKey, log_id: LogId) -> Result<[Hash; 2], PublishError> {
-        let log = self.logs.get(&(author, log_id));
-        let (_, hashes) = log
-            .and_then(|log| log.fork)
-            .expect("only asked of a forked log");
-        Ok(hashes)
+    fn lowest_unused_log_id(&self, author: PublicKey) -> Result<Option<LogId>, PublishError> {
+        let used: BTreeSet<_> = self.log_ids(author).collect();
+        let unused = (0..).map(LogId::new).find(|log_id| !used.contains(log_id));
+        Ok(unused)
     }
 
     fn operation(&self, id: OperationId) -> Result<Option<KnownOperation>, PublishError> {
-        Ok(self.operations.get(&id).map(|place| {
-            let fork = self.logs.get(&place.log).and_then(|log| log.fork);
-            KnownOperation {
-                document: place.document,
-                schema_id: place.schema_id.clone(),
-                counted: fork.is_none_or(|(at, _)| place.seq_num < at),
-            }
-        }))
+        Ok(self.operations.get(&id).cloned())
     }
 
     fn is_deleted(&self, document: DocumentId) -> Result<bool, PublishError> {

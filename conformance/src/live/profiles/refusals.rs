@@ -577,7 +577,7 @@ pub const ALL: &[Refusal] = &[
     shutting(
         "refuse-fork",
         "a different entry for a taken position",
-        &["log_forked", "seq_num_mismatch"],
+        &["would_fork", "seq_num_mismatch"],
         |world, scene| {
             let log = scene.author.log(scene.document.log);
             let mut shorter = log.clone();

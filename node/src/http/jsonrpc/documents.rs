@@ -75,6 +75,7 @@ pub(super) fn register(methods: &mut Methods) {
         ("schemas", count()),
         ("parked", count()),
         ("forks", count()),
+        ("branches", count()),
         ("position", number()),
     ]);
     methods.add(method("panda_getStatus", summary, result), status);
@@ -216,6 +217,7 @@ async fn status(node: Arc<Node>, _: Option<Nothing>) -> Result<Value, ApiError> 
         "schemas": counts.schemas,
         "parked": counts.parked,
         "forks": counts.forks,
+        "branches": counts.branches,
         "position": position.to_string(),
     }))
 }

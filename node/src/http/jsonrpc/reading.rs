@@ -17,7 +17,7 @@ use super::openrpc::{
 };
 use crate::api::{self, ApiError, FollowCursor, parse};
 use crate::runtime::Node;
-use crate::store::{EntryRow, LogRow, Read, StoreError};
+use crate::store::{EntryRow, Read, StoreError, TreeRow};
 
 /// Entries or logs on a page, whatever is asked: an entry may be megabytes large, and all are held at
 /// once.
@@ -54,7 +54,8 @@ pub(super) fn register(methods: &mut Methods, size_max: usize) {
         entries_from_position(node, params, size_max)
     });
 
-    let summary = "The logs of an author, ascending by number, behind one.";
+    let summary = "The logs of an author, ascending by number, behind one. Of a log with branches, the \
+                   document and the latest entry are those of the branch that is to be continued.";
     let log = object([
         ("logId", number()),
         ("document", hash()),
@@ -62,7 +63,7 @@ pub(super) fn register(methods: &mut Methods, size_max: usize) {
         ("seqNum", number()),
         ("entryHash", hash()),
         ("ended", boolean()),
-        ("forkedAt", or_null(number())),
+        ("isBranched", boolean()),
         ("purged", boolean()),
     ]);
     let page = object([("logs", list(log)), ("next", or_null(number()))]);
@@ -72,7 +73,7 @@ pub(super) fn register(methods: &mut Methods, size_max: usize) {
         .takes("first", count());
     methods.add(description, logs);
 
-    let summary = "Entries of one log from a sequence number on, as far as they count.";
+    let summary = "Entries of one log with all its branches, from a sequence number on.";
     let description = method(
         "panda_getLogEntries",
         summary,
@@ -307,17 +308,22 @@ async fn logs(node: Arc<Node>, params: LogsParams) -> Result<Value, ApiError> {
     let after: Option<LogId> = params.after.map(|text| parse("after", &text)).transpose()?;
     let first = page_len(params.first)?;
     let question = move |store: &dyn Read| Ok(store.logs_of(author, after, first + 1)?);
-    let mut rows = node.read(question).await?;
-    let has_next_page = rows.len() > first as usize;
-    rows.truncate(first as usize);
-    let next = rows.last().filter(|_| has_next_page);
+    let rows = node.read(question).await?;
+    let mut logs: Vec<_> = rows
+        .chunk_by(|one, other| one.log_id == other.log_id)
+        .collect();
+    let has_next_page = logs.len() > first as usize;
+    logs.truncate(first as usize);
+    let next = logs.last().filter(|_| has_next_page);
     Ok(json!({
-        "next": next.map(|row| row.log_id.as_u64().to_string()),
-        "logs": rows.iter().map(log_out).collect::<Vec<_>>(),
+        "next": next.map(|trees| trees[0].log_id.to_string()),
+        "logs": logs.into_iter().map(log_out).collect::<Vec<_>>(),
     }))
 }
 
-fn log_out(row: &LogRow) -> Value {
+/// A log by its trees, of which the one to continue comes first.
+fn log_out(trees: &[TreeRow]) -> Value {
+    let row = &trees[0];
     json!({
         "logId": row.log_id.as_u64().to_string(),
         "document": row.document.to_string(),
@@ -325,7 +331,7 @@ fn log_out(row: &LogRow) -> Value {
         "seqNum": row.tip.seq_num.as_u64().to_string(),
         "entryHash": row.tip.hash.to_string(),
         "ended": row.tip.ended,
-        "forkedAt": row.forked_at.map(|seq_num| seq_num.as_u64().to_string()),
+        "isBranched": trees.len() > 1 || row.branched,
         "purged": row.purged,
     })
 }
@@ -341,7 +347,7 @@ struct LogEntriesParams {
     first: Option<u32>,
 }
 
-/// Entries of one log from a sequence number on, those from a fork on left out.
+/// Entries of one log, with all its branches, from a sequence number on.
 async fn log_entries(
     node: Arc<Node>,
     params: LogEntriesParams,
@@ -369,7 +375,7 @@ struct ForkParams {
     log_id: String,
 }
 
-/// The proof that a log is forked: anybody can check it.
+/// The proof that a log is forked, that it has branches: anybody can check it.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Fork {

@@ -8,7 +8,7 @@ use grove_core::types::{
     DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
 };
 use grove_core::validate::LogTip;
-use grove_core::wire::{Heights, SchemaSet};
+use grove_core::wire::{Heights, SchemaSet, Tips};
 use postgres::Row;
 use postgres::types::ToSql;
 
@@ -18,9 +18,10 @@ use super::database::{Database, Params, digest, get};
 use super::select::LIVE_COUNT;
 use crate::store::codec::{from_log_id, from_seq_num, to_log_id, to_seq_num, to_view_id};
 use crate::store::outside::Extent;
+use crate::store::trees::PreferredTips;
 use crate::store::{
-    Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, LogRow, OperationRow, Read,
-    Standing, StoreError, Take,
+    Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, Read,
+    Standing, StoreError, Take, TreeRow, Usage,
 };
 
 /// The columns of [`Database::entry_row`].
@@ -35,19 +36,28 @@ macro_rules! select_entries {
             ", ",
             $schema,
             ", e.id, l.log_id, e.seq_num, e.hash, l.document, e.entry, \
-             e.payload, e.object, e.outside, \
-             NOT l.purged AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), \
-             e.stub FROM entries e JOIN logs l ON l.id = e.log ",
+             e.payload, e.object, e.outside, l.purged, e.stub FROM entries e JOIN logs l ON l.id = e.log ",
             $rest
         )
     };
 }
 
-/// The columns of [`Database::log_row`].
-macro_rules! select_logs {
+/// The columns of [`Database::placed_entry`].
+macro_rules! select_placed {
     ($rest:literal) => {
         concat!(
-            "SELECT author, log_id, document, schema, tip, tip_hash, ended, forked_at, purged \
+            "SELECT l.author, l.log_id, e.seq_num, e.hash, e.entry, l.document, l.schema, l.purged \
+             FROM entries e JOIN logs l ON l.id = e.log ",
+            $rest
+        )
+    };
+}
+
+/// The columns of [`Database::tree_row`].
+macro_rules! select_trees {
+    ($rest:literal) => {
+        concat!(
+            "SELECT author, log_id, document, schema, tip, tip_hash, ended, branched, purged \
              FROM logs ",
             $rest
         )
@@ -58,10 +68,8 @@ macro_rules! select_logs {
 macro_rules! select_operations {
     ($rest:literal) => {
         concat!(
-            "SELECT l.document, l.schema, \
-             NOT l.purged AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), l.purged, \
-             coalesce(e.outside, octet_length(e.payload)), e.hash, e.id \
-             FROM entries e JOIN logs l ON l.id = e.log ",
+            "SELECT l.document, l.schema, l.purged, coalesce(e.outside, octet_length(e.payload)), \
+             e.hash, e.id FROM entries e JOIN logs l ON l.id = e.log ",
             $rest
         )
     };
@@ -75,8 +83,7 @@ const SELECT_DOCUMENTS: &str =
 const ENTRIES_FROM: &str = select_entries!(
     "JOIN unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS start (author, log_id, seq_num)
        ON l.author = start.author AND l.log_id = start.log_id AND e.seq_num >= start.seq_num
-     WHERE e.id > $4 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at)
-       AND (l.withheld_from IS NULL OR e.seq_num < l.withheld_from)
+     WHERE e.id > $4 AND (l.withheld_from IS NULL OR e.seq_num < l.withheld_from)
      ORDER BY e.id LIMIT $5"
 );
 
@@ -104,33 +111,114 @@ const CHANGES_AFTER: &str = "
     )
     ORDER BY 1";
 
+/// The tips of all branches of documents of some schemas.
+const TIPS: &str = "
+    WITH trees AS (
+        SELECT id, author, log_id, tip, tip_hash FROM logs
+        WHERE schema IN (SELECT id FROM schemas WHERE schema_id = ANY($1))
+    )
+    SELECT author, log_id, tip, tip_hash FROM trees
+    UNION ALL
+    SELECT t.author, t.log_id, b.seq_num, b.hash FROM branches b JOIN trees t ON t.id = b.log";
+
+/// The lowest log id an author has not used: 0, or the first one above one that was used.
+const LOWEST_UNUSED: &str = "
+    SELECT $2 AS log_id WHERE NOT EXISTS (SELECT 1 FROM logs WHERE author = $1 AND log_id = $2)
+    UNION ALL
+    (
+        SELECT log_id + 1 FROM logs l
+        WHERE author = $1 AND log_id < $3 AND NOT EXISTS (
+            SELECT 1 FROM logs n WHERE n.author = $1 AND n.log_id = l.log_id + 1
+        )
+        ORDER BY log_id LIMIT 1
+    )
+    LIMIT 1";
+
 impl<W> Read for Connection<W> {
-    fn log(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<LogRow>, StoreError> {
+    fn tree_of_tip(
+        &self,
+        public_key: PublicKey,
+        log_id: LogId,
+        tip: Hash,
+    ) -> Result<Option<TreeRow>, StoreError> {
         let database = &self.database;
         let Some(author) = database.author(public_key)? else {
             return Ok(None);
         };
         database.first(
-            select_logs!("WHERE author = $1 AND log_id = $2"),
-            &[&author, &from_log_id(log_id)],
-            |row| database.log_row(row),
+            select_trees!("WHERE author = $1 AND log_id = $2 AND tip_hash = $3"),
+            &[&author, &from_log_id(log_id), &tip.digest().as_slice()],
+            |row| database.tree_row(row),
         )
     }
 
-    fn log_of_document(
+    fn tree_of_document(
         &self,
         public_key: PublicKey,
         document: DocumentId,
-    ) -> Result<Option<LogRow>, StoreError> {
+    ) -> Result<Option<TreeRow>, StoreError> {
         let database = &self.database;
         let Some(author) = database.author(public_key)? else {
             return Ok(None);
         };
         database.first(
-            select_logs!("WHERE author = $1 AND document = $2"),
+            select_trees!(
+                "WHERE author = $1 AND document = $2 \
+                 ORDER BY purged, ended, tip DESC, tip_hash LIMIT 1"
+            ),
             &[&author, &document.hash().digest().as_slice()],
-            |row| database.log_row(row),
+            |row| database.tree_row(row),
         )
+    }
+
+    fn trees(&self, public_key: PublicKey, log_id: LogId) -> Result<Vec<TreeRow>, StoreError> {
+        let database = &self.database;
+        let Some(author) = database.author(public_key)? else {
+            return Ok(Vec::new());
+        };
+        database.all(
+            select_trees!("WHERE author = $1 AND log_id = $2 ORDER BY id"),
+            &[&author, &from_log_id(log_id)],
+            |row| database.tree_row(row),
+        )
+    }
+
+    fn branches(&self, public_key: PublicKey, log_id: LogId, max: u32) -> Result<u64, StoreError> {
+        let Some(author) = self.database.author(public_key)? else {
+            return Ok(0);
+        };
+        unsigned(self.database.number(
+            "SELECT count(*) FROM (
+                 SELECT 1 FROM logs WHERE author = $1 AND log_id = $2
+                 UNION ALL
+                 SELECT 1 FROM branches b JOIN logs l ON l.id = b.log
+                 WHERE l.author = $1 AND l.log_id = $2
+                 LIMIT $3
+             ) tips",
+            &[&author, &from_log_id(log_id), &i64::from(max)],
+        )?)
+    }
+
+    fn usage(&self, public_key: PublicKey, max: u64) -> Result<Usage, StoreError> {
+        let Some(author) = self.database.author(public_key)? else {
+            return Ok(Usage::default());
+        };
+        let usage = self.database.first(
+            "SELECT (SELECT count(*) FROM (
+                         SELECT 1 FROM logs l JOIN entries e ON e.log = l.id WHERE l.author = $1 LIMIT $2
+                     ) entries),
+                    (SELECT count(*) FROM (
+                         SELECT DISTINCT log_id FROM logs WHERE author = $1 LIMIT $2
+                     ) logs)",
+            &[&author, &i64::try_from(max).unwrap_or(i64::MAX)],
+            |row| {
+                Ok(Usage {
+                    entries: unsigned(get(row, 0)?)?,
+                    logs: unsigned(get(row, 1)?)?,
+                })
+            },
+        )?;
+        usage.ok_or(StoreError::Corrupt("count"))
     }
 
     fn highest_log_id(&self, public_key: PublicKey) -> Result<Option<LogId>, StoreError> {
@@ -145,20 +233,54 @@ impl<W> Read for Connection<W> {
         )
     }
 
-    fn entry_at(
+    fn lowest_unused_log_id(
+        &self,
+        public_key: PublicKey,
+        below: LogId,
+    ) -> Result<Option<LogId>, StoreError> {
+        let least = LogId::default();
+        let lowest = match self.database.author(public_key)? {
+            None => Some(least),
+            Some(author) => self.database.first(
+                LOWEST_UNUSED,
+                &[&author, &from_log_id(least), &from_log_id(below)],
+                |row| Ok(to_log_id(get(row, 0)?)),
+            )?,
+        };
+        Ok(lowest.filter(|lowest| *lowest < below))
+    }
+
+    fn entries_at(
         &self,
         public_key: PublicKey,
         log_id: LogId,
         seq_num: SeqNum,
-    ) -> Result<Option<EntryRow>, StoreError> {
+        limit: u32,
+    ) -> Result<Vec<PlacedEntry>, StoreError> {
         let database = &self.database;
         let Some(author) = database.author(public_key)? else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
+        database.all(
+            select_placed!(
+                "WHERE l.author = $1 AND l.log_id = $2 AND e.seq_num = $3 ORDER BY e.hash LIMIT $4"
+            ),
+            &[
+                &author,
+                &from_log_id(log_id),
+                &from_seq_num(seq_num),
+                &i64::from(limit),
+            ],
+            |row| database.placed_entry(row),
+        )
+    }
+
+    fn placed(&self, hash: Hash) -> Result<Option<PlacedEntry>, StoreError> {
+        let database = &self.database;
         database.first(
-            select_entries!("WHERE l.author = $1 AND l.log_id = $2 AND e.seq_num = $3"),
-            &[&author, &from_log_id(log_id), &from_seq_num(seq_num)],
-            |row| database.entry_row(row),
+            select_placed!("WHERE e.hash = $1"),
+            &[&hash.digest().as_slice()],
+            |row| database.placed_entry(row),
         )
     }
 
@@ -189,7 +311,7 @@ impl<W> Read for Connection<W> {
         let rows = database.all(
             select_operations!("WHERE e.hash = ANY($1)"),
             &[&ids],
-            |row| Ok((hash(row, 5)?.into(), database.operation_row(row)?)),
+            |row| Ok((hash(row, 4)?.into(), database.operation_row(row)?)),
         )?;
         Ok(rows.into_iter().collect())
     }
@@ -229,17 +351,22 @@ impl<W> Read for Connection<W> {
         public_key: PublicKey,
         after: Option<LogId>,
         limit: u32,
-    ) -> Result<Vec<LogRow>, StoreError> {
+    ) -> Result<Vec<TreeRow>, StoreError> {
         let database = &self.database;
         let Some(author) = database.author(public_key)? else {
             return Ok(Vec::new());
         };
         database.all(
-            select_logs!(
-                "WHERE author = $1 AND ($2::bigint IS NULL OR log_id > $2) ORDER BY log_id LIMIT $3"
+            select_trees!(
+                "WHERE author = $1 AND log_id IN (
+                     SELECT DISTINCT log_id FROM logs
+                     WHERE author = $1 AND ($2::bigint IS NULL OR log_id > $2)
+                     ORDER BY log_id LIMIT $3
+                 )
+                 ORDER BY log_id, ended, tip DESC, tip_hash"
             ),
             &[&author, &after.map(from_log_id), &i64::from(limit)],
-            |row| database.log_row(row),
+            |row| database.tree_row(row),
         )
     }
 
@@ -340,22 +467,33 @@ impl<W> Read for Connection<W> {
         )
     }
 
+    fn tips(&self, schemas: &SchemaSet) -> Result<Tips, StoreError> {
+        let database = &self.database;
+        let ids: Vec<String> = schemas.iter().map(ToString::to_string).collect();
+        let rows = database.all(TIPS, &[&ids], |row| {
+            let log = (get::<i64>(row, 0)?, to_log_id(get(row, 1)?));
+            Ok((log, (to_seq_num(get(row, 2)?)?, hash(row, 3)?)))
+        })?;
+        let mut tips = Tips::new();
+        for ((author, log_id), tip) in rows {
+            let logs = tips.entry(database.public_key(author)?).or_default();
+            logs.entry(log_id).or_default().insert(tip);
+        }
+        Ok(tips)
+    }
+
     fn heights(&self, schemas: &SchemaSet) -> Result<Heights, StoreError> {
         let database = &self.database;
         let ids: Vec<String> = schemas.iter().map(ToString::to_string).collect();
-        let logs = database.all(
-            select_logs!("WHERE schema IN (SELECT id FROM schemas WHERE schema_id = ANY($1))"),
+        let mut preferred = PreferredTips::default();
+        for tree in database.all(
+            select_trees!("WHERE schema IN (SELECT id FROM schemas WHERE schema_id = ANY($1))"),
             &[&ids],
-            |row| database.log_row(row),
-        )?;
-        let mut heights = Heights::new();
-        for log in logs {
-            if let Some(height) = log.height() {
-                let logs = heights.entry(log.public_key).or_default();
-                logs.insert(log.log_id, height);
-            }
+            |row| database.tree_row(row),
+        )? {
+            preferred.add(&tree);
         }
-        Ok(heights)
+        Ok(preferred.into_heights())
     }
 
     fn document(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
@@ -475,8 +613,7 @@ impl<W> Read for Connection<W> {
             return Ok(None);
         };
         self.database.first(
-            "SELECT f.seq_num, f.first, f.second FROM forks f JOIN logs l ON l.id = f.log
-             WHERE l.author = $1 AND l.log_id = $2",
+            "SELECT seq_num, first, second FROM forks WHERE author = $1 AND log_id = $2",
             &[&author, &from_log_id(log_id)],
             |row| {
                 Ok(ForkRow {
@@ -515,7 +652,8 @@ impl<W> Read for Connection<W> {
             // Entries are numbered without gaps and never removed.
             "SELECT (SELECT coalesce(max(id), 0) FROM entries),
                     (SELECT sum(live)::bigint FROM schemas), (SELECT count(definition) FROM schemas),
-                    (SELECT count(*) FROM parked), (SELECT count(*) FROM forks)",
+                    (SELECT count(*) FROM parked), (SELECT count(*) FROM forks),
+                    (SELECT count(*) FROM branches) + (SELECT count(*) FROM logs WHERE further)",
             &[],
             |row| {
                 Ok(Counts {
@@ -524,6 +662,7 @@ impl<W> Read for Connection<W> {
                     schemas: unsigned(get(row, 2)?)?,
                     parked: unsigned(get(row, 3)?)?,
                     forks: unsigned(get(row, 4)?)?,
+                    branches: unsigned(get(row, 5)?)?,
                 })
             },
         )?;
@@ -532,8 +671,8 @@ impl<W> Read for Connection<W> {
 }
 
 impl Database {
-    fn log_row(&self, row: &Row) -> Result<LogRow, StoreError> {
-        Ok(LogRow {
+    fn tree_row(&self, row: &Row) -> Result<TreeRow, StoreError> {
+        Ok(TreeRow {
             public_key: self.public_key(get(row, 0)?)?,
             log_id: to_log_id(get(row, 1)?),
             document: hash(row, 2)?.into(),
@@ -543,8 +682,21 @@ impl Database {
                 hash: hash(row, 5)?,
                 ended: get(row, 6)?,
             },
-            forked_at: get::<Option<i64>>(row, 7)?.map(to_seq_num).transpose()?,
+            branched: get(row, 7)?,
             purged: get(row, 8)?,
+        })
+    }
+
+    fn placed_entry(&self, row: &Row) -> Result<PlacedEntry, StoreError> {
+        Ok(PlacedEntry {
+            public_key: self.public_key(get(row, 0)?)?,
+            log_id: to_log_id(get(row, 1)?),
+            seq_num: to_seq_num(get(row, 2)?)?,
+            hash: hash(row, 3)?,
+            entry: get(row, 4)?,
+            document: hash(row, 5)?.into(),
+            schema_id: self.schema_id(get(row, 6)?)?,
+            purged: get(row, 7)?,
         })
     }
 
@@ -574,19 +726,18 @@ impl Database {
             entry,
             payload: payload.into_bytes(),
             lost,
-            counted: get(row, 11)?,
+            purged: get(row, 11)?,
             stub: get(row, 12)?,
         })
     }
 
     fn operation_row(&self, row: &Row) -> Result<OperationRow, StoreError> {
-        let size: Option<i64> = get(row, 4)?;
+        let size: Option<i64> = get(row, 3)?;
         Ok(OperationRow {
-            position: get(row, 6)?,
+            position: get(row, 5)?,
             document: hash(row, 0)?.into(),
             schema_id: self.schema_id(get(row, 1)?)?,
-            counted: get(row, 2)?,
-            purged: get(row, 3)?,
+            purged: get(row, 2)?,
             has_payload: size.is_some(),
             payload_size: size.map(i64::cast_unsigned),
         })

@@ -9,9 +9,17 @@ use grove_core::types::{Schema, SchemaId, SystemSchema};
 use super::database::{Database, get};
 use super::views::View;
 use crate::store::StoreError;
+use crate::store::codec::NEEDS_ENTRY;
+use crate::store::trees::need_of;
 
 /// What leads from each version to the next, beginning with nothing.
-const STEPS: [&str; 1] = [include_str!("versions/1.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("versions/1.sql"),
+    include_str!("versions/2.sql"),
+];
+
+/// How many parked entries are read at once.
+const NEEDS_PER_STEP: i64 = 500;
 
 /// The version this program writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -85,8 +93,10 @@ fn bring_in_transaction(database: &Database) -> Result<(), StoreError> {
     let found = usize::try_from(found).map_err(|_| StoreError::Corrupt("version"))?;
     for (step, sql) in STEPS.iter().enumerate().skip(found) {
         database.batch(sql)?;
-        if step == 0 {
-            add_system_schemas(database)?;
+        match step {
+            0 => add_system_schemas(database)?,
+            1 => name_needs(database)?,
+            _ => {}
         }
     }
     database.execute("UPDATE state SET version = $1", &[&VERSION])?;
@@ -103,4 +113,31 @@ fn add_system_schemas(database: &Database) -> Result<(), StoreError> {
         View::new(row, Schema::system(system)).create(database)?;
     }
     Ok(())
+}
+
+/// Until version 1, what waits for the entry before it named its position. It is named by its hash now, since
+/// several entries may have one position.
+fn name_needs(database: &Database) -> Result<(), StoreError> {
+    let mut after: i64 = 0;
+    loop {
+        let rows: Vec<(i64, Vec<u8>)> = database.all(
+            "SELECT id, entry FROM parked WHERE id > $1 AND get_byte(need, 0) = $2
+             ORDER BY id LIMIT $3",
+            &[&after, &i32::from(NEEDS_ENTRY), &NEEDS_PER_STEP],
+            |row| Ok((get(row, 0)?, get(row, 1)?)),
+        )?;
+        let Some((last, _)) = rows.last() else {
+            return Ok(());
+        };
+        after = *last;
+        for (id, entry) in rows {
+            match need_of(&entry) {
+                Some(need) => {
+                    database.execute("UPDATE parked SET need = $2 WHERE id = $1", &[&id, &need])?
+                }
+                // Nothing could ever release it.
+                None => database.execute("DELETE FROM parked WHERE id = $1", &[&id])?,
+            };
+        }
+    }
 }

@@ -3,15 +3,18 @@
 //! Whoever writes first locks the one row of `state`. That makes one process write at a time, gives entries
 //! their positions in the order in which they are committed, and tells what others did since.
 
+use grove_core::publish::Placement;
 use grove_core::types::{DocumentId, Hash, LogId, PublicKey, Schema, SchemaId, SeqNum};
+use grove_core::validate::{LogTip, prefers};
 use grove_core::wire::Action;
+use postgres::Row;
 
 use super::PostgresStore;
 use super::database::{digest, get};
 use super::versions;
 use super::views::View;
 use crate::store::codec::{
-    from_action, from_definition, from_log_id, from_need, from_seq_num, from_view_id,
+    from_action, from_definition, from_log_id, from_need, from_seq_num, from_view_id, to_seq_num,
 };
 use crate::store::outside::object_for;
 use crate::store::{
@@ -38,6 +41,29 @@ pub struct Seen {
     pub generation: i64,
     pub schemas: i64,
 }
+
+/// The entry before a new one is not where the new one's placement says.
+const MISFIT: StoreError = StoreError::Misfit("log");
+
+/// Begins a tree with its first entry: the first of its log, or (`$12`) a further one.
+const BEGIN_TREE: &str = "
+    WITH log AS (
+        INSERT INTO logs (author, log_id, tip, tip_hash, ended, document, schema, further)
+        SELECT $1, $2, $3, $4, $5, $10, $11, $12
+        WHERE EXISTS (SELECT 1 FROM logs WHERE author = $1 AND log_id = $2) = $12 RETURNING id
+    )
+    INSERT INTO entries (id, log, seq_num, hash, action, entry, payload)
+    SELECT $6, id, $3, $4, $7, $8, $9 FROM log";
+
+/// Adds an entry at the tip of a tree that has one branch.
+const EXTEND_TREE: &str = "
+    WITH log AS (
+        UPDATE logs SET tip = $3, tip_hash = $4, ended = $5
+        WHERE author = $1 AND log_id = $2 AND tip = $10 AND tip_hash = $11 AND NOT branched
+        RETURNING id
+    )
+    INSERT INTO entries (id, log, seq_num, hash, action, entry, payload)
+    SELECT $6, id, $3, $4, $7, $8, $9 FROM log";
 
 impl Store for PostgresStore {
     fn begin(&mut self) -> Result<Option<News>, StoreError> {
@@ -125,16 +151,32 @@ impl Store for PostgresStore {
         let (log_id, seq_num) = (from_log_id(entry.log_id), from_seq_num(entry.seq_num));
         let hash = entry.hash.digest().as_slice();
         let action = entry.action.map(from_action);
-        let stored = match entry.seq_num.backlink() {
-            None => {
+        let stored = match entry.placement {
+            Placement::Begins | Placement::BeginsTree => {
                 let schema = self.database.schema_row_or_insert(entry.schema_id)?;
+                let further = entry.placement == Placement::BeginsTree;
                 self.database.execute(
-                    "WITH log AS (
-                         INSERT INTO logs (author, log_id, tip, tip_hash, ended, document, schema)
-                         VALUES ($1, $2, $3, $4, $5, $10, $11) RETURNING id
-                     )
-                     INSERT INTO entries (id, log, seq_num, hash, action, entry, payload)
-                     SELECT $6, id, $3, $4, $7, $8, $9 FROM log",
+                    BEGIN_TREE,
+                    &[
+                        &author,
+                        &log_id,
+                        &from_seq_num(SeqNum::FIRST),
+                        &hash,
+                        &entry.end_of_log,
+                        &position,
+                        &action,
+                        &entry.entry,
+                        &payload,
+                        &entry.document.hash().digest().as_slice(),
+                        &schema,
+                        &further,
+                    ],
+                )?
+            }
+            Placement::Extends(backlink) => {
+                let before = entry.seq_num.backlink().ok_or(MISFIT)?;
+                let extended = self.database.execute(
+                    EXTEND_TREE,
                     &[
                         &author,
                         &log_id,
@@ -145,31 +187,22 @@ impl Store for PostgresStore {
                         &action,
                         &entry.entry,
                         &payload,
-                        &entry.document.hash().digest().as_slice(),
-                        &schema,
+                        &from_seq_num(before),
+                        &backlink.digest().as_slice(),
                     ],
-                )?
+                )?;
+                match extended {
+                    0 => {
+                        let log = self.extend_branch(author, &entry, backlink)?;
+                        self.insert_into(log, position, &entry, payload)?
+                    }
+                    extended => extended,
+                }
             }
-            Some(tip) => self.database.execute(
-                "WITH log AS (
-                     UPDATE logs SET tip = $3, tip_hash = $4, ended = $5
-                     WHERE author = $1 AND log_id = $2 AND tip = $10 RETURNING id
-                 )
-                 INSERT INTO entries (id, log, seq_num, hash, action, entry, payload)
-                 SELECT $6, id, $3, $4, $7, $8, $9 FROM log",
-                &[
-                    &author,
-                    &log_id,
-                    &seq_num,
-                    &hash,
-                    &entry.end_of_log,
-                    &position,
-                    &action,
-                    &entry.entry,
-                    &payload,
-                    &from_seq_num(tip),
-                ],
-            )?,
+            Placement::Branches(backlink) => {
+                let log = self.begin_branch(author, &entry, backlink)?;
+                self.insert_into(log, position, &entry, payload)?
+            }
         };
         expect_one(stored, "log")?;
         if let (Some(object), Some(payload)) = (object, entry.payload) {
@@ -255,24 +288,24 @@ impl Store for PostgresStore {
 
     fn purge_log(&mut self, public_key: PublicKey, log_id: LogId) -> Result<u64, StoreError> {
         let author = self.database.author_or_insert(public_key)?;
-        let log: i64 = self
-            .database
-            .execute_returning(
-                "UPDATE logs SET purged = TRUE, withheld_from = $3
-                 WHERE author = $1 AND log_id = $2 RETURNING id",
-                &[&author, &from_log_id(log_id), &from_seq_num(SeqNum::FIRST)],
-            )?
-            .ok_or(StoreError::Misfit("log"))?;
+        let log_id = from_log_id(log_id);
+        let trees = self.database.execute(
+            "UPDATE logs SET purged = TRUE, withheld_from = $3 WHERE author = $1 AND log_id = $2",
+            &[&author, &log_id, &from_seq_num(SeqNum::FIRST)],
+        )?;
+        if trees == 0 {
+            return Err(MISFIT);
+        }
         let size = self.database.number(
-            "SELECT coalesce(sum(coalesce(outside, octet_length(payload))), 0)::bigint FROM entries
-             WHERE log = $1",
-            &[&log],
+            "SELECT coalesce(sum(coalesce(e.outside, octet_length(e.payload))), 0)::bigint
+             FROM logs l JOIN entries e ON e.log = l.id WHERE l.author = $1 AND l.log_id = $2",
+            &[&author, &log_id],
         )?;
         self.database.execute(
             "UPDATE entries SET payload = NULL, object = NULL, outside = NULL, stub = NULL
-             WHERE log = $1
+             WHERE log IN (SELECT id FROM logs WHERE author = $1 AND log_id = $2)
                AND (payload IS NOT NULL OR object IS NOT NULL OR stub IS NOT NULL)",
-            &[&log],
+            &[&author, &log_id],
         )?;
         self.note_dropped();
         u64::try_from(size).map_err(|_| StoreError::Corrupt("size"))
@@ -313,22 +346,21 @@ impl Store for PostgresStore {
         Ok(())
     }
 
-    fn reassign_log(
+    fn reassign_tree(
         &mut self,
-        public_key: PublicKey,
-        log_id: LogId,
+        first: Hash,
         document: DocumentId,
         schema_id: &SchemaId,
     ) -> Result<(), StoreError> {
-        let author = self.database.author_or_insert(public_key)?;
         let schema = self.database.schema_row_or_insert(schema_id)?;
         let changed = self.database.execute(
-            "UPDATE logs SET document = $3, schema = $4 WHERE author = $1 AND log_id = $2",
+            "UPDATE logs SET document = $2, schema = $3
+             WHERE id = (SELECT log FROM entries WHERE hash = $1 AND seq_num = $4)",
             &[
-                &author,
-                &from_log_id(log_id),
+                &first.digest().as_slice(),
                 &document.hash().digest().as_slice(),
                 &schema,
+                &from_seq_num(SeqNum::FIRST),
             ],
         )?;
         self.note_definition(schema_id);
@@ -337,24 +369,37 @@ impl Store for PostgresStore {
 
     fn insert_fork(&mut self, fork: &ForkRow) -> Result<(), StoreError> {
         let author = self.database.author_or_insert(fork.public_key)?;
-        let seq_num = from_seq_num(fork.seq_num);
-        //= R24: nothing counts from the fork on, so the lowest one decides
-        let log: i64 = self
-            .database
-            .execute_returning(
-                "UPDATE logs SET forked_at = least(forked_at, $3)
-                 WHERE author = $1 AND log_id = $2 RETURNING id",
-                &[&author, &from_log_id(fork.log_id), &seq_num],
-            )?
-            .ok_or(StoreError::Misfit("log"))?;
-        self.database.execute(
-            "INSERT INTO forks (log, seq_num, first, second) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (log) DO UPDATE
-             SET seq_num = excluded.seq_num, first = excluded.first, second = excluded.second
-             WHERE excluded.seq_num < forks.seq_num",
-            &[&log, &seq_num, &fork.first, &fork.second],
+        let changed = self.database.execute(
+            "INSERT INTO forks (author, log_id, seq_num, first, second)
+             SELECT $1, $2, $3, $4, $5
+             WHERE EXISTS (SELECT 1 FROM logs WHERE author = $1 AND log_id = $2)
+             ON CONFLICT (author, log_id) DO UPDATE
+             SET seq_num = excluded.seq_num, first = excluded.first, second = excluded.second",
+            &[
+                &author,
+                &from_log_id(fork.log_id),
+                &from_seq_num(fork.seq_num),
+                &fork.first,
+                &fork.second,
+            ],
         )?;
-        Ok(())
+        expect_one(changed, "log")
+    }
+
+    fn unmaterialised(&mut self, limit: u32) -> Result<Vec<DocumentId>, StoreError> {
+        let documents = self.database.all(
+            "DELETE FROM unmaterialised WHERE document IN (
+                 SELECT document FROM unmaterialised ORDER BY document LIMIT $1
+             ) RETURNING document",
+            &[&i64::from(limit)],
+            |row| Ok(Hash::from_digest(digest(row, 0)?).into()),
+        )?;
+        if !documents.is_empty() {
+            self.database.note_changed();
+            // Definitions may be among them.
+            self.writer.defines = true;
+        }
+        Ok(documents)
     }
 
     fn put_document(&mut self, document: &DocumentRow) -> Result<(), StoreError> {
@@ -492,6 +537,146 @@ impl Store for PostgresStore {
 }
 
 impl PostgresStore {
+    /// Stores an entry in a tree whose tips are as it leaves them.
+    fn insert_into(
+        &self,
+        log: i64,
+        position: i64,
+        entry: &NewEntry<'_>,
+        payload: Option<&[u8]>,
+    ) -> Result<u64, StoreError> {
+        self.database.execute(
+            "INSERT INTO entries (id, log, seq_num, hash, action, entry, payload)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            &[
+                &position,
+                &log,
+                &from_seq_num(entry.seq_num),
+                &entry.hash.digest().as_slice(),
+                &entry.action.map(from_action),
+                &entry.entry,
+                &payload,
+            ],
+        )
+    }
+
+    /// Makes an entry the tip of the branch that ended in the entry before it, in a tree that has several.
+    fn extend_branch(
+        &self,
+        author: i64,
+        entry: &NewEntry<'_>,
+        backlink: Hash,
+    ) -> Result<i64, StoreError> {
+        let (log, tip) = self.tree_with(author, entry, backlink)?;
+        if tip.hash == backlink {
+            self.set_tip(log, &entry.tip())?;
+        } else {
+            self.set_branch(backlink, &entry.tip())?;
+        }
+        self.prefer(log)?;
+        Ok(log)
+    }
+
+    /// Makes an entry the tip of a branch that leaves another one behind the entry before it.
+    fn begin_branch(
+        &self,
+        author: i64,
+        entry: &NewEntry<'_>,
+        backlink: Hash,
+    ) -> Result<i64, StoreError> {
+        let (log, tip) = self.tree_with(author, entry, backlink)?;
+        if tip.hash == backlink {
+            return Err(MISFIT);
+        }
+        let begun = self.database.execute(
+            "INSERT INTO branches (log, seq_num, hash, ended) SELECT $1, $2, $3, $4
+             WHERE NOT EXISTS (SELECT 1 FROM branches WHERE hash = $5)",
+            &[
+                &log,
+                &from_seq_num(entry.seq_num),
+                &entry.hash.digest().as_slice(),
+                &entry.end_of_log,
+                &backlink.digest().as_slice(),
+            ],
+        )?;
+        expect_one(begun, "log")?;
+        self.database
+            .execute("UPDATE logs SET branched = TRUE WHERE id = $1", &[&log])?;
+        self.prefer(log)?;
+        Ok(log)
+    }
+
+    /// The tree that holds the entry before a new one, and the tip of its branch to continue.
+    fn tree_with(
+        &self,
+        author: i64,
+        entry: &NewEntry<'_>,
+        backlink: Hash,
+    ) -> Result<(i64, LogTip), StoreError> {
+        let before = entry.seq_num.backlink().ok_or(MISFIT)?;
+        let found = self.database.first(
+            "SELECT l.id, l.tip, l.tip_hash, l.ended FROM entries e JOIN logs l ON l.id = e.log
+             WHERE e.hash = $1 AND e.seq_num = $2 AND l.author = $3 AND l.log_id = $4",
+            &[
+                &backlink.digest().as_slice(),
+                &from_seq_num(before),
+                &author,
+                &from_log_id(entry.log_id),
+            ],
+            |row| Ok((get(row, 0)?, tip(row, 1)?)),
+        )?;
+        found.ok_or(MISFIT)
+    }
+
+    /// Makes the best of all tips of a tree the one to continue, after one of them changed.
+    fn prefer(&self, log: i64) -> Result<(), StoreError> {
+        let current = self.database.first(
+            "SELECT tip, tip_hash, ended FROM logs WHERE id = $1",
+            &[&log],
+            |row| tip(row, 0),
+        )?;
+        let best = self.database.first(
+            "SELECT seq_num, hash, ended FROM branches WHERE log = $1
+             ORDER BY ended, seq_num DESC, hash LIMIT 1",
+            &[&log],
+            |row| tip(row, 0),
+        )?;
+        match (current, best) {
+            (Some(current), Some(best)) if prefers(&best, &current) => {
+                self.set_branch(best.hash, &current)?;
+                self.set_tip(log, &best)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn set_tip(&self, log: i64, tip: &LogTip) -> Result<(), StoreError> {
+        let changed = self.database.execute(
+            "UPDATE logs SET tip = $2, tip_hash = $3, ended = $4 WHERE id = $1",
+            &[
+                &log,
+                &from_seq_num(tip.seq_num),
+                &tip.hash.digest().as_slice(),
+                &tip.ended,
+            ],
+        )?;
+        expect_one(changed, "log")
+    }
+
+    /// Puts a tip in place of that of a branch that is not the one to continue.
+    fn set_branch(&self, old: Hash, tip: &LogTip) -> Result<(), StoreError> {
+        let changed = self.database.execute(
+            "UPDATE branches SET seq_num = $2, hash = $3, ended = $4 WHERE hash = $1",
+            &[
+                &old.digest().as_slice(),
+                &from_seq_num(tip.seq_num),
+                &tip.hash.digest().as_slice(),
+                &tip.ended,
+            ],
+        )?;
+        expect_one(changed, "log")
+    }
+
     fn count_parked(&self) -> Result<Parked, StoreError> {
         let parked = self.database.first(
             "SELECT count(*), coalesce(sum(octet_length(entry) + octet_length(payload)), 0)::bigint
@@ -544,6 +729,15 @@ impl PostgresStore {
 /// The greatest number that SQL can compare with, for one that is greater.
 fn bounded(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Reads `seq_num, hash, ended` from `offset` on.
+fn tip(row: &Row, offset: usize) -> Result<LogTip, StoreError> {
+    Ok(LogTip {
+        seq_num: to_seq_num(get(row, offset)?)?,
+        hash: Hash::from_digest(digest(row, offset + 1)?),
+        ended: get(row, offset + 2)?,
+    })
 }
 
 fn expect_one(changed: u64, what: &'static str) -> Result<(), StoreError> {

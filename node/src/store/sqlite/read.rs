@@ -9,7 +9,7 @@ use grove_core::types::{
     DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
 };
 use grove_core::validate::LogTip;
-use grove_core::wire::{Heights, SchemaSet};
+use grove_core::wire::{Heights, SchemaSet, Tips};
 use rusqlite::types::Value as Column;
 use rusqlite::vtab::array::Array;
 use rusqlite::{Params, Row, params, params_from_iter};
@@ -17,9 +17,10 @@ use rusqlite::{Params, Row, params, params_from_iter};
 use super::database::{Database, unexpected_type};
 use super::views::Extent;
 use crate::store::codec::{from_log_id, from_seq_num, to_log_id, to_seq_num, to_view_id};
+use crate::store::trees::PreferredTips;
 use crate::store::{
-    Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, LogRow, OperationRow, Read,
-    Standing, StoreError, Take, ViewFields,
+    Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, Read,
+    Standing, StoreError, Take, TreeRow, Usage, ViewFields,
 };
 
 /// Up to how many logs are looked up one by one; for more, all entries are gone through in order.
@@ -33,19 +34,29 @@ macro_rules! select_entries {
     (FROM $from:literal, $rest:literal) => {
         concat!(
             "SELECT e.id, l.author, l.log_id, e.seq_num, e.hash, l.document, l.schema, e.entry, \
-             e.payload, e.object, e.outside, \
-             l.purged = 0 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), e.stub ",
+             e.payload, e.object, e.outside, l.purged, e.stub ",
              $from,
             $rest
         )
     };
 }
 
-/// The columns of [`Database::log_row`].
-macro_rules! select_logs {
+/// The columns of [`Database::placed_entry`].
+macro_rules! select_placed {
     ($rest:literal) => {
         concat!(
-            "SELECT author, log_id, document, schema, tip, tip_hash, ended, forked_at, purged \
+            "SELECT l.author, l.log_id, e.seq_num, e.hash, e.entry, l.document, l.schema, l.purged \
+             FROM entries e JOIN logs l ON l.id = e.log ",
+            $rest
+        )
+    };
+}
+
+/// The columns of [`Database::tree_row`].
+macro_rules! select_trees {
+    ($rest:literal) => {
+        concat!(
+            "SELECT author, log_id, document, schema, tip, tip_hash, ended, branched, purged \
              FROM logs ",
             $rest
         )
@@ -56,21 +67,21 @@ macro_rules! select_logs {
 macro_rules! select_operations {
     ($rest:literal) => {
         concat!(
-            "SELECT l.document, l.schema, \
-             l.purged = 0 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at), l.purged, \
-             coalesce(e.outside, length(e.payload)), e.hash, e.id \
-             FROM entries e JOIN logs l ON l.id = e.log ",
+            "SELECT l.document, l.schema, l.purged, coalesce(e.outside, length(e.payload)), e.hash, \
+             e.id FROM entries e JOIN logs l ON l.id = e.log ",
             $rest
         )
     };
 }
 
-/// The positions of a log's entries, from a number and a position on.
-pub const LOG_POSITIONS: &str = "SELECT e.id FROM logs l JOIN entries e ON e.log = l.id
+/// The positions of a log's entries, from a number and a position on, and whether they ascend: they do along
+/// a log with one branch, while those of several branches lie between each other.
+pub const LOG_POSITIONS: &str = "SELECT e.id,
+         l.branched = 0 AND (SELECT count(*) FROM logs WHERE author = ?1 AND log_id = ?2) = 1
+     FROM logs l JOIN entries e ON e.log = l.id
      WHERE l.author = ?1 AND l.log_id = ?2 AND e.seq_num >= ?3 AND e.id > ?4
-       AND (l.forked_at IS NULL OR e.seq_num < l.forked_at)
        AND (l.withheld_from IS NULL OR e.seq_num < l.withheld_from)
-     ORDER BY e.seq_num";
+     ORDER BY l.id, e.seq_num";
 
 /// What happened to documents from a position on. Of the last position all changes are told, so that who
 /// goes on from there misses none.
@@ -88,11 +99,30 @@ pub const CHANGES_AFTER: &str = "
     )
     ORDER BY 1";
 
-/// All entries that count, from a position on.
+/// All entries that may be passed on, from a position on.
 pub const ENTRIES_AFTER: &str = select_entries!(
-    "WHERE e.id > ?1 AND (l.forked_at IS NULL OR e.seq_num < l.forked_at) \
-     AND (l.withheld_from IS NULL OR e.seq_num < l.withheld_from) ORDER BY e.id"
+    "WHERE e.id > ?1 AND (l.withheld_from IS NULL OR e.seq_num < l.withheld_from) ORDER BY e.id"
 );
+
+/// The tips of all branches of documents of a schema.
+const TIPS: &str = "SELECT author, log_id, tip, tip_hash FROM logs WHERE schema = ?1
+     UNION ALL
+     SELECT l.author, l.log_id, b.seq_num, b.hash FROM branches b JOIN logs l ON l.id = b.log
+     WHERE l.schema = ?1";
+
+/// The lowest log id an author has not used: 0, or the first one above one that was used.
+const LOWEST_UNUSED: &str = "SELECT ?2 WHERE NOT EXISTS (
+         SELECT 1 FROM logs WHERE author = ?1 AND log_id = ?2
+     )
+     UNION ALL
+     SELECT * FROM (
+         SELECT log_id + 1 FROM logs l
+         WHERE author = ?1 AND log_id < ?3 AND NOT EXISTS (
+             SELECT 1 FROM logs n WHERE n.author = ?1 AND n.log_id = l.log_id + 1
+         )
+         ORDER BY log_id LIMIT 1
+     )
+     LIMIT 1";
 
 /// All entries of documents, each document's together: a cross join goes through its left side as it
 /// comes.
@@ -103,32 +133,91 @@ pub const ENTRIES_BY_DOCUMENT: &str = select_entries!(
 );
 
 impl<T: AsRef<Database>> Read for T {
-    fn log(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<LogRow>, StoreError> {
+    fn tree_of_tip(
+        &self,
+        public_key: PublicKey,
+        log_id: LogId,
+        tip: Hash,
+    ) -> Result<Option<TreeRow>, StoreError> {
         let database = self.as_ref();
         let Some(author) = database.author(public_key)? else {
             return Ok(None);
         };
         database.first(
-            select_logs!("WHERE author = ?1 AND log_id = ?2"),
-            params![author, from_log_id(log_id)],
-            |row| database.log_row(row),
+            select_trees!("WHERE author = ?1 AND log_id = ?2 AND tip_hash = ?3"),
+            params![author, from_log_id(log_id), tip.digest()],
+            |row| database.tree_row(row),
         )
     }
 
-    fn log_of_document(
+    fn tree_of_document(
         &self,
         public_key: PublicKey,
         document: DocumentId,
-    ) -> Result<Option<LogRow>, StoreError> {
+    ) -> Result<Option<TreeRow>, StoreError> {
         let database = self.as_ref();
         let Some(author) = database.author(public_key)? else {
             return Ok(None);
         };
         database.first(
-            select_logs!("WHERE author = ?1 AND document = ?2"),
+            select_trees!(
+                "WHERE author = ?1 AND document = ?2 \
+                 ORDER BY purged, ended, tip DESC, tip_hash LIMIT 1"
+            ),
             params![author, document.hash().digest()],
-            |row| database.log_row(row),
+            |row| database.tree_row(row),
         )
+    }
+
+    fn trees(&self, public_key: PublicKey, log_id: LogId) -> Result<Vec<TreeRow>, StoreError> {
+        let database = self.as_ref();
+        let Some(author) = database.author(public_key)? else {
+            return Ok(Vec::new());
+        };
+        database.all(
+            select_trees!("WHERE author = ?1 AND log_id = ?2 ORDER BY id"),
+            params![author, from_log_id(log_id)],
+            |row| database.tree_row(row),
+        )
+    }
+
+    fn branches(&self, public_key: PublicKey, log_id: LogId, max: u32) -> Result<u64, StoreError> {
+        let database = self.as_ref();
+        let Some(author) = database.author(public_key)? else {
+            return Ok(0);
+        };
+        database.number(
+            "SELECT count(*) FROM (
+                 SELECT 1 FROM logs WHERE author = ?1 AND log_id = ?2
+                 UNION ALL
+                 SELECT 1 FROM branches b JOIN logs l ON l.id = b.log
+                 WHERE l.author = ?1 AND l.log_id = ?2
+                 LIMIT ?3
+             )",
+            params![author, from_log_id(log_id), max],
+        )
+    }
+
+    fn usage(&self, public_key: PublicKey, max: u64) -> Result<Usage, StoreError> {
+        let database = self.as_ref();
+        let Some(author) = database.author(public_key)? else {
+            return Ok(Usage::default());
+        };
+        let max = i64::try_from(max).unwrap_or(i64::MAX);
+        Ok(Usage {
+            entries: database.number(
+                "SELECT count(*) FROM (
+                     SELECT 1 FROM logs l JOIN entries e ON e.log = l.id WHERE l.author = ?1 LIMIT ?2
+                 )",
+                [author, max],
+            )?,
+            logs: database.number(
+                "SELECT count(*) FROM (
+                     SELECT DISTINCT log_id FROM logs WHERE author = ?1 LIMIT ?2
+                 )",
+                [author, max],
+            )?,
+        })
     }
 
     fn highest_log_id(&self, public_key: PublicKey) -> Result<Option<LogId>, StoreError> {
@@ -143,20 +232,50 @@ impl<T: AsRef<Database>> Read for T {
         )
     }
 
-    fn entry_at(
+    fn lowest_unused_log_id(
+        &self,
+        public_key: PublicKey,
+        below: LogId,
+    ) -> Result<Option<LogId>, StoreError> {
+        let database = self.as_ref();
+        let least = LogId::default();
+        let lowest = match database.author(public_key)? {
+            None => Some(least),
+            Some(author) => database.first(
+                LOWEST_UNUSED,
+                params![author, from_log_id(least), from_log_id(below)],
+                |row| Ok(to_log_id(row.get(0)?)),
+            )?,
+        };
+        Ok(lowest.filter(|lowest| *lowest < below))
+    }
+
+    fn entries_at(
         &self,
         public_key: PublicKey,
         log_id: LogId,
         seq_num: SeqNum,
-    ) -> Result<Option<EntryRow>, StoreError> {
+        limit: u32,
+    ) -> Result<Vec<PlacedEntry>, StoreError> {
         let database = self.as_ref();
         let Some(author) = database.author(public_key)? else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
+        database.all(
+            select_placed!(
+                "WHERE l.author = ?1 AND l.log_id = ?2 AND e.seq_num = ?3 ORDER BY e.hash LIMIT ?4"
+            ),
+            params![author, from_log_id(log_id), from_seq_num(seq_num), limit],
+            |row| database.placed_entry(row),
+        )
+    }
+
+    fn placed(&self, hash: Hash) -> Result<Option<PlacedEntry>, StoreError> {
+        let database = self.as_ref();
         database.first(
-            select_entries!("WHERE l.author = ?1 AND l.log_id = ?2 AND e.seq_num = ?3"),
-            params![author, from_log_id(log_id), from_seq_num(seq_num)],
-            |row| database.entry_row(row),
+            select_placed!("WHERE e.hash = ?1"),
+            [hash.digest()],
+            |row| database.placed_entry(row),
         )
     }
 
@@ -186,7 +305,7 @@ impl<T: AsRef<Database>> Read for T {
         let rows = database.all(
             select_operations!("WHERE e.hash IN rarray(?1)"),
             [digests(ids.iter().map(|id| id.hash()))],
-            |row| Ok((hash(row, 5)?.into(), database.operation_row(row)?)),
+            |row| Ok((hash(row, 4)?.into(), database.operation_row(row)?)),
         )?;
         Ok(rows.into_iter().collect())
     }
@@ -254,17 +373,21 @@ impl<T: AsRef<Database>> Read for T {
         public_key: PublicKey,
         after: Option<LogId>,
         limit: u32,
-    ) -> Result<Vec<LogRow>, StoreError> {
+    ) -> Result<Vec<TreeRow>, StoreError> {
         let database = self.as_ref();
         let Some(author) = database.author(public_key)? else {
             return Ok(Vec::new());
         };
         database.all(
-            select_logs!(
-                "WHERE author = ?1 AND (?2 IS NULL OR log_id > ?2) ORDER BY log_id LIMIT ?3"
+            select_trees!(
+                "WHERE author = ?1 AND log_id IN (
+                     SELECT DISTINCT log_id FROM logs
+                     WHERE author = ?1 AND (?2 IS NULL OR log_id > ?2) ORDER BY log_id LIMIT ?3
+                 )
+                 ORDER BY log_id, ended, tip DESC, tip_hash"
             ),
             params![author, after.map(from_log_id), limit],
-            |row| database.log_row(row),
+            |row| database.tree_row(row),
         )
     }
 
@@ -364,26 +487,44 @@ impl<T: AsRef<Database>> Read for T {
         })
     }
 
-    fn heights(&self, schemas: &SchemaSet) -> Result<Heights, StoreError> {
+    fn tips(&self, schemas: &SchemaSet) -> Result<Tips, StoreError> {
         let database = self.as_ref();
-        let mut heights = Heights::new();
+        let mut tips = Tips::new();
         database.snapshot(|| {
             for id in schemas {
                 let Some(schema) = database.schema_row(id)? else {
                     continue;
                 };
-                for log in database.all(select_logs!("WHERE schema = ?1"), [schema], |row| {
-                    database.log_row(row)
-                })? {
-                    if let Some(height) = log.height() {
-                        let logs = heights.entry(log.public_key).or_default();
-                        logs.insert(log.log_id, height);
-                    }
+                let mut statement = database.statement(TIPS)?;
+                let mut rows = statement.query([schema])?;
+                while let Some(row) = rows.next()? {
+                    let logs = tips.entry(database.public_key(row.get(0)?)?).or_default();
+                    let log = logs.entry(to_log_id(row.get(1)?)).or_default();
+                    log.insert((to_seq_num(row.get(2)?)?, hash(row, 3)?));
                 }
             }
             Ok(())
         })?;
-        Ok(heights)
+        Ok(tips)
+    }
+
+    fn heights(&self, schemas: &SchemaSet) -> Result<Heights, StoreError> {
+        let database = self.as_ref();
+        let mut preferred = PreferredTips::default();
+        database.snapshot(|| {
+            for id in schemas {
+                let Some(schema) = database.schema_row(id)? else {
+                    continue;
+                };
+                for tree in database.all(select_trees!("WHERE schema = ?1"), [schema], |row| {
+                    database.tree_row(row)
+                })? {
+                    preferred.add(&tree);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(preferred.into_heights())
     }
 
     fn document(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
@@ -516,8 +657,7 @@ impl<T: AsRef<Database>> Read for T {
             return Ok(None);
         };
         database.first(
-            "SELECT f.seq_num, f.first, f.second FROM forks f JOIN logs l ON l.id = f.log
-             WHERE l.author = ?1 AND l.log_id = ?2",
+            "SELECT seq_num, first, second FROM forks WHERE author = ?1 AND log_id = ?2",
             params![author, from_log_id(log_id)],
             |row| {
                 Ok(ForkRow {
@@ -557,6 +697,11 @@ impl<T: AsRef<Database>> Read for T {
                 schemas: database.number("SELECT count(definition) FROM schemas", [])?,
                 parked: database.number("SELECT count(*) FROM parked", [])?,
                 forks: database.number("SELECT count(*) FROM forks", [])?,
+                branches: database.number(
+                    "SELECT (SELECT count(*) FROM branches)
+                          + (SELECT count(*) FROM logs WHERE further = 1)",
+                    [],
+                )?,
             })
         })
     }
@@ -569,8 +714,8 @@ impl Database {
         u64::try_from(number).map_err(|_| StoreError::Corrupt("count"))
     }
 
-    fn log_row(&self, row: &Row<'_>) -> Result<LogRow, StoreError> {
-        Ok(LogRow {
+    fn tree_row(&self, row: &Row<'_>) -> Result<TreeRow, StoreError> {
+        Ok(TreeRow {
             public_key: self.public_key(row.get(0)?)?,
             log_id: to_log_id(row.get(1)?),
             document: hash(row, 2)?.into(),
@@ -580,8 +725,21 @@ impl Database {
                 hash: hash(row, 5)?,
                 ended: row.get(6)?,
             },
-            forked_at: row.get::<_, Option<i64>>(7)?.map(to_seq_num).transpose()?,
+            branched: row.get(7)?,
             purged: row.get(8)?,
+        })
+    }
+
+    fn placed_entry(&self, row: &Row<'_>) -> Result<PlacedEntry, StoreError> {
+        Ok(PlacedEntry {
+            public_key: self.public_key(row.get(0)?)?,
+            log_id: to_log_id(row.get(1)?),
+            seq_num: to_seq_num(row.get(2)?)?,
+            hash: hash(row, 3)?,
+            entry: row.get(4)?,
+            document: hash(row, 5)?.into(),
+            schema_id: self.schema_id(row.get(6)?)?,
+            purged: row.get(7)?,
         })
     }
 
@@ -600,19 +758,18 @@ impl Database {
             entry,
             payload: payload.into_bytes(),
             lost,
-            counted: row.get(11)?,
+            purged: row.get(11)?,
             stub: row.get(12)?,
         })
     }
 
     fn operation_row(&self, row: &Row<'_>) -> Result<OperationRow, StoreError> {
-        let size: Option<i64> = row.get(4)?;
+        let size: Option<i64> = row.get(3)?;
         Ok(OperationRow {
-            position: row.get(6)?,
+            position: row.get(5)?,
             document: hash(row, 0)?.into(),
             schema_id: self.schema_id(row.get(1)?)?,
-            counted: row.get(2)?,
-            purged: row.get(3)?,
+            purged: row.get(2)?,
             has_payload: size.is_some(),
             payload_size: size.map(i64::cast_unsigned),
         })
@@ -680,12 +837,11 @@ impl Database {
                 continue;
             };
             for (log_id, start) in logs {
-                self.lowest_positions(author, *log_id, *start, after_position, |position| {
+                self.positions_of(author, *log_id, *start, after_position, |position| {
                     lowest.push(position);
                     if lowest.len() <= limit {
                         return true;
                     }
-                    // Positions ascend along a log: once one is too high, so are those after it.
                     lowest.pop() != Some(position)
                 })?;
             }
@@ -700,8 +856,9 @@ impl Database {
         Ok(entries)
     }
 
-    /// Hands over the positions of a log's entries, ascending, for as long as `wanted` says so.
-    fn lowest_positions(
+    /// Hands over the positions of a log's entries. Where they ascend, those after one that is not wanted are
+    /// left out.
+    fn positions_of(
         &self,
         author: i64,
         log_id: LogId,
@@ -717,7 +874,8 @@ impl Database {
             after_position
         ])?;
         while let Some(row) = rows.next()? {
-            if !wanted(row.get(0)?) {
+            let ascend: bool = row.get(1)?;
+            if !wanted(row.get(0)?) && ascend {
                 break;
             }
         }

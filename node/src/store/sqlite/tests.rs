@@ -6,6 +6,7 @@ mod outside;
 
 use std::path::{Path, PathBuf};
 
+use grove_core::publish::Placement;
 use grove_core::types::{
     DocumentId, FieldType, Hash, KeyPair, LogId, PublicKey, Schema, SchemaId, SeqNum, Value,
 };
@@ -18,6 +19,7 @@ use super::database::Database;
 use super::read::{CHANGES_AFTER, ENTRIES_AFTER, LOG_POSITIONS};
 use super::select::LIVE_COUNT;
 use super::versions::{self, VERSION};
+use crate::store::codec;
 use crate::store::indexes::{Lead, Wishes};
 use crate::store::query::{self, Comparison, Condition, Order, OrderBy, Test};
 use crate::store::{DocumentQuery, DocumentRow, NewEntry, Read, SharedStore, Store, StoreError};
@@ -56,23 +58,37 @@ fn schema() -> Schema {
 
 /// Stores a document of one operation, which holds `text`, the way an engine does.
 fn publish(store: &mut SqliteStore, log_id: u64, text: &str) -> DocumentId {
+    publish_by(insert_now, store, log_id, text)
+}
+
+/// Stores an entry the way an engine does.
+fn insert_now(store: &mut SqliteStore, entry: &NewEntry<'_>) {
+    store.insert_entry(*entry).unwrap();
+}
+
+fn publish_by(
+    insert: fn(&mut SqliteStore, &NewEntry<'_>),
+    store: &mut SqliteStore,
+    log_id: u64,
+    text: &str,
+) -> DocumentId {
     let mut entry = vec![7; 200];
     entry.extend(log_id.to_be_bytes());
-    let hash = Hash::of(&entry);
-    store
-        .insert_entry(NewEntry {
-            public_key: author(),
-            log_id: LogId::new(log_id),
-            seq_num: SeqNum::FIRST,
-            hash,
-            end_of_log: false,
-            entry: &entry,
-            payload: Some(text.as_bytes()),
-            action: Some(Action::Create),
-            document: hash.into(),
-            schema_id: schema().id(),
-        })
-        .unwrap();
+    let (hash, schema) = (Hash::of(&entry), schema());
+    let new = NewEntry {
+        public_key: author(),
+        log_id: LogId::new(log_id),
+        seq_num: SeqNum::FIRST,
+        hash,
+        end_of_log: false,
+        entry: &entry,
+        payload: Some(text.as_bytes()),
+        action: Some(Action::Create),
+        document: hash.into(),
+        schema_id: schema.id(),
+        placement: Placement::Begins,
+    };
+    insert(store, &new);
     put(store, hash.into(), Some(text));
     hash.into()
 }
@@ -527,7 +543,9 @@ fn an_older_database_is_brought_up_to_date() {
     };
     old.begin().unwrap();
     old.insert_schema(&schema()).unwrap();
-    let documents: Vec<_> = (0..5).map(|n| publish(&mut old, n, "hello")).collect();
+    let documents: Vec<_> = (0..5)
+        .map(|n| publish_by(insert_first, &mut old, n, "hello"))
+        .collect();
     put(&mut old, documents[0], None);
     old.commit().unwrap();
     let entries = |store: &SqliteStore| {
@@ -553,7 +571,7 @@ fn an_older_database_is_brought_up_to_date() {
     for (id, before) in documents.iter().zip(before) {
         assert_eq!(store.document(*id).unwrap(), before);
         assert_eq!(store.document_entries(*id).unwrap().len(), 1);
-        let log = store.log_of_document(author(), *id).unwrap();
+        let log = store.tree_of_document(author(), *id).unwrap();
         assert_eq!(log.map(|log| log.document), Some(*id));
     }
     assert_eq!(entries(&store), entries_before);
@@ -567,4 +585,28 @@ fn an_older_database_is_brought_up_to_date() {
     store.commit().unwrap();
     assert_eq!(store.count(schema().id(), &everything).unwrap(), 3);
     assert_eq!(store.list(schema().id(), &everything).unwrap().len(), 3);
+}
+
+/// Stores the first entry of a log the way version 1 did.
+fn insert_first(store: &mut SqliteStore, entry: &NewEntry<'_>) {
+    let database = &store.database;
+    let author = database.author_or_insert(entry.public_key).unwrap();
+    let schema = database.schema_row_or_insert(entry.schema_id).unwrap();
+    let log_id = codec::from_log_id(entry.log_id);
+    let first = codec::from_seq_num(SeqNum::FIRST);
+    let hash = entry.hash.digest();
+    database
+        .execute(
+            "INSERT INTO logs (author, log_id, document, schema, tip, tip_hash, ended)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?3, 0)",
+            rusqlite::params![author, log_id, hash, schema, first],
+        )
+        .unwrap();
+    database
+        .execute(
+            "INSERT INTO entries (log, seq_num, hash, action, entry, payload)
+             VALUES (last_insert_rowid(), ?1, ?2, 0, ?3, ?4)",
+            rusqlite::params![first, hash, entry.entry, entry.payload],
+        )
+        .unwrap();
 }

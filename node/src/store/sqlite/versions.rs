@@ -5,18 +5,24 @@
 //! A file of another program, or of a newer version of this one, is left as it is.
 
 use grove_core::types::{Schema, SchemaId, SystemSchema};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::database::Database;
 use super::views::View;
 use crate::store::StoreError;
+use crate::store::codec::NEEDS_ENTRY;
+use crate::store::trees::need_of;
 
 /// What leads from each version to the next, beginning with nothing.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("versions/1.sql"),
     include_str!("versions/2.sql"),
     include_str!("versions/3.sql"),
+    include_str!("versions/4.sql"),
 ];
+
+/// How many parked entries are read at once.
+const NEEDS_PER_STEP: i64 = 500;
 
 /// The version this program writes.
 pub const VERSION: usize = STEPS.len();
@@ -65,6 +71,7 @@ fn bring_in_transaction(version: usize, database: &Database) -> Result<(), Store
         match step {
             0 => add_system_schemas(database)?,
             2 => shorten_pieces(database)?,
+            3 => name_needs(database)?,
             _ => {}
         }
     }
@@ -94,5 +101,33 @@ fn shorten_pieces(database: &Database) -> Result<(), StoreError> {
     match database.view_of(&SchemaId::BLOB_PIECE)? {
         Some(view) => view.shorten(database),
         None => Ok(()),
+    }
+}
+
+/// Until version 3, what waits for the entry before it named its position. It is named by its hash now, since
+/// several entries may have one position.
+fn name_needs(database: &Database) -> Result<(), StoreError> {
+    let mut after = 0;
+    loop {
+        let rows: Vec<(i64, Vec<u8>)> = database.all(
+            "SELECT id, entry FROM parked WHERE id > ?1 AND substr(need, 1, 1) = ?2
+             ORDER BY id LIMIT ?3",
+            params![after, [NEEDS_ENTRY], NEEDS_PER_STEP],
+            |row| Ok(row.try_into()?),
+        )?;
+        let Some((last, _)) = rows.last() else {
+            return Ok(());
+        };
+        after = *last;
+        for (id, entry) in rows {
+            match need_of(&entry) {
+                Some(need) => database.execute(
+                    "UPDATE parked SET need = ?2 WHERE id = ?1",
+                    params![id, need],
+                )?,
+                // Nothing could ever release it.
+                None => database.execute("DELETE FROM parked WHERE id = ?1", [id])?,
+            };
+        }
     }
 }

@@ -3,20 +3,25 @@
 //! Storing an entry is the busiest path of a node: two statements once its author and schema are
 //! known.
 
+use grove_core::publish::Placement;
 use grove_core::types::{DocumentId, Hash, LogId, PublicKey, Schema, SchemaId, SeqNum};
+use grove_core::validate::{LogTip, prefers};
 use grove_core::wire::Action;
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::SqliteStore;
 use super::views::View;
 use crate::store::codec::{
-    from_action, from_definition, from_log_id, from_need, from_seq_num, from_view_id,
+    from_action, from_definition, from_log_id, from_need, from_seq_num, from_view_id, to_seq_num,
 };
 use crate::store::outside::object_for;
 use crate::store::{
     DocumentRow, ForkRow, Need, NewEntry, News, Parked, ParkedMax, ParkedRow, Store, StoreError,
     TIMES_KEPT_S,
 };
+
+/// The entry before a new one is not where the new one's placement says.
+const MISFIT: StoreError = StoreError::Misfit("log");
 
 impl Store for SqliteStore {
     fn begin(&mut self) -> Result<Option<News>, StoreError> {
@@ -41,26 +46,11 @@ impl Store for SqliteStore {
     }
 
     fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<i64, StoreError> {
-        let log = match entry.seq_num.backlink() {
-            None => self.begin_log(&entry)?,
-            Some(tip) => {
-                let author = self.database.author_or_insert(entry.public_key)?;
-                self.database
-                    .first(
-                        "UPDATE logs SET tip = ?1, tip_hash = ?2, ended = ?3
-                         WHERE author = ?4 AND log_id = ?5 AND tip = ?6 RETURNING id",
-                        params![
-                            from_seq_num(entry.seq_num),
-                            entry.hash.digest(),
-                            entry.end_of_log,
-                            author,
-                            from_log_id(entry.log_id),
-                            from_seq_num(tip),
-                        ],
-                        |row| Ok(row.get(0)?),
-                    )?
-                    .ok_or(StoreError::Misfit("log"))?
-            }
+        let log = match entry.placement {
+            Placement::Begins => self.begin_tree(&entry, false)?,
+            Placement::BeginsTree => self.begin_tree(&entry, true)?,
+            Placement::Extends(backlink) => self.extend_branch(&entry, backlink)?,
+            Placement::Branches(backlink) => self.begin_branch(&entry, backlink)?,
         };
         let object = match entry.payload {
             Some(payload) => {
@@ -151,24 +141,24 @@ impl Store for SqliteStore {
 
     fn purge_log(&mut self, public_key: PublicKey, log_id: LogId) -> Result<u64, StoreError> {
         let author = self.database.author_or_insert(public_key)?;
-        let log: i64 = self
-            .database
-            .first(
-                "UPDATE logs SET purged = 1, withheld_from = ?3
-                 WHERE author = ?1 AND log_id = ?2 RETURNING id",
-                params![author, from_log_id(log_id), from_seq_num(SeqNum::FIRST)],
-                |row| Ok(row.get(0)?),
-            )?
-            .ok_or(StoreError::Misfit("log"))?;
+        let log_id = from_log_id(log_id);
+        let trees = self.database.execute(
+            "UPDATE logs SET purged = 1, withheld_from = ?3 WHERE author = ?1 AND log_id = ?2",
+            params![author, log_id, from_seq_num(SeqNum::FIRST)],
+        )?;
+        if trees == 0 {
+            return Err(MISFIT);
+        }
         let size = self.database.number(
-            "SELECT coalesce(sum(coalesce(outside, length(payload))), 0) FROM entries
-             WHERE log = ?1",
-            [log],
+            "SELECT coalesce(sum(coalesce(e.outside, length(e.payload))), 0)
+             FROM logs l JOIN entries e ON e.log = l.id WHERE l.author = ?1 AND l.log_id = ?2",
+            [author, log_id],
         )?;
         self.database.execute(
             "UPDATE entries SET payload = NULL, object = NULL, outside = NULL, stub = NULL
-             WHERE log = ?1 AND coalesce(payload, object, stub) IS NOT NULL",
-            [log],
+             WHERE log IN (SELECT id FROM logs WHERE author = ?1 AND log_id = ?2)
+               AND coalesce(payload, object, stub) IS NOT NULL",
+            [author, log_id],
         )?;
         Ok(size)
     }
@@ -211,22 +201,21 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    fn reassign_log(
+    fn reassign_tree(
         &mut self,
-        public_key: PublicKey,
-        log_id: LogId,
+        first: Hash,
         document: DocumentId,
         schema_id: &SchemaId,
     ) -> Result<(), StoreError> {
-        let author = self.database.author_or_insert(public_key)?;
         let schema = self.database.schema_row_or_insert(schema_id)?;
         let changed = self.database.execute(
-            "UPDATE logs SET document = ?3, schema = ?4 WHERE author = ?1 AND log_id = ?2",
+            "UPDATE logs SET document = ?2, schema = ?3
+             WHERE id = (SELECT log FROM entries WHERE hash = ?1 AND seq_num = ?4)",
             params![
-                author,
-                from_log_id(log_id),
+                first.digest(),
                 document.hash().digest(),
-                schema
+                schema,
+                from_seq_num(SeqNum::FIRST)
             ],
         )?;
         expect_one(changed, "log")
@@ -234,25 +223,34 @@ impl Store for SqliteStore {
 
     fn insert_fork(&mut self, fork: &ForkRow) -> Result<(), StoreError> {
         let author = self.database.author_or_insert(fork.public_key)?;
-        let seq_num = from_seq_num(fork.seq_num);
-        //= R24: nothing counts from the fork on, so the lowest one decides
-        let log: i64 = self
-            .database
-            .first(
-                "UPDATE logs SET forked_at = min(coalesce(forked_at, ?3), ?3)
-                 WHERE author = ?1 AND log_id = ?2 RETURNING id",
-                params![author, from_log_id(fork.log_id), seq_num],
-                |row| Ok(row.get(0)?),
-            )?
-            .ok_or(StoreError::Misfit("log"))?;
-        self.database.execute(
-            "INSERT INTO forks (log, seq_num, first, second) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (log) DO UPDATE
-             SET seq_num = excluded.seq_num, first = excluded.first, second = excluded.second
-             WHERE excluded.seq_num < seq_num",
-            params![log, seq_num, fork.first, fork.second],
+        let changed = self.database.execute(
+            "INSERT OR REPLACE INTO forks (author, log_id, seq_num, first, second)
+             SELECT ?1, ?2, ?3, ?4, ?5
+             WHERE EXISTS (SELECT 1 FROM logs WHERE author = ?1 AND log_id = ?2)",
+            params![
+                author,
+                from_log_id(fork.log_id),
+                from_seq_num(fork.seq_num),
+                fork.first,
+                fork.second
+            ],
         )?;
-        Ok(())
+        expect_one(changed, "log")
+    }
+
+    fn unmaterialised(&mut self, limit: u32) -> Result<Vec<DocumentId>, StoreError> {
+        let documents = self.database.all(
+            "SELECT document FROM unmaterialised ORDER BY document LIMIT ?1",
+            [limit],
+            |row| Ok(Hash::from_digest(row.get(0)?).into()),
+        )?;
+        if let Some(last) = documents.last().map(|last: &DocumentId| last.hash()) {
+            self.database.execute(
+                "DELETE FROM unmaterialised WHERE document <= ?1",
+                [last.digest()],
+            )?;
+        }
+        Ok(documents)
     }
 
     fn put_document(&mut self, document: &DocumentRow) -> Result<(), StoreError> {
@@ -379,23 +377,146 @@ impl Store for SqliteStore {
 }
 
 impl SqliteStore {
-    fn begin_log(&self, entry: &NewEntry<'_>) -> Result<i64, StoreError> {
+    /// Begins a tree: the first of its log, or a further one.
+    fn begin_tree(&self, entry: &NewEntry<'_>, further: bool) -> Result<i64, StoreError> {
         let author = self.database.author_or_insert(entry.public_key)?;
         let schema = self.database.schema_row_or_insert(entry.schema_id)?;
-        self.database.execute(
-            "INSERT INTO logs (author, log_id, document, schema, tip, tip_hash, ended)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        let begun = self.database.execute(
+            "INSERT INTO logs (author, log_id, document, schema, tip, tip_hash, ended, further)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+             WHERE EXISTS (SELECT 1 FROM logs WHERE author = ?1 AND log_id = ?2) = ?8",
             params![
                 author,
                 from_log_id(entry.log_id),
                 entry.document.hash().digest(),
                 schema,
+                from_seq_num(SeqNum::FIRST),
+                entry.hash.digest(),
+                entry.end_of_log,
+                further,
+            ],
+        )?;
+        expect_one(begun, "log")?;
+        Ok(self.database.connection().last_insert_rowid())
+    }
+
+    /// Makes an entry the tip of the branch that ended in the entry before it. A tree without further branches
+    /// takes one statement.
+    fn extend_branch(&self, entry: &NewEntry<'_>, backlink: Hash) -> Result<i64, StoreError> {
+        let before = entry.seq_num.backlink().ok_or(MISFIT)?;
+        let author = self.database.author_or_insert(entry.public_key)?;
+        let extended = self.database.first(
+            "UPDATE logs SET tip = ?1, tip_hash = ?2, ended = ?3
+             WHERE author = ?4 AND log_id = ?5 AND tip_hash = ?6 AND tip = ?7 AND branched = 0
+             RETURNING id",
+            params![
                 from_seq_num(entry.seq_num),
                 entry.hash.digest(),
                 entry.end_of_log,
+                author,
+                from_log_id(entry.log_id),
+                backlink.digest(),
+                from_seq_num(before),
+            ],
+            |row| Ok(row.get(0)?),
+        )?;
+        if let Some(log) = extended {
+            return Ok(log);
+        }
+        let (log, tip) = self.tree_with(entry, backlink)?;
+        if tip.hash == backlink {
+            self.set_tip(log, &entry.tip())?;
+        } else {
+            self.set_branch(backlink, &entry.tip())?;
+        }
+        self.prefer(log)?;
+        Ok(log)
+    }
+
+    /// Makes an entry the tip of a branch that leaves another one behind the entry before it.
+    fn begin_branch(&self, entry: &NewEntry<'_>, backlink: Hash) -> Result<i64, StoreError> {
+        let (log, tip) = self.tree_with(entry, backlink)?;
+        if tip.hash == backlink {
+            return Err(MISFIT);
+        }
+        let begun = self.database.execute(
+            "INSERT INTO branches (log, seq_num, hash, ended) SELECT ?1, ?2, ?3, ?4
+             WHERE NOT EXISTS (SELECT 1 FROM branches WHERE hash = ?5)",
+            params![
+                log,
+                from_seq_num(entry.seq_num),
+                entry.hash.digest(),
+                entry.end_of_log,
+                backlink.digest()
             ],
         )?;
-        Ok(self.database.connection().last_insert_rowid())
+        expect_one(begun, "log")?;
+        self.database
+            .execute("UPDATE logs SET branched = 1 WHERE id = ?1", [log])?;
+        self.prefer(log)?;
+        Ok(log)
+    }
+
+    /// The tree that holds the entry before a new one, and the tip of its branch to continue.
+    fn tree_with(&self, entry: &NewEntry<'_>, backlink: Hash) -> Result<(i64, LogTip), StoreError> {
+        let before = entry.seq_num.backlink().ok_or(MISFIT)?;
+        let author = self.database.author_or_insert(entry.public_key)?;
+        let found = self.database.first(
+            "SELECT l.id, l.tip, l.tip_hash, l.ended FROM entries e JOIN logs l ON l.id = e.log
+             WHERE e.hash = ?1 AND e.seq_num = ?2 AND l.author = ?3 AND l.log_id = ?4",
+            params![
+                backlink.digest(),
+                from_seq_num(before),
+                author,
+                from_log_id(entry.log_id)
+            ],
+            |row| Ok((row.get(0)?, tip(row, 1)?)),
+        )?;
+        found.ok_or(MISFIT)
+    }
+
+    /// Makes the best of all tips of a tree the one to continue, after one of them changed.
+    fn prefer(&self, log: i64) -> Result<(), StoreError> {
+        let current = self.database.first(
+            "SELECT tip, tip_hash, ended FROM logs WHERE id = ?1",
+            [log],
+            |row| tip(row, 0),
+        )?;
+        let best = self.database.first(
+            "SELECT seq_num, hash, ended FROM branches WHERE log = ?1
+             ORDER BY ended, seq_num DESC, hash LIMIT 1",
+            [log],
+            |row| tip(row, 0),
+        )?;
+        match (current, best) {
+            (Some(current), Some(best)) if prefers(&best, &current) => {
+                self.set_branch(best.hash, &current)?;
+                self.set_tip(log, &best)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn set_tip(&self, log: i64, tip: &LogTip) -> Result<(), StoreError> {
+        let changed = self.database.execute(
+            "UPDATE logs SET tip = ?2, tip_hash = ?3, ended = ?4 WHERE id = ?1",
+            params![log, from_seq_num(tip.seq_num), tip.hash.digest(), tip.ended],
+        )?;
+        expect_one(changed, "log")
+    }
+
+    /// Puts a tip in place of that of a branch that is not the one to continue.
+    fn set_branch(&self, old: Hash, tip: &LogTip) -> Result<(), StoreError> {
+        let changed = self.database.execute(
+            "UPDATE branches SET seq_num = ?2, hash = ?3, ended = ?4 WHERE hash = ?1",
+            params![
+                old.digest(),
+                from_seq_num(tip.seq_num),
+                tip.hash.digest(),
+                tip.ended
+            ],
+        )?;
+        expect_one(changed, "log")
     }
 
     fn count_parked(&self) -> Result<Parked, StoreError> {
@@ -424,6 +545,15 @@ impl SqliteStore {
         view.ok_or(StoreError::Corrupt("schema"))?
             .remove(&self.database, document)
     }
+}
+
+/// Reads `seq_num, hash, ended` from `offset` on.
+fn tip(row: &Row<'_>, offset: usize) -> Result<LogTip, StoreError> {
+    Ok(LogTip {
+        seq_num: to_seq_num(row.get(offset)?)?,
+        hash: Hash::from_digest(row.get(offset + 1)?),
+        ended: row.get(offset + 2)?,
+    })
 }
 
 fn expect_one(changed: usize, what: &'static str) -> Result<(), StoreError> {

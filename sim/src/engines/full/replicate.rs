@@ -202,7 +202,8 @@ impl Replication {
                 | Output::Done { .. }
                 | Output::Changed(_)
                 | Output::Deleted(_)
-                | Output::SchemaAdded(_) => {}
+                | Output::SchemaAdded(_)
+                | Output::Forked { .. } => {}
             }
         }
     }
@@ -280,5 +281,6 @@ fn kind(message: &Message) -> &'static str {
         Message::SyncDone { .. } => "sync done",
         Message::Have { .. } => "have",
         Message::Skeleton { .. } => "skeleton",
+        Message::Tips { .. } => "tips",
     }
 }

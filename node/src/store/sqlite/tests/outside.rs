@@ -48,6 +48,14 @@ fn data(number: u64) -> Vec<u8> {
 
 /// Stores a piece the way an engine does.
 fn insert(store: &mut SqliteStore, number: u64) -> DocumentRow {
+    insert_by(insert_now, store, number)
+}
+
+fn insert_by(
+    insert: fn(&mut SqliteStore, &NewEntry<'_>),
+    store: &mut SqliteStore,
+    number: u64,
+) -> DocumentRow {
     let operation = Operation::Create {
         schema_id: SchemaId::BLOB_PIECE,
         fields: Fields::from([("data".to_owned(), PlainValue::Bytes(data(number)))]),
@@ -56,20 +64,20 @@ fn insert(store: &mut SqliteStore, number: u64) -> DocumentRow {
     let submission = forge(&KeyPair::from_seed(&[1; 32]), &args, &operation).unwrap();
     let hash = submission.entry().hash();
     store.begin().unwrap();
-    store
-        .insert_entry(NewEntry {
-            public_key: author(),
-            log_id: LogId::new(number),
-            seq_num: SeqNum::FIRST,
-            hash,
-            end_of_log: false,
-            entry: submission.entry().bytes(),
-            payload: Some(submission.payload()),
-            action: Some(Action::Create),
-            document: hash.into(),
-            schema_id: &SchemaId::BLOB_PIECE,
-        })
-        .unwrap();
+    let new = NewEntry {
+        public_key: author(),
+        log_id: LogId::new(number),
+        seq_num: SeqNum::FIRST,
+        hash,
+        end_of_log: false,
+        entry: submission.entry().bytes(),
+        payload: Some(submission.payload()),
+        action: Some(Action::Create),
+        document: hash.into(),
+        schema_id: &SchemaId::BLOB_PIECE,
+        placement: Placement::Begins,
+    };
+    insert(store, &new);
     let row = DocumentRow {
         id: hash.into(),
         schema_id: SchemaId::BLOB_PIECE,
@@ -214,7 +222,9 @@ fn an_older_database_gives_its_pieces_away() {
         path: None,
         parked: None,
     };
-    let rows: Vec<_> = (0..70).map(|number| insert(&mut store, number)).collect();
+    let rows: Vec<_> = (0..70)
+        .map(|number| insert_by(insert_first, &mut store, number))
+        .collect();
     let view = store
         .database
         .view_of(&SchemaId::BLOB_PIECE)
