@@ -257,13 +257,6 @@ async fn envelopes_follow_the_specification() {
     );
     let wrong = call(json!(1)).to_string().replace("2.0", "1.0");
     assert_eq!(post(&wrong).await["error"]["code"], -32600);
-    for ill in [json!(true), json!({}), json!([]), json!(1.5), json!(-1)] {
-        let single = post(&call(ill.clone()).to_string()).await;
-        assert_eq!(single["error"]["code"], -32600, "{ill}");
-        let batch = post(&json!([call(ill.clone()), call(json!(1))]).to_string()).await;
-        assert_eq!(batch[0]["error"]["code"], -32600, "{ill}: {batch}");
-        assert_eq!(batch[1]["id"], 1, "{batch}");
-    }
     let batch = post(&json!([call(json!(1)), 7, call(json!(2))]).to_string()).await;
     let ids: Vec<_> = batch
         .as_array()
@@ -273,6 +266,94 @@ async fn envelopes_follow_the_specification() {
         .collect();
     assert_eq!(ids, [&json!(1), &Value::Null, &json!(2)]);
     assert_eq!(batch[1]["error"]["code"], -32600);
+}
+
+/// Any JSON number or string names a call, and comes back as it was written; nothing else does. The same by
+/// POST and over WebSocket.
+//= RC1 test
+#[rstest]
+#[case::negative("-1", true)]
+#[case::fraction("1.5", true)]
+#[case::exponent("1e400", true)]
+#[case::beyond_64_bits("18446744073709551616", true)]
+#[case::largest("18446744073709551615", true)]
+#[case::minus_zero("-0", true)]
+#[case::zero("0", true)]
+#[case::empty(r#""""#, true)]
+#[case::text(r#""näme 🐼""#, true)]
+#[case::escapes(r#""a\u0041\n\/""#, true)]
+#[case::lone_surrogate(r#""\ud800""#, true)]
+#[case::nul(r#""\u0000-1""#, true)]
+#[case::null("null", true)]
+#[case::boolean("true", false)]
+#[case::object("{}", false)]
+#[case::list("[1]", false)]
+#[tokio::test]
+async fn calls_are_answered_by_the_name_they_have(#[case] id: &str, #[case] is_legal: bool) {
+    let node = TestNode::start().await;
+    let mut socket = Socket::open(node.address).await;
+    let call = |id: &str, method: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":["{KEY}"]}}"#)
+    };
+    let named = if is_legal { id } else { "null" };
+    let head = format!(r#"{{"jsonrpc":"2.0","id":{named},"#);
+
+    for method in [
+        "panda_getEntryArguments",
+        "panda_nothing",
+        "panda_subscribeEntries",
+    ] {
+        let single = call(id, method);
+        let batch = format!(
+            "[{},{}]",
+            call(id, "panda_nothing"),
+            call("7", "panda_nothing")
+        );
+        let posted = node.post("/", single.clone()).await.into_body();
+        let posted_batch = node.post("/", batch.clone()).await.into_body();
+        socket.send(TEXT, single.as_bytes()).await;
+        let (_, told) = socket.receive().await.unwrap();
+        socket.send(TEXT, batch.as_bytes()).await;
+        let (_, told_batch) = socket.receive().await.unwrap();
+
+        let told = String::from_utf8(told).unwrap();
+        let told_batch = String::from_utf8(told_batch).unwrap();
+        for answer in [&posted, &told] {
+            assert!(answer.starts_with(&head), "{method}: {answer}");
+        }
+        for answer in [&posted_batch, &told_batch] {
+            assert!(answer.starts_with(&format!("[{head}")), "{answer}");
+            assert!(
+                answer.contains(r#",{"jsonrpc":"2.0","id":7,"error":"#),
+                "{answer}"
+            );
+        }
+        assert_eq!(told.contains("-32600"), !is_legal, "{told}");
+        assert_eq!(posted.contains("-32600"), !is_legal, "{posted}");
+    }
+}
+
+#[tokio::test]
+async fn what_wants_no_answer_is_done_and_gets_none() {
+    let node = TestNode::start().await;
+    let encoded = encoded(&Author::new(1).first(&piece(b"one")));
+    let notification = json!({
+        "jsonrpc": "2.0", "method": "panda_publishEntry",
+        "params": [encoded["entry"], encoded["operation"]],
+    });
+    let call = json!({ "jsonrpc": "2.0", "id": 9, "method": "panda_nothing" });
+    let mut socket = Socket::open(node.address).await;
+
+    socket.send(TEXT, notification.to_string().as_bytes()).await;
+    socket
+        .send(TEXT, json!([notification]).to_string().as_bytes())
+        .await;
+    socket.send(TEXT, call.to_string().as_bytes()).await;
+    assert_eq!(socket.json().await["id"], 9);
+    let posted = node.post("/", notification.to_string()).await;
+
+    assert_eq!(posted.body(), "null");
+    assert!(!node.is_empty().await, "it was published");
 }
 
 #[tokio::test]

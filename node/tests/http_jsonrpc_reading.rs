@@ -223,7 +223,7 @@ async fn stopping_ends_subscriptions() {
             .socket
             .close_code()
             .await
-            .is_none_or(|code| code == 1000)
+            .is_none_or(|code| code == 1001)
     );
 }
 

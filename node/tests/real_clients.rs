@@ -55,6 +55,35 @@ fn graphql_ws_and_graphql_sse_follow_over_a_restart() {
     }
 }
 
+/// One key in several places at once.
+#[test]
+fn parallel_creates_of_one_key_all_succeed() {
+    if packages_are_there() {
+        for client in ["shirokuma", "p2panda-js"] {
+            let node = Daemon::start();
+            run_script(&["races.js", client, "creates", &node.url("/graphql")]);
+        }
+    }
+}
+
+#[test]
+fn clients_that_offer_http2_are_answered() {
+    let node = Daemon::start();
+    if is_installed("java") {
+        run("java", &["Offer.java", &node.url("")], SCRIPT_TIMEOUT);
+    } else {
+        skip("no java");
+    }
+    if !is_installed("curl") {
+        return skip("no curl");
+    }
+    for path in ["/", "/graphql", "/healthz"] {
+        let url = node.url(path);
+        let arguments = ["--http2", "--silent", "--show-error", "--fail", &url];
+        run("curl", &arguments, SCRIPT_TIMEOUT);
+    }
+}
+
 /// A running daemon that forgets everything when it is dropped.
 struct Daemon {
     child: Child,

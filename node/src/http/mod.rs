@@ -19,6 +19,7 @@ mod connections;
 mod events;
 mod graphql;
 mod jsonrpc;
+mod pulse;
 mod streams;
 
 use std::time::Duration;
@@ -32,7 +33,6 @@ use axum::{Json, Router};
 use grove_core::author::NextArgs;
 use grove_core::types::{DocumentId, Hash};
 use grove_core::{Reason, Refusal};
-use jsonrpsee::server::ServerHandle;
 use serde_json::{Value, json};
 use tower_http::cors::{Any, CorsLayer};
 
@@ -137,11 +137,10 @@ impl Default for Limits {
     }
 }
 
-/// The HTTP side of a node: its routes, and the hold on WebSockets that outlive their request.
+/// The HTTP side of a node: its routes, and the hold on what outlives its request.
 #[derive(Debug, Clone)]
 pub struct Http {
     router: Router,
-    sockets: ServerHandle,
     streams: Streams,
     limits: Limits,
     memory: Memory,
@@ -151,7 +150,7 @@ impl Http {
     /// The routes of `node`.
     pub fn new(node: Node, limits: Limits) -> Self {
         let streams = Streams::new(&limits);
-        let (rpc, sockets) = jsonrpc::routes(node.clone(), streams.clone(), &limits);
+        let rpc = jsonrpc::routes(node.clone(), streams.clone(), &limits);
         let memory = Memory::new(&limits);
         let whole = graphql::routes(node.clone(), streams.clone(), &limits)
             .merge(rpc)
@@ -164,7 +163,6 @@ impl Http {
             .layer(cors());
         Self {
             router,
-            sockets,
             streams,
             limits,
             memory,

@@ -8,11 +8,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::Limits;
 use crate::api::ApiError;
 
-/// The hold on all subscriptions and on the sockets of GraphQL. Cheap to clone.
+/// The hold on all subscriptions and WebSockets. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Streams {
     places: Arc<Semaphore>,
     sockets: Arc<Semaphore>,
+    rpc_sockets: Arc<Semaphore>,
     stop: watch::Sender<bool>,
 }
 
@@ -28,6 +29,7 @@ impl Streams {
         Self {
             places: Arc::new(Semaphore::new(limits.subscriptions_max)),
             sockets: Arc::new(Semaphore::new(limits.sockets_max)),
+            rpc_sockets: Arc::new(Semaphore::new(limits.sockets_max)),
             stop: watch::Sender::new(false),
         }
     }
@@ -40,6 +42,11 @@ impl Streams {
     /// A place for a WebSocket of GraphQL, if there is one left.
     pub(super) fn socket(&self) -> Result<Place, ApiError> {
         self.place_of(&self.sockets)
+    }
+
+    /// A place for a WebSocket of JSON-RPC, if there is one left.
+    pub(super) fn rpc_socket(&self) -> Result<Place, ApiError> {
+        self.place_of(&self.rpc_sockets)
     }
 
     fn place_of(&self, places: &Arc<Semaphore>) -> Result<Place, ApiError> {

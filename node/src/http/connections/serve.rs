@@ -66,7 +66,6 @@ impl Listener for TcpListener {
 pub async fn serve<L: Listener>(mut listener: L, http: Http, shutdown: impl Future<Output = ()>) {
     let Http {
         router,
-        sockets,
         streams,
         limits,
         memory,
@@ -98,12 +97,9 @@ pub async fn serve<L: Listener>(mut listener: L, http: Http, shutdown: impl Futu
     }
     drop((listener, router, stopping));
     stop.send_replace(());
-    // An error only says that no WebSocket is left to be told.
-    let _ = sockets.stop();
     let drained = async {
         streams.stop().await;
         stop.closed().await;
-        sockets.stopped().await;
     };
     if tokio::time::timeout(limits.drain_timeout, drained)
         .await

@@ -8,41 +8,43 @@
 //! | `subscribe` | new entries and changed documents, over WebSocket |
 //! | `openrpc` | `rpc.discover`, where all of them are told of |
 //!
+//! | file | |
+//! | --- | --- |
+//! | `door` | messages: envelopes, batches, ids |
+//! | `socket` | the connection that carries them, beside POST |
+//!
 //! Method names, parameter names and the order of result members of the first three are those of node
 //! 0.2.0; log ids start at 0 and operations are CBOR arrays, as everywhere today.
 
 mod documents;
+mod door;
 mod entries;
 mod openrpc;
 mod reading;
+mod socket;
 mod subscribe;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use grove_core::Reason;
-use jsonrpsee::server::{
-    BatchRequestConfig, PingConfig, RpcModule, Server, ServerConfig, ServerConfigBuilder,
-    ServerHandle, TowerService, http, stop_channel,
-};
-use jsonrpsee::types::error::{
-    ErrorCode, ErrorObjectOwned, INVALID_PARAMS_CODE, INVALID_PARAMS_MSG,
-};
-use jsonrpsee::types::{Notification, Params, Request as Call};
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use jsonrpsee::core::server::ConnectionId;
+use jsonrpsee::server::RpcModule;
+use jsonrpsee::types::Params;
+use jsonrpsee::types::error::{ErrorObjectOwned, INVALID_PARAMS_CODE, INVALID_PARAMS_MSG};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tower::Service;
-use tower::layer::util::Identity;
 
+use self::door::{Caller, Door};
 use self::openrpc::Method;
 use self::subscribe::{Counting, Names, Notices};
 use super::streams::{Streams, message_size_max};
@@ -53,146 +55,79 @@ use crate::runtime::Node;
 /// Code of every error of ours; `data.code` says which. The specification leaves it to servers.
 const REFUSED: i32 = -32000;
 
+/// What is sent where a call wants no answer, since by HTTP one is due.
+const NO_ANSWER: &str = "null";
+
+const JSON: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
+
 /// What a browser sees that was pointed here.
 const GREETING: &str = "This is a p2panda node. POST JSON-RPC 2.0 here, or open a WebSocket; \
                         GraphQL is at /graphql.\n";
 
-/// Messages of one WebSocket being worked on or waiting to be sent; no more are read meanwhile.
-const SOCKET_MESSAGES_MAX: u32 = 32;
-
+/// What belongs to the routes.
 #[derive(Clone)]
 struct Rpc {
-    posts: TowerService<Identity, Identity>,
-    sockets: TowerService<Identity, Identity>,
-    body_size_max: usize,
-    json_values_max: usize,
+    posts: Door,
+    sockets: Door,
+    connections: Arc<Connections>,
+    streams: Streams,
+    message_size_max: usize,
+    limits: Limits,
 }
 
-/// The route, and the handle that closes its WebSockets.
-pub(super) fn routes(node: Node, streams: Streams, limits: &Limits) -> (Router, ServerHandle) {
-    let config = |body_size_max: usize, connections_max: usize| {
-        ServerConfig::builder()
-            .max_request_body_size(saturated(body_size_max))
-            .max_response_body_size(saturated(limits.answer_size_max))
-            .max_connections(saturated(connections_max))
-            .set_message_buffer_capacity(SOCKET_MESSAGES_MAX)
-            .set_batch_request_config(BatchRequestConfig::Limit(limits.batch_len_max))
-            .max_subscriptions_per_connection(limits.subscriptions_per_socket_max)
-            .set_id_provider(Counting::default())
-    };
-    let posts = config(limits.body_size_max, limits.connections_max);
-    let mut sockets = config(message_size_max(limits), limits.sockets_max);
-    if let Some(interval) = limits.ping_interval {
-        let inactive = interval + limits.head_timeout;
-        let ping = PingConfig::new()
-            .ping_interval(interval)
-            .inactive_limit(inactive);
-        sockets = sockets.enable_ws_ping(ping);
+/// Numbers connections by WebSocket, one after the other. Requests by POST have none of their own.
+#[derive(Debug, Default)]
+struct Connections(AtomicUsize);
+
+impl Connections {
+    fn next(&self) -> ConnectionId {
+        ConnectionId(self.0.fetch_add(1, Ordering::Relaxed) + 1)
     }
-    let (stopped, handle) = stop_channel();
+}
+
+/// The route.
+pub(super) fn routes(node: Node, streams: Streams, limits: &Limits) -> Router {
     let methods = methods(node, &streams, limits);
-    let service = |config: ServerConfigBuilder, methods: RpcModule<Node>| {
-        Server::builder()
-            .set_config(config.build())
-            .to_service_builder()
-            .build(methods, stopped.clone())
+    let ids = Arc::new(Counting::default());
+    let door = |methods: RpcModule<Node>| Door {
+        methods: methods.into(),
+        ids: Arc::clone(&ids),
+        batch_len_max: usize::try_from(limits.batch_len_max).unwrap_or(usize::MAX),
+        answer_size_max: limits.answer_size_max,
+    };
+    let rpc = Rpc {
+        posts: door(methods.without_subscriptions()),
+        sockets: door(methods.module),
+        connections: Arc::default(),
+        streams,
+        message_size_max: message_size_max(limits),
+        limits: limits.clone(),
     };
     let routes = get(greet_or_upgrade).post(answer);
-    let rpc = Rpc {
-        posts: service(posts, methods.without_subscriptions()),
-        sockets: service(sockets, methods.module),
-        body_size_max: limits.body_size_max,
-        json_values_max: limits.json_values_max,
-    };
-    (Router::new().route("/", routes).with_state(rpc), handle)
-}
-
-fn saturated(size: usize) -> u32 {
-    u32::try_from(size).unwrap_or(u32::MAX)
+    Router::new().route("/", routes).with_state(rpc)
 }
 
 async fn greet_or_upgrade(State(rpc): State<Rpc>, request: Request) -> Response {
     if request.headers().contains_key(header::UPGRADE) {
-        call(rpc.sockets, request).await
+        socket::upgrade(rpc, request).await
     } else {
         GREETING.into_response()
     }
 }
 
-async fn answer(State(rpc): State<Rpc>, request: Request) -> Response {
-    let (mut head, body) = request.into_parts();
-    let body = to_bytes(body, rpc.body_size_max).await;
-    let Some(body) = body
-        .ok()
-        .filter(|body| !is_bulky(body, rpc.json_values_max))
-    else {
-        return http::response::too_large(saturated(rpc.body_size_max)).map(Body::new);
+/// Answers what was posted. Early nodes did not look at the content type, and clients send all kinds.
+async fn answer(State(rpc): State<Rpc>, body: Body) -> Response {
+    let body = to_bytes(body, rpc.limits.body_size_max).await.ok();
+    let Some(body) = body.filter(|body| !is_bulky(body, rpc.limits.json_values_max)) else {
+        let text = door::too_large(rpc.limits.body_size_max);
+        return (StatusCode::PAYLOAD_TOO_LARGE, JSON, text).into_response();
     };
-    if let Some(id) = id_of_invalid_request(&body) {
-        let error = ErrorObjectOwned::from(ErrorCode::InvalidRequest);
-        return Json(json!({ "jsonrpc": "2.0", "error": error, "id": id })).into_response();
-    }
-    let body = without_ill_named_calls(&body).map_or(body, Into::into);
-    // Early nodes did not look at the content type, and clients send all kinds.
-    let json = HeaderValue::from_static("application/json");
-    head.headers.insert(header::CONTENT_TYPE, json);
-    call(rpc.posts, Request::from_parts(head, Body::from(body))).await
-}
-
-async fn call(mut service: TowerService<Identity, Identity>, request: Request) -> Response {
-    match service.call(request).await {
-        Ok(response) => response.map(Body::new),
-        Err(error) => {
-            tracing::debug!(%error, "JSON-RPC request not answered");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
-}
-
-//= RC1: what is no request is told so with the codes of the specification
-/// The id of what is JSON but no request, null without one; `None` for everything else. The library
-/// would call it a parse error, which the specification keeps for what is not JSON.
-fn id_of_invalid_request(body: &[u8]) -> Option<Value> {
-    let is_batch = body.trim_ascii_start().starts_with(b"[");
-    let is_notification =
-        || serde_json::from_slice::<Notification<'_, Option<IgnoredAny>>>(body).is_ok();
-    if is_batch
-        || serde_json::from_slice::<Call<'_>>(body).is_ok()
-        || is_notification() && !is_ill_named(body)
-    {
-        return None;
-    }
-    let mut request: Value = serde_json::from_slice(body).ok()?;
-    let id = request.get_mut("id").map(Value::take);
-    Some(
-        id.filter(|id| id.is_string() || id.is_u64())
-            .unwrap_or_default(),
-    )
-}
-
-/// Whether a call names itself by what is no id. The library would take it for one that wants no answer.
-fn is_ill_named(call: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Named<'a> {
-        #[serde(borrow, default)]
-        id: Option<&'a RawValue>,
-    }
-    let id = serde_json::from_slice::<Named<'_>>(call).ok();
-    let id = id.and_then(|named| named.id);
-    id.is_some_and(|id| !id.get().starts_with('"') && id.get().parse::<u64>().is_err())
-}
-
-/// A batch with those calls that are ill named made into no requests at all, if there are any.
-fn without_ill_named_calls(body: &[u8]) -> Option<Vec<u8>> {
-    let mut calls: Vec<&RawValue> = serde_json::from_slice(body).ok()?;
-    let mut changed = false;
-    for call in &mut calls {
-        if is_ill_named(call.get().as_bytes()) {
-            *call = RawValue::NULL;
-            changed = true;
-        }
-    }
-    changed.then(|| serde_json::to_vec(&calls).ok())?
+    let nobody = Caller {
+        connection: ConnectionId(0),
+        subscriptions: None,
+    };
+    let answer = rpc.posts.answer(&body, &nobody).await;
+    (JSON, answer.unwrap_or_else(|| NO_ANSWER.to_owned())).into_response()
 }
 
 /// The methods, and what is told of them.
