@@ -5,7 +5,6 @@
 //! per connection waits for it, the others are not even made.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequest, Request};
@@ -19,11 +18,9 @@ use super::protocol::{Do, NAME, Protocol, close};
 use crate::http::graphql::error::refused;
 use crate::http::graphql::running::{Piece, pieces};
 use crate::http::graphql::{Posted, Service};
+use crate::http::pulse::{Pulse, Pulsed};
 use crate::http::streams::{Place, message_size_max};
-use crate::http::{Limits, connections, is_bulky};
-
-/// Longer than any node runs.
-const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 10);
+use crate::http::{connections, is_bulky};
 
 /// Takes the request for a WebSocket.
 pub(super) async fn upgrade(service: Service, request: Request) -> Response {
@@ -75,9 +72,9 @@ impl Connection {
         let init_deadline = Instant::now() + self.service.limits.init_timeout;
         loop {
             let deadline = if self.protocol.is_new() {
-                init_deadline.min(self.pulse.due)
+                init_deadline.min(self.pulse.due())
             } else {
-                self.pulse.due
+                self.pulse.due()
             };
             let done = tokio::select! {
                 received = self.socket.recv() => self.receive(received).await,
@@ -216,49 +213,5 @@ impl Connection {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Over),
         }
-    }
-}
-
-/// When the other side is asked for a sign of life, and how long it may take to give one.
-struct Pulse {
-    interval: Option<Duration>,
-    patience: Duration,
-    /// Whether it was asked and has not been heard of since.
-    is_asked: bool,
-    due: Instant,
-}
-
-enum Pulsed {
-    Early,
-    Ask,
-    Silent,
-}
-
-impl Pulse {
-    fn new(limits: &Limits) -> Self {
-        let interval = limits.ping_interval;
-        Self {
-            interval,
-            patience: limits.head_timeout,
-            is_asked: false,
-            due: Instant::now() + interval.unwrap_or(NEVER),
-        }
-    }
-
-    fn felt(&mut self) {
-        self.is_asked = false;
-        self.due = Instant::now() + self.interval.unwrap_or(NEVER);
-    }
-
-    fn wake(&mut self, now: Instant) -> Pulsed {
-        if now < self.due {
-            return Pulsed::Early;
-        }
-        if self.is_asked {
-            return Pulsed::Silent;
-        }
-        self.is_asked = true;
-        self.due = now + self.patience;
-        Pulsed::Ask
     }
 }
