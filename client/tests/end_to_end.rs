@@ -260,3 +260,69 @@ fn processes_with_one_key_lose_nothing_to_each_other() {
     let heads: Json = serde_json::from_str(&heads).unwrap();
     assert_eq!(heads["highestLogId"], "22");
 }
+
+/// A key that was copied to other computers: there is no turn to take, and the node decides who comes first.
+#[test]
+fn copies_of_a_key_lose_nothing_to_each_other() {
+    let node = RealNode::start("copies");
+    let ada = node.person("ada");
+    let venue = publish_venues(&node, &ada);
+    let fields = ["--field", "name=Kiosk", "--field", "seats=0"];
+    let create = [&["create", "--schema", &venue], &fields[..]].concat();
+    let shared = ada.json(&create);
+    let id = text(&shared, "documentId");
+    let copies: Vec<Person> = (0..6)
+        .map(|number| {
+            let copy = node.folder.path().join(format!("copy-{number}"));
+            fs::copy(&ada.key, &copy).unwrap();
+            let url = node.url.clone();
+            Person { url, key: copy }
+        })
+        .collect();
+
+    let write = |(number, copy): (usize, &Person)| {
+        let mut written = (Vec::new(), Vec::new());
+        for round in 0..4 {
+            let created = copy.json(&create);
+            written.0.push(text(&created, "documentId").to_owned());
+            let seats = format!("seats={}", number * 10 + round);
+            let updated = copy.json(&["update", id, "--schema", &venue, "--field", &seats]);
+            written.1.push(text(&updated, "viewId").to_owned());
+        }
+        written
+    };
+
+    let (created, updated): (Vec<_>, Vec<_>) = thread::scope(|scope| {
+        let copies = copies.iter().enumerate();
+        let workers: Vec<_> = copies
+            .map(|one| {
+                scope.spawn({
+                    let write = &write;
+                    move || write(one)
+                })
+            })
+            .collect();
+        let workers = workers.into_iter();
+        workers.map(|worker| worker.join().unwrap()).unzip()
+    });
+
+    let listed = ada.json(&["list", "--schema", &venue, "--all"]);
+    let listed = listed["documents"].as_array().unwrap().iter();
+    let listed: BTreeSet<&str> = listed
+        .map(|document| text(document, "documentId"))
+        .collect();
+    let created: BTreeSet<&str> = created
+        .iter()
+        .flatten()
+        .map(String::as_str)
+        .chain([id])
+        .collect();
+    assert_eq!((created.len(), &listed), (25, &created));
+    for view in updated.iter().flatten() {
+        let then = ada.json(&["get", "--schema", &venue, "--view", view]);
+        assert_eq!(text(&then, "documentId"), id);
+    }
+    ada.json(&["update", id, "--schema", &venue, "--field", "seats=99"]);
+    let now = ada.json(&["get", "--schema", &venue, "--id", id]);
+    assert_eq!(now["fields"]["seats"], 99);
+}

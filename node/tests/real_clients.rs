@@ -58,10 +58,19 @@ fn graphql_ws_and_graphql_sse_follow_over_a_restart() {
 /// One key in several places at once.
 #[test]
 fn parallel_creates_of_one_key_all_succeed() {
-    if packages_are_there() {
+    race("creates");
+}
+
+#[test]
+fn parallel_updates_by_one_key_keep_what_was_acknowledged() {
+    race("updates");
+}
+
+fn race(steps: &str) {
+    if SCRIPTS.are_ready() {
         for client in ["shirokuma", "p2panda-js"] {
             let node = Daemon::start();
-            run_script(&["races.js", client, "creates", &node.url("/graphql")]);
+            SCRIPTS.run(&["races.js", client, steps, &node.url("/graphql")]);
         }
     }
 }
@@ -70,7 +79,7 @@ fn parallel_creates_of_one_key_all_succeed() {
 fn clients_that_offer_http2_are_answered() {
     let node = Daemon::start();
     if is_installed("java") {
-        run("java", &["Offer.java", &node.url("")], SCRIPT_TIMEOUT);
+        SCRIPTS.run_by("java", &["Offer.java", &node.url("")]);
     } else {
         skip("no java");
     }
@@ -80,7 +89,7 @@ fn clients_that_offer_http2_are_answered() {
     for path in ["/", "/graphql", "/healthz"] {
         let url = node.url(path);
         let arguments = ["--http2", "--silent", "--show-error", "--fail", &url];
-        run("curl", &arguments, SCRIPT_TIMEOUT);
+        SCRIPTS.run_by("curl", &arguments);
     }
 }
 

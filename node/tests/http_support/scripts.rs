@@ -25,7 +25,12 @@ pub struct Scripts(pub &'static str);
 impl Scripts {
     /// Runs a script to a good end. Fails with all it said when it ends badly or not in time.
     pub fn run(&self, arguments: &[&str]) {
-        run("node", arguments, &self.folder(), SCRIPT_TIMEOUT);
+        self.run_by("node", arguments);
+    }
+
+    /// The same by another program than Node.js.
+    pub fn run_by(&self, program: &str, arguments: &[&str]) {
+        run(program, arguments, &self.folder(), SCRIPT_TIMEOUT);
     }
 
     /// Whether the locked packages can be used, after installing them if need be.
