@@ -5,7 +5,7 @@
 mod http_support;
 
 use grove_core::author::forge;
-use grove_core::types::{DocumentViewId, Hash, OperationId, PlainValue, SchemaId};
+use grove_core::types::{DocumentViewId, Hash, LogId, OperationId, PlainValue, SchemaId};
 use grove_core::wire::Operation;
 use http_support::site::Site;
 use http_support::{Author, TestNode, create, encoded, piece, publish, str};
@@ -734,4 +734,46 @@ async fn a_query_asked_again_sees_what_changed_meanwhile() {
     assert_eq!(count("b").await, 0, "the values of variables count");
     author.schema(&node, "other", &[("name", "str")]).await;
     assert_eq!(count("a").await, 1, "so does a schema learnt later");
+}
+
+/// The node remembers what stands around the values.
+#[tokio::test]
+async fn inline_publications_are_told_apart() {
+    let node = TestNode::start().await;
+    let author = Author::new(1);
+    let publish = async |number: u64, around: &str| {
+        let args = grove_core::author::NextArgs::first(LogId::new(number));
+        let submission = forge(&author.0, &args, &piece(&[number as u8])).unwrap();
+        let values = encoded(&submission);
+        let text = around.replace("ENTRY", values["entry"].as_str().unwrap());
+        let text = text.replace("OPERATION", values["operation"].as_str().unwrap());
+        let answer = node.graphql(&text, Value::Null).await;
+        (answer, submission.entry().hash().to_string())
+    };
+    let plain =
+        "mutation { p: publish(entry: \"ENTRY\", operation: \"OPERATION\") { logId backlink } }";
+    let turned = "mutation A { publish(operation: \"OPERATION\", entry: \"ENTRY\") { backlink } }";
+
+    for number in 0..3 {
+        let (answer, hash) = publish(2 * number, plain).await;
+        let log_id = (2 * number).to_string();
+        assert_eq!(
+            answer["data"]["p"],
+            json!({ "logId": log_id, "backlink": hash })
+        );
+        let (answer, hash) = publish(2 * number + 1, turned).await;
+        assert_eq!(answer["data"]["publish"]["backlink"], hash);
+    }
+    for (text, code) in [
+        (plain.replace("ENTRY", "xy"), "invalid_hex"),
+        (plain.replace("ENTRY", "0"), "invalid_hex"),
+        (plain.replace("\"ENTRY\"", "7"), "argument_invalid"),
+        (plain.replace("entry: \"ENTRY\",", ""), "request_malformed"),
+    ] {
+        let answer = node.graphql(&text, Value::Null).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], code, "{answer}");
+    }
+    let twice = "mutation { publish(entry: \"aa\", operation: \"bb\") { logId }
+        publish(entry: \"aa\", operation: \"cc\") { logId } }";
+    assert_eq!(node.query_error(twice).await, "request_malformed");
 }

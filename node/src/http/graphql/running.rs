@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::arguments::{Arguments, flag, millis, required};
 use super::budget::Budget;
 use super::describe::{describe, is_bounded};
+use super::document::inline::Outline;
 use super::document::{Document, Shared, Unprepared, Workshop, values};
 use super::error::{QueryError, refused, unable};
 use super::follow::Subscription;
@@ -85,7 +86,7 @@ impl Service {
     /// Reads a request; the errors say why it is not executed.
     pub(super) async fn read(&self, posted: Posted) -> Result<Request, Vec<QueryError>> {
         let given = posted.variables.unwrap_or_default();
-        let document = self.document(posted.query, &given).await?;
+        let (document, inline) = self.document(posted.query, &given).await?;
         let operation = document
             .operation(posted.operation_name.as_deref())?
             .clone();
@@ -95,7 +96,8 @@ impl Service {
         if operation.is_subscription() {
             check_subscription(&document, posted.size)?;
         }
-        let variables = values::variables(&document, &operation, given)?;
+        let mut variables = values::variables(&document, &operation, given)?;
+        variables.extend(inline);
         let copies_size_max = self.limits.body_size_max;
         let plan = plan(&document, &operation, &variables, copies_size_max)?;
         Ok(Request {
@@ -115,16 +117,20 @@ impl Service {
         }
     }
 
-    /// The document of a text: one that was asked with before, or a new one.
+    /// The document of a text, one that was asked with before or a new one; and values that stand in the
+    /// text and not in the document.
     async fn document(
         &self,
         text: String,
         variables: &Map<String, Value>,
-    ) -> Result<Shared, Vec<QueryError>> {
+    ) -> Result<(Shared, Map<String, Value>), Vec<QueryError>> {
         // Read before the schemas, so that one learnt in between is not missed.
         let version = *self.schemas.borrow();
-        if let Some(document) = self.kept.get(&text, version) {
-            return Ok(document);
+        let outline = Outline::of(&text);
+        let key = outline.as_ref().map_or(&text, |outline| &outline.key);
+        if let Some(document) = self.kept.get(key, version) {
+            let inline = outline.map(|outline| outline.variables());
+            return Ok((document, inline.unwrap_or_default()));
         }
         let prepared = Workshop {
             limits: &self.limits,
@@ -141,8 +147,16 @@ impl Service {
             }
         };
         let document = Arc::new(document);
-        self.kept.insert(text, version, &document);
-        Ok(document)
+        match outline {
+            // One whose values stand in its text comes but once, what stands around them often.
+            Some(outline) => {
+                if let Some(document) = outline.document(&document) {
+                    self.kept.insert(outline.key, version, &Arc::new(document));
+                }
+            }
+            None => self.kept.insert(text, version, &document),
+        }
+        Ok((document, Map::new()))
     }
 
     /// Makes a document with what the store knows.
@@ -173,6 +187,7 @@ impl Service {
     async fn answer(&self, request: Request) -> Result<Running, Vec<QueryError>> {
         let budget = self.budget(request.plan.fields);
         let written = load::read(&self.node, budget.clone(), move |loader| {
+            loader.budget.spend(request.document.described_size)?;
             let described = match request.document.is_described {
                 true => describe(&request.document, &request.operation, &request.variables),
                 false => Ok(JsonMap::new()),
@@ -184,9 +199,6 @@ impl Service {
             let plan = &request.plan;
             let loaded = loader.load(plan)?;
             let (json, _) = show::answer(plan, loaded, &described, loader.budget);
-            if request.document.is_described {
-                loader.budget.spend(json.len())?;
-            }
             Ok(Ok(json))
         });
         Ok(Running::Once(Paid {

@@ -48,14 +48,10 @@ impl Kept {
         Some(document)
     }
 
-    /// Keeps a document that is likely to come again: one whose values stand in its text does not, and
-    /// what is described may depend on variables.
+    /// Keeps a document, unless it is large; and what is described may depend on variables.
     pub(in crate::http::graphql) fn insert(&self, text: String, version: u64, document: &Shared) {
-        let mut operations = document.executable.operations.iter();
-        let is_inline =
-            operations.any(|operation| operation.is_mutation() && operation.variables.is_empty());
         let is_large = text.len() > TEXT_SIZE_MAX || document.fields > FIELDS_MAX;
-        if is_inline || is_large || document.is_described {
+        if is_large || document.is_described {
             return;
         }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);

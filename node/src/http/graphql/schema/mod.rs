@@ -33,8 +33,10 @@ const UNKNOWN: &str = "UnknownSchema";
 /// Type of relation lists to unknown schemas, of which no value exists either.
 const UNKNOWN_COLLECTION: &str = "UnknownSchemaCollection";
 
-static FIXED_TYPES: LazyLock<Types> = LazyLock::new(|| {
-    Types::parse(FIXED, "fixed.graphql").expect("the fixed types are well-formed, as tests show")
+static FIXED_TYPES: LazyLock<Arc<Valid<Types>>> = LazyLock::new(|| {
+    let types = Types::parse(FIXED, "fixed.graphql");
+    let types = types.expect("the fixed types are well-formed, as every test shows");
+    Arc::new(Valid::assume_valid(types))
 });
 
 /// Schemas by id; `None` for those that nobody knows.
@@ -42,8 +44,11 @@ pub(super) type Schemas = BTreeMap<SchemaId, Option<Arc<Schema>>>;
 
 /// The type system of these schemas. Types of schemas that are not among them are missing, so that they
 /// can be named as the type of a field, but nothing of them be selected.
-pub(super) fn assemble(schemas: &Schemas) -> Valid<Types> {
-    let mut types = FIXED_TYPES.clone();
+pub(super) fn assemble(schemas: &Schemas) -> Arc<Valid<Types>> {
+    if schemas.is_empty() {
+        return Arc::clone(&FIXED_TYPES);
+    }
+    let mut types = Types::clone(&FIXED_TYPES);
     let (mut query, mut subscription) = (root(&types, QUERY), root(&types, SUBSCRIPTION));
     for schema in schemas.values().flatten() {
         //= QU1: every known schema gives a query for one document and one for all
@@ -53,7 +58,7 @@ pub(super) fn assemble(schemas: &Schemas) -> Valid<Types> {
     for root in [query, subscription] {
         types.types.insert(root.name.clone(), root.into());
     }
-    Valid::assume_valid(types)
+    Arc::new(Valid::assume_valid(types))
 }
 
 fn root(types: &Types, name: &str) -> ObjectType {
