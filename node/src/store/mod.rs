@@ -16,6 +16,7 @@ pub mod query;
 mod read;
 mod rows;
 mod shared;
+mod sql;
 mod sqlite;
 mod trees;
 mod write;

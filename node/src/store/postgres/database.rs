@@ -1,7 +1,7 @@
 //! A connection, its transaction, and what it remembers.
 //!
-//! Keys and schema ids are stored once and named by small numbers elsewhere. Numbers once committed never
-//! change, whichever process gave them out; those of a rolled back transaction must be forgotten.
+//! What a rolled back transaction taught must be forgotten. Numbers once committed never change, whichever
+//! process gave them out.
 //!
 //! Always true:
 //! - A lost connection is replaced at the next use, except within a transaction, which is lost with it.
@@ -9,13 +9,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use grove_core::types::{PublicKey, Schema, SchemaId};
+use bytes::BytesMut;
+use grove_core::types::SchemaId;
 use postgres::error::Severity;
 use postgres::fallible_iterator::FallibleIterator;
-use postgres::types::{FromSql, ToSql};
+use postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use postgres::{CancelToken, Client, Row, Statement};
 
 use super::failure;
@@ -24,8 +26,9 @@ use super::views::View;
 use crate::store::StoreError;
 use crate::store::codec;
 use crate::store::indexes::Wishes;
-use crate::store::interned::{Interned, REMEMBERED_MAX};
+use crate::store::interned::REMEMBERED_MAX;
 use crate::store::objects::Objects;
+use crate::store::sql::{Columns, Names, Param, Sql, TakeRow};
 
 /// Statements that a session keeps prepared: all with fixed text, and those of the views in use.
 const STATEMENTS_MAX: usize = 256;
@@ -56,8 +59,7 @@ pub struct Database {
     pub live: RefCell<BTreeMap<i64, i64>>,
     /// The tables in which the transaction leaves bytes that must not stay.
     pub unclean: RefCell<BTreeSet<String>>,
-    authors: Interned<PublicKey>,
-    schemas: Interned<SchemaId>,
+    names: Names,
     views: RefCell<BTreeMap<i64, Arc<View>>>,
     objects: Option<Arc<Objects>>,
     /// Which indexes there are and which are asked for, as all connections of this process know it.
@@ -88,8 +90,7 @@ impl Database {
             changed: Cell::new(false),
             live: RefCell::default(),
             unclean: RefCell::default(),
-            authors: Interned::default(),
-            schemas: Interned::default(),
+            names: Names::default(),
             views: RefCell::default(),
             objects: None,
             wishes: Wishes::default(),
@@ -108,10 +109,6 @@ impl Database {
         self
     }
 
-    pub fn objects(&self) -> Option<&Arc<Objects>> {
-        self.objects.as_ref()
-    }
-
     pub fn server(&self) -> &Server {
         &self.server
     }
@@ -119,11 +116,6 @@ impl Database {
     /// Whether the transaction has changed anything.
     pub fn has_changed(&self) -> bool {
         self.changed.get()
-    }
-
-    /// Notes that the transaction has changed something while it asked.
-    pub fn note_changed(&self) {
-        self.changed.set(true);
     }
 
     /// Runs statements that take no values and answer nothing.
@@ -138,16 +130,6 @@ impl Database {
             let statement = link.prepared(sql)?;
             link.client().execute(&statement, params)
         })
-    }
-
-    /// Changes something; returns the number that the first row answers, if there is one.
-    pub fn execute_returning(
-        &self,
-        sql: &str,
-        params: Params<'_>,
-    ) -> Result<Option<i64>, StoreError> {
-        self.changed.set(true);
-        self.first(sql, params, |row| get(row, 0))
     }
 
     /// Reads all rows of the answer.
@@ -268,8 +250,7 @@ impl Database {
     fn forget(&self) {
         self.live.take();
         self.unclean.take();
-        self.authors.forget();
-        self.schemas.forget();
+        self.names.forget();
         self.views.take();
     }
 
@@ -331,95 +312,6 @@ impl Database {
         }
     }
 
-    /// The number of an author, if the database has any.
-    pub fn author(&self, key: PublicKey) -> Result<Option<i64>, StoreError> {
-        self.authors.row(&key, || {
-            self.first(
-                "SELECT id FROM authors WHERE public_key = $1",
-                &[&key.as_bytes().as_slice()],
-                |row| get(row, 0),
-            )
-        })
-    }
-
-    /// The number of an author, given out now if need be.
-    pub fn author_or_insert(&self, key: PublicKey) -> Result<i64, StoreError> {
-        if let Some(row) = self.author(key)? {
-            return Ok(row);
-        }
-        let row = self
-            .execute_returning(
-                "INSERT INTO authors (public_key) VALUES ($1) RETURNING id",
-                &[&key.as_bytes().as_slice()],
-            )?
-            .ok_or(StoreError::Misfit("author"))?;
-        self.authors.insert(row, key);
-        Ok(row)
-    }
-
-    /// The key of an author.
-    pub fn public_key(&self, row: i64) -> Result<PublicKey, StoreError> {
-        self.authors.value(row, || {
-            let key = self.first(
-                "SELECT public_key FROM authors WHERE id = $1",
-                &[&row],
-                |row| Ok(PublicKey::from_bytes(&digest(row, 0)?).ok()),
-            )?;
-            key.flatten().ok_or(StoreError::Corrupt("author"))
-        })
-    }
-
-    /// The number of a schema, if the database has ever heard of it.
-    pub fn schema_row(&self, id: &SchemaId) -> Result<Option<i64>, StoreError> {
-        self.schemas.row(id, || {
-            self.first(
-                "SELECT id FROM schemas WHERE schema_id = $1",
-                &[&id.to_string()],
-                |row| get(row, 0),
-            )
-        })
-    }
-
-    /// The number of a schema, given out now if need be.
-    pub fn schema_row_or_insert(&self, id: &SchemaId) -> Result<i64, StoreError> {
-        if let Some(row) = self.schema_row(id)? {
-            return Ok(row);
-        }
-        let row = self
-            .execute_returning(
-                "INSERT INTO schemas (schema_id) VALUES ($1) RETURNING id",
-                &[&id.to_string()],
-            )?
-            .ok_or(StoreError::Misfit("schema"))?;
-        self.schemas.insert(row, id.clone());
-        Ok(row)
-    }
-
-    /// The id of a schema.
-    pub fn schema_id(&self, row: i64) -> Result<SchemaId, StoreError> {
-        self.schemas.value(row, || {
-            let id = self.first(
-                "SELECT schema_id FROM schemas WHERE id = $1",
-                &[&row],
-                |row| Ok(get::<&str>(row, 0)?.parse().ok()),
-            )?;
-            id.flatten().ok_or(StoreError::Corrupt("schema id"))
-        })
-    }
-
-    /// The schema of this number, once it is known.
-    pub fn schema(&self, row: i64) -> Result<Option<Schema>, StoreError> {
-        let id = self.schema_id(row)?;
-        if let SchemaId::System(system) = id {
-            return Ok(Some(Schema::system(system)));
-        }
-        self.first(
-            "SELECT definition FROM schemas WHERE id = $1 AND definition IS NOT NULL",
-            &[&row],
-            |row| codec::to_definition(id, get(row, 0)?),
-        )
-    }
-
     /// The view tables of a schema, once the schema is known.
     pub fn view_of(&self, id: &SchemaId) -> Result<Option<Arc<View>>, StoreError> {
         match self.schema_row(id)? {
@@ -446,6 +338,118 @@ impl Database {
     }
 }
 
+impl Sql for Database {
+    fn ask(
+        &self,
+        sql: &'static str,
+        params: &[Param<'_>],
+        take: TakeRow<'_>,
+    ) -> Result<(), StoreError> {
+        // All rows first: who takes them may ask further questions meanwhile.
+        let rows = self.run(|link| {
+            let statement = link.prepared(sql)?;
+            link.client().query(&statement, &bound(params))
+        })?;
+        for row in &rows {
+            if !take(row)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn change(&self, sql: &'static str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        self.execute(sql, &bound(params))
+    }
+
+    fn note_change(&self) {
+        self.changed.set(true);
+    }
+
+    fn names(&self) -> &Names {
+        &self.names
+    }
+
+    fn objects(&self) -> Option<&Arc<Objects>> {
+        self.objects.as_ref()
+    }
+}
+
+fn bound<'a>(params: &'a [Param<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
+    let params = params.iter().map(|param| param as &(dyn ToSql + Sync));
+    params.collect()
+}
+
+impl ToSql for Param<'_> {
+    fn to_sql(
+        &self,
+        column: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match self {
+            Self::Int(int) => int.to_sql(column, out),
+            Self::MaybeInt(int) => int.to_sql(column, out),
+            Self::Flag(flag) => flag.to_sql(column, out),
+            Self::Bytes(bytes) => bytes.to_sql(column, out),
+            Self::MaybeBytes(bytes) => bytes.to_sql(column, out),
+            Self::Text(text) => text.to_sql(column, out),
+            Self::MaybeText(text) => text.to_sql(column, out),
+            Self::Hashes(hashes) => {
+                let digests: Vec<&[u8]> = hashes.iter().map(|hash| &hash.digest()[..]).collect();
+                digests.to_sql(column, out)
+            }
+            Self::Texts(texts) => texts.to_sql(column, out),
+        }
+    }
+
+    fn accepts(column: &Type) -> bool {
+        let known = [
+            Type::INT8,
+            Type::BOOL,
+            Type::BYTEA,
+            Type::TEXT,
+            Type::BYTEA_ARRAY,
+            Type::TEXT_ARRAY,
+        ];
+        known.contains(column)
+    }
+
+    to_sql_checked!();
+}
+
+impl Columns for Row {
+    fn int(&self, index: usize) -> Result<i64, StoreError> {
+        match self.columns()[index].type_() {
+            &Type::INT4 => Ok(get::<i32>(self, index)?.into()),
+            _ => get(self, index),
+        }
+    }
+
+    fn maybe_int(&self, index: usize) -> Result<Option<i64>, StoreError> {
+        get(self, index)
+    }
+
+    fn flag(&self, index: usize) -> Result<bool, StoreError> {
+        get(self, index)
+    }
+
+    fn bytes(&self, index: usize) -> Result<&[u8], StoreError> {
+        get(self, index)
+    }
+
+    fn maybe_bytes(&self, index: usize) -> Result<Option<&[u8]>, StoreError> {
+        get(self, index)
+    }
+
+    fn text(&self, index: usize) -> Result<&str, StoreError> {
+        get(self, index)
+    }
+
+    fn maybe_text(&self, index: usize) -> Result<Option<&str>, StoreError> {
+        get(self, index)
+    }
+}
+
 impl Link {
     fn to(server: &Server) -> Result<Self, StoreError> {
         Ok(Self {
@@ -458,12 +462,14 @@ impl Link {
         self.session.client()
     }
 
-    /// The statement, prepared at its first use only.
+    /// The statement, prepared at its first use only. What is shared with other databases is put in this
+    /// one's words.
     fn prepared(&mut self, sql: &str) -> Result<Statement, postgres::Error> {
         if let Some(statement) = self.statements.get(sql) {
             return Ok(statement.clone());
         }
-        let statement = self.client().prepare(sql)?;
+        let own = sql.replace('?', "$").replace("IN rarray(", "= ANY(");
+        let statement = self.client().prepare(&own)?;
         if self.statements.len() >= STATEMENTS_MAX {
             self.statements.clear();
         }

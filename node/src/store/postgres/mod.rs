@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::objects::Objects;
+use super::sql::Sql;
 use super::{SharedStore, StoreError};
 use clean::Cleaner;
 use database::{Database, get};

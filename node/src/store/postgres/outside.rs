@@ -3,37 +3,11 @@
 //! Several processes may share a database, each with its own idea of where large bytes are. So the first one
 //! leaves a mark there and tells the database of it; who does not find the mark is refused.
 
-use postgres::Row;
-
 use super::PostgresStore;
-use super::database::{Database, get};
+use super::database::get;
 use crate::store::StoreError;
-use crate::store::objects::Objects;
-use crate::store::outside::{ERASED_MAX, Payload};
-
-impl Database {
-    /// Reads `payload, object, outside` from `offset` on, and where they say so the object.
-    pub fn payload(&self, row: &Row, offset: usize, entry: &[u8]) -> Result<Payload, StoreError> {
-        let object = match get::<Option<&str>>(row, offset + 1)? {
-            Some(name) => Some((name, get(row, offset + 2)?)),
-            None => None,
-        };
-        Payload::read(self.objects(), get(row, offset)?, object, entry)
-    }
-
-    /// Whether an entry has this object, or had it.
-    pub fn refers_to(&self, name: &str) -> Result<bool, StoreError> {
-        let Some(hash) = Objects::operation_of(name) else {
-            return Ok(true);
-        };
-        let found = self.number(
-            "SELECT (EXISTS (SELECT FROM entries WHERE hash = $1 AND object = $2)
-                  OR EXISTS (SELECT FROM discarded WHERE object = $2))::int::bigint",
-            &[&hash.digest().as_slice(), &name],
-        )?;
-        Ok(found != 0)
-    }
-}
+use crate::store::outside::ERASED_MAX;
+use crate::store::sql::Sql;
 
 impl PostgresStore {
     /// Makes sure that large bytes are where those of all other processes are.

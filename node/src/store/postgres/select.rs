@@ -16,6 +16,7 @@ use crate::store::query::{
     Comparison, Condition, DocumentQuery, OrderBy, Place, SORT_KEY_SIZE_MAX, SortKey, Standing,
     Test,
 };
+use crate::store::sql::Sql;
 
 /// How many live documents a schema has, without looking at them.
 pub const LIVE_COUNT: &str = "SELECT live FROM schemas WHERE id = $1";

@@ -10,6 +10,7 @@ use super::database::{Database, get};
 use super::views::View;
 use crate::store::StoreError;
 use crate::store::codec::NEEDS_ENTRY;
+use crate::store::sql::Sql;
 use crate::store::trees::need_of;
 
 /// What leads from each version to the next, beginning with nothing.

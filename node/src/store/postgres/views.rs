@@ -20,6 +20,7 @@ use crate::store::codec::{brief, from_setters, is_brief, to_setters, to_view_id}
 use crate::store::indexes::Index;
 use crate::store::outside::Extent;
 use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standing};
+use crate::store::sql::rows::payload;
 use crate::store::{DocumentRow, StoreError, ViewFields};
 
 /// How many fields one table holds. A page has room for some 8,100 bytes, and a value that is moved out of
@@ -286,7 +287,7 @@ fn set_data(database: &Database, row: &Row, offset: usize) -> Result<Option<Valu
     let Some(entry) = get::<Option<&[u8]>>(row, offset)? else {
         return Ok(None);
     };
-    let payload = database.payload(row, offset + 1, entry)?;
+    let payload = payload(database, row, offset + 1, entry)?;
     Ok(payload.into_piece_data()?.map(Value::Bytes))
 }
 

@@ -5,21 +5,20 @@
 
 use grove_core::publish::Placement;
 use grove_core::types::{DocumentId, Hash, LogId, PublicKey, Schema, SchemaId, SeqNum};
-use grove_core::validate::{LogTip, prefers};
 use grove_core::wire::Action;
-use postgres::Row;
 
 use super::PostgresStore;
 use super::database::{digest, get};
 use super::versions;
 use super::views::View;
 use crate::store::codec::{
-    from_action, from_definition, from_log_id, from_need, from_seq_num, from_view_id, to_seq_num,
+    from_action, from_definition, from_log_id, from_need, from_seq_num, from_view_id,
 };
 use crate::store::outside::object_for;
+use crate::store::sql::{self, Param, Sql};
 use crate::store::{
     DocumentRow, ForkRow, Need, NewEntry, News, Parked, ParkedMax, ParkedRow, Read, Store,
-    StoreError, TIMES_KEPT_S,
+    StoreError,
 };
 
 /// What the writer knows of the state of the database, as of its last transaction.
@@ -193,14 +192,14 @@ impl Store for PostgresStore {
                 )?;
                 match extended {
                     0 => {
-                        let log = self.extend_branch(author, &entry, backlink)?;
+                        let log = sql::extend_branch(&self.database, &entry, backlink)?;
                         self.insert_into(log, position, &entry, payload)?
                     }
                     extended => extended,
                 }
             }
             Placement::Branches(backlink) => {
-                let log = self.begin_branch(author, &entry, backlink)?;
+                let log = sql::begin_branch(&self.database, &entry, backlink)?;
                 self.insert_into(log, position, &entry, payload)?
             }
         };
@@ -222,120 +221,30 @@ impl Store for PostgresStore {
         payload: &[u8],
         action: Action,
     ) -> Result<(), StoreError> {
-        let schema = self.database.first(
-            "SELECT l.schema FROM entries e JOIN logs l ON l.id = e.log WHERE e.hash = $1",
-            &[&hash.digest().as_slice()],
-            |row| get(row, 0),
-        )?;
-        let schema_id = self
-            .database
-            .schema_id(schema.ok_or(StoreError::Misfit("entry"))?)?;
-        let object = object_for(self.database.objects(), &schema_id, hash, payload)?;
-        let (inside, outside) = match &object {
-            None => (Some(payload), None),
-            Some(_) => (None, Some(payload.len() as i64)),
-        };
-        let changed = self.database.execute(
-            "UPDATE entries SET payload = $2, action = $3, stub = NULL, object = $4, outside = $5
-             WHERE hash = $1",
-            &[
-                &hash.digest().as_slice(),
-                &inside,
-                &from_action(action),
-                &object,
-                &outside,
-            ],
-        )?;
-        expect_one(changed, "entry")?;
-        // Up to the next operation that was collected the log is whole again.
-        self.database.execute(
-            "UPDATE logs SET withheld_from = (
-                 SELECT min(seq_num) FROM entries WHERE log = logs.id
-                   AND payload IS NULL AND object IS NULL
-             )
-             WHERE id = (SELECT log FROM entries WHERE hash = $1)
-               AND withheld_from IS NOT NULL AND NOT purged",
-            &[&hash.digest().as_slice()],
-        )?;
-        Ok(())
+        sql::restore_payload(&self.database, hash, payload, action)
     }
 
     fn drop_payloads(&mut self, document: DocumentId) -> Result<(), StoreError> {
-        //= DL2: what deleted the document is kept
-        //= R7: the DELETE operations stay, as the document's tombstone
-        self.database.execute(
-            "UPDATE entries SET payload = NULL, object = NULL, outside = NULL, stub = NULL
-             WHERE log IN (SELECT id FROM logs WHERE document = $1)
-               AND action IS DISTINCT FROM $2
-               AND (payload IS NOT NULL OR object IS NOT NULL OR stub IS NOT NULL)",
-            &[
-                &document.hash().digest().as_slice(),
-                &from_action(Action::Delete),
-            ],
-        )?;
         self.note_dropped();
-        Ok(())
+        sql::drop_payloads(&self.database, document)
     }
 
     fn insert_change(&mut self, document: DocumentId) -> Result<(), StoreError> {
-        self.database.execute(
-            "INSERT INTO changes (position, document)
-             SELECT coalesce(max(id), 0), $1 FROM entries",
-            &[&document.hash().digest().as_slice()],
-        )?;
-        Ok(())
+        sql::insert_change(&self.database, document)
     }
 
     fn purge_log(&mut self, public_key: PublicKey, log_id: LogId) -> Result<u64, StoreError> {
-        let author = self.database.author_or_insert(public_key)?;
-        let log_id = from_log_id(log_id);
-        let trees = self.database.execute(
-            "UPDATE logs SET purged = TRUE, withheld_from = $3 WHERE author = $1 AND log_id = $2",
-            &[&author, &log_id, &from_seq_num(SeqNum::FIRST)],
-        )?;
-        if trees == 0 {
-            return Err(MISFIT);
-        }
-        let size = self.database.number(
-            "SELECT coalesce(sum(coalesce(e.outside, octet_length(e.payload))), 0)::bigint
-             FROM logs l JOIN entries e ON e.log = l.id WHERE l.author = $1 AND l.log_id = $2",
-            &[&author, &log_id],
-        )?;
-        self.database.execute(
-            "UPDATE entries SET payload = NULL, object = NULL, outside = NULL, stub = NULL
-             WHERE log IN (SELECT id FROM logs WHERE author = $1 AND log_id = $2)
-               AND (payload IS NOT NULL OR object IS NOT NULL OR stub IS NOT NULL)",
-            &[&author, &log_id],
-        )?;
         self.note_dropped();
-        u64::try_from(size).map_err(|_| StoreError::Corrupt("size"))
+        sql::purge_log(&self.database, public_key, log_id)
     }
 
     fn collect(&mut self, hash: Hash, stub: Option<&[u8]>) -> Result<(), StoreError> {
-        let changed = self.database.execute(
-            "WITH entry AS (
-                 UPDATE entries SET payload = NULL, object = NULL, outside = NULL, stub = $2
-                 WHERE hash = $1 RETURNING log, seq_num
-             )
-             UPDATE logs SET withheld_from = least(withheld_from, entry.seq_num)
-             FROM entry WHERE logs.id = entry.log",
-            &[&hash.digest().as_slice(), &stub],
-        )?;
         self.note_dropped();
-        expect_one(changed, "entry")
+        sql::collect(&self.database, hash, stub)
     }
 
     fn insert_time(&mut self, at: i64) -> Result<(), StoreError> {
-        self.database.execute(
-            "INSERT INTO times (at, position) SELECT $1, coalesce(max(id), 0) FROM entries
-             ON CONFLICT (at) DO UPDATE SET position = excluded.position",
-            &[&at],
-        )?;
-        self.database.execute(
-            "DELETE FROM times WHERE at < $1",
-            &[&at.saturating_sub(TIMES_KEPT_S)],
-        )?;
-        Ok(())
+        sql::insert_time(&self.database, at)
     }
 
     fn insert_deed(&mut self, at: i64, what: &str) -> Result<(), StoreError> {
@@ -352,53 +261,18 @@ impl Store for PostgresStore {
         document: DocumentId,
         schema_id: &SchemaId,
     ) -> Result<(), StoreError> {
-        let schema = self.database.schema_row_or_insert(schema_id)?;
-        let changed = self.database.execute(
-            "UPDATE logs SET document = $2, schema = $3
-             WHERE id = (SELECT log FROM entries WHERE hash = $1 AND seq_num = $4)",
-            &[
-                &first.digest().as_slice(),
-                &document.hash().digest().as_slice(),
-                &schema,
-                &from_seq_num(SeqNum::FIRST),
-            ],
-        )?;
         self.note_definition(schema_id);
-        expect_one(changed, "log")
+        sql::reassign_tree(&self.database, first, document, schema_id)
     }
 
     fn insert_fork(&mut self, fork: &ForkRow) -> Result<(), StoreError> {
-        let author = self.database.author_or_insert(fork.public_key)?;
-        let changed = self.database.execute(
-            "INSERT INTO forks (author, log_id, seq_num, first, second)
-             SELECT $1, $2, $3, $4, $5
-             WHERE EXISTS (SELECT 1 FROM logs WHERE author = $1 AND log_id = $2)
-             ON CONFLICT (author, log_id) DO UPDATE
-             SET seq_num = excluded.seq_num, first = excluded.first, second = excluded.second",
-            &[
-                &author,
-                &from_log_id(fork.log_id),
-                &from_seq_num(fork.seq_num),
-                &fork.first,
-                &fork.second,
-            ],
-        )?;
-        expect_one(changed, "log")
+        sql::insert_fork(&self.database, fork)
     }
 
     fn unmaterialised(&mut self, limit: u32) -> Result<Vec<DocumentId>, StoreError> {
-        let documents = self.database.all(
-            "DELETE FROM unmaterialised WHERE document IN (
-                 SELECT document FROM unmaterialised ORDER BY document LIMIT $1
-             ) RETURNING document",
-            &[&i64::from(limit)],
-            |row| Ok(Hash::from_digest(digest(row, 0)?).into()),
-        )?;
-        if !documents.is_empty() {
-            self.database.note_changed();
-            // Definitions may be among them.
-            self.writer.defines = true;
-        }
+        let documents = sql::unmaterialised(&self.database, limit)?;
+        // Definitions may be among them.
+        self.writer.defines |= !documents.is_empty();
         Ok(documents)
     }
 
@@ -468,15 +342,15 @@ impl Store for PostgresStore {
     }
 
     fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError> {
-        let inserted = self.database.execute_returning(
-            "INSERT INTO parked (hash, need, entry, payload) VALUES ($1, $2, $3, $4)
+        let inserted = self.database.change_returning(
+            "INSERT INTO parked (hash, need, entry, payload) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (hash) DO UPDATE SET need = excluded.need
-             RETURNING (xmax = 0)::int::bigint",
+             RETURNING CAST(CAST(xmax = 0 AS INT) AS BIGINT)",
             &[
-                &row.hash.digest().as_slice(),
-                &from_need(need),
-                &row.entry,
-                &row.payload,
+                Param::hash(&row.hash),
+                Param::Bytes(&from_need(need)),
+                Param::Bytes(&row.entry),
+                Param::Bytes(&row.payload),
             ],
         )?;
         if let (Some(parked), Some(1)) = (&mut self.writer.parked, inserted) {
@@ -527,7 +401,7 @@ impl Store for PostgresStore {
                 &[&bounded(max.entries), &bounded(max.size)],
                 |row| get::<i64>(row, 0),
             )?;
-            self.database.note_changed();
+            self.database.note_change();
             gone.into_iter()
                 .for_each(|size| parked.remove(size.unsigned_abs()));
         }
@@ -558,123 +432,6 @@ impl PostgresStore {
                 &payload,
             ],
         )
-    }
-
-    /// Makes an entry the tip of the branch that ended in the entry before it, in a tree that has several.
-    fn extend_branch(
-        &self,
-        author: i64,
-        entry: &NewEntry<'_>,
-        backlink: Hash,
-    ) -> Result<i64, StoreError> {
-        let (log, tip) = self.tree_with(author, entry, backlink)?;
-        if tip.hash == backlink {
-            self.set_tip(log, &entry.tip())?;
-        } else {
-            self.set_branch(backlink, &entry.tip())?;
-        }
-        self.prefer(log)?;
-        Ok(log)
-    }
-
-    /// Makes an entry the tip of a branch that leaves another one behind the entry before it.
-    fn begin_branch(
-        &self,
-        author: i64,
-        entry: &NewEntry<'_>,
-        backlink: Hash,
-    ) -> Result<i64, StoreError> {
-        let (log, tip) = self.tree_with(author, entry, backlink)?;
-        if tip.hash == backlink {
-            return Err(MISFIT);
-        }
-        let begun = self.database.execute(
-            "INSERT INTO branches (log, seq_num, hash, ended) SELECT $1, $2, $3, $4
-             WHERE NOT EXISTS (SELECT 1 FROM branches WHERE hash = $5)",
-            &[
-                &log,
-                &from_seq_num(entry.seq_num),
-                &entry.hash.digest().as_slice(),
-                &entry.end_of_log,
-                &backlink.digest().as_slice(),
-            ],
-        )?;
-        expect_one(begun, "log")?;
-        self.database
-            .execute("UPDATE logs SET branched = TRUE WHERE id = $1", &[&log])?;
-        self.prefer(log)?;
-        Ok(log)
-    }
-
-    /// The tree that holds the entry before a new one, and the tip of its branch to continue.
-    fn tree_with(
-        &self,
-        author: i64,
-        entry: &NewEntry<'_>,
-        backlink: Hash,
-    ) -> Result<(i64, LogTip), StoreError> {
-        let before = entry.seq_num.backlink().ok_or(MISFIT)?;
-        let found = self.database.first(
-            "SELECT l.id, l.tip, l.tip_hash, l.ended FROM entries e JOIN logs l ON l.id = e.log
-             WHERE e.hash = $1 AND e.seq_num = $2 AND l.author = $3 AND l.log_id = $4",
-            &[
-                &backlink.digest().as_slice(),
-                &from_seq_num(before),
-                &author,
-                &from_log_id(entry.log_id),
-            ],
-            |row| Ok((get(row, 0)?, tip(row, 1)?)),
-        )?;
-        found.ok_or(MISFIT)
-    }
-
-    /// Makes the best of all tips of a tree the one to continue, after one of them changed.
-    fn prefer(&self, log: i64) -> Result<(), StoreError> {
-        let current = self.database.first(
-            "SELECT tip, tip_hash, ended FROM logs WHERE id = $1",
-            &[&log],
-            |row| tip(row, 0),
-        )?;
-        let best = self.database.first(
-            "SELECT seq_num, hash, ended FROM branches WHERE log = $1
-             ORDER BY ended, seq_num DESC, hash LIMIT 1",
-            &[&log],
-            |row| tip(row, 0),
-        )?;
-        match (current, best) {
-            (Some(current), Some(best)) if prefers(&best, &current) => {
-                self.set_branch(best.hash, &current)?;
-                self.set_tip(log, &best)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn set_tip(&self, log: i64, tip: &LogTip) -> Result<(), StoreError> {
-        let changed = self.database.execute(
-            "UPDATE logs SET tip = $2, tip_hash = $3, ended = $4 WHERE id = $1",
-            &[
-                &log,
-                &from_seq_num(tip.seq_num),
-                &tip.hash.digest().as_slice(),
-                &tip.ended,
-            ],
-        )?;
-        expect_one(changed, "log")
-    }
-
-    /// Puts a tip in place of that of a branch that is not the one to continue.
-    fn set_branch(&self, old: Hash, tip: &LogTip) -> Result<(), StoreError> {
-        let changed = self.database.execute(
-            "UPDATE branches SET seq_num = $2, hash = $3, ended = $4 WHERE hash = $1",
-            &[
-                &old.digest().as_slice(),
-                &from_seq_num(tip.seq_num),
-                &tip.hash.digest().as_slice(),
-                &tip.ended,
-            ],
-        )?;
-        expect_one(changed, "log")
     }
 
     fn count_parked(&self) -> Result<Parked, StoreError> {
@@ -729,15 +486,6 @@ impl PostgresStore {
 /// The greatest number that SQL can compare with, for one that is greater.
 fn bounded(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Reads `seq_num, hash, ended` from `offset` on.
-fn tip(row: &Row, offset: usize) -> Result<LogTip, StoreError> {
-    Ok(LogTip {
-        seq_num: to_seq_num(get(row, offset)?)?,
-        hash: Hash::from_digest(digest(row, offset + 1)?),
-        ended: get(row, offset + 2)?,
-    })
 }
 
 fn expect_one(changed: u64, what: &'static str) -> Result<(), StoreError> {

@@ -1,23 +1,21 @@
-//! A connection and what it remembers.
-//!
-//! Keys and schema ids are stored once and named by small numbers elsewhere. Turning one into the
-//! other happens for every row, so both directions are remembered here. What a rolled back
-//! transaction taught must be forgotten: its numbers will be given out again.
+//! A connection and what it remembers. What a rolled back transaction taught must be forgotten.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use grove_core::types::{PublicKey, Schema, SchemaId};
-use rusqlite::{CachedStatement, Connection, Params, Row, params};
+use grove_core::types::SchemaId;
+use rusqlite::types::{ToSqlOutput, Value as Column, ValueRef};
+use rusqlite::{CachedStatement, Connection, Params, Row, ToSql, params_from_iter};
 
 use super::views::View;
 use crate::store::StoreError;
-use crate::store::codec;
 use crate::store::indexes::Wishes;
-use crate::store::interned::{Interned, REMEMBERED_MAX};
+use crate::store::interned::REMEMBERED_MAX;
 use crate::store::objects::Objects;
+use crate::store::sql::{Columns, Names, Param, Sql, TakeRow};
 
 #[cfg(test)]
 thread_local! {
@@ -28,8 +26,7 @@ thread_local! {
 /// A connection to a database of the current version.
 pub struct Database {
     connection: Connection,
-    authors: Interned<PublicKey>,
-    schemas: Interned<SchemaId>,
+    names: Names,
     views: RefCell<BTreeMap<i64, Arc<View>>>,
     objects: Option<Arc<Objects>>,
     /// Which indexes there are and which are asked for, as all connections know it.
@@ -46,8 +43,7 @@ impl Database {
     pub fn new(connection: Connection, wishes: Wishes) -> Self {
         Self {
             connection,
-            authors: Interned::default(),
-            schemas: Interned::default(),
+            names: Names::default(),
             views: RefCell::default(),
             objects: None,
             wishes,
@@ -60,18 +56,13 @@ impl Database {
         self
     }
 
-    pub fn objects(&self) -> Option<&Arc<Objects>> {
-        self.objects.as_ref()
-    }
-
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
 
     /// Forgets everything learned.
     pub fn forget(&self) {
-        self.authors.forget();
-        self.schemas.forget();
+        self.names.forget();
         self.views.take();
     }
 
@@ -115,6 +106,12 @@ impl Database {
         rows.next()?.map(read).transpose()
     }
 
+    /// The one number the statement answers.
+    pub fn number(&self, sql: &str, params: impl Params) -> Result<u64, StoreError> {
+        let number: i64 = self.statement(sql)?.query_row(params, |row| row.get(0))?;
+        u64::try_from(number).map_err(|_| StoreError::Corrupt("count"))
+    }
+
     /// Runs several questions against one state of the database.
     pub fn snapshot<T>(
         &self,
@@ -127,97 +124,6 @@ impl Database {
             None
         };
         read()
-    }
-
-    /// The number of an author, if the database has any.
-    pub fn author(&self, key: PublicKey) -> Result<Option<i64>, StoreError> {
-        self.authors.row(&key, || {
-            self.first(
-                "SELECT id FROM authors WHERE public_key = ?1",
-                [key.as_bytes()],
-                |row| Ok(row.get(0)?),
-            )
-        })
-    }
-
-    /// The number of an author, given out now if need be.
-    pub fn author_or_insert(&self, key: PublicKey) -> Result<i64, StoreError> {
-        if let Some(row) = self.author(key)? {
-            return Ok(row);
-        }
-        self.execute(
-            "INSERT INTO authors (public_key) VALUES (?1)",
-            [key.as_bytes()],
-        )?;
-        let row = self.connection.last_insert_rowid();
-        self.authors.insert(row, key);
-        Ok(row)
-    }
-
-    /// The key of an author.
-    pub fn public_key(&self, row: i64) -> Result<PublicKey, StoreError> {
-        self.authors.value(row, || {
-            let bytes: [u8; PublicKey::SIZE] = self
-                .first(
-                    "SELECT public_key FROM authors WHERE id = ?1",
-                    [row],
-                    |row| Ok(row.get(0)?),
-                )?
-                .ok_or(StoreError::Corrupt("author"))?;
-            PublicKey::from_bytes(&bytes).map_err(|_| StoreError::Corrupt("public key"))
-        })
-    }
-
-    /// The number of a schema, if the database has ever heard of it.
-    pub fn schema_row(&self, id: &SchemaId) -> Result<Option<i64>, StoreError> {
-        self.schemas.row(id, || {
-            self.first(
-                "SELECT id FROM schemas WHERE schema_id = ?1",
-                [id.to_string()],
-                |row| Ok(row.get(0)?),
-            )
-        })
-    }
-
-    /// The number of a schema, given out now if need be.
-    pub fn schema_row_or_insert(&self, id: &SchemaId) -> Result<i64, StoreError> {
-        if let Some(row) = self.schema_row(id)? {
-            return Ok(row);
-        }
-        self.execute(
-            "INSERT INTO schemas (schema_id) VALUES (?1)",
-            [id.to_string()],
-        )?;
-        let row = self.connection.last_insert_rowid();
-        self.schemas.insert(row, id.clone());
-        Ok(row)
-    }
-
-    /// The id of a schema.
-    pub fn schema_id(&self, row: i64) -> Result<SchemaId, StoreError> {
-        self.schemas.value(row, || {
-            let text: String = self
-                .first(
-                    "SELECT schema_id FROM schemas WHERE id = ?1",
-                    [row],
-                    |row| Ok(row.get(0)?),
-                )?
-                .ok_or(StoreError::Corrupt("schema"))?;
-            text.parse().map_err(|_| StoreError::Corrupt("schema id"))
-        })
-    }
-
-    /// The schema of this number, once it is known.
-    pub fn schema(&self, row: i64) -> Result<Option<Schema>, StoreError> {
-        let id = self.schema_id(row)?;
-        if let SchemaId::System(system) = id {
-            return Ok(Some(Schema::system(system)));
-        }
-        self.first(
-            "SELECT definition FROM schemas WHERE id = ?1 AND definition IS NOT NULL",
-            params![row],
-            |row| codec::to_definition(id, row.get_ref(0)?.as_blob().map_err(unexpected_type)?),
-        )
     }
 
     /// The view table of a schema, once the schema is known.
@@ -243,6 +149,103 @@ impl Database {
         }
         views.insert(row, Arc::clone(&view));
         Ok(Some(view))
+    }
+}
+
+impl Sql for Database {
+    fn ask(
+        &self,
+        sql: &'static str,
+        params: &[Param<'_>],
+        take: TakeRow<'_>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.statement(sql)?;
+        let mut rows = statement.query(params_from_iter(params))?;
+        while let Some(row) = rows.next()? {
+            if !take(row)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn change(&self, sql: &'static str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        Ok(self.execute(sql, params_from_iter(params))? as u64)
+    }
+
+    fn names(&self) -> &Names {
+        &self.names
+    }
+
+    fn objects(&self) -> Option<&Arc<Objects>> {
+        self.objects.as_ref()
+    }
+}
+
+impl ToSql for Param<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        fn bytes(bytes: &[u8]) -> ToSqlOutput<'_> {
+            ToSqlOutput::Borrowed(ValueRef::Blob(bytes))
+        }
+        fn text(text: &str) -> ToSqlOutput<'_> {
+            ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes()))
+        }
+        const NULL: ToSqlOutput<'static> = ToSqlOutput::Borrowed(ValueRef::Null);
+        Ok(match *self {
+            Self::Int(int) => int.into(),
+            Self::MaybeInt(int) => int.map_or(NULL, Into::into),
+            Self::Flag(flag) => flag.into(),
+            Self::Bytes(value) => bytes(value),
+            Self::MaybeBytes(value) => value.map_or(NULL, bytes),
+            Self::Text(value) => text(value),
+            Self::MaybeText(value) => value.map_or(NULL, text),
+            Self::Hashes(hashes) => {
+                let columns = hashes.iter().map(|hash| hash.digest().to_vec());
+                list(columns.map(Column::Blob).collect())
+            }
+            Self::Texts(texts) => {
+                let columns = texts.iter().cloned().map(Column::Text);
+                list(columns.collect())
+            }
+        })
+    }
+}
+
+/// A list as one value, for `IN rarray(?1)`.
+fn list(columns: Vec<Column>) -> ToSqlOutput<'static> {
+    // The name by which the function that reads it knows that it is one.
+    ToSqlOutput::from_rc(Rc::new(columns), c"rarray")
+}
+
+impl Columns for Row<'_> {
+    fn int(&self, index: usize) -> Result<i64, StoreError> {
+        Ok(self.get(index)?)
+    }
+
+    fn maybe_int(&self, index: usize) -> Result<Option<i64>, StoreError> {
+        Ok(self.get(index)?)
+    }
+
+    fn flag(&self, index: usize) -> Result<bool, StoreError> {
+        Ok(self.get(index)?)
+    }
+
+    fn bytes(&self, index: usize) -> Result<&[u8], StoreError> {
+        self.get_ref(index)?.as_blob().map_err(unexpected_type)
+    }
+
+    fn maybe_bytes(&self, index: usize) -> Result<Option<&[u8]>, StoreError> {
+        let column = self.get_ref(index)?;
+        column.as_blob_or_null().map_err(unexpected_type)
+    }
+
+    fn text(&self, index: usize) -> Result<&str, StoreError> {
+        self.get_ref(index)?.as_str().map_err(unexpected_type)
+    }
+
+    fn maybe_text(&self, index: usize) -> Result<Option<&str>, StoreError> {
+        let column = self.get_ref(index)?;
+        column.as_str_or_null().map_err(unexpected_type)
     }
 }
 

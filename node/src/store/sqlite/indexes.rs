@@ -11,6 +11,7 @@ use super::database::Database;
 use super::select::{LIVE_COUNT, create_index};
 use super::views::View;
 use crate::store::indexes::{Index, Lead, Roads, TABLE_SIZE_MIN, Wish};
+use crate::store::sql::Sql;
 use crate::store::{DocumentQuery, Store, StoreError};
 
 impl Database {

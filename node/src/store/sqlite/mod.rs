@@ -29,6 +29,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::objects::Objects;
+use super::sql::Sql;
 use super::{Parked, SharedStore, StoreError};
 use crate::store::indexes::Wishes;
 use database::Database;

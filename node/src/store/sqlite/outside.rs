@@ -1,58 +1,28 @@
 //! Bytes of operations outside of this database, and the data of pieces that lies in them.
 
 use grove_core::types::{Hash, OperationId, SchemaId};
-use rusqlite::{Row, params};
+use rusqlite::params;
 
 use super::SqliteStore;
 use super::database::Database;
-use crate::store::objects::{OBJECT_SIZE_MIN, Objects};
+use crate::store::objects::OBJECT_SIZE_MIN;
 use crate::store::outside::{ERASED_MAX, Payload, object_for};
+use crate::store::sql::rows::payload;
+use crate::store::sql::{Param, Sql};
 use crate::store::{Store, StoreError};
 
 /// How many payloads are moved out of the database in one transaction: 16 MB of pieces.
 const MOVED_MAX: i64 = 64;
 
 impl Database {
-    /// Reads `payload, object, outside` from `offset` on, and where they say so the object.
-    pub fn payload(
-        &self,
-        row: &Row<'_>,
-        offset: usize,
-        entry: &[u8],
-    ) -> Result<Payload, StoreError> {
-        let name: Option<String> = row.get(offset + 1)?;
-        let object = match &name {
-            Some(name) => Some((name.as_str(), row.get(offset + 2)?)),
-            None => None,
-        };
-        Payload::read(self.objects(), row.get(offset)?, object, entry)
-    }
-
     /// The `data` of a piece as this operation set it; `None` when its bytes are gone.
     pub fn piece_data(&self, setter: OperationId) -> Result<Option<Vec<u8>>, StoreError> {
-        let found = self.first(
+        let found = self.ask_one(
             "SELECT entry, payload, object, outside FROM entries WHERE hash = ?1",
-            [setter.hash().digest()],
-            |row| {
-                let entry: Vec<u8> = row.get(0)?;
-                self.payload(row, 1, &entry)
-            },
+            &[Param::hash(&setter.hash())],
+            |row| payload(self, row, 1, row.bytes(0)?),
         )?;
         found.map_or(Ok(None), Payload::into_piece_data)
-    }
-
-    /// Whether an entry has this object, or had it.
-    pub fn refers_to(&self, name: &str) -> Result<bool, StoreError> {
-        let Some(hash) = Objects::operation_of(name) else {
-            return Ok(true);
-        };
-        let found = self.first(
-            "SELECT 1 FROM entries WHERE hash = ?1 AND object = ?2
-             UNION ALL SELECT 1 FROM discarded WHERE object = ?2",
-            params![hash.digest(), name],
-            |_| Ok(()),
-        )?;
-        Ok(found.is_some())
     }
 }
 

@@ -16,12 +16,14 @@ use tempfile::TempDir;
 
 use super::SqliteStore;
 use super::database::Database;
-use super::read::{CHANGES_AFTER, ENTRIES_AFTER, LOG_POSITIONS};
+use super::read::{ENTRIES_AFTER, LOG_POSITIONS};
 use super::select::LIVE_COUNT;
 use super::versions::{self, VERSION};
 use crate::store::codec;
 use crate::store::indexes::{Lead, Wishes};
 use crate::store::query::{self, Comparison, Condition, Order, OrderBy, Test};
+use crate::store::sql::Sql;
+use crate::store::sql::read::CHANGES_AFTER;
 use crate::store::{DocumentQuery, DocumentRow, NewEntry, Read, SharedStore, Store, StoreError};
 
 /// A path for a database, whose folder is removed at the end.

@@ -1,0 +1,553 @@
+//! The questions that every database answers with the same statements.
+
+use std::collections::BTreeMap;
+
+use grove_core::types::{
+    DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
+};
+use grove_core::wire::{Heights, SchemaSet, Tips};
+
+use super::rows::{self, select_entries, select_operations, select_placed, select_trees, seq_num};
+use super::{Dialect, Param, Sql, hash};
+use crate::store::codec::{from_log_id, from_seq_num, to_log_id};
+use crate::store::objects::Objects;
+use crate::store::outside::Extent;
+use crate::store::trees::PreferredTips;
+use crate::store::{
+    Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, Read,
+    StoreError, Take, TreeRow, Usage,
+};
+
+/// What happened to documents from a position on. Of the last position all changes are told, so that who
+/// goes on from there misses none.
+pub const CHANGES_AFTER: &str = "
+    WITH page AS (
+        SELECT e.id AS position, l.document, l.schema FROM entries e JOIN logs l ON l.id = e.log
+        WHERE e.id > ?1 ORDER BY e.id LIMIT ?2
+    )
+    SELECT position, document, schema FROM page
+    UNION ALL
+    SELECT c.position, c.document, (SELECT min(schema) FROM logs l WHERE l.document = c.document)
+    FROM changes c
+    WHERE c.position >= ?1 AND (
+        (SELECT count(*) FROM page) < ?2 OR c.position <= (SELECT max(position) FROM page)
+    )
+    ORDER BY 1";
+
+/// The tips of all branches of documents of some schemas.
+const TIPS: &str = "
+    WITH trees AS (
+        SELECT id, author, log_id, tip, tip_hash FROM logs
+        WHERE schema IN (SELECT id FROM schemas WHERE schema_id IN rarray(?1))
+    )
+    SELECT author, log_id, tip, tip_hash FROM trees
+    UNION ALL
+    SELECT t.author, t.log_id, b.seq_num, b.hash FROM branches b JOIN trees t ON t.id = b.log";
+
+/// The lowest log id an author has not used: 0, or the first one above one that was used.
+const LOWEST_UNUSED: &str = "
+    SELECT CAST(?2 AS BIGINT) AS log_id
+    WHERE NOT EXISTS (SELECT 1 FROM logs WHERE author = ?1 AND log_id = CAST(?2 AS BIGINT))
+    UNION ALL
+    SELECT * FROM (
+        SELECT log_id + 1 FROM logs l
+        WHERE author = ?1 AND log_id < ?3 AND NOT EXISTS (
+            SELECT 1 FROM logs n WHERE n.author = ?1 AND n.log_id = l.log_id + 1
+        )
+        ORDER BY log_id LIMIT 1
+    ) gap
+    LIMIT 1";
+
+/// Asks a question about an author, whom the database may not know.
+macro_rules! author_or {
+    ($database:ident, $key:expr, $none:expr) => {
+        match $database.author($key)? {
+            Some(author) => author,
+            None => return Ok($none),
+        }
+    };
+}
+
+impl<T: Dialect> Read for T {
+    fn tree_of_tip(
+        &self,
+        public_key: PublicKey,
+        log_id: LogId,
+        tip: Hash,
+    ) -> Result<Option<TreeRow>, StoreError> {
+        let database = self.database();
+        let author = author_or!(database, public_key, None);
+        database.ask_one(
+            select_trees!("WHERE author = ?1 AND log_id = ?2 AND tip_hash = ?3"),
+            &[
+                Param::Int(author),
+                Param::Int(from_log_id(log_id)),
+                Param::hash(&tip),
+            ],
+            |row| rows::tree(database, row),
+        )
+    }
+
+    fn tree_of_document(
+        &self,
+        public_key: PublicKey,
+        document: DocumentId,
+    ) -> Result<Option<TreeRow>, StoreError> {
+        let database = self.database();
+        let author = author_or!(database, public_key, None);
+        database.ask_one(
+            select_trees!(
+                "WHERE author = ?1 AND document = ?2 \
+                 ORDER BY purged, ended, tip DESC, tip_hash LIMIT 1"
+            ),
+            &[Param::Int(author), Param::hash(&document.hash())],
+            |row| rows::tree(database, row),
+        )
+    }
+
+    fn trees(&self, public_key: PublicKey, log_id: LogId) -> Result<Vec<TreeRow>, StoreError> {
+        let database = self.database();
+        let author = author_or!(database, public_key, Vec::new());
+        database.ask_all(
+            select_trees!("WHERE author = ?1 AND log_id = ?2 ORDER BY id"),
+            &[Param::Int(author), Param::Int(from_log_id(log_id))],
+            |row| rows::tree(database, row),
+        )
+    }
+
+    fn branches(&self, public_key: PublicKey, log_id: LogId, max: u32) -> Result<u64, StoreError> {
+        let database = self.database();
+        let author = author_or!(database, public_key, 0);
+        database.ask_count(
+            "SELECT count(*) FROM (
+                 SELECT 1 FROM logs WHERE author = ?1 AND log_id = ?2
+                 UNION ALL
+                 SELECT 1 FROM branches b JOIN logs l ON l.id = b.log
+                 WHERE l.author = ?1 AND l.log_id = ?2
+                 LIMIT ?3
+             ) tips",
+            &[
+                Param::Int(author),
+                Param::Int(from_log_id(log_id)),
+                Param::Int(max.into()),
+            ],
+        )
+    }
+
+    fn usage(&self, public_key: PublicKey, max: u64) -> Result<Usage, StoreError> {
+        let database = self.database();
+        let author = author_or!(database, public_key, Usage::default());
+        let max = i64::try_from(max).unwrap_or(i64::MAX);
+        let params = [Param::Int(author), Param::Int(max)];
+        Ok(Usage {
+            entries: database.ask_count(
+                "SELECT count(*) FROM (
+                     SELECT 1 FROM logs l JOIN entries e ON e.log = l.id WHERE l.author = ?1 LIMIT ?2
+                 ) entries",
+                &params,
+            )?,
+            logs: database.ask_count(
+                "SELECT count(*) FROM (
+                     SELECT DISTINCT log_id FROM logs WHERE author = ?1 LIMIT ?2
+                 ) logs",
+                &params,
+            )?,
+        })
+    }
+
+    fn highest_log_id(&self, public_key: PublicKey) -> Result<Option<LogId>, StoreError> {
+        let database = self.database();
+        let author = author_or!(database, public_key, None);
+        database.ask_one(
+            "SELECT log_id FROM logs WHERE author = ?1 ORDER BY log_id DESC LIMIT 1",
+            &[Param::Int(author)],
+            |row| Ok(to_log_id(row.int(0)?)),
+        )
+    }
+
+    fn lowest_unused_log_id(
+        &self,
+        public_key: PublicKey,
+        below: LogId,
+    ) -> Result<Option<LogId>, StoreError> {
+        let database = self.database();
+        let least = LogId::default();
+        let lowest = match database.author(public_key)? {
+            None => Some(least),
+            Some(author) => database.ask_one(
+                LOWEST_UNUSED,
+                &[
+                    Param::Int(author),
+                    Param::Int(from_log_id(least)),
+                    Param::Int(from_log_id(below)),
+                ],
+                |row| Ok(to_log_id(row.int(0)?)),
+            )?,
+        };
+        Ok(lowest.filter(|lowest| *lowest < below))
+    }
+
+    fn entries_at(
+        &self,
+        public_key: PublicKey,
+        log_id: LogId,
+        seq_num: SeqNum,
+        limit: u32,
+    ) -> Result<Vec<PlacedEntry>, StoreError> {
+        let database = self.database();
+        let author = author_or!(database, public_key, Vec::new());
+        database.ask_all(
+            select_placed!(
+                "WHERE l.author = ?1 AND l.log_id = ?2 AND e.seq_num = ?3 ORDER BY e.hash LIMIT ?4"
+            ),
+            &[
+                Param::Int(author),
+                Param::Int(from_log_id(log_id)),
+                Param::Int(from_seq_num(seq_num)),
+                Param::Int(limit.into()),
+            ],
+            |row| rows::placed(database, row),
+        )
+    }
+
+    fn placed(&self, hash: Hash) -> Result<Option<PlacedEntry>, StoreError> {
+        let database = self.database();
+        let params = [Param::hash(&hash)];
+        database.ask_one(select_placed!("WHERE e.hash = ?1"), &params, |row| {
+            rows::placed(database, row)
+        })
+    }
+
+    fn entry(&self, hash: Hash) -> Result<Option<EntryRow>, StoreError> {
+        let database = self.database();
+        let params = [Param::hash(&hash)];
+        database.ask_one(select_entries!("WHERE e.hash = ?1"), &params, |row| {
+            rows::entry(database, row)
+        })
+    }
+
+    fn operation(&self, id: OperationId) -> Result<Option<OperationRow>, StoreError> {
+        let database = self.database();
+        let hash = id.hash();
+        let params = [Param::hash(&hash)];
+        database.ask_one(select_operations!("WHERE e.hash = ?1"), &params, |row| {
+            rows::operation(database, row)
+        })
+    }
+
+    fn operations(
+        &self,
+        ids: &[OperationId],
+    ) -> Result<BTreeMap<OperationId, OperationRow>, StoreError> {
+        let database = self.database();
+        let ids: Vec<_> = ids.iter().map(|id| id.hash()).collect();
+        let rows = database.ask_all(
+            select_operations!("WHERE e.hash IN rarray(?1)"),
+            &[Param::Hashes(&ids)],
+            |row| Ok((hash(row, 4)?.into(), rows::operation(database, row)?)),
+        )?;
+        Ok(rows.into_iter().collect())
+    }
+
+    fn payload_size(&self, id: OperationId) -> Result<Option<u64>, StoreError> {
+        let size = self.database().ask_one(
+            "SELECT coalesce(outside, octet_length(payload)) FROM entries WHERE hash = ?1",
+            &[Param::hash(&id.hash())],
+            |row| row.maybe_int(0),
+        )?;
+        Ok(size.flatten().map(i64::cast_unsigned))
+    }
+
+    fn document_entries(&self, document: DocumentId) -> Result<Vec<EntryRow>, StoreError> {
+        entries(
+            self.database(),
+            select_entries!("WHERE l.document = ?1 ORDER BY e.id"),
+            &[Param::hash(&document.hash())],
+        )
+    }
+
+    fn entries_of_documents(&self, documents: &[DocumentId]) -> Result<Vec<EntryRow>, StoreError> {
+        let documents: Vec<_> = documents.iter().map(|id| id.hash()).collect();
+        entries(
+            self.database(),
+            select_entries!("WHERE l.document IN rarray(?1) ORDER BY e.id"),
+            &[Param::Hashes(&documents)],
+        )
+    }
+
+    fn documents(
+        &self,
+        ids: &[DocumentId],
+    ) -> Result<BTreeMap<DocumentId, DocumentRow>, StoreError> {
+        Dialect::documents(self, ids)
+    }
+
+    fn logs_of(
+        &self,
+        public_key: PublicKey,
+        after: Option<LogId>,
+        limit: u32,
+    ) -> Result<Vec<TreeRow>, StoreError> {
+        let database = self.database();
+        let author = author_or!(database, public_key, Vec::new());
+        database.ask_all(
+            select_trees!(
+                "WHERE author = ?1 AND log_id IN (
+                     SELECT DISTINCT log_id FROM logs
+                     WHERE author = ?1 AND (CAST(?2 AS BIGINT) IS NULL OR log_id > CAST(?2 AS BIGINT))
+                     ORDER BY log_id LIMIT ?3
+                 )
+                 ORDER BY log_id, ended, tip DESC, tip_hash"
+            ),
+            &[
+                Param::Int(author),
+                Param::MaybeInt(after.map(from_log_id)),
+                Param::Int(limit.into()),
+            ],
+            |row| rows::tree(database, row),
+        )
+    }
+
+    fn position(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT coalesce(max(id), 0) FROM entries";
+        self.database().ask_number(sql, &[])
+    }
+
+    fn changes(&self, after: i64, limit: u32) -> Result<Vec<Change>, StoreError> {
+        let database = self.database();
+        let params = [Param::Int(after), Param::Int(limit.into())];
+        database.ask_all(CHANGES_AFTER, &params, |row| rows::change(database, row))
+    }
+
+    fn schema_entries(&self, schema_id: &SchemaId) -> Result<Vec<EntryRow>, StoreError> {
+        let database = self.database();
+        match database.schema_row(schema_id)? {
+            Some(schema) => entries(
+                database,
+                select_entries!("WHERE l.schema = ?1 ORDER BY e.id"),
+                &[Param::Int(schema)],
+            ),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn schema_entries_within(
+        &self,
+        schema_id: &SchemaId,
+        size_max: usize,
+    ) -> Result<Option<Vec<EntryRow>>, StoreError> {
+        let database = self.database();
+        let mut found = Some(Vec::new());
+        self.snapshot(&mut || {
+            let Some(schema) = database.schema_row(schema_id)? else {
+                return Ok(());
+            };
+            // Asked for on its own, since all rows are held in memory.
+            let size = database.ask_count(
+                "SELECT CAST(coalesce(sum(
+                     octet_length(e.entry) + coalesce(e.outside, octet_length(e.payload), 0)
+                 ), 0) AS BIGINT)
+                 FROM entries e JOIN logs l ON l.id = e.log WHERE l.schema = ?1",
+                &[Param::Int(schema)],
+            )?;
+            found = match size > size_max as u64 {
+                true => None,
+                false => Some(self.schema_entries(schema_id)?),
+            };
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn entries_after(
+        &self,
+        after: i64,
+        schema_id: Option<&SchemaId>,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, StoreError> {
+        let database = self.database();
+        let (after, limit) = (Param::Int(after), Param::Int(limit.into()));
+        let Some(schema_id) = schema_id else {
+            return entries(
+                database,
+                select_entries!("WHERE e.id > ?1 ORDER BY e.id LIMIT ?2"),
+                &[after, limit],
+            );
+        };
+        match database.schema_row(schema_id)? {
+            // In the order of entries, so that all pages together go through them once. The sum keeps a
+            // planner from collecting the whole schema for each.
+            Some(schema) => entries(
+                database,
+                select_entries!("WHERE l.schema + 0 = ?1 AND e.id > ?2 ORDER BY e.id LIMIT ?3"),
+                &[Param::Int(schema), after, limit],
+            ),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn entries_from(
+        &self,
+        starts: &Heights,
+        after_position: i64,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, StoreError> {
+        Dialect::entries_from(self, starts, after_position, limit)
+    }
+
+    fn tips(&self, schemas: &SchemaSet) -> Result<Tips, StoreError> {
+        let database = self.database();
+        let schemas: Vec<_> = schemas.iter().map(ToString::to_string).collect();
+        let mut tips = Tips::new();
+        database.ask(TIPS, &[Param::Texts(&schemas)], &mut |row| {
+            let author = database.public_key(row.int(0)?)?;
+            let logs = tips.entry(author).or_default();
+            let log = logs.entry(to_log_id(row.int(1)?)).or_default();
+            log.insert((seq_num(row, 2)?, hash(row, 3)?));
+            Ok(true)
+        })?;
+        Ok(tips)
+    }
+
+    fn heights(&self, schemas: &SchemaSet) -> Result<Heights, StoreError> {
+        let database = self.database();
+        let schemas: Vec<_> = schemas.iter().map(ToString::to_string).collect();
+        let mut preferred = PreferredTips::default();
+        database.ask(
+            select_trees!("WHERE schema IN (SELECT id FROM schemas WHERE schema_id IN rarray(?1))"),
+            &[Param::Texts(&schemas)],
+            &mut |row| {
+                preferred.add(&rows::tree(database, row)?);
+                Ok(true)
+            },
+        )?;
+        Ok(preferred.into_heights())
+    }
+
+    fn document(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
+        self.document_to(id, Extent::Whole)
+    }
+
+    fn document_outline(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
+        self.document_to(id, Extent::Outline)
+    }
+
+    fn has_object(&self, name: &str) -> Result<bool, StoreError> {
+        let Some(hash) = Objects::operation_of(name) else {
+            return Ok(true);
+        };
+        let found = self.database().ask_one(
+            "SELECT 1 FROM entries WHERE hash = ?1 AND object = ?2
+             UNION ALL SELECT 1 FROM discarded WHERE object = ?2",
+            &[Param::hash(&hash), Param::Text(name)],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
+    fn visit(
+        &self,
+        schema_id: &SchemaId,
+        query: &DocumentQuery,
+        take: Take<'_>,
+    ) -> Result<(), StoreError> {
+        Dialect::visit(self, schema_id, query, take)
+    }
+
+    fn visit_these(
+        &self,
+        schema_id: &SchemaId,
+        ids: &[DocumentId],
+        outline: bool,
+        take: Take<'_>,
+    ) -> Result<(), StoreError> {
+        Dialect::visit_these(self, schema_id, ids, outline, take)
+    }
+
+    fn visit_entries(
+        &self,
+        documents: &[DocumentId],
+        take: &mut dyn FnMut(EntryRow) -> bool,
+    ) -> Result<(), StoreError> {
+        Dialect::visit_entries(self, documents, take)
+    }
+
+    fn at_once(
+        &self,
+        questions: &mut dyn FnMut() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.snapshot(questions)
+    }
+
+    fn count(&self, schema_id: &SchemaId, query: &DocumentQuery) -> Result<u64, StoreError> {
+        Dialect::count(self, schema_id, query)
+    }
+
+    fn schemas(&self) -> Result<Vec<Schema>, StoreError> {
+        let database = self.database();
+        let rows = database.ask_all(
+            "SELECT id FROM schemas WHERE definition IS NOT NULL",
+            &[],
+            |row| row.int(0),
+        )?;
+        let mut schemas = Vec::with_capacity(rows.len());
+        for row in rows {
+            schemas.extend(database.schema(row)?);
+        }
+        schemas.sort_by(|a, b| a.id().cmp(b.id()));
+        Ok(schemas)
+    }
+
+    fn schema(&self, id: &SchemaId) -> Result<Option<Schema>, StoreError> {
+        if let SchemaId::System(system) = id {
+            return Ok(Some(Schema::system(*system)));
+        }
+        let database = self.database();
+        match database.schema_row(id)? {
+            Some(row) => database.schema(row),
+            None => Ok(None),
+        }
+    }
+
+    fn fork(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<ForkRow>, StoreError> {
+        let database = self.database();
+        let author = author_or!(database, public_key, None);
+        database.ask_one(
+            "SELECT seq_num, first, second FROM forks WHERE author = ?1 AND log_id = ?2",
+            &[Param::Int(author), Param::Int(from_log_id(log_id))],
+            |row| {
+                Ok(ForkRow {
+                    public_key,
+                    log_id,
+                    seq_num: seq_num(row, 0)?,
+                    first: row.bytes(1)?.to_vec(),
+                    second: row.bytes(2)?.to_vec(),
+                })
+            },
+        )
+    }
+
+    fn position_at(&self, at: i64) -> Result<Option<i64>, StoreError> {
+        self.database().ask_one(
+            "SELECT position FROM times WHERE at <= ?1 ORDER BY at DESC LIMIT 1",
+            &[Param::Int(at)],
+            |row| row.int(0),
+        )
+    }
+
+    fn deeds(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError> {
+        Dialect::deeds(self, limit)
+    }
+
+    fn counts(&self) -> Result<Counts, StoreError> {
+        Dialect::counts(self)
+    }
+}
+
+fn entries(
+    database: &impl Sql,
+    sql: &'static str,
+    params: &[Param<'_>],
+) -> Result<Vec<EntryRow>, StoreError> {
+    database.ask_all(sql, params, |row| rows::entry(database, row))
+}
