@@ -49,7 +49,7 @@ use grove_core::types::{DocumentId, Keyring, LogId, OperationId, PublicKey, Sche
 use grove_core::validate::Submission;
 use grove_core::wire::Message;
 
-use crate::store::{Change, Need, News, ParkedMax, Store, StoreError};
+use crate::store::{Change, Expected, Need, News, ParkedMax, Store, StoreError};
 use ingest::tolerate;
 use parking::Parking;
 use replicate::PeerState;
@@ -353,7 +353,12 @@ impl<S: Store> Engine<S> {
             self.take(now, news)?;
         }
         *kept = self.outputs.len();
-        inputs.try_for_each(|input| self.take(now, input))?;
+        let inputs: Vec<_> = inputs.collect();
+        let expected: Vec<_> = inputs.iter().filter_map(Input::expected).collect();
+        self.store.read_ahead(&expected)?;
+        inputs
+            .into_iter()
+            .try_for_each(|input| self.take(now, input))?;
         self.store.commit()
     }
 
@@ -465,6 +470,16 @@ impl Input {
     pub fn received(peer: PeerId, message: Message) -> Self {
         let message = Received::check(message, &mut Keyring::new(0));
         Self::Received { peer, message }
+    }
+
+    /// The entry that is going to be judged.
+    fn expected(&self) -> Option<Expected> {
+        let submission = match self {
+            Self::Publish { submission, .. } => Some(&**submission),
+            Self::Received { message, .. } => message.submission(),
+            _ => None,
+        };
+        submission.map(Expected::from)
     }
 
     fn owed(&self) -> Option<Owed> {

@@ -31,6 +31,14 @@ pub(super) enum Kind {
 }
 
 impl Received {
+    /// The entry that it brings with its operation, if that is good so far.
+    pub(super) fn submission(&self) -> Option<&Submission> {
+        match &self.0 {
+            Kind::Entry { proof, .. } => proof.as_deref().ok(),
+            Kind::Plain(_) | Kind::Skeleton { .. } => None,
+        }
+    }
+
     /// Checks what a message brings: about 60 µs for an entry.
     pub fn check(message: Message, keyring: &mut Keyring) -> Self {
         Self::check_with(message, |bytes| SignedEntry::verify_with(bytes, keyring))

@@ -37,14 +37,19 @@ impl<T: Clone + Ord> Interned<T> {
         value: &T,
         look_up: impl FnOnce() -> Result<Option<i64>, StoreError>,
     ) -> Result<Option<i64>, StoreError> {
-        if let Some(row) = self.0.borrow().rows.get(value) {
-            return Ok(Some(*row));
+        if let Some(row) = self.remembered(value) {
+            return Ok(Some(row));
         }
         let row = look_up()?;
         if let Some(row) = row {
             self.insert(row, value.clone());
         }
         Ok(row)
+    }
+
+    /// The number of a value, if it is remembered.
+    pub fn remembered(&self, value: &T) -> Option<i64> {
+        self.0.borrow().rows.get(value).copied()
     }
 
     /// The value of a number, looked up when it is not remembered.

@@ -28,8 +28,8 @@ pub use query::{DocumentQuery, Standing};
 pub use read::{Read, Take, entries_by_documents};
 use rows::Parked;
 pub use rows::{
-    Change, Counts, DocumentRow, EntryRow, ForkRow, Need, NewEntry, News, OperationRow, ParkedMax,
-    ParkedRow, PlacedEntry, TreeRow, Usage, ViewFields,
+    Change, Counts, DocumentRow, EntryRow, Expected, ForkRow, Need, NewEntry, News, OperationRow,
+    ParkedMax, ParkedRow, PlacedEntry, TreeRow, Usage, ViewFields,
 };
 pub use shared::SharedStore;
 #[cfg(test)]

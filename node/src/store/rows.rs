@@ -9,7 +9,7 @@ use grove_core::publish::Placement;
 use grove_core::types::{
     DocumentId, DocumentViewId, Hash, LogId, OperationId, PublicKey, SchemaId, SeqNum, Value,
 };
-use grove_core::validate::{ForkEvidence, LogTip};
+use grove_core::validate::{ForkEvidence, LogTip, Submission};
 use grove_core::wire::{Action, Fields};
 
 /// A tree of a log: a first entry with all that follows it. Nearly every log is one tree with one branch.
@@ -127,6 +127,39 @@ impl NewEntry<'_> {
             seq_num: self.seq_num,
             hash: self.hash,
             ended: self.end_of_log,
+        }
+    }
+}
+
+/// An entry that is going to be judged, as far as it tells what will be asked about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The author.
+    pub public_key: PublicKey,
+    /// Which of the author's logs.
+    pub log_id: LogId,
+    /// Number in the log.
+    pub seq_num: SeqNum,
+    /// Hash of the entry.
+    pub hash: Hash,
+    /// The entry before.
+    pub backlink: Option<Hash>,
+    /// The operations it was made on top of; none for a CREATE.
+    pub previous: Vec<OperationId>,
+}
+
+impl From<&Submission> for Expected {
+    fn from(submission: &Submission) -> Self {
+        let entry = submission.entry().entry();
+        let operation = submission.operation().ok();
+        let previous = operation.and_then(|operation| operation.previous());
+        Self {
+            public_key: entry.public_key,
+            log_id: entry.log_id,
+            seq_num: entry.seq_num,
+            hash: submission.entry().hash(),
+            backlink: entry.backlink,
+            previous: previous.map_or_else(Vec::new, |view_id| view_id.ids().to_vec()),
         }
     }
 }

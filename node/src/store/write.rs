@@ -8,7 +8,7 @@ use grove_core::wire::Action;
 
 use super::StoreError;
 use super::read::Read;
-use super::rows::{DocumentRow, ForkRow, Need, NewEntry, News, ParkedMax, ParkedRow};
+use super::rows::{DocumentRow, Expected, ForkRow, Need, NewEntry, News, ParkedMax, ParkedRow};
 
 /// For how many seconds it is remembered when which position was reached: thirty days.
 pub const TIMES_KEPT_S: i64 = 30 * 24 * 60 * 60;
@@ -24,6 +24,12 @@ pub trait Store: Read {
 
     /// Forgets the transaction.
     fn rollback(&mut self) -> Result<(), StoreError>;
+
+    /// Reads at once what is going to be asked about these entries, so that a store on a server need not be
+    /// asked about each. The answers are the same without.
+    fn read_ahead(&mut self, _entries: &[Expected]) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Stores an entry where its placement says; returns its position. What the placement says of the entry
     /// before it must be so.

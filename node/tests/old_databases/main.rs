@@ -15,9 +15,7 @@ use std::path::PathBuf;
 
 use grove_core::types::{DocumentId, Hash, LogId, PublicKey, SchemaId, SeqNum};
 use grove_core::validate::Submission;
-use grove_node::store::{
-    Need, ParkedRow, PostgresStore, Read, SharedStore, SqliteStore, Store, StoreError,
-};
+use grove_node::store::{Need, ParkedRow, PostgresStore, SharedStore, SqliteStore, StoreError};
 use rusqlite::Connection;
 use support::{Author, document, fields, id, note_schema, text};
 

@@ -84,6 +84,7 @@ macro_rules! contract {
             a_tree_continues_at_its_best_tip
             what_does_not_fit_a_tree_is_refused
             trees_agree_with_a_plain_model_in_any_order
+            what_is_read_ahead_is_what_would_be_answered
             authors_are_told_what_they_use
         });
 

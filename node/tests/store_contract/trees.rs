@@ -1,16 +1,20 @@
 //! Logs that branch: where they are continued, and that the order of arrival leaves no trace.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use grove_core::publish::Placement;
 use grove_core::types::{Hash, LogId, SchemaId, SeqNum};
 use grove_core::validate::{LogTip, prefers};
 use grove_core::wire::{Heights, Tips};
-use grove_node::store::{Read, Store};
+use grove_node::store::{Expected, Read, Store};
 use proptest::prelude::*;
 
 use crate::Backend;
-use crate::drafts::{Draft, author, document, draft, schema_id, seq, transact};
+use crate::drafts::{
+    Draft, author, document, draft, plain_values, schema_id, seq, transact, wide_document,
+    wide_schema,
+};
 
 const LOG: LogId = LogId::new(0);
 
@@ -207,28 +211,35 @@ fn order(entries: &[(Draft, Option<usize>)], keys: &[u32]) -> Vec<usize> {
     order
 }
 
-/// Inserts the entries as an engine does.
+/// Inserts the entries as an engine does, each in a transaction of its own.
 fn fill(store: &mut impl Store, entries: &[(Draft, Option<usize>)], order: &[usize]) {
-    let mut followed = BTreeSet::new();
-    for (already, number) in order.iter().enumerate() {
-        let (entry, before) = &entries[*number];
-        let placement = match before {
-            None if already == 0 => Placement::Begins,
-            None => Placement::BeginsTree,
-            Some(before) => {
-                let hash = entries[*before].0.hash();
-                match followed.insert(*before) {
-                    true => Placement::Extends(hash),
-                    false => Placement::Branches(hash),
-                }
-            }
-        };
-        let entry = Draft {
-            placement,
-            ..entry.clone()
-        };
-        transact(store, |store| entry.insert(store));
+    for at in 0..order.len() {
+        transact(store, |store| insert(store, entries, order, at));
     }
+}
+
+/// Inserts the next one of the entries, after all those before it in this order.
+fn insert(store: &mut impl Store, entries: &[(Draft, Option<usize>)], order: &[usize], at: usize) {
+    let (entry, before) = &entries[order[at]];
+    let has_branches = order[..at]
+        .iter()
+        .any(|number| entries[*number].1 == *before);
+    let placement = match before {
+        None if at == 0 => Placement::Begins,
+        None => Placement::BeginsTree,
+        Some(before) => {
+            let hash = entries[*before].0.hash();
+            match has_branches {
+                false => Placement::Extends(hash),
+                true => Placement::Branches(hash),
+            }
+        }
+    };
+    let entry = Draft {
+        placement,
+        ..entry.clone()
+    };
+    entry.insert(store);
 }
 
 pub fn trees_agree_with_a_plain_model_in_any_order<B: Backend>() {
@@ -297,6 +308,78 @@ pub fn trees_agree_with_a_plain_model_in_any_order<B: Backend>() {
             let starts = Heights::from([(author(1), BTreeMap::from([(LOG, seq(1))]))]);
             prop_assert_eq!(store.entries_from(&starts, 0, 99).unwrap().len(), entries.len());
         }
+    });
+}
+
+/// What an engine asks about entries and their documents.
+fn answers(store: &impl Read, entries: &[(Draft, Option<usize>)]) -> String {
+    let mut answers = String::new();
+    for (entry, _) in entries {
+        let (hash, number) = (entry.hash(), seq(entry.seq_num));
+        let places = [1, 2, 9].map(|limit| store.entries_at(author(1), LOG, number, limit));
+        let _ = writeln!(
+            answers,
+            "{:?} {:?} {:?} {:?} {places:?}",
+            store.tree_of_tip(author(1), LOG, hash).unwrap(),
+            store.tree_of_document(author(1), entry.document).unwrap(),
+            store.operation(hash.into()).unwrap(),
+            store.document_outline(entry.document).unwrap(),
+        );
+    }
+    answers
+}
+
+pub fn what_is_read_ahead_is_what_would_be_answered<B: Backend>() {
+    let runner = ProptestConfig::with_cases(16);
+    let keys = prop::collection::vec(any::<u32>(), 14);
+    proptest!(runner, |(entries in any_trees(), keys in keys, begun in 0usize..14, what in 0u8..6)| {
+        let places = [B::place(), B::place()];
+        let mut stores = [0, 1].map(|at| B::open(&places[at]));
+        let order = order(&entries, &keys);
+        let (before, batch) = order.split_at(begun.min(order.len()));
+        let expected: Vec<_> = batch
+            .iter()
+            .map(|number| {
+                let (entry, before) = &entries[*number];
+                let backlink = before.map(|before| entries[before].0.hash());
+                Expected {
+                    public_key: author(1),
+                    log_id: LOG,
+                    seq_num: seq(entry.seq_num),
+                    hash: entry.hash(),
+                    backlink,
+                    previous: backlink.into_iter().map(Into::into).collect(),
+                }
+            })
+            .collect();
+        for store in &mut stores {
+            transact(store, |store| store.insert_schema(&wide_schema()).unwrap());
+            fill(store, &entries, before);
+            store.begin().unwrap();
+        }
+        stores[0].read_ahead(&expected).unwrap();
+        prop_assert_eq!(answers(&stores[0], &entries), answers(&stores[1], &entries));
+        for at in before.len()..order.len() {
+            let (entry, _) = &entries[order[at]];
+            for store in &mut stores {
+                insert(store, &entries, &order, at);
+                let mut row = wide_document(entry.document, plain_values());
+                match (what + at as u8) % 6 {
+                    0 => row.fields = None,
+                    1 => store.remove_document(entry.document).unwrap(),
+                    2 => store.drop_payloads(entry.document).unwrap(),
+                    3 => store.collect(entry.hash(), None).unwrap(),
+                    4 => drop(store.purge_log(author(1), LOG).unwrap()),
+                    _ => {}
+                }
+                store.put_document(&row).unwrap();
+            }
+            prop_assert_eq!(answers(&stores[0], &entries), answers(&stores[1], &entries));
+        }
+        for store in &mut stores {
+            store.commit().unwrap();
+        }
+        prop_assert_eq!(answers(&stores[0], &entries), answers(&stores[1], &entries));
     });
 }
 

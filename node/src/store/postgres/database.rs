@@ -28,6 +28,7 @@ use crate::store::codec;
 use crate::store::indexes::Wishes;
 use crate::store::interned::REMEMBERED_MAX;
 use crate::store::objects::Objects;
+use crate::store::sql::ahead::Ahead;
 use crate::store::sql::{Columns, Names, Param, Sql, TakeRow};
 
 /// Statements that a session keeps prepared: all with fixed text, and those of the views in use.
@@ -60,6 +61,7 @@ pub struct Database {
     /// The tables in which the transaction leaves bytes that must not stay.
     pub unclean: RefCell<BTreeSet<String>>,
     names: Names,
+    ahead: Ahead,
     views: RefCell<BTreeMap<i64, Arc<View>>>,
     objects: Option<Arc<Objects>>,
     /// Which indexes there are and which are asked for, as all connections of this process know it.
@@ -91,6 +93,7 @@ impl Database {
             live: RefCell::default(),
             unclean: RefCell::default(),
             names: Names::default(),
+            ahead: Ahead::default(),
             views: RefCell::default(),
             objects: None,
             wishes: Wishes::default(),
@@ -107,6 +110,11 @@ impl Database {
     pub fn with_wishes(mut self, wishes: Wishes) -> Self {
         self.wishes = wishes;
         self
+    }
+
+    /// What the transaction has read ahead.
+    pub fn read_before(&self) -> &Ahead {
+        &self.ahead
     }
 
     pub fn server(&self) -> &Server {
@@ -199,6 +207,7 @@ impl Database {
     /// Opens a transaction.
     pub fn begin(&self, sql: &str) -> Result<(), StoreError> {
         self.changed.set(false);
+        self.ahead.forget();
         self.batch(sql)?;
         self.phase.set(Phase::Open);
         Ok(())
@@ -208,6 +217,7 @@ impl Database {
     pub fn commit(&self) -> Result<(), StoreError> {
         // To a transaction that failed, a server answers a commit by rolling back.
         self.batch("COMMIT")?;
+        self.ahead.forget();
         self.phase.set(Phase::Idle);
         Ok(())
     }
@@ -251,6 +261,7 @@ impl Database {
         self.live.take();
         self.unclean.take();
         self.names.forget();
+        self.ahead.forget();
         self.views.take();
     }
 
@@ -364,6 +375,10 @@ impl Sql for Database {
 
     fn note_change(&self) {
         self.changed.set(true);
+    }
+
+    fn ahead(&self) -> Option<&Ahead> {
+        Some(&self.ahead)
     }
 
     fn names(&self) -> &Names {

@@ -5,6 +5,7 @@
 //! Deleted bytes leave the tables' rows soon after [`SharedStore::forget_deleted`]; the server's
 //! write-ahead log, its free space and its backups are the operator's matter.
 
+mod ahead;
 mod clean;
 mod codec;
 mod database;

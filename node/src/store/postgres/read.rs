@@ -198,7 +198,7 @@ impl<W> Dialect for Connection<W> {
 
 impl Database {
     /// The states of these documents. The number of statements is that of their schemas.
-    fn documents(
+    pub fn documents(
         &self,
         ids: &[DocumentId],
         extent: Extent,

@@ -16,7 +16,7 @@ use postgres::types::ToSql;
 use super::codec::{self, Column};
 use super::database::{Database, digest, get};
 use super::select::{self, Select};
-use crate::store::codec::{brief, from_setters, is_brief, to_setters, to_view_id};
+use crate::store::codec::{brief, from_setters, from_view_id, is_brief, to_setters, to_view_id};
 use crate::store::indexes::Index;
 use crate::store::outside::Extent;
 use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standing};
@@ -43,6 +43,49 @@ pub struct View {
     columns: String,
     /// Whether long bytes are kept in brief. Such a schema has one field.
     brief: bool,
+}
+
+/// Stores a document in place of an earlier one, but for its view.
+pub const PUT_DOCUMENT: &str = "
+    INSERT INTO documents (id, schema, owner, view_id, edited, deleted) VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (id) DO UPDATE
+    SET schema = excluded.schema, owner = excluded.owner, view_id = excluded.view_id,
+        edited = excluded.edited, deleted = excluded.deleted";
+
+/// A document as its columns, but for its view.
+#[derive(Debug)]
+pub struct DocumentColumns {
+    id: Vec<u8>,
+    schema: i64,
+    owner: i64,
+    view_id: Vec<u8>,
+    edited: bool,
+    deleted: bool,
+}
+
+impl DocumentColumns {
+    pub fn of(document: &DocumentRow, schema: i64, owner: i64) -> Self {
+        Self {
+            id: document.id.hash().digest().to_vec(),
+            schema,
+            owner,
+            view_id: from_view_id(&document.view_id),
+            edited: document.edited,
+            deleted: document.is_deleted(),
+        }
+    }
+
+    /// The values of [`PUT_DOCUMENT`].
+    pub fn params(&self) -> Vec<&(dyn ToSql + Sync)> {
+        vec![
+            &self.id,
+            &self.schema,
+            &self.owner,
+            &self.view_id,
+            &self.edited,
+            &self.deleted,
+        ]
+    }
 }
 
 impl View {
@@ -171,11 +214,12 @@ impl View {
         Ok(())
     }
 
-    /// Stores the view of a document in place of an earlier one.
+    /// Stores a document with its view in place of an earlier one. Takes one statement unless there are more
+    /// fields than a table can hold.
     pub fn put(
         &self,
         database: &Database,
-        document: DocumentId,
+        document: &DocumentColumns,
         fields: &ViewFields,
     ) -> Result<(), StoreError> {
         const MISFIT: StoreError = StoreError::Misfit("fields");
@@ -192,28 +236,30 @@ impl View {
             });
             setters.push(*setter);
         }
-        let hash = document.hash();
-        let id = hash.digest().as_slice();
         let setters = from_setters(&setters);
         for (part, table) in self.tables.iter().enumerate() {
             let first = part * FIELDS_PER_TABLE;
             let values = values.iter().skip(first).take(FIELDS_PER_TABLE);
             let mut names: Vec<String> = (first..).take(values.len()).map(name).collect();
-            let mut params: Vec<&(dyn ToSql + Sync)> = vec![&id];
+            let mut params: Vec<&(dyn ToSql + Sync)> = vec![&document.id];
+            let mut with = String::new();
+            let mut first_place = 2;
             if part == 0 {
+                params = document.params();
+                first_place = params.len() + 1;
+                with = format!("WITH document AS ({PUT_DOCUMENT}) ");
                 names.insert(0, "operations".to_owned());
                 params.push(&setters);
             }
             params.extend(values.map(|value| value as &(dyn ToSql + Sync)));
-            let places: Vec<_> = (1..=params.len())
-                .map(|place| format!("${place}"))
-                .collect();
+            let places = (first_place..=params.len()).map(|place| format!("${place}"));
+            let places: Vec<_> = std::iter::once("$1".to_owned()).chain(places).collect();
             let updates: Vec<_> = names
                 .iter()
                 .map(|name| format!("{name} = excluded.{name}"))
                 .collect();
             let sql = format!(
-                "INSERT INTO {table} (document, {}) VALUES ({}) \
+                "{with}INSERT INTO {table} (document, {}) VALUES ({}) \
                  ON CONFLICT (document) DO UPDATE SET {}",
                 names.join(", "),
                 places.join(", "),

@@ -10,15 +10,14 @@ use grove_core::wire::Action;
 use super::PostgresStore;
 use super::database::{digest, get};
 use super::versions;
-use super::views::View;
-use crate::store::codec::{
-    from_action, from_definition, from_log_id, from_need, from_seq_num, from_view_id,
-};
+use super::views::{DocumentColumns, PUT_DOCUMENT, View};
+use crate::store::codec::{from_action, from_definition, from_log_id, from_need, from_seq_num};
 use crate::store::outside::object_for;
+use crate::store::sql::ahead::Ahead;
 use crate::store::sql::{self, Param, Sql};
 use crate::store::{
-    DocumentRow, ForkRow, Need, NewEntry, News, Parked, ParkedMax, ParkedRow, Read, Store,
-    StoreError,
+    DocumentRow, Expected, ForkRow, Need, NewEntry, News, Parked, ParkedMax, ParkedRow, Read,
+    Store, StoreError,
 };
 
 /// What the writer knows of the state of the database, as of its last transaction.
@@ -133,6 +132,14 @@ impl Store for PostgresStore {
         Ok(())
     }
 
+    fn read_ahead(&mut self, entries: &[Expected]) -> Result<(), StoreError> {
+        // One alone asks what it needs.
+        match entries {
+            [] | [_] => Ok(()),
+            entries => self.database.read_ahead(entries),
+        }
+    }
+
     fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<i64, StoreError> {
         let object = match entry.payload {
             Some(payload) => {
@@ -211,6 +218,7 @@ impl Store for PostgresStore {
             )?;
         }
         self.note_definition(entry.schema_id);
+        self.known().note_entry(&entry, position);
         self.writer.position = Some(position);
         Ok(position)
     }
@@ -221,11 +229,13 @@ impl Store for PostgresStore {
         payload: &[u8],
         action: Action,
     ) -> Result<(), StoreError> {
+        self.known().forget();
         sql::restore_payload(&self.database, hash, payload, action)
     }
 
     fn drop_payloads(&mut self, document: DocumentId) -> Result<(), StoreError> {
         self.note_dropped();
+        self.known().note_dropped(document);
         sql::drop_payloads(&self.database, document)
     }
 
@@ -235,11 +245,13 @@ impl Store for PostgresStore {
 
     fn purge_log(&mut self, public_key: PublicKey, log_id: LogId) -> Result<u64, StoreError> {
         self.note_dropped();
+        self.known().forget();
         sql::purge_log(&self.database, public_key, log_id)
     }
 
     fn collect(&mut self, hash: Hash, stub: Option<&[u8]>) -> Result<(), StoreError> {
         self.note_dropped();
+        self.known().forget();
         sql::collect(&self.database, hash, stub)
     }
 
@@ -262,6 +274,7 @@ impl Store for PostgresStore {
         schema_id: &SchemaId,
     ) -> Result<(), StoreError> {
         self.note_definition(schema_id);
+        self.known().forget();
         sql::reassign_tree(&self.database, first, document, schema_id)
     }
 
@@ -286,25 +299,17 @@ impl Store for PostgresStore {
         if let Some(old) = old.filter(|old| Some(*old) != new) {
             self.remove_view(document.id, old)?;
         }
-        if let Some(fields) = &document.fields {
-            let view = database.view(schema)?.ok_or(StoreError::Misfit("schema"))?;
-            view.put(database, document.id, fields)?;
+        let row = DocumentColumns::of(document, schema, owner);
+        match &document.fields {
+            Some(fields) => {
+                let view = database.view(schema)?.ok_or(StoreError::Misfit("schema"))?;
+                view.put(database, &row, fields)?;
+            }
+            None => {
+                database.execute(PUT_DOCUMENT, &row.params())?;
+            }
         }
-        database.execute(
-            "INSERT INTO documents (id, schema, owner, view_id, edited, deleted)
-             VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (id) DO UPDATE
-             SET schema = excluded.schema, owner = excluded.owner, view_id = excluded.view_id,
-                 edited = excluded.edited, deleted = excluded.deleted",
-            &[
-                &document.id.hash().digest().as_slice(),
-                &schema,
-                &owner,
-                &from_view_id(&document.view_id),
-                &document.edited,
-                &document.is_deleted(),
-            ],
-        )?;
+        self.known().note_document(document);
         if old != new {
             self.count_live(old, -1);
             self.count_live(new, 1);
@@ -322,6 +327,7 @@ impl Store for PostgresStore {
             "DELETE FROM documents WHERE id = $1",
             &[&id.hash().digest().as_slice()],
         )?;
+        self.known().note_no_document(id);
         // It may have been a definition, or part of one.
         self.writer.defines = true;
         Ok(())
@@ -411,6 +417,11 @@ impl Store for PostgresStore {
 }
 
 impl PostgresStore {
+    /// What the transaction has read ahead.
+    fn known(&self) -> &Ahead {
+        self.database.read_before()
+    }
+
     /// Stores an entry in a tree whose tips are as it leaves them.
     fn insert_into(
         &self,
@@ -451,6 +462,11 @@ impl PostgresStore {
 
     /// The number of the schema of a live document.
     fn live_schema_of(&self, document: DocumentId) -> Result<Option<i64>, StoreError> {
+        match self.known().live_schema_of(document) {
+            Some(Some(schema_id)) => return self.database.schema_row(&schema_id),
+            Some(None) => return Ok(None),
+            None => {}
+        }
         self.database.first(
             "SELECT schema FROM documents WHERE id = $1 AND NOT deleted",
             &[&document.hash().digest().as_slice()],

@@ -5,6 +5,7 @@
 //! in a way of its own, for speed or because it must, is its [`Dialect`]: pages of documents, bulk reads, and how
 //! an entry is stored.
 
+pub mod ahead;
 mod names;
 pub mod read;
 pub mod rows;
@@ -22,6 +23,7 @@ use super::objects::Objects;
 use super::outside::Extent;
 use super::{Counts, DocumentQuery, DocumentRow, EntryRow, StoreError, Take};
 
+use ahead::Ahead;
 pub use names::Names;
 pub use trees::{begin_branch, extend_branch};
 pub use write::{
@@ -94,6 +96,11 @@ pub trait Sql {
 
     /// Where large bytes are kept.
     fn objects(&self) -> Option<&Arc<Objects>>;
+
+    /// What was read ahead, of a database that does so.
+    fn ahead(&self) -> Option<&Ahead> {
+        None
+    }
 
     /// All rows of the answer.
     fn ask_all<T>(

@@ -23,6 +23,16 @@ impl Names {
         self.schemas.forget();
     }
 
+    /// The number of an author, if it is remembered.
+    pub fn remembered(&self, key: PublicKey) -> Option<i64> {
+        self.authors.remembered(&key)
+    }
+
+    /// Remembers the number of an author.
+    pub fn remember(&self, row: i64, key: PublicKey) {
+        self.authors.insert(row, key);
+    }
+
     /// The number of an author, if the database has any.
     pub fn author(
         &self,

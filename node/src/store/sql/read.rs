@@ -68,6 +68,15 @@ macro_rules! author_or {
     };
 }
 
+/// Answers from what was read ahead, if the answer is there.
+macro_rules! answer_ahead {
+    ($database:ident, $question:ident($($about:expr),*)) => {
+        if let Some(answer) = $database.ahead().and_then(|ahead| ahead.$question($($about),*)) {
+            return Ok(answer);
+        }
+    };
+}
+
 impl<T: Dialect> Read for T {
     fn tree_of_tip(
         &self,
@@ -76,6 +85,7 @@ impl<T: Dialect> Read for T {
         tip: Hash,
     ) -> Result<Option<TreeRow>, StoreError> {
         let database = self.database();
+        answer_ahead!(database, tree_of_tip(&(public_key, log_id, tip)));
         let author = author_or!(database, public_key, None);
         database.ask_one(
             select_trees!("WHERE author = ?1 AND log_id = ?2 AND tip_hash = ?3"),
@@ -94,6 +104,7 @@ impl<T: Dialect> Read for T {
         document: DocumentId,
     ) -> Result<Option<TreeRow>, StoreError> {
         let database = self.database();
+        answer_ahead!(database, tree_of_document(&(public_key, document)));
         let author = author_or!(database, public_key, None);
         database.ask_one(
             select_trees!(
@@ -195,6 +206,7 @@ impl<T: Dialect> Read for T {
         limit: u32,
     ) -> Result<Vec<PlacedEntry>, StoreError> {
         let database = self.database();
+        answer_ahead!(database, entries_at(&(public_key, log_id, seq_num), limit));
         let author = author_or!(database, public_key, Vec::new());
         database.ask_all(
             select_placed!(
@@ -228,6 +240,7 @@ impl<T: Dialect> Read for T {
 
     fn operation(&self, id: OperationId) -> Result<Option<OperationRow>, StoreError> {
         let database = self.database();
+        answer_ahead!(database, operation(id));
         let hash = id.hash();
         let params = [Param::hash(&hash)];
         database.ask_one(select_operations!("WHERE e.hash = ?1"), &params, |row| {
@@ -429,6 +442,8 @@ impl<T: Dialect> Read for T {
     }
 
     fn document_outline(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
+        let database = self.database();
+        answer_ahead!(database, document_outline(id));
         self.document_to(id, Extent::Outline)
     }
 

@@ -66,7 +66,7 @@ macro_rules! select_operations {
         )
     };
 }
-pub(super) use select_operations;
+pub(in crate::store) use select_operations;
 
 pub fn tree(database: &impl Sql, row: &dyn Columns) -> Result<TreeRow, StoreError> {
     Ok(TreeRow {
