@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use grove_core::types::OperationId;
 use grove_core::validate::Submission;
 use grove_node::store::objects::Objects;
-use grove_node::store::{SharedStore, SqliteStore};
+use grove_node::store::{SharedStore, SqliteStore, Upkeep};
 use http_support::daemon::{Daemon, Directory, run, temporary};
 use http_support::pieces::{
     PIECE, accepted, data_of, deletion, fetch, first, noise, publish, until, upload,

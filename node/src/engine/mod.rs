@@ -49,7 +49,7 @@ use grove_core::types::{DocumentId, Keyring, LogId, OperationId, PublicKey, Sche
 use grove_core::validate::Submission;
 use grove_core::wire::Message;
 
-use crate::store::{Change, Expected, Need, News, ParkedMax, Store, StoreError};
+use crate::store::{Change, Expected, Need, News, ParkedMax, Store, StoreError, Upkeep};
 use ingest::tolerate;
 use parking::Parking;
 use replicate::PeerState;
@@ -295,8 +295,11 @@ impl<S: Store> Engine<S> {
         &self.store
     }
 
-    /// The store, for what is not the engine's matter.
-    pub fn store_mut(&mut self) -> &mut S {
+    /// The store's upkeep, which changes no answer.
+    pub fn upkeep(&mut self) -> &mut dyn Upkeep
+    where
+        S: Upkeep,
+    {
         &mut self.store
     }
 

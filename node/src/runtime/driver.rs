@@ -13,7 +13,7 @@ use std::fmt;
 use grove_core::time::Instant;
 
 use crate::engine::{Engine, EngineSettings, Input, Output};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Upkeep};
 
 /// Hears everything that goes in and out of an engine.
 pub trait Tap: Send {
@@ -80,9 +80,12 @@ impl<S: Store> Driver<S> {
         self.engine.store()
     }
 
-    /// The store, for its upkeep.
-    pub(super) fn store_mut(&mut self) -> &mut S {
-        self.engine.store_mut()
+    /// The store's upkeep.
+    pub(super) fn upkeep(&mut self) -> &mut dyn Upkeep
+    where
+        S: Upkeep,
+    {
+        self.engine.upkeep()
     }
 }
 

@@ -120,7 +120,7 @@ impl ThreadedNode {
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (wish, wishes) = std::sync::mpsc::sync_channel(1);
         // One wish that waits stands for all: what is missing is asked for again.
-        store.on_wish(Box::new(move || {
+        store.on_index_wanted(Box::new(move || {
             let _ = wish.try_send(());
         }));
         let mut driver = Driver::new(store, settings)?;
@@ -411,7 +411,7 @@ impl<S: SharedStore> Writer<S> {
             self.forget_when_idle();
             if let Some(reply) = improve {
                 // Whoever asked ends with the node.
-                let _ = reply.send(self.improve());
+                let _ = reply.send(self.create_index());
             }
         }
         while let Ok(job) = self.queue.try_recv() {
@@ -425,7 +425,7 @@ impl<S: SharedStore> Writer<S> {
 
     /// Whether other processes changed something.
     fn has_news(&mut self) -> bool {
-        let found = self.driver.store_mut().has_news();
+        let found = self.driver.upkeep().has_news();
         match &found {
             Err(error) if !self.blind => {
                 tracing::warn!(%error, "could not look for what other nodes wrote");
@@ -450,20 +450,20 @@ impl<S: SharedStore> Writer<S> {
 
     /// A reader in the way puts it off until it is done or is ended.
     fn forget(&mut self) {
-        let done = self.driver.store_mut().forget_deleted();
+        let done = self.driver.upkeep().drop_deleted_copies();
         self.copies.settle(&done);
     }
 
     /// A service that can't be reached puts it off until it can.
     fn erase(&mut self) {
-        let done = self.driver.store_mut().erase_discarded();
+        let done = self.driver.upkeep().erase_discarded();
         self.discarded.settle(&done);
     }
 
     /// Makes one thing that questions would be faster with; tells how long it took.
-    fn improve(&mut self) -> time::Duration {
+    fn create_index(&mut self) -> time::Duration {
         let begun = time::Instant::now();
-        match self.driver.store_mut().improve() {
+        match self.driver.upkeep().create_index() {
             Ok(true) => tracing::info!(time = ?begun.elapsed(), "index made"),
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, "could not make an index"),

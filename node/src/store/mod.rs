@@ -31,7 +31,7 @@ pub use rows::{
     Change, Counts, DocumentRow, EntryRow, Expected, ForkRow, Need, NewEntry, News, OperationRow,
     ParkedMax, ParkedRow, PlacedEntry, TreeRow, Usage, ViewFields,
 };
-pub use shared::SharedStore;
+pub use shared::{SharedStore, Upkeep};
 #[cfg(test)]
 pub(crate) use sqlite::STATEMENTS;
 pub use sqlite::{SqliteReader, SqliteStore};

@@ -9,8 +9,35 @@ use super::objects::{Objects, Swept};
 use super::read::Read;
 use super::write::Store;
 
+/// What a store does for its own sake, between transactions. None of it changes an answer, so nobody who can
+/// do no more than this can write past the engine.
+pub trait Upkeep {
+    /// Drops the last copies of deleted bytes that the database keeps for its own purposes: SQLite in its
+    /// write-ahead log, PostgreSQL in dead rows. Returns whether that succeeded; somebody who reads for too
+    /// long may prevent it.
+    fn drop_deleted_copies(&mut self) -> Result<bool, StoreError>;
+
+    /// Erases what lies outside of the database and belonged to what was deleted. Returns whether all is
+    /// gone; a slow service may take longer than the writer waits.
+    fn erase_discarded(&mut self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// Creates one index that questions asked lately would be faster with; returns whether there was any to
+    /// create.
+    fn create_index(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    /// Whether other processes changed something since the last transaction, as far as a look without
+    /// one can tell.
+    fn has_news(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+}
+
 /// A store that others read while one writes it, as a deployed node needs it.
-pub trait SharedStore: Store + Send + 'static {
+pub trait SharedStore: Store + Upkeep + Send + 'static {
     /// A connection that only reads, and sees the last committed state.
     type Reader: Read + Send + 'static;
 
@@ -21,16 +48,6 @@ pub trait SharedStore: Store + Send + 'static {
     /// nothing to one that has been answered.
     fn interrupt(_: &Self::Reader) -> Box<dyn Fn() + Send + Sync> {
         Box::new(|| {})
-    }
-
-    /// Drops the last copies of deleted bytes that the database keeps for its own purposes. Returns
-    /// whether that succeeded; somebody who reads for too long may prevent it.
-    fn forget_deleted(&mut self) -> Result<bool, StoreError>;
-
-    /// Erases what lies outside of the database and belonged to what was deleted. Returns whether all is
-    /// gone; a slow service may take longer than the writer waits.
-    fn erase_discarded(&mut self) -> Result<bool, StoreError> {
-        Ok(true)
     }
 
     /// Where it keeps large bytes outside of the database, if it does. Who publishes puts them there
@@ -53,23 +70,11 @@ pub trait SharedStore: Store + Send + 'static {
         }
     }
 
-    /// Whom to tell, from whatever thread, that [`improve`](Self::improve) has something to do.
-    fn on_wish(&self, _tell: Box<dyn Fn() + Send + Sync>) {}
-
-    /// Makes one thing ready that questions asked lately would be faster with; returns whether there was
-    /// anything to do. Answers are the same before and after.
-    fn improve(&mut self) -> Result<bool, StoreError> {
-        Ok(false)
-    }
+    /// Whom to tell, from whatever thread, that [`create_index`](Upkeep::create_index) has something to do.
+    fn on_index_wanted(&self, _tell: Box<dyn Fn() + Send + Sync>) {}
 
     /// How often to look for what other processes changed; `None` when none can.
     fn news_interval(&self) -> Option<Duration> {
         None
-    }
-
-    /// Whether other processes changed something since the last transaction, as far as a look without
-    /// one can tell.
-    fn has_news(&mut self) -> Result<bool, StoreError> {
-        Ok(false)
     }
 }

@@ -87,8 +87,8 @@ fn orders_and_filters_get_an_index_that_serves() {
         (ordered(OrderBy::Edited), "_edited"),
     ] {
         let before = reader.list(schema().id(), &query).unwrap();
-        assert!(store.improve().unwrap(), "{name}");
-        assert!(!store.improve().unwrap(), "{name}: one is enough");
+        assert!(store.create_index().unwrap(), "{name}");
+        assert!(!store.create_index().unwrap(), "{name}: one is enough");
 
         let mut pages = query.clone();
         for _ in 0..3 {
@@ -116,18 +116,18 @@ fn indexes_are_known_to_all_processes_and_make_no_news() {
     one.list(schema().id(), &query).unwrap();
     two.list(schema().id(), &query).unwrap();
 
-    assert!(one.improve().unwrap());
+    assert!(one.create_index().unwrap());
     assert!(!two.has_news().unwrap(), "nobody's answers change");
-    assert!(!two.improve().unwrap(), "the other made it");
+    assert!(!two.create_index().unwrap(), "the other made it");
     assert_eq!(database.number(asked), 1);
-    assert!(!open(&database).improve().unwrap());
+    assert!(!open(&database).create_index().unwrap());
 
     // What others did while an index was made is still told to the engine.
     one.begin().unwrap();
     publish(&mut one, 1, 0, "new");
     one.commit().unwrap();
     two.list(schema().id(), &ordered(OrderBy::Edited)).unwrap();
-    assert!(two.improve().unwrap());
+    assert!(two.create_index().unwrap());
     assert!(two.has_news().unwrap());
     assert!(two.begin().unwrap().is_some());
     two.rollback().unwrap();
@@ -147,7 +147,7 @@ fn long_texts_fit_beside_an_index_on_them() {
         ..ordered(OrderBy::Field("text".to_owned()))
     };
     store.list(schema().id(), &find(&long("a"))).unwrap();
-    while store.improve().unwrap() {
+    while store.create_index().unwrap() {
         store.list(schema().id(), &find(&long("a"))).unwrap();
     }
 

@@ -18,7 +18,7 @@ use grove_core::types::{
 use grove_core::wire::Action;
 use grove_node::store::{
     DocumentQuery, DocumentRow, Need, NewEntry, News, ParkedMax, ParkedRow, PostgresStore, Read,
-    Server, SharedStore, Store, StoreError,
+    Server, SharedStore, Store, StoreError, Upkeep,
 };
 use postgres_server::Database;
 
@@ -384,7 +384,7 @@ fn deleted_bytes_leave_all_rows() {
         ))
     };
     let mut store = with_schema(&database);
-    assert!(store.forget_deleted().unwrap(), "nothing to forget");
+    assert!(store.drop_deleted_copies().unwrap(), "nothing to forget");
     // Some stay in their row, some need an annex; repetition would be compressed.
     let text = |number: u64| {
         let noise = (0..[1, 200][number as usize % 2])
@@ -408,7 +408,7 @@ fn deleted_bytes_leave_all_rows() {
     drop(store);
     let mut store = open(&database);
     let since = Instant::now();
-    while !store.forget_deleted().unwrap() {
+    while !store.drop_deleted_copies().unwrap() {
         assert!(since.elapsed() < PATIENCE, "it takes too long");
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -4,7 +4,7 @@ use grove_core::types::{DocumentId, DocumentViewId, Value};
 use grove_node::store::query::{
     Comparison, Condition, DocumentQuery, Order, OrderBy, Standing, Test,
 };
-use grove_node::store::{DocumentRow, Read, SharedStore, Store};
+use grove_node::store::{DocumentRow, Read, Store, Upkeep};
 use proptest::collection::SizeRange;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -295,7 +295,7 @@ pub fn answers_do_not_depend_on_indexes<B: Backend>() {
             let query = DocumentQuery { limit: query.limit * 20, ..query };
             let expected = meant(&rows, &query);
             prop_assert_eq!(walk(&store, &query), expected.clone(), "{:?}", query);
-            while store.improve().unwrap() {
+            while store.create_index().unwrap() {
                 // What is made first may be what leads to asking for the next.
                 store.list(&schema_id("wide"), &query).unwrap();
             }

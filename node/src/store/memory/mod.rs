@@ -15,7 +15,7 @@ mod write;
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{SharedStore, StoreError};
+use super::{SharedStore, StoreError, Upkeep};
 use state::State;
 
 /// Where committed states lie, as a disk would hold them: a store that is opened over it again goes on from
@@ -177,6 +177,13 @@ impl Clone for MemoryStore {
     }
 }
 
+impl Upkeep for MemoryStore {
+    fn drop_deleted_copies(&mut self) -> Result<bool, StoreError> {
+        // What was dropped is gone with the last state that had it.
+        Ok(true)
+    }
+}
+
 impl SharedStore for MemoryStore {
     type Reader = MemoryReader;
 
@@ -185,10 +192,5 @@ impl SharedStore for MemoryStore {
         let held = RefCell::default();
         let source = Snapshots { disk, held };
         Ok(Memory { source })
-    }
-
-    fn forget_deleted(&mut self) -> Result<bool, StoreError> {
-        // What was dropped is gone with the last state that had it.
-        Ok(true)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Each process has one connection that writes and any number that read the last committed state. One
 //! process writes at a time, and hears in [`Store::begin`](super::Store::begin) what the others did.
-//! Deleted bytes leave the tables' rows soon after [`SharedStore::forget_deleted`]; the server's
+//! Deleted bytes leave the tables' rows soon after [`Upkeep::drop_deleted_copies`]; the server's
 //! write-ahead log, its free space and its backups are the operator's matter.
 
 mod ahead;
@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use super::objects::Objects;
 use super::sql::Sql;
-use super::{SharedStore, StoreError};
+use super::{SharedStore, StoreError, Upkeep};
 use clean::Cleaner;
 use database::{Database, get};
 use write::{Seen, Writer};
@@ -85,6 +85,25 @@ impl PostgresStore {
     }
 }
 
+impl Upkeep for PostgresStore {
+    /// Has the tables vacuumed that rows were deleted from.
+    fn drop_deleted_copies(&mut self) -> Result<bool, StoreError> {
+        self.cleaner.advance(&self.database)
+    }
+
+    fn erase_discarded(&mut self) -> Result<bool, StoreError> {
+        self.erase_objects()
+    }
+
+    fn create_index(&mut self) -> Result<bool, StoreError> {
+        self.make_index()
+    }
+
+    fn has_news(&mut self) -> Result<bool, StoreError> {
+        Ok(self.look()? != self.writer.seen)
+    }
+}
+
 impl SharedStore for PostgresStore {
     type Reader = PostgresReader;
 
@@ -103,33 +122,16 @@ impl SharedStore for PostgresStore {
         Box::new(reader.database.interrupt())
     }
 
-    /// Has the tables vacuumed that rows were deleted from.
-    fn forget_deleted(&mut self) -> Result<bool, StoreError> {
-        self.cleaner.advance(&self.database)
-    }
-
-    fn erase_discarded(&mut self) -> Result<bool, StoreError> {
-        self.erase_objects()
-    }
-
     fn objects(&self) -> Option<Arc<Objects>> {
         self.database.objects().cloned()
     }
 
-    fn on_wish(&self, tell: Box<dyn Fn() + Send + Sync>) {
+    fn on_index_wanted(&self, tell: Box<dyn Fn() + Send + Sync>) {
         self.database.wishes.on_wish(tell);
-    }
-
-    fn improve(&mut self) -> Result<bool, StoreError> {
-        self.make_index()
     }
 
     fn news_interval(&self) -> Option<Duration> {
         Some(NEWS_INTERVAL)
-    }
-
-    fn has_news(&mut self) -> Result<bool, StoreError> {
-        Ok(self.look()? != self.writer.seen)
     }
 }
 

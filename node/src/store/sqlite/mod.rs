@@ -2,7 +2,7 @@
 //!
 //! One connection writes; any number of others read, each seeing the last committed state without
 //! waiting. Deleted bytes are overwritten in the file, and leave the write-ahead log with the next
-//! [`SharedStore::forget_deleted`].
+//! [`Upkeep::drop_deleted_copies`].
 
 mod codec;
 mod database;
@@ -30,7 +30,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::objects::Objects;
 use super::sql::Sql;
-use super::{Parked, SharedStore, StoreError};
+use super::{Parked, SharedStore, StoreError, Upkeep};
 use crate::store::indexes::Wishes;
 use database::Database;
 
@@ -116,6 +116,27 @@ impl SqliteStore {
     }
 }
 
+impl Upkeep for SqliteStore {
+    /// Moves the write-ahead log into the database and empties it. Waits for readers only for as long as
+    /// short questions take: while it waits, nobody can write.
+    fn drop_deleted_copies(&mut self) -> Result<bool, StoreError> {
+        let connection = self.database.connection();
+        connection.busy_timeout(READERS_PATIENCE)?;
+        let busy: Result<bool, _> =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        Ok(!busy?)
+    }
+
+    fn erase_discarded(&mut self) -> Result<bool, StoreError> {
+        self.erase_objects()
+    }
+
+    fn create_index(&mut self) -> Result<bool, StoreError> {
+        self.make_index()
+    }
+}
+
 impl SharedStore for SqliteStore {
     type Reader = SqliteReader;
 
@@ -135,27 +156,8 @@ impl SharedStore for SqliteStore {
         Box::new(move || handle.interrupt())
     }
 
-    fn on_wish(&self, tell: Box<dyn Fn() + Send + Sync>) {
+    fn on_index_wanted(&self, tell: Box<dyn Fn() + Send + Sync>) {
         self.database.wishes.on_wish(tell);
-    }
-
-    fn improve(&mut self) -> Result<bool, StoreError> {
-        self.make_index()
-    }
-
-    /// Moves the write-ahead log into the database and empties it. Waits for readers only for as long as
-    /// short questions take: while it waits, nobody can write.
-    fn forget_deleted(&mut self) -> Result<bool, StoreError> {
-        let connection = self.database.connection();
-        connection.busy_timeout(READERS_PATIENCE)?;
-        let busy: Result<bool, _> =
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(!busy?)
-    }
-
-    fn erase_discarded(&mut self) -> Result<bool, StoreError> {
-        self.erase_objects()
     }
 
     fn objects(&self) -> Option<Arc<Objects>> {

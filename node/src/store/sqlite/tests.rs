@@ -24,7 +24,9 @@ use crate::store::indexes::{Lead, Wishes};
 use crate::store::query::{self, Comparison, Condition, Order, OrderBy, Test};
 use crate::store::sql::Sql;
 use crate::store::sql::read::CHANGES_AFTER;
-use crate::store::{DocumentQuery, DocumentRow, NewEntry, Read, SharedStore, Store, StoreError};
+use crate::store::{
+    DocumentQuery, DocumentRow, NewEntry, Read, SharedStore, Store, StoreError, Upkeep,
+};
 
 /// A path for a database, whose folder is removed at the end.
 struct Place(PathBuf, TempDir);
@@ -181,7 +183,7 @@ fn dropped_bytes_leave_the_files() {
             .windows(CANARY.len())
             .any(|bytes| bytes == CANARY)
     };
-    assert!(store.forget_deleted().unwrap());
+    assert!(store.drop_deleted_copies().unwrap());
     assert!(holds_canary(&place));
 
     // Scattered first, so that pages are split and merged while they still hold others.
@@ -194,7 +196,7 @@ fn dropped_bytes_leave_the_files() {
         }
         store.commit().unwrap();
     }
-    assert!(store.forget_deleted().unwrap());
+    assert!(store.drop_deleted_copies().unwrap());
 
     assert!(!holds_canary(&place));
     assert_eq!(store.counts().unwrap().documents, 0);
@@ -212,7 +214,7 @@ fn a_small_entry_takes_little_room() {
         publish(&mut store, number, &format!("{number:0>150}"));
     }
     store.commit().unwrap();
-    assert!(store.forget_deleted().unwrap());
+    assert!(store.drop_deleted_copies().unwrap());
 
     let size = std::fs::metadata(&place.0).unwrap().len() / COUNT;
 
@@ -237,9 +239,9 @@ fn a_busy_reader_puts_off_the_checkpoint() {
     store.insert_schema(&schema()).unwrap();
     store.commit().unwrap();
 
-    assert!(!store.forget_deleted().unwrap());
+    assert!(!store.drop_deleted_copies().unwrap());
     connection.execute_batch("COMMIT").unwrap();
-    assert!(store.forget_deleted().unwrap());
+    assert!(store.drop_deleted_copies().unwrap());
 }
 
 #[test]
@@ -396,8 +398,8 @@ fn every_order_and_filter_gets_an_index_that_serves() {
                 ..DocumentQuery::default()
             };
             let before = store.list(mixed_schema().id(), &query).unwrap();
-            assert!(store.improve().unwrap() || descending, "{query:?}");
-            while store.improve().unwrap() {}
+            assert!(store.create_index().unwrap() || descending, "{query:?}");
+            while store.create_index().unwrap() {}
             // Few documents are found by a condition, so that an order would not lead.
             let lead = store.database.lead(&view_table, &query).unwrap();
             assert!(
@@ -481,7 +483,7 @@ fn indexes_are_few_and_outlive_a_restart() {
     };
     for number in 0..12 {
         ask(&store, number);
-        while store.improve().unwrap() {}
+        while store.create_index().unwrap() {}
     }
     assert_eq!(indexes(&store), 8);
 
@@ -489,7 +491,7 @@ fn indexes_are_few_and_outlive_a_restart() {
     let mut store = SqliteStore::open(&place.0).unwrap();
 
     ask(&store, 0);
-    assert!(!store.improve().unwrap(), "it is there already");
+    assert!(!store.create_index().unwrap(), "it is there already");
     assert_eq!(indexes(&store), 8);
 }
 
@@ -514,7 +516,7 @@ fn dropped_bytes_leave_the_indexes_too() {
         ..DocumentQuery::default()
     };
     store.list(schema().id(), &query).unwrap();
-    assert!(store.improve().unwrap());
+    assert!(store.create_index().unwrap());
 
     store.begin().unwrap();
     for id in ids {
@@ -522,7 +524,7 @@ fn dropped_bytes_leave_the_indexes_too() {
         put(&mut store, id, None);
     }
     store.commit().unwrap();
-    assert!(store.forget_deleted().unwrap());
+    assert!(store.drop_deleted_copies().unwrap());
 
     let bytes = place.bytes();
     let canary = CANARY.as_bytes();

@@ -128,7 +128,7 @@ fn a_dropped_piece_is_erased_even_after_a_crash() {
     assert_eq!(objects(&place).len(), 2);
     drop(store);
     let mut store = open(&place);
-    assert!(store.erase_discarded().unwrap() && store.forget_deleted().unwrap());
+    assert!(store.erase_discarded().unwrap() && store.drop_deleted_copies().unwrap());
 
     assert_eq!(objects(&place).len(), 1);
     assert!(!holds(&place, b"canary-1-"));
@@ -241,7 +241,7 @@ fn an_older_database_gives_its_pieces_away() {
     drop(store);
 
     let mut store = open(&place);
-    assert!(store.forget_deleted().unwrap());
+    assert!(store.drop_deleted_copies().unwrap());
 
     assert_eq!(objects(&place).len(), rows.len());
     assert!(!holds(&place, &data(3)[..200]));
