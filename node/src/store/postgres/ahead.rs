@@ -9,10 +9,10 @@ use grove_core::types::{DocumentId, Hash, LogId, OperationId, PublicKey, SeqNum}
 use super::database::{Database, digest, get};
 use crate::store::codec::{from_log_id, from_seq_num};
 use crate::store::outside::Extent;
-use crate::store::sql::ahead::{Answers, PLACES_MAX};
+use crate::store::sql::ahead::{Answers, PLACES_MAX, Places, Trees};
 use crate::store::sql::rows::{operation, placed, select_operations, tree};
 use crate::store::sql::{Param, Sql, hash};
-use crate::store::{Expected, PlacedEntry, StoreError, TreeRow};
+use crate::store::{Expected, StoreError, TreeRow};
 
 /// The trees that end in these entries.
 const TREES: &str = "
@@ -161,7 +161,7 @@ impl Database {
         &self,
         questions: &Questions,
         authors: &BTreeMap<PublicKey, i64>,
-    ) -> Result<BTreeMap<(PublicKey, LogId, Hash), Option<TreeRow>>, StoreError> {
+    ) -> Result<Trees, StoreError> {
         let mut found: BTreeMap<_, _> = questions.tips.iter().map(|tip| (*tip, None)).collect();
         let (mut of, mut log_ids, mut tips) = (Vec::new(), Vec::new(), Vec::new());
         for (key, log_id, tip) in &questions.tips {
@@ -184,7 +184,7 @@ impl Database {
         &self,
         questions: &Questions,
         authors: &BTreeMap<PublicKey, i64>,
-    ) -> Result<BTreeMap<(PublicKey, LogId, SeqNum), Vec<PlacedEntry>>, StoreError> {
+    ) -> Result<Places, StoreError> {
         let places = questions.places.iter();
         let mut found: BTreeMap<_, Vec<_>> = places.map(|place| (*place, Vec::new())).collect();
         let (mut of, mut log_ids, mut seq_nums) = (Vec::new(), Vec::new(), Vec::new());

@@ -20,14 +20,18 @@ use crate::store::{DocumentRow, NewEntry, OperationRow, PlacedEntry, TreeRow};
 /// How many entries at one position are read: enough to see that there are several.
 pub const PLACES_MAX: u32 = 2;
 
+/// Trees by the tip to continue.
+pub type Trees = BTreeMap<(PublicKey, LogId, Hash), Option<TreeRow>>;
+
+/// Entries by their position, at most [`PLACES_MAX`] at each.
+pub type Places = BTreeMap<(PublicKey, LogId, SeqNum), Vec<PlacedEntry>>;
+
 /// Answers by what was asked; `None` in place of what is not there.
 #[derive(Debug, Default)]
 pub struct Answers {
-    /// By the tip to continue.
-    pub trees: BTreeMap<(PublicKey, LogId, Hash), Option<TreeRow>>,
+    pub trees: Trees,
     pub trees_of_documents: BTreeMap<(PublicKey, DocumentId), Option<TreeRow>>,
-    /// At most [`PLACES_MAX`] at each position.
-    pub places: BTreeMap<(PublicKey, LogId, SeqNum), Vec<PlacedEntry>>,
+    pub places: Places,
     pub operations: BTreeMap<OperationId, Option<OperationRow>>,
     /// In outline.
     pub documents: BTreeMap<DocumentId, Option<DocumentRow>>,

@@ -74,10 +74,7 @@ impl Names {
         self.authors.value(row, || {
             let sql = "SELECT public_key FROM authors WHERE id = ?1";
             let key = database.ask_one(sql, &[Param::Int(row)], |row| {
-                let bytes = row.bytes(0)?.try_into();
-                Ok(bytes
-                    .ok()
-                    .and_then(|bytes| PublicKey::from_bytes(bytes).ok()))
+                Ok(PublicKey::from_bytes(row.bytes(0)?).ok())
             })?;
             key.flatten().ok_or(StoreError::Corrupt("author"))
         })
