@@ -58,8 +58,9 @@ impl Default for Retry {
     }
 }
 
-/// A key pair at work on one node.
-#[derive(Debug)]
+/// A key pair at work on one node. A clone is a second session of the same key, which knows nothing of the first
+/// from then on.
+#[derive(Debug, Clone)]
 pub struct Session<A> {
     key_pair: KeyPair,
     api: A,
@@ -72,7 +73,7 @@ pub struct Session<A> {
     pending: Option<Pending>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Pending {
     submission: Submission,
     document_id: DocumentId,
@@ -90,6 +91,18 @@ impl<A: Api> Session<A> {
             predicted: BTreeMap::new(),
             heads: Heads::default(),
             pending: None,
+        }
+    }
+
+    /// The same, with all it remembers, on another node or by another way.
+    pub fn over<B: Api>(self, api: B) -> Session<B> {
+        Session {
+            key_pair: self.key_pair,
+            api,
+            retry: self.retry,
+            predicted: self.predicted,
+            heads: self.heads,
+            pending: self.pending,
         }
     }
 

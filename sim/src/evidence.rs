@@ -25,7 +25,12 @@ pub struct NodeState {
     pub entries: BTreeMap<OperationId, Held>,
     /// Every document of the workload's schema it answers with.
     pub shown: BTreeMap<DocumentId, Shown>,
+    /// The evidence of forks it keeps.
+    pub forks: Forks,
 }
+
+/// Per forked log two different entries for one place, the lower id first.
+pub type Forks = BTreeMap<(PublicKey, LogId), [OperationId; 2]>;
 
 /// Where an entry stands.
 pub type Position = (PublicKey, LogId, SeqNum);

@@ -62,6 +62,12 @@ pub struct Counts {
     pub retried: u64,
     /// Cuts of a link.
     pub cuts: u64,
+    /// Copies that clients went on from.
+    pub copies: u64,
+    /// Entries that came too late for their place and were signed anew.
+    pub outrun: u64,
+    /// Logs with branches on the first node at the end.
+    pub forks: u64,
     /// Published operations that joined two or more branches of a document.
     pub merges: u64,
     /// Replication messages handed to connections.
@@ -101,6 +107,9 @@ impl fmt::Display for Report {
             skipped,
             retried,
             cuts,
+            copies,
+            outrun,
+            forks,
             messages,
             skeletons,
             entries,
@@ -121,6 +130,10 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "            {retried} requests retried, {refused} steps refused, {skipped} skipped"
+        )?;
+        writeln!(
+            f,
+            "  forks     {copies} copies of clients, {outrun} entries outrun, {forks} logs with branches"
         )?;
         writeln!(
             f,

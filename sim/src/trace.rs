@@ -56,6 +56,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         document: Option<String>,
     },
+    /// A client goes on from a copy, and talks to this node.
+    Copy { of: String, node: String },
     /// A client did not learn what became of a request and asks again.
     Retry { step: usize, cause: String },
     /// The link between two hosts is in another state now.

@@ -99,7 +99,7 @@ fn batch_converges_repeats_and_meets_rare_states() {
     let batch = [
         "batch",
         "--from",
-        "10",
+        "0",
         "--count",
         "8",
         "--repeat-every",
@@ -131,6 +131,9 @@ fn batch_converges_repeats_and_meets_rare_states() {
         "cuts",
         "skeletons",
         "deleted",
+        "copies",
+        "outrun",
+        "forks",
     ] {
         assert!(
             total(rare) > 0,
@@ -161,14 +164,15 @@ fn stored_plans_pass_and_repeat() {
 }
 
 #[rstest]
-#[case("drop-entries", "acknowledged_entries_stay")]
-#[case("forget-acknowledged", "acknowledged_entries_stay")]
-#[case("show-deleted", "deleted_documents_gone")]
-#[case("keep-deleted", "deleted_documents_gone")]
-#[case("falsify-view", "views_equal")]
-#[case("falsify-every-view", "views_equal")]
-fn planted_bug_fails_its_invariant(#[case] bug: &str, #[case] invariant: &str) {
-    let output = grove_sim(&["run", "--seed", "5", "--planted-bug", bug]);
+#[case("5", "drop-entries", "acknowledged_entries_stay")]
+#[case("5", "forget-acknowledged", "acknowledged_entries_stay")]
+#[case("1", "forget-fork", "forks_are_kept")]
+#[case("5", "show-deleted", "deleted_documents_gone")]
+#[case("5", "keep-deleted", "deleted_documents_gone")]
+#[case("5", "falsify-view", "views_equal")]
+#[case("5", "falsify-every-view", "views_equal")]
+fn planted_bug_fails_its_invariant(#[case] seed: &str, #[case] bug: &str, #[case] invariant: &str) {
+    let output = grove_sim(&["run", "--seed", seed, "--planted-bug", bug]);
 
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{text}");

@@ -3,7 +3,9 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`cuts`] | links that are down for a while |
+//! | [`copies`] | clients that go on from a copy, so that honest logs get branches |
 //! | [`planted`] | bugs that an invariant must see, never on in an ordinary run |
 
+pub mod copies;
 pub mod cuts;
 pub mod planted;

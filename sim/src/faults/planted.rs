@@ -20,6 +20,8 @@ pub enum PlantedBug {
     DropEntries,
     /// Every node has lost one entry it had acknowledged.
     ForgetAcknowledged,
+    /// The last node has lost the evidence of a fork.
+    ForgetFork,
     /// The last node still shows a deleted document.
     ShowDeleted,
     /// Every node keeps an operation of a deleted document.
@@ -56,6 +58,10 @@ impl PlantedBug {
                 evidence.nodes.iter_mut().for_each(|node| {
                     node.entries.remove(&lost);
                 });
+            }
+            Self::ForgetFork => {
+                let last = evidence.nodes.last_mut().expect("there are nodes");
+                last.forks.pop_first().expect("a log was forked");
             }
             Self::ShowDeleted => show_deleted(evidence),
             Self::KeepDeleted => keep_deleted(evidence),

@@ -6,9 +6,10 @@
 mod acknowledged;
 mod deleted;
 mod entries;
+mod forks;
 mod views;
 
-use crate::evidence::{Evidence, Violation};
+use crate::evidence::{Evidence, NodeState, Violation};
 
 /// Checks all invariants in the order from cause to effect.
 ///
@@ -18,8 +19,14 @@ use crate::evidence::{Evidence, Violation};
 pub fn check(evidence: &Evidence) -> Result<(), Violation> {
     acknowledged::check(evidence)?;
     entries::check(evidence)?;
+    forks::check(evidence)?;
     deleted::check(evidence)?;
     views::check(evidence)
+}
+
+/// How many logs of a node have branches.
+pub fn forked_logs(node: &NodeState) -> usize {
+    forks::forks(node).len()
 }
 
 /// Whether all nodes hold the same entries; asked often while the run waits for that.
@@ -30,12 +37,13 @@ pub fn entries_agree(evidence: &Evidence) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{Held, NodeState, Published};
+    use crate::evidence::{Held, Published};
     use crate::faults::planted::PlantedBug;
     use crate::reference::documents;
     use grove_core::types::{Hash, KeyPair, LogId, OperationId, PlainValue, SeqNum};
     use grove_core::wire::{Fields, Operation};
     use rstest::rstest;
+    use std::collections::BTreeMap;
 
     fn publish(evidence: &mut Evidence, seq: u64, operation: &Operation) -> OperationId {
         let operation = operation.encode();
@@ -82,6 +90,8 @@ mod tests {
             previous: deleted.into(),
         };
         publish(&mut evidence, 5, &delete);
+        // A second entry for a place that is taken: accepted elsewhere, it loses nothing.
+        publish(&mut evidence, 5, &update(edited, "at the same place"));
         evidence.nodes = (0..3)
             .map(|node| settled(node, &evidence.published))
             .collect();
@@ -96,7 +106,7 @@ mod tests {
             .filter(|expected| expected.deleted)
             .flat_map(|expected| expected.content.clone())
             .collect();
-        let entries = published
+        let entries: BTreeMap<OperationId, Held> = published
             .iter()
             .map(|published| {
                 let kept = !gone.contains(&published.operation_id);
@@ -115,11 +125,14 @@ mod tests {
             .into_iter()
             .filter_map(|(document, expected)| Some((document, expected.shown?)))
             .collect();
-        NodeState {
+        let mut state = NodeState {
             name: crate::hosts::node_name(node),
             entries,
             shown,
-        }
+            ..NodeState::default()
+        };
+        state.forks = forks::forks(&state);
+        state
     }
 
     #[test]
@@ -129,6 +142,7 @@ mod tests {
 
     #[rstest]
     #[case(PlantedBug::ForgetAcknowledged, "acknowledged_entries_stay")]
+    #[case(PlantedBug::ForgetFork, "forks_are_kept")]
     #[case(PlantedBug::ShowDeleted, "deleted_documents_gone")]
     #[case(PlantedBug::KeepDeleted, "deleted_documents_gone")]
     #[case(PlantedBug::FalsifyView, "views_equal")]

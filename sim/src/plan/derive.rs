@@ -4,6 +4,7 @@
 
 use super::{Action, Change, Plan, Step};
 use crate::draw::Draw;
+use crate::faults::copies::copies;
 use crate::faults::cuts::Scene;
 
 /// How long the clients are busy, in simulated milliseconds.
@@ -16,6 +17,8 @@ const STEPS_PER_CLIENT: std::ops::RangeInclusive<u64> = 10..=18;
 const RACE_MS: u64 = 1_000;
 /// Counters of racing edits start here, so that their choices are not those of other steps.
 const RACES: u64 = 1_000;
+/// And those of changes at once.
+const TOGETHER: u64 = 10_000;
 
 /// The plan of `seed`, for a size that was checked.
 pub(super) fn derive(seed: u64, nodes: usize, clients: usize) -> Plan {
@@ -30,6 +33,7 @@ pub(super) fn derive(seed: u64, nodes: usize, clients: usize) -> Plan {
         steps.extend(client_steps(draw, client, clients, documents));
     }
     steps.extend(races(draw, clients, &steps));
+    steps.extend(together(draw, clients, documents));
     // Stable: what one client does stays in that client's order.
     steps.sort_by_key(|step| (step.at_ms, step.client));
     let busy: Vec<_> = steps.iter().map(|step| (step.at_ms, step.client)).collect();
@@ -47,6 +51,7 @@ pub(super) fn derive(seed: u64, nodes: usize, clients: usize) -> Plan {
         workload_ms: WORKLOAD_MS,
         latency_max_ms: 5 + draw.below(120, "latency bound", 0, 0),
         cuts: scene.cuts(),
+        copies: copies(draw, nodes, clients, WORKLOAD_MS),
         steps,
     }
 }
@@ -104,6 +109,31 @@ fn races(draw: Draw, clients: usize, steps: &[Step]) -> Vec<Step> {
         })
     };
     steps.iter().enumerate().filter_map(race).collect()
+}
+
+/// Changes at once by one key, on or off for a whole seed.
+fn together(draw: Draw, clients: usize, documents: usize) -> Vec<Step> {
+    if !draw.chance(40, "together", 0, 0) {
+        return Vec::new();
+    }
+    let step = |nth: u64| {
+        let client = draw.pick(clients, "together client", 0, nth);
+        let document = draw.pick(documents, "together document", 0, nth);
+        let count = draw.within(&(2..=4), "together count", 0, nth);
+        let changes =
+            (0..count).map(|number| change(draw, client as u64, TOGETHER + 16 * nth + number));
+        Step {
+            at_ms: 2_000 + draw.below(WORKLOAD_MS - 3_000, "together at", 0, nth),
+            client,
+            action: Action::Together {
+                document,
+                changes: changes.collect(),
+            },
+        }
+    };
+    (0..draw.within(&(1..=4), "together steps", 0, 0))
+        .map(step)
+        .collect()
 }
 
 fn change(draw: Draw, client: u64, nth: u64) -> Change {

@@ -9,6 +9,7 @@ mod derive;
 
 use serde::{Deserialize, Serialize};
 
+use crate::faults::copies::Copy;
 use crate::faults::cuts::Cut;
 use crate::hosts::{CLIENTS, NODES, client_name, node_name};
 
@@ -16,6 +17,8 @@ use crate::hosts::{CLIENTS, NODES, client_name, node_name};
 const WORKLOAD_MS_MAX: u64 = 600_000;
 const LATENCY_MS_MAX: u64 = 10_000;
 const ITEMS_MAX: usize = 10_000;
+/// Most changes at once.
+const TOGETHER_MAX: usize = 16;
 
 /// Why a plan cannot be carried out. (Caller)
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +40,9 @@ pub enum PlanError {
     /// The step of this number belongs to no client.
     #[error("step {0} belongs to no client of the plan")]
     Step(usize),
+    /// The copy of this number is of no client or node, or taken before it is made or after the workload.
+    #[error("copy {0} names no client or node of the plan, or its times are wrong")]
+    Copy(usize),
     /// The cut of this number is of no link, or ends before it begins or after the workload.
     #[error("cut {0} names no link of the plan, or its times are wrong")]
     Cut(usize),
@@ -61,6 +67,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// When which links are down.
     pub cuts: Vec<Cut>,
+    /// Which clients go on from a copy, in the order of the moments at which they do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<Copy>,
 }
 
 /// One thing a client does.
@@ -85,8 +94,22 @@ pub enum Action {
     Create { document: usize },
     /// Change one field of a document, whoever made it, as the client's node shows it.
     Update { document: usize, change: Change },
+    /// Change a document several times at once with the same key, as from several windows.
+    Together {
+        document: usize,
+        changes: Vec<Change>,
+    },
     /// Delete a document.
     Delete { document: usize },
+}
+
+impl Step {
+    fn is_bounded(&self) -> bool {
+        match &self.action {
+            Action::Together { changes, .. } => (1..=TOGETHER_MAX).contains(&changes.len()),
+            _ => true,
+        }
+    }
 }
 
 impl Action {
@@ -96,6 +119,7 @@ impl Action {
             Self::Schema {} => None,
             Self::Create { document }
             | Self::Update { document, .. }
+            | Self::Together { document, .. }
             | Self::Delete { document } => Some(*document),
         }
     }
@@ -138,7 +162,10 @@ impl Plan {
         };
         let in_bounds = plan.workload_ms <= WORKLOAD_MS_MAX
             && (1..=LATENCY_MS_MAX).contains(&plan.latency_max_ms)
-            && plan.steps.len().max(plan.cuts.len()) <= ITEMS_MAX;
+            && [plan.steps.len(), plan.cuts.len(), plan.copies.len()]
+                .iter()
+                .all(|count| *count <= ITEMS_MAX)
+            && plan.steps.iter().all(Step::is_bounded);
         if !in_bounds {
             return Err(PlanError::Bounds);
         }
@@ -148,6 +175,15 @@ impl Plan {
             .position(|step| step.client >= plan.clients)
         {
             return Err(PlanError::Step(nth));
+        }
+        let sound = |copy: &Copy| {
+            copy.client.max(copy.of) < plan.clients
+                && copy.node < plan.nodes
+                && copy.from_ms <= copy.at_ms
+                && copy.at_ms < plan.workload_ms
+        };
+        if let Some(nth) = plan.copies.iter().position(|copy| !sound(copy)) {
+            return Err(PlanError::Copy(nth));
         }
         let fits = |cut: &Cut| {
             let times = cut.from_ms < cut.until_ms && cut.until_ms <= plan.workload_ms;
@@ -189,6 +225,8 @@ mod tests {
             prop_assert!(plan.steps.is_sorted_by_key(|step| step.at_ms));
             prop_assert!(plan.steps.iter().all(|step| step.at_ms < plan.workload_ms));
             prop_assert!(plan.steps.iter().all(|step| step.client < clients));
+            let text = serde_json::to_vec(&plan).expect("serialises");
+            prop_assert_eq!(&Plan::parse(&text).expect("is sound"), &plan);
             prop_assert!(plan.cuts.iter().all(|cut| cut.a < cut.b));
             prop_assert!(plan.cuts.iter().all(|cut| cut.from_ms < cut.until_ms));
             prop_assert!(plan.cuts.iter().all(|cut| cut.until_ms <= plan.workload_ms));
@@ -253,6 +291,24 @@ mod tests {
             a: node_name(0),
             b: node_name(4),
         })));
+        assert!(refused(&|plan| plan.copies.push(Copy {
+            client: 0,
+            of: 3,
+            from_ms: 0,
+            at_ms: 0,
+            node: 0,
+        })));
+        assert!(refused(&|plan| plan.copies.push(Copy {
+            client: 0,
+            of: 0,
+            from_ms: 2,
+            at_ms: 1,
+            node: 0,
+        })));
+        assert!(refused(&|plan| plan.steps[0].action = Action::Together {
+            document: 0,
+            changes: Vec::new(),
+        }));
         assert!(Plan::parse(b"{}").is_err());
     }
 

@@ -59,7 +59,7 @@ impl Transport for SimTransport {
 }
 
 /// The API a client writes through.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Door {
     client: usize,
     node: usize,
@@ -67,7 +67,7 @@ pub(crate) struct Door {
     shared: SharedState,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Either {
     Rpc(RpcClient<SimTransport>),
     Graphql(GraphqlClient<SimTransport>),
@@ -120,10 +120,16 @@ impl Api for Door {
     }
 
     async fn publish(&self, submission: &Submission) -> Result<NextArgs, ApiError> {
-        let next = match &self.api {
+        let answer = match &self.api {
             Either::Rpc(api) => api.publish(submission).await,
             Either::Graphql(api) => api.publish(submission).await,
-        }?;
+        };
+        if let Err(ApiError::Refused(refusal)) = &answer
+            && refusal.is_would_fork()
+        {
+            self.shared.count(|counts| counts.outrun += 1);
+        }
+        let next = answer?;
         self.note(submission);
         Ok(next)
     }

@@ -2,12 +2,12 @@
 //!
 //! Decides nothing of what a node decides. Leaves out the network between nodes, see `replicate`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
-use grove_core::types::{DocumentId, KeyPair, PublicKey, Schema, SchemaId};
+use grove_core::types::{DocumentId, Hash, KeyPair, OperationId, PublicKey, Schema, SchemaId};
 use grove_core::wire::Message;
 use grove_node::api::ApiError;
 use grove_node::engine::{EngineSettings, Input, Output, Transfer};
@@ -21,7 +21,7 @@ use super::determinism::EPOCH;
 use super::shared::SharedState;
 use super::wire::TappedListener;
 use crate::draw::Draw;
-use crate::evidence::{Held, NodeState, Shown};
+use crate::evidence::{Forks, Held, NodeState, Shown};
 use crate::faults::planted::PlantedBug;
 use crate::hosts::node_name;
 use crate::plan::Plan;
@@ -134,34 +134,56 @@ impl Node {
         &self,
         shown: BTreeMap<DocumentId, Shown>,
     ) -> Result<NodeState, ApiError> {
-        let entries = self.0.inline.read(|store| {
-            let application = store.schemas()?;
-            let application = application.iter().map(Schema::id);
-            let system = [
-                SchemaId::SCHEMA_DEFINITION,
-                SchemaId::SCHEMA_FIELD_DEFINITION,
-            ];
-            let mut entries = BTreeMap::new();
-            for schema in system.iter().chain(application) {
-                for row in store.schema_entries(schema)? {
-                    entries.insert(
-                        row.hash.into(),
-                        Held {
-                            position: (row.public_key, row.log_id, row.seq_num),
-                            entry: row.entry,
-                            operation: row.payload,
-                        },
-                    );
-                }
-            }
-            Ok(entries)
+        let (entries, forks) = self.0.inline.read(|store| {
+            let entries = entries(store)?;
+            let forks = forks(store, &entries)?;
+            Ok((entries, forks))
         })?;
         Ok(NodeState {
             name: self.0.name.clone(),
             entries,
             shown,
+            forks,
         })
     }
+}
+
+/// Every entry of every schema the store knows.
+fn entries(store: &dyn Read) -> Result<BTreeMap<OperationId, Held>, StoreError> {
+    let application = store.schemas()?;
+    let application = application.iter().map(Schema::id);
+    let system = [
+        SchemaId::SCHEMA_DEFINITION,
+        SchemaId::SCHEMA_FIELD_DEFINITION,
+    ];
+    let mut entries = BTreeMap::new();
+    for schema in system.iter().chain(application) {
+        for row in store.schema_entries(schema)? {
+            let held = Held {
+                position: (row.public_key, row.log_id, row.seq_num),
+                entry: row.entry,
+                operation: row.payload,
+            };
+            entries.insert(row.hash.into(), held);
+        }
+    }
+    Ok(entries)
+}
+
+/// The evidence of forks in the logs of these entries.
+fn forks(store: &dyn Read, entries: &BTreeMap<OperationId, Held>) -> Result<Forks, StoreError> {
+    let logs: BTreeSet<_> = entries
+        .values()
+        .map(|held| (held.position.0, held.position.1))
+        .collect();
+    let mut forks = Forks::new();
+    for (public_key, log_id) in logs {
+        if let Some(fork) = store.fork(public_key, log_id)? {
+            let pair = [fork.first, fork.second].map(|entry| Hash::of(&entry).into());
+            forks.insert((public_key, log_id), pair);
+        }
+    }
+    Ok(forks)
 }
 
 /// The time on a simulated host.

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::door::{Door, SimTransport};
 use super::host::client_key;
+use super::memories::Memories;
 use super::shared::SharedState;
 use crate::evidence::Shown;
 use crate::hosts::{client_name, node_name};
@@ -31,11 +32,14 @@ const LOOK: Duration = Duration::from_millis(500);
 const PAGE_SIZE: u32 = 4;
 
 /// One simulated client.
+#[derive(Clone)]
 struct Client {
+    number: usize,
     name: String,
     session: Session<Door>,
     reader: GraphqlClient<SimTransport>,
     shared: SharedState,
+    memories: Memories,
     trace: Trace,
 }
 
@@ -52,11 +56,10 @@ enum Ended {
 pub(crate) async fn work(
     number: usize,
     plan: Plan,
-    shared: SharedState,
-    trace: Trace,
+    (shared, memories, trace): (SharedState, Memories, Trace),
 ) -> turmoil::Result {
     let started = Instant::now();
-    let mut client = Client::new(number, &plan, shared.clone(), trace.clone());
+    let mut client = Client::new(number, &plan, (shared.clone(), memories, trace.clone()));
     for (step, planned) in plan
         .steps
         .iter()
@@ -64,6 +67,7 @@ pub(crate) async fn work(
         .filter(|(_, step)| step.client == number)
     {
         sleep_until(started + Duration::from_millis(planned.at_ms)).await;
+        client.make_and_take_copies(&plan, planned.at_ms);
         let mut operation = None;
         let outcome = match client.perform(step, &planned.action).await {
             Ok(Ended::Published(id)) => {
@@ -95,16 +99,22 @@ pub(crate) async fn work(
                 document: document.map(|id| id.to_string()),
             },
         );
+        client.memories.set(number, client.session.clone());
     }
     shared.client_done();
     Ok(())
 }
 
 impl Client {
-    fn new(number: usize, plan: &Plan, shared: SharedState, trace: Trace) -> Self {
-        let (name, node) = (client_name(number), plan.home(number));
-        let transport = SimTransport::new(name.clone(), node_name(node), trace.clone());
-        let door = Door::new(number, node, transport.clone(), shared.clone());
+    fn new(
+        number: usize,
+        plan: &Plan,
+        (shared, memories, trace): (SharedState, Memories, Trace),
+    ) -> Self {
+        let name = client_name(number);
+        let transport =
+            SimTransport::new(name.clone(), node_name(plan.home(number)), trace.clone());
+        let door = Door::new(number, plan.home(number), transport.clone(), shared.clone());
         // One call at a time: this workload notes every retry in the trace.
         let retry = Retry {
             attempts_max: 1,
@@ -113,11 +123,48 @@ impl Client {
         let session = Session::new(client_key(plan, number), door).with_retry(retry);
         let reader = GraphqlClient::new(transport);
         Self {
+            number,
             name,
             session,
             reader,
             shared,
+            memories,
             trace,
+        }
+    }
+
+    /// Leaves copies of itself behind, and goes on from copies, as the plan has it for this moment.
+    fn make_and_take_copies(&mut self, plan: &Plan, now_ms: u64) {
+        for (nth, copy) in plan.copies.iter().enumerate() {
+            if copy.of == self.number && copy.from_ms <= now_ms {
+                self.memories.make(nth, &self.session);
+            }
+            if copy.client == self.number && copy.at_ms <= now_ms && self.memories.take(nth) {
+                // Whoever is copied before it has done anything remembers nothing but its key.
+                let made = self.memories.copy(nth, copy.of);
+                let session = made.unwrap_or_else(|| {
+                    let world = (
+                        self.shared.clone(),
+                        self.memories.clone(),
+                        self.trace.clone(),
+                    );
+                    Self::new(copy.of, plan, world).session
+                });
+                let node = node_name(copy.node);
+                let transport =
+                    SimTransport::new(self.name.clone(), node.clone(), self.trace.clone());
+                let door = Door::new(
+                    self.number,
+                    copy.node,
+                    transport.clone(),
+                    self.shared.clone(),
+                );
+                self.session = session.over(door);
+                self.reader = GraphqlClient::new(transport);
+                self.shared.count(|counts| counts.copies += 1);
+                let of = client_name(copy.of);
+                self.trace.record(&self.name, Event::Copy { of, node });
+            }
         }
     }
 
@@ -125,6 +172,9 @@ impl Client {
         let (document, change) = match action {
             Action::Schema {} => return self.publish_schema(step).await,
             Action::Create { document } => return self.create(step, *document).await,
+            Action::Together { document, changes } => {
+                return self.change_together(step, *document, changes).await;
+            }
             Action::Update { document, change } => (*document, Some(change)),
             Action::Delete { document } => (*document, None),
         };
@@ -182,16 +232,51 @@ impl Client {
         ended(created)
     }
 
+    /// Makes several changes at once, each in a session of its own that knows nothing of the others.
+    async fn change_together(
+        &self,
+        step: usize,
+        document: usize,
+        changes: &[Change],
+    ) -> Result<Ended, SessionError> {
+        let Some((schema, view)) = self.find(document).await else {
+            return Ok(Ended::Skipped);
+        };
+        let writers = changes.iter().map(|change| {
+            let mut writer = self.clone();
+            let write = Write::Update {
+                schema: schema.clone(),
+                seen: view.to_ref(),
+                fields: changed(change),
+            };
+            tokio::task::spawn_local(async move { writer.write(step, &write).await })
+        });
+        let writers: Vec<_> = writers.collect();
+        let mut all = Ended::Skipped;
+        for writer in writers {
+            all = ended(writer.await.expect("a writer does not panic"))?;
+        }
+        Ok(all)
+    }
+
     /// Publishes until the node says yes or no.
     async fn write(&mut self, step: usize, write: &Write) -> Result<OperationId, SessionError> {
         loop {
             // An entry that was signed is sent again as it is; until then the whole write is tried.
-            let answer = match self.session.pending() {
+            let pending = self.session.pending();
+            let answer = match pending {
                 Some(pending) => self.session.settle().await.map(|_| pending),
                 None => self.try_write(write).await,
             };
-            let Err(SessionError::Unanswered(error)) = answer else {
-                return answer;
+            let error = match answer {
+                Err(SessionError::Unanswered(error)) => error,
+                // It never arrived, and now another has its place: what is written is signed anew.
+                Err(SessionError::Refused(refusal))
+                    if pending.is_some() && refusal.is_would_fork() =>
+                {
+                    continue;
+                }
+                answer => return answer,
             };
             self.shared.count(|counts| counts.retried += 1);
             self.trace.record(

@@ -15,6 +15,7 @@ use turmoil::Sim;
 
 use super::determinism::{Control, EPOCH};
 use super::host::{self, Node};
+use super::memories::Memories;
 use super::replicate;
 use super::shared::SharedState;
 use super::workload;
@@ -103,8 +104,10 @@ impl World {
                 }
             });
         }
+        let memories = Memories::default();
         for client in 0..plan.clients {
-            let work = workload::work(client, plan.clone(), shared.clone(), trace.clone());
+            let world = (shared.clone(), memories.clone(), trace.clone());
+            let work = workload::work(client, plan.clone(), world);
             sim.client(client_name(client), work);
         }
         if planted == Some(PlantedBug::Noise) {
@@ -348,6 +351,9 @@ impl World {
         counts.documents = documents.len() as u64 - counts.deleted;
         if let Ok(Evidence { nodes, .. }) = self.evidence() {
             counts.entries = nodes.first().map_or(0, |node| node.entries.len() as u64);
+            counts.forks = nodes
+                .first()
+                .map_or(0, |node| invariants::forked_logs(node) as u64);
         }
         counts
     }
