@@ -17,6 +17,8 @@ pub enum Answer {
         code: Option<String>,
         /// What it tells people.
         message: String,
+        /// What else it tells programs, beside the code.
+        data: Value,
     },
 }
 
@@ -25,7 +27,7 @@ impl Answer {
     pub fn expect(self, what: &str) -> Result<Value, Wrong> {
         match self {
             Self::Result(value) => Ok(value),
-            Self::Refused { code, message } => {
+            Self::Refused { code, message, .. } => {
                 let code = code.unwrap_or_default();
                 Err(Wrong::Behaviour(format!(
                     "{what} was refused: {message} {code}"
@@ -67,6 +69,7 @@ pub fn graphql(client: &Client, query: &str, variables: Value) -> Result<Answer,
         Some(error) => Ok(Answer::Refused {
             code: error["extensions"]["code"].as_str().map(str::to_owned),
             message: error["message"].as_str().unwrap_or_default().to_owned(),
+            data: error["extensions"].clone(),
         }),
     }
 }
@@ -90,6 +93,7 @@ pub fn rpc(client: &Client, method: &str, params: Value) -> Result<Answer, Wrong
                 error["message"].as_str().unwrap_or_default(),
                 error["code"]
             ),
+            data: error["data"].clone(),
         }),
     }
 }

@@ -35,7 +35,9 @@ pub(crate) fn copies(draw: Draw, nodes: usize, clients: usize, workload_ms: u64)
     for nth in 0..1 + draw.below(COPIES_MAX, "copies", 1, 0) {
         let of = draw.pick(clients, "copied client", 0, nth);
         let other = (of + 1 + draw.pick(clients, "copying client", 0, nth)) % clients;
-        let node = draw.pick(nodes, "node of the copy", 0, nth);
+        // Two at one node are told of each other by its refusals; logs get branches where nodes differ.
+        let elsewhere = (of + 1 + draw.pick(nodes - 1, "node of the copy", 0, nth)) % nodes;
+        let anywhere = draw.pick(nodes, "node of the backup", 0, nth);
         let early = draw.below(workload_ms / 2, "copy from", 0, nth);
         let late = early + draw.below(workload_ms / 2, "copy at", 0, nth);
         copies.push(match draw.below(3, "kind of copy", 0, nth) {
@@ -45,7 +47,7 @@ pub(crate) fn copies(draw: Draw, nodes: usize, clients: usize, workload_ms: u64)
                 of,
                 from_ms: 0,
                 at_ms: 0,
-                node: other % nodes,
+                node: elsewhere,
             },
             // A disk cloned while its owner goes on.
             1 => Copy {
@@ -53,7 +55,7 @@ pub(crate) fn copies(draw: Draw, nodes: usize, clients: usize, workload_ms: u64)
                 of,
                 from_ms: early,
                 at_ms: early,
-                node,
+                node: elsewhere,
             },
             // An old backup restored, maybe to talk to another node.
             _ => Copy {
@@ -61,7 +63,7 @@ pub(crate) fn copies(draw: Draw, nodes: usize, clients: usize, workload_ms: u64)
                 of,
                 from_ms: early,
                 at_ms: late,
-                node,
+                node: anywhere,
             },
         });
     }

@@ -12,7 +12,7 @@ use grove_core::validate::{
 use grove_core::wire::Entry;
 use serde_json::{Value, json};
 
-use super::super::{Answer, Failed};
+use super::super::Answer;
 use super::form::{bytes, failed, link, list, next_args_out, optional, refuse, seq_num, text};
 use super::world::World;
 use crate::forge::hex;

@@ -4,6 +4,7 @@
 
 pub mod documents;
 pub mod doors;
+pub mod forks;
 pub mod publishing;
 pub mod query;
 pub mod refusals;
@@ -23,10 +24,11 @@ pub struct Check {
 }
 
 /// All checks but the refusals, by the name of their profile, in the order in which they run.
-pub const PROFILES: [(&str, &[Check]); 4] = [
+pub const PROFILES: [(&str, &[Check]); 5] = [
     ("publishing", publishing::ALL),
     ("query", query::ALL),
     ("documents", documents::ALL),
+    ("forks", forks::ALL),
     ("doors", doors::ALL),
 ];
 

@@ -17,7 +17,7 @@ pub struct Refusal {
     /// Codes that name the cause.
     reasons: &'static [&'static str],
     forge: fn(&World, &mut Scene) -> Result<Forged, Wrong>,
-    /// Whether the attacked log is the same afterwards; a fork shuts it.
+    /// Whether the attacked log can be asked for as before.
     leaves_log: bool,
 }
 
@@ -574,9 +574,9 @@ pub const ALL: &[Refusal] = &[
             Ok(scene.carrying(&world.update_operation(&[tip], 5)))
         },
     ),
-    shutting(
+    entry(
         "refuse-fork",
-        "a different entry for a taken position",
+        "a different entry for a place that is taken",
         &["would_fork", "seq_num_mismatch"],
         |world, scene| {
             let log = scene.author.log(scene.document.log);

@@ -1,0 +1,201 @@
+//! Forks at a client's door (R24): of two entries for one place the second is told what to do instead, does it and
+//! succeeds, and nothing that was accepted is taken back.
+
+use super::super::Wrong;
+use super::super::api::{self, Answer, Door, NextArgs};
+use super::super::author::Author;
+use super::super::world::World;
+use super::{Check, check, must, must_equal};
+use crate::forge::{Draft, Hash, hash, unhex};
+
+/// All of them, in the order in which they run.
+pub const ALL: &[Check] = &[
+    check(
+        "would-fork-at-the-tip",
+        "of two updates with the same arguments the second succeeds with fresh ones",
+        at_the_tip,
+    ),
+    check(
+        "would-fork-first-entry",
+        "of two first entries of a log the second gets a log of its own",
+        first_entry,
+    ),
+    check(
+        "would-fork-in-the-middle",
+        "an entry behind one that was followed is told where its log ends",
+        in_the_middle,
+    ),
+    check(
+        "would-fork-retried",
+        "an entry that was outrun stays refused, the one that was faster stays a success",
+        retried,
+    ),
+];
+
+/// A node's refusal of an entry for a place that is taken.
+struct WouldFork {
+    existing: String,
+    next_args: NextArgs,
+}
+
+//= R24: sends a second entry for a taken place
+fn refused(door: Door, answer: Answer) -> Result<WouldFork, Wrong> {
+    let Answer::Refused {
+        code,
+        message,
+        data,
+    } = answer
+    else {
+        let what = "a second entry for a place that is taken was accepted".to_owned();
+        return Err(Wrong::Behaviour(what));
+    };
+    if code.as_deref() != Some("would_fork") {
+        let code = code.unwrap_or_else(|| "no code".to_owned());
+        let what = format!("{door:?} refused with {code}, expected would_fork: {message}");
+        return Err(Wrong::Weakly(what));
+    }
+    Ok(WouldFork {
+        existing: data["existing"].as_str().unwrap_or_default().to_owned(),
+        // In the words of GraphQL through either door, as the details of every refusal are.
+        next_args: api::read_args(Door::GraphQl, &data["nextArgs"])?,
+    })
+}
+
+/// An entry on the arguments a node told, with an operation that was outrun.
+fn signed_anew(author: &Author, args: &NextArgs, operation: &[u8]) -> Result<Vec<u8>, Wrong> {
+    let number = |text: &str| {
+        let number = text.parse::<u64>();
+        number.map_err(|_| Wrong::Behaviour(format!("{text:?} is no number")))
+    };
+    let link = |text: &Option<String>| {
+        let Some(text) = text else { return Ok(None) };
+        let bytes = unhex(text).and_then(|bytes| bytes.try_into().ok());
+        let hash = bytes.map(Hash);
+        hash.map(Some)
+            .ok_or_else(|| Wrong::Behaviour(format!("{text:?} is no hash")))
+    };
+    let draft = Draft {
+        log_id: number(&args.log_id)?,
+        seq_num: number(&args.seq_num)?,
+        backlink: link(&args.backlink)?,
+        skiplink: link(&args.skiplink)?,
+        ..Draft::first(author.key(), 0, operation)
+    };
+    Ok(draft.sign(author.key()))
+}
+
+fn at_the_tip(world: &mut World) -> Result<(), Wrong> {
+    for door in [Door::GraphQl, Door::JsonRpc] {
+        let mut author = world.author(&format!("{door:?}"));
+        let document = world.create(&mut author, 1, "two at once", door)?;
+        let first = world.update_operation(&[document.id], 2);
+        let second = world.update_operation(&[document.id], 3);
+        let outrun = author.draft(document.log, &second).sign(author.key());
+        let kept = world.publish(&mut author, document.log, first, door)?;
+
+        let answer = api::publish(&world.client, door, &outrun, &second)?;
+        let told = refused(door, answer)?;
+        must_equal(
+            "the entry that is there",
+            told.existing.as_str(),
+            &kept.hex(),
+        )?;
+        let expected = author.next_args(document.log);
+        must_equal("the fresh arguments", &told.next_args, &expected)?;
+        let entry = signed_anew(&author, &told.next_args, &second)?;
+        let answer = api::publish(&world.client, door, &entry, &second)?;
+        answer.expect("the outrun operation with fresh arguments")?;
+
+        // Both build on the same view, so both are tips, and neither was taken back.
+        let view_id = hash::view_id(&[kept, Hash::of(&entry)]);
+        world.document_until(document.id, "both updates are in the view", |shown| {
+            shown["meta"]["viewId"] == view_id.as_str()
+        })?;
+    }
+    Ok(())
+}
+
+fn first_entry(world: &mut World) -> Result<(), Wrong> {
+    for door in [Door::GraphQl, Door::JsonRpc] {
+        let mut author = world.author(&format!("{door:?}"));
+        let second = world.create_operation(2, "second");
+        let mut twin = author.clone();
+        let log = twin.open_log();
+        let outrun = twin.draft(log, &second).sign(twin.key());
+        let kept = world.create(&mut author, 1, "first", door)?;
+
+        let answer = api::publish(&world.client, door, &outrun, &second)?;
+        let told = refused(door, answer)?;
+        must_equal(
+            "the entry that is there",
+            told.existing.as_str(),
+            &kept.id.hex(),
+        )?;
+        let args = &told.next_args;
+        let is_new = args.seq_num == "1" && args.log_id != "0";
+        let is_new = is_new && args.backlink.is_none() && args.skiplink.is_none();
+        must(is_new, || format!("{args:?} do not begin another log"))?;
+        let entry = signed_anew(&author, args, &second)?;
+        let answer = api::publish(&world.client, door, &entry, &second)?;
+        answer.expect("the outrun CREATE in a log of its own")?;
+
+        for (id, hour) in [(kept.id, 1), (Hash::of(&entry), 2)] {
+            world.document_until(id, "both documents show", |shown| {
+                shown["fields"]["hour"] == hour
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn in_the_middle(world: &mut World) -> Result<(), Wrong> {
+    for door in [Door::GraphQl, Door::JsonRpc] {
+        let mut author = world.author(&format!("{door:?}"));
+        let document = world.create(&mut author, 1, "followed", door)?;
+        let late = world.update_operation(&[document.id], 9);
+        let outrun = author.draft(document.log, &late).sign(author.key());
+        let mut tip = document.id;
+        let mut followed = None;
+        for hour in 2..5 {
+            let operation = world.update_operation(&[tip], hour);
+            tip = world.publish(&mut author, document.log, operation, door)?;
+            followed.get_or_insert(tip);
+        }
+
+        let told = refused(door, api::publish(&world.client, door, &outrun, &late)?)?;
+        let first = followed.map(|hash| hash.hex());
+        must_equal("the entry that is there", Some(told.existing), first)?;
+        let expected = author.next_args(document.log);
+        must_equal("the fresh arguments", told.next_args, expected)?;
+    }
+    Ok(())
+}
+
+//= PB7: retries an entry after another one for its place was refused
+fn retried(world: &mut World) -> Result<(), Wrong> {
+    for door in [Door::GraphQl, Door::JsonRpc] {
+        let mut author = world.author(&format!("{door:?}"));
+        let document = world.create(&mut author, 1, "retried", door)?;
+        let second = world.update_operation(&[document.id], 3);
+        let outrun = author.draft(document.log, &second).sign(author.key());
+        let first = world.update_operation(&[document.id], 2);
+        world.publish(&mut author, document.log, first, door)?;
+
+        for _ in 0..2 {
+            refused(door, api::publish(&world.client, door, &outrun, &second)?)?;
+            let log = author.log(document.log);
+            let (entry, operation) = (&log.entries[1], &log.payloads[1]);
+            let answer = api::publish(&world.client, door, entry, operation)?;
+            let args = api::read_args(door, &answer.expect("a repeated entry")?)?;
+            let expected = author.next_args(document.log);
+            must_equal("the answer to the repetition", args, expected)?;
+        }
+        // What was refused left no trace.
+        let key = author.public_key();
+        let view = document.id.hex();
+        let answer = api::next_args(&world.client, door, &key, Some(&view))?;
+        let args = api::read_args(door, &answer.expect("nextArgs")?)?;
+        must_equal("nextArgs", args, author.next_args(document.log))?;
+    }
+    Ok(())
+}
