@@ -9,6 +9,7 @@
 mod blob;
 mod certificate;
 mod entry;
+mod error;
 mod fork;
 mod log;
 mod operation;
@@ -20,7 +21,8 @@ pub use certificate::{
     CertificateError, certificate_pool, path_from_block_end, path_to_first, verify_partial_log,
 };
 pub use entry::{PayloadError, SignedEntry, Submission, VerifyError};
+pub use error::ValidationError;
 pub use fork::{ForkError, ForkEvidence};
 pub use log::{Links, LogError, LogTip, ancestor, check_position, prefers};
-pub use operation::{ValidationError, validate_operation};
+pub use operation::validate_operation;
 pub use schema::build_schema;
