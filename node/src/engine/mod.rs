@@ -17,6 +17,7 @@
 //! | `parking` | whose entries may wait |
 //! | `policy` | whose entries, how many of them, and which schemas the operator lets in |
 //! | `purge` | what the operator removes from this node, and what follows for what comes later |
+//! | `reclaimed` | how much that removed |
 //! | `collect` | which operations and pieces nothing needs any more |
 //! | `schemas` | which schemas are known |
 //! | `received` | what is known of a peer's message before it is judged |
@@ -35,6 +36,7 @@ mod parking;
 mod policy;
 mod purge;
 mod received;
+mod reclaimed;
 mod replicate;
 mod schemas;
 mod transfer;
@@ -61,8 +63,9 @@ pub use error::{Rejection, StoreFault};
 pub(crate) use knowledge::{Knowledge, name_purge};
 pub use lookup::{document_at_view, documents_at_views};
 pub use policy::{AuthorLimits, Policy, PolicyError};
-pub use purge::{Command, Purge, Reclaimed};
+pub use purge::{Command, Purge};
 pub use received::Received;
+pub use reclaimed::Reclaimed;
 pub use transfer::Transfer;
 pub use verify::{Finding, verify};
 

@@ -8,7 +8,6 @@
 //! Which operations nothing needs any more is for [`super::collect`] to know; both are commands.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::AddAssign;
 
 use grove_core::publish::{PublishError, Source, check_tree, place};
 use grove_core::time::Instant;
@@ -16,6 +15,7 @@ use grove_core::types::{DocumentId, LogId, PublicKey, SchemaId};
 use grove_core::validate::{SignedEntry, Submission};
 
 use super::knowledge::Knowledge;
+use super::reclaimed::Reclaimed;
 use super::{Candidates, Engine, IngestError, Output, PolicyError};
 use crate::store::{Store, StoreError};
 
@@ -41,25 +41,6 @@ pub enum Purge {
     Document(DocumentId),
     /// These logs.
     Logs(Vec<(PublicKey, LogId)>),
-}
-
-/// What a command removed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Reclaimed {
-    /// Documents that were changed by it.
-    pub documents: u64,
-    /// Logs that were purged, or operations that were dropped one by one.
-    pub items: u64,
-    /// Bytes of operations.
-    pub bytes: u64,
-}
-
-impl AddAssign for Reclaimed {
-    fn add_assign(&mut self, other: Self) {
-        self.documents += other.documents;
-        self.items += other.items;
-        self.bytes += other.bytes;
-    }
 }
 
 /// The document of an entry whose operation is not wanted, and its schema.
