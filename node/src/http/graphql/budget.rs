@@ -145,3 +145,8 @@ pub(super) fn json_size(value: &Value) -> usize {
             _ => 0,
         }
 }
+/// An answer as JSON, and the memory it takes until it is sent.
+pub(super) struct Paid {
+    pub(super) json: String,
+    pub(super) _budget: Budget,
+}

@@ -10,11 +10,11 @@ use apollo_compiler::response::JsonMap;
 use grove_core::Reason;
 
 use super::arguments::{flag, required, text};
-use super::budget::Budget;
+use super::budget::{Budget, Paid};
 use super::error::{QueryError, refused, unable};
-use super::load::{self, Event, Loaded, Shown};
+use super::load::{self, Event, Loaded};
+use super::page::Shown;
 use super::plan::{Ask, DocumentPlan, EventMember, Followed, Plan, Root};
-use super::running::Paid;
 use super::{filter, show};
 use crate::api::{ApiError, DocumentEvent, Subject, parse};
 use crate::http::events::{Documents, Schemas};

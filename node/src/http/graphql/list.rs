@@ -8,7 +8,7 @@ use grove_core::types::{Hash, Schema};
 
 use super::arguments::{Arguments, extent, foreign_cursor, text};
 use super::filter;
-use super::load::{Page, Shown};
+use super::page::{Page, Shown};
 use super::plan::Wants;
 use crate::api::{ApiError, Extent};
 use crate::store::{DocumentQuery, DocumentRow};

@@ -19,6 +19,7 @@ use super::arguments::{Arguments, required, text, view_id_argument};
 use super::budget::{Budget, VALUE_SIZE};
 use super::filter;
 use super::list::List;
+use super::page::{Below, Page, Shown};
 use super::plan::{Ask, Branch, Leads, PagePlan, Plan, Root, Wants};
 use crate::api::{self, ApiError, DocumentEvent, Extent, FollowCursor, Proposals, parse};
 use crate::engine;
@@ -40,45 +41,6 @@ pub(super) enum Loaded {
 pub(super) enum Event {
     Document(DocumentEvent),
     Schema(SchemaEvent),
-}
-
-/// A document as a query sees it.
-#[derive(Debug)]
-pub(super) struct Shown {
-    pub(super) row: Arc<DocumentRow>,
-    /// Its place in the collection it was found in.
-    pub(super) cursor: Option<String>,
-    /// What its relations led to, in the order of the plan's branches.
-    pub(super) below: Vec<Below>,
-}
-
-/// What a relation led to.
-#[derive(Debug)]
-pub(super) enum Below {
-    Nothing,
-    One(Shown),
-    Many(Page),
-    Failed(ApiError),
-}
-
-/// A page of a collection.
-#[derive(Debug)]
-pub(super) struct Page {
-    pub(super) total_count: u64,
-    pub(super) has_next_page: bool,
-    pub(super) has_previous_page: bool,
-    pub(super) documents: Vec<Shown>,
-}
-
-impl Shown {
-    /// A document that relations are still to be followed from.
-    pub(super) fn new(row: Arc<DocumentRow>, cursor: Option<String>) -> Self {
-        Self {
-            row,
-            cursor,
-            below: Vec::new(),
-        }
-    }
 }
 
 /// What a relation points at.

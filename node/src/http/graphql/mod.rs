@@ -14,6 +14,7 @@ mod filter;
 mod follow;
 mod list;
 mod load;
+mod page;
 mod plan;
 mod running;
 mod schema;

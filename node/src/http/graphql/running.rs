@@ -12,7 +12,7 @@ use grove_core::Reason;
 use serde_json::{Map, Value};
 
 use super::arguments::{Arguments, flag, millis, required};
-use super::budget::Budget;
+use super::budget::{Budget, Paid};
 use super::describe::{describe, is_bounded};
 use super::document::inline::Outline;
 use super::document::{Document, Shared, Unprepared, Workshop, values};
@@ -38,12 +38,6 @@ pub(super) enum Running {
     Once(Paid),
     /// Answers as they come, or what keeps it from going on. Ends otherwise only when the node stops.
     Events(BoxStream<'static, Result<Paid, Vec<QueryError>>>),
-}
-
-/// An answer as JSON, and the memory it takes until it is sent.
-pub(super) struct Paid {
-    pub(super) json: String,
-    pub(super) _budget: Budget,
 }
 
 /// A part of what is sent over a stream in answer to one request.

@@ -9,7 +9,8 @@ use grove_core::types::{Schema, SchemaId, Value as DocumentValue};
 
 use super::budget::{Budget, value_size};
 use super::error::{QueryError, Segment};
-use super::load::{Below, Event, Loaded, Page, Shown};
+use super::load::{Event, Loaded};
+use super::page::{Below, Page, Shown};
 use super::plan::{
     ArgsMember, Ask, Branch, DocumentMember, DocumentPlan, EventMember, EventPlan, FieldMember,
     Leads, MetaMember, PageMember, PagePlan, Plan, Root, SchemaMember, Spot,
