@@ -34,7 +34,8 @@ fn committed_vectors_have_nothing_to_complain_about() {
 fn reasons_are_those_of_the_library() {
     let suite = Suite::load(vectors()).unwrap();
 
-    assert_eq!(suite.reasons.len(), Reason::ALL.len());
+    let given = suite.reasons.values().filter(|info| info.retired.is_none());
+    assert_eq!(given.count(), Reason::ALL.len());
     for reason in Reason::ALL {
         let info = &suite.reasons[reason.code()];
         assert_eq!(info.phase, reason.phase().name());

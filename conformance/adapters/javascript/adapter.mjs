@@ -14,7 +14,7 @@ import {
 import { bytesFromHex, hashOf, hexFromBytes, parseHash, parseViewId, viewHash } from "./ids.mjs";
 import { decodeMessage, encodeMessage } from "./message.mjs";
 import { decodeOperation, encodeOperation, showOperation } from "./operation.mjs";
-import { verifyFork, verifyPartialLog } from "./proofs.mjs";
+import { verifyBranch, verifyFork } from "./proofs.mjs";
 import { Refusal, refuse } from "./refusal.mjs";
 import { parseSchemaId, validateOperation } from "./schema.mjs";
 import { decodeVaru64, encodeVaru64, parseU64 } from "./varu64.mjs";
@@ -56,8 +56,8 @@ const KINDS = {
     const [toFirst, fromBlockEnd] = [pathToFirst(seq), pathFromBlockEnd(seq)];
     return { to_first: toFirst.map(String), from_block_end: fromBlockEnd && fromBlockEnd.map(String) };
   },
-  "log.verify": ({ entries, seq_num }) =>
-    verifyPartialLog(entries.map((entry) => decodeEntry(bytesFromHex(entry))), parseU64(seq_num)),
+  "branch.verify": ({ entries, entry }) =>
+    verifyBranch(entries.map((given) => decodeEntry(bytesFromHex(given))), parseHash(entry)),
   "fork.verify"(input) {
     const [first, second] = [input.first, input.second].map((entry) => decodeEntry(bytesFromHex(entry)));
     const hashes = verifyFork(first, second);
@@ -74,7 +74,7 @@ const HELLO = {
   protocol: PROTOCOL,
   implementation: { name: "grove-second-opinion-javascript", version: "1.0.0", language: "javascript" },
   kinds: Object.keys(KINDS),
-  features: ["partial-log", "skeleton"],
+  features: ["partial-log", "skeleton", "tips"],
   ruleset: RULESET,
 };
 

@@ -144,24 +144,22 @@ export function encodeEntry(input) {
   return { entry: hexFromBytes(bytes), hash: hashOf(bytes) };
 }
 
-/** Appends an entry to a log, of which all entries are at hand; what may follow it. */
+/** Lengthens a branch of a log by an entry; what may follow it. The log is what is held of it, of any branches. */
 export function appendToLog(logEntries, entryBytes, operation) {
   const entry = decodeEntry(entryBytes);
   checkPayload(entry, operation);
   // An entry of another key or log stands in a log of which nothing is known yet.
   const log = new Map(
-    logEntries.map(readEntry).filter((other) => isSameLog(other, entry)).map((other) => [other.seqNum, other]),
+    logEntries.map(readEntry).filter((other) => isSameLog(other, entry)).map((other) => [other.hash, other]),
   );
 
-  const taken = log.get(entry.seqNum);
-  if (taken === undefined) checkPosition(log, entry);
-  else if (taken.hash !== entry.hash) refuse("log", "log_forked", `another entry is at ${entry.seqNum}`);
   // R23: the same bytes once more change nothing, and are answered as the first time.
-  log.set(entry.seqNum, entry);
+  if (!log.has(entry.hash)) checkPlace(log, entry);
+  log.set(entry.hash, entry);
   return nextArguments(log, entry);
 }
 
-function isSameLog(a, b) {
+export function isSameLog(a, b) {
   return a.logId === b.logId && Buffer.compare(a.publicKey, b.publicKey) === 0;
 }
 
@@ -170,24 +168,63 @@ function checkPayload(entry, operation) {
   if (BigInt(operation.length) !== entry.payloadSize) refuse("payload", "payload_size_mismatch");
 }
 
-function checkPosition(log, entry) {
-  const height = [...log.keys()].reduce((a, b) => (a > b ? a : b), 0n);
-  const last = log.get(height);
-  if (last?.endOfLog) refuse("log", "log_ended", "nothing follows an end-of-log entry");
-  if (entry.seqNum !== height + 1n) {
-    refuse("log", "seq_num_mismatch", `${entry.seqNum} after ${height}`);
+// R24: a client goes on where a branch ends, and begins none.
+function checkPlace(log, entry) {
+  if (entry.seqNum === 1n) {
+    if (log.size > 0) refuse("log", "would_fork", "the log has a first entry");
+    return;
   }
-  if (entry.skiplink !== null && entry.skiplink !== farHash(log, entry.seqNum)) {
-    refuse("links", "skiplink_mismatch");
+  const previous = log.get(entry.backlink);
+  if (previous === undefined) refuseLost(log, entry);
+  if (previous.endOfLog) refuse("log", "log_ended", "nothing follows an end-of-log entry");
+  if (previous.seqNum + 1n !== entry.seqNum) refuse("log", "seq_num_mismatch", `${entry.seqNum} after ${previous.seqNum}`);
+  if (entry.skiplink !== null && entry.skiplink !== farHash(log, previous)) refuse("links", "skiplink_mismatch");
+  for (const other of log.values()) {
+    if (other.backlink === entry.backlink) refuse("log", "would_fork", `${other.hash} is there`);
   }
-  if (entry.backlink !== (last?.hash ?? null)) refuse("links", "backlink_mismatch");
 }
 
-// The hash of the entry a skiplink of this number names; of a log held in part, it may not be there.
-function farHash(log, seqNum) {
-  const far = log.get(lipmaa(seqNum));
-  if (far === undefined) refuse("links", "skiplink_not_found", `entry ${lipmaa(seqNum)} is not known`);
-  return far.hash;
+// The backlink leads nowhere; the number tells whether the place or only the link is wrong.
+function refuseLost(log, { seqNum }) {
+  const tip = tipToContinue(log);
+  if (tip?.endOfLog && seqNum > tip.seqNum) refuse("log", "log_ended", "no branch is open");
+  const next = 1n + (tip?.seqNum ?? 0n);
+  if (seqNum !== next) refuse("log", "seq_num_mismatch", `${seqNum} where ${next} is next`);
+  refuse("links", "backlink_mismatch");
+}
+
+/** The tip of the branch to go on with: not ended before ended, then more entries, then the lower hash. */
+function tipToContinue(log) {
+  const followed = new Set([...log.values()].map(({ backlink }) => backlink));
+  const tips = [...log.values()].filter(({ hash }) => !followed.has(hash));
+  const isBetter = (a, b) => {
+    if (a.endOfLog !== b.endOfLog) return b.endOfLog;
+    return a.seqNum === b.seqNum ? a.hash < b.hash : a.seqNum > b.seqNum;
+  };
+  return tips.reduce((best, tip) => (best === undefined || isBetter(tip, best) ? tip : best), undefined);
+}
+
+/** The entry of a number that an entry builds on, found link by link; undefined where a link leads out of the log. */
+export function ancestorAt(log, entry, seqNum) {
+  let at = entry;
+  while (at !== undefined && at.seqNum > seqNum) {
+    const far = lipmaa(at.seqNum);
+    const isFar = far >= seqNum;
+    const next = log.get(isFar ? at.skiplink ?? at.backlink : at.backlink);
+    at = next?.seqNum === (isFar ? far : at.seqNum - 1n) ? next : undefined;
+  }
+  return at;
+}
+
+// The hash that the skiplink after `previous` is: of its branch's entry. Where the log is held in part and no links lead
+// there, the one entry of that number has to do.
+function farHash(log, previous) {
+  const far = lipmaa(previous.seqNum + 1n);
+  const found = ancestorAt(log, previous, far);
+  if (found !== undefined) return found.hash;
+  const held = [...log.values()].filter(({ seqNum }) => seqNum === far);
+  if (held.length !== 1) refuse("links", "skiplink_not_found", `entry ${far} is not known`);
+  return held[0].hash;
 }
 
 function nextArguments(log, entry) {
@@ -198,6 +235,6 @@ function nextArguments(log, entry) {
     log_id: String(entry.logId),
     seq_num: String(next),
     backlink: entry.hash,
-    skiplink: hasSkiplink(next) ? farHash(log, next) : null,
+    skiplink: hasSkiplink(next) ? farHash(log, entry) : null,
   };
 }

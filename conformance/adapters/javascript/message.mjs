@@ -9,10 +9,11 @@ import { refuse } from "./refusal.mjs";
 import { SYSTEM_NAMES, parseSchemaId } from "./schema.mjs";
 import { parseU64 } from "./varu64.mjs";
 
-// A number inside a log inside the logs of an author inside the heights inside the message.
-const DEPTH = { max: 6, phase: "message", reason: "message_malformed" };
+// A number inside a tip inside the tips of a log inside the logs of an author inside all inside the message.
+const DEPTH = { max: 8, phase: "message", reason: "message_malformed" };
 const TYPES = new Map([
   [0n, "announce"], [1n, "sync_request"], [2n, "entry"], [3n, "sync_done"], [10n, "have"], [12n, "skeleton"],
+  [13n, "tips"],
 ]);
 const NUMBERS = new Map([...TYPES].map(([number, type]) => [type, number]));
 
@@ -129,6 +130,57 @@ function writeHeights(heights) {
   return { type: "array", value };
 }
 
+// Only grove sends tips, in one order: authors by key, logs by number, tips by number and hash.
+function readTips(item) {
+  return ascending(itemOf(item, "array").map((author) => {
+    const [key, logs] = pairOf(author);
+    const bytes = itemOf(key, "bytes");
+    publicKeyPoint(bytes);
+    return { public_key: hexFromBytes(bytes), logs: ascending(itemOf(logs, "array").map(readLogTips), byLog) };
+  }), byKey);
+}
+
+function readLogTips(item) {
+  const [logId, list] = pairOf(item);
+  const tips = itemOf(list, "array").map((tip) => {
+    const [seqNum, hash] = pairOf(tip);
+    if (numberOf(seqNum) === 0n) refuse("message", "message_malformed", "numbers start at 1");
+    return { seq_num: String(seqNum.value), hash: hashFromBytes(itemOf(hash, "bytes")) };
+  });
+  if (tips.length === 0) refuse("message", "message_malformed", "a log without tips");
+  return { log_id: String(numberOf(logId)), tips: ascending(tips, byTip) };
+}
+
+const byKey = (a, b) => (a.public_key < b.public_key ? -1 : Number(a.public_key > b.public_key));
+const byLog = (a, b) => Number(BigInt(a.log_id) - BigInt(b.log_id));
+const byTip = (a, b) => Number(BigInt(a.seq_num) - BigInt(b.seq_num)) || (a.hash < b.hash ? -1 : Number(a.hash > b.hash));
+
+function ascending(items, compare) {
+  for (let i = 1; i < items.length; i += 1) {
+    if (compare(items[i - 1], items[i]) >= 0) refuse("message", "message_malformed", "out of order, or named twice");
+  }
+  return items;
+}
+
+function writeTips(authors) {
+  const array = (value) => ({ type: "array", value });
+  const int = (text) => ({ type: "int", value: parseU64(text) });
+  const tipOf = ({ seq_num, hash }) => {
+    if (parseU64(seq_num) === 0n) refuse("entry", "seq_num_zero");
+    return array([int(seq_num), { type: "bytes", value: bytesFromHex(parseHash(hash)) }]);
+  };
+  const logOf = ({ log_id, tips }) => {
+    if (tips.length === 0) refuse("message", "message_malformed", "a log without tips");
+    const once = tips.toSorted(byTip).filter((tip, i, all) => i === 0 || byTip(all[i - 1], tip) !== 0);
+    return array([int(log_id), array(once.map(tipOf))]);
+  };
+  return array(authors.toSorted(byKey).map(({ public_key, logs }) => {
+    const key = bytesFromHex(public_key);
+    publicKeyPoint(key);
+    return array([{ type: "bytes", value: key }, array(logs.toSorted(byLog).map(logOf))]);
+  }));
+}
+
 const NUMBER = {
   read: (item) => String(numberOf(item)),
   write: (text) => ({ type: "int", value: parseU64(text) }),
@@ -155,6 +207,7 @@ const MEMBERS = {
   entry: { session: NUMBER, entry: BYTES, operation: BYTES },
   sync_done: { session: NUMBER, live: FLAG },
   have: { session: NUMBER, heights: { read: readHeights, write: writeHeights } },
-  // The one message that only grove's own kind speaks: an entry whose payload was deleted (R31).
+  // Two messages only grove's own kind speaks: the ends of all branches, and an entry whose payload was deleted (R31).
+  tips: { session: NUMBER, tips: { read: readTips, write: writeTips } },
   skeleton: { session: NUMBER, entry: BYTES, schema_id: SCHEMA_ID, document_id: ID },
 };

@@ -1,28 +1,39 @@
 // Decides what some entries prove without the rest of their log: that one belongs to it, and that it was forked.
 
-import { hasSkiplink, lipmaa, pathToFirst } from "./entry.mjs";
+import { ancestorAt, hasSkiplink, isSameLog, lipmaa } from "./entry.mjs";
 import { refuse } from "./refusal.mjs";
 
-/** The entry of a number and the way from it to the first, all of it among `entries`. */
-export function verifyPartialLog(entries, seqNum) {
-  const path = pathToFirst(seqNum);
-  const log = new Map();
-  for (const entry of entries) {
-    if (!isSameLog(entry, entries[0])) refuse("log", "log_owner_mismatch");
-    const there = log.get(entry.seqNum) ?? entry;
-    if (there.hash !== entry.hash) refuse("log", "log_forked", `two entries ${entry.seqNum}`);
-    log.set(entry.seqNum, entry);
+/** The way from the entry of a hash to the first of its branch; the others may be of other branches. */
+export function verifyBranch(entries, hash) {
+  if (entries.some((entry) => !isSameLog(entry, entries[0]))) refuse("log", "log_owner_mismatch");
+  const log = new Map(entries.map((entry) => [entry.hash, entry]));
+  entries.forEach((entry) => checkLinks(log, entry));
+  const path = [];
+  let at = log.get(hash);
+  while (at !== undefined) {
+    path.push(String(at.seqNum));
+    if (at.seqNum === 1n) return { seq_num: path[0], path };
+    at = log.get(at.skiplink ?? at.backlink);
   }
-  for (const { endOfLog, seqNum: end } of entries) {
-    if (endOfLog && entries.some((entry) => entry.seqNum > end)) refuse("log", "log_ended");
+  return refuse("links", "certificate_incomplete", `after ${path.at(-1) ?? "nothing"}`);
+}
+
+// A link to an entry that is not at hand says nothing; one that is at hand must be the right one.
+function checkLinks(log, { seqNum, skiplink, backlink }) {
+  const previous = log.get(backlink);
+  if (hasSkiplink(seqNum)) {
+    const far = lipmaa(seqNum);
+    requireAt(log.get(skiplink), far, "skiplink_mismatch");
+    const along = previous && ancestorAt(log, previous, far);
+    if (along !== undefined && along.hash !== skiplink) refuse("links", "skiplink_mismatch", "into another branch");
   }
-  const gap = path.find((at) => !log.has(at));
-  if (gap !== undefined) refuse("links", "certificate_incomplete", `entry ${gap} is not there`);
-  for (const [at, { skiplink, backlink }] of log) {
-    if (hasSkiplink(at) && !leadsTo(skiplink, log.get(lipmaa(at)))) refuse("links", "skiplink_mismatch");
-    if (at > 1n && !leadsTo(backlink, log.get(at - 1n))) refuse("links", "backlink_mismatch");
-  }
-  return { hash: log.get(seqNum).hash, path: path.map(String) };
+  requireAt(previous, seqNum - 1n, "backlink_mismatch");
+}
+
+function requireAt(target, seqNum, reason) {
+  if (target === undefined) return;
+  if (target.seqNum !== seqNum) refuse("links", reason, `${target.seqNum} instead of ${seqNum}`);
+  if (target.endOfLog) refuse("log", "log_ended");
 }
 
 /** Two different entries at one position, in either order. */
@@ -30,13 +41,4 @@ export function verifyFork(first, second) {
   if (first.hash === second.hash) refuse("log", "fork_identical");
   if (!isSameLog(first, second) || first.seqNum !== second.seqNum) refuse("log", "fork_position");
   return [first.hash, second.hash].sort();
-}
-
-function isSameLog(a, b) {
-  return a.logId === b.logId && Buffer.compare(a.publicKey, b.publicKey) === 0;
-}
-
-// An entry that is not at hand contradicts no link.
-function leadsTo(link, target) {
-  return target === undefined || target.hash === link;
 }

@@ -45,6 +45,7 @@ fn names(first: Option<&Node>) -> (&'static str, &'static [&'static str]) {
         Some(What::Int(3)) => ("sync done", &["session", "live"]),
         Some(What::Int(10)) => ("have", &["session", "heights"]),
         Some(What::Int(12)) => ("skeleton", &["session", "entry", "schema", "document"]),
+        Some(What::Int(13)) => ("tips of branches", &["session", "tips"]),
         _ => ("unknown message", &[]),
     }
 }

@@ -188,12 +188,13 @@ fn form_at(kind: &str, path: &str) -> Option<Form> {
     match (kind, name) {
         ("varu64.decode", None) => Some(Form::Varu64),
         ("hash.of", None) => Some(Form::Any),
-        ("entry.decode" | "fork.verify" | "log.verify", None) => Some(Form::Entry),
+        ("entry.decode", None) => Some(Form::Entry),
         ("operation.decode" | "operation.validate", None) => Some(Form::Operation),
         ("message.decode", None) => Some(Form::Message),
         // An entry signs any bytes; whether they are an operation is not asked there.
         ("entry.encode", Some("operation")) => Some(Form::Any),
-        ("message.encode", _) => None,
+        // The hash of the one to be proved.
+        ("branch.verify", Some("entry")) | ("message.encode", _) => None,
         (_, Some("entry" | "entries" | "first" | "second")) => Some(Form::Entry),
         (_, Some("operation" | "operations" | "payload")) => Some(Form::Operation),
         (_, Some("pieces")) => Some(Form::Any),

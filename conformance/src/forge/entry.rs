@@ -81,6 +81,14 @@ impl Log {
         }
     }
 
+    /// The log up to its entry number `len`, where a branch may begin.
+    pub fn until(&self, len: usize) -> Self {
+        let mut log = self.clone();
+        log.entries.truncate(len);
+        log.payloads.truncate(len);
+        log
+    }
+
     /// The next entry, with the links it ought to have; not appended.
     pub fn draft(&self, payload: &[u8]) -> Draft {
         let seq_num = self.entries.len() as u64 + 1;

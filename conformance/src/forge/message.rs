@@ -6,7 +6,7 @@ use super::{Hash, Item, Key};
 pub type Logs<'a> = &'a [(u64, u64)];
 
 /// Some logs with the ends of their branches: number and hash.
-pub type Tips<'a> = &'a [(u64, &'a [(u64, Hash)])];
+pub type Tips = Vec<(u64, Vec<(u64, Hash)>)>;
 
 pub fn announce(version: u64, timestamp: u64, schemas: &[&str]) -> Vec<Item> {
     vec![int(0), int(version), int(timestamp), texts(schemas)]
@@ -47,7 +47,7 @@ pub fn skeleton(session: u64, entry: &[u8], schema_id: &str, document: Hash) -> 
 
 pub fn tips(session: u64, authors: &[(Key, Tips)]) -> Vec<Item> {
     let tip = |(seq_num, hash): &(u64, Hash)| Item::Array(vec![int(*seq_num), Item::id(*hash)]);
-    let log = |(log_id, tips): &(u64, &[(u64, Hash)])| {
+    let log = |(log_id, tips): &(u64, Vec<(u64, Hash)>)| {
         Item::Array(vec![
             int(*log_id),
             Item::Array(tips.iter().map(tip).collect()),

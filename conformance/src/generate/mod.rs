@@ -13,7 +13,7 @@ mod log;
 mod message;
 mod numbers;
 mod operation;
-mod partial;
+mod proofs;
 mod publishing;
 mod scenario;
 mod schema;
@@ -109,7 +109,7 @@ fn all_sets() -> impl Iterator<Item = Set> {
         entry::sets(),
         log::sets(),
         message::sets(),
-        partial::sets(),
+        proofs::sets(),
         fork::sets(),
         schema::sets(),
         publishing::sets(),

@@ -190,6 +190,9 @@ fn check_references(suite: &Suite, file: &File, case: &Case, report: &mut impl F
         }
         match suite.reasons.get(&failure.reason) {
             None => report(format!("unknown reason {}", failure.reason)),
+            Some(info) if info.retired.is_some() => {
+                report(format!("{} is not given any more", failure.reason));
+            }
             Some(info) if info.phase != failure.phase => {
                 report(format!(
                     "{} belongs to phase {}",

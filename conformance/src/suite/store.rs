@@ -80,6 +80,9 @@ pub struct ManifestFile {
 pub struct ReasonInfo {
     pub phase: String,
     pub description: String,
+    /// The version from which on nothing is refused so any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired: Option<String>,
 }
 
 /// One entry of `requirements.json`.

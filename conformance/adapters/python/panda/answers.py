@@ -195,11 +195,10 @@ def _numbers(path: list[int]) -> list[str]:
     return [str(number) for number in path]
 
 
-def _log_verify(question: dict, _context) -> dict:
-    seq_num = parse_u64(question["seq_num"])
+def _branch_verify(question: dict, _context) -> dict:
     entries = [entry.decode(unhex(text)) for text in question["entries"]]
-    proved, path = proofs.verify_partial_log(entries, seq_num)
-    return {"hash": proved.hash.hex(), "path": _numbers(path)}
+    proved, path = proofs.verify_branch(entries, parse_hash(question["entry"]))
+    return {"seq_num": str(proved.seq_num), "path": _numbers(path)}
 
 
 def _fork_verify(question: dict, _context) -> dict:
@@ -236,6 +235,8 @@ def _message_decode(text: str, _context) -> dict:
                 answer[name] = str(item)
             case bytes():
                 answer[name] = item.hex()
+            case dict() if name == "tips":
+                answer[name] = [_tips_to_json(*pair) for pair in item.items()]
             case dict():
                 answer[name] = [_heights_to_json(*pair) for pair in sorted(item.items())]
     return answer
@@ -244,6 +245,19 @@ def _message_decode(text: str, _context) -> dict:
 def _heights_to_json(key: bytes, logs: dict[int, int]) -> dict:
     heights = [{"log_id": str(log_id), "seq_num": str(seq_num)} for log_id, seq_num in sorted(logs.items())]
     return {"public_key": key.hex(), "logs": heights}
+
+
+def _tips_to_json(key: bytes, logs: dict[int, list]) -> dict:
+    return {
+        "public_key": key.hex(),
+        "logs": [
+            {
+                "log_id": str(log_id),
+                "tips": [{"seq_num": str(seq_num), "hash": tip.hex()} for seq_num, tip in tips],
+            }
+            for log_id, tips in logs.items()
+        ],
+    }
 
 
 def _message_encode(given: dict, _context) -> dict:
@@ -260,6 +274,16 @@ def _message_encode(given: dict, _context) -> dict:
                 members[name] = {
                     unhex(author["public_key"]): {
                         parse_u64(log["log_id"]): parse_u64(log["seq_num"]) for log in author["logs"]
+                    }
+                    for author in item
+                }
+            case "tips":
+                members[name] = {
+                    unhex(author["public_key"]): {
+                        parse_u64(log["log_id"]): [
+                            (parse_u64(tip["seq_num"]), parse_hash(tip["hash"])) for tip in log["tips"]
+                        ]
+                        for log in author["logs"]
                     }
                     for author in item
                 }
@@ -296,7 +320,7 @@ KINDS = {
     "document.view": _document_view,
     "schema.build": _schema_build,
     "certificate": _certificate,
-    "log.verify": _log_verify,
+    "branch.verify": _branch_verify,
     "fork.verify": _fork_verify,
     "blob.check": _blob_check,
     "message.decode": _message_decode,

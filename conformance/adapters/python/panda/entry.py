@@ -1,6 +1,7 @@
 """Entries: their bytes, their signature, and what an entry must be to join a log. Operations are only hashed here."""
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from . import ed25519, varu64
 from .ids import SIZE, check_hash, hash_of
@@ -110,54 +111,88 @@ def encode(seed: bytes, log_id: int, seq_num: int, skiplink, backlink, operation
 
 
 def append(known: list[Entry], entry: Entry, operation: bytes):
-    """Judges an entry with its operation against what is known; returns the next (log id, seq num, backlink, skiplink)."""
+    """Judges an entry that would lengthen a branch of its log; returns the next (log id, seq num, backlink, skiplink).
+
+    A log is a tree (FK1): an entry goes on where its backlink leads, not where a number is free.
+    """
     if entry.payload_hash != hash_of(operation):
         raise Refused("payload_hash_mismatch", "the operation has another hash")
     if entry.payload_size != len(operation):
         raise Refused("payload_size_mismatch", "the operation has another size")
-    log = {
-        other.seq_num: other
-        for other in known
-        if (other.public_key, other.log_id) == (entry.public_key, entry.log_id)
-    }
-    there = log.get(entry.seq_num)
-    if there is None:
-        _check_position(log, entry)
-        _check_links(log, entry)
-        log[entry.seq_num] = entry
-    elif there.hash != entry.hash:
-        raise Refused("log_forked", f"another entry {entry.seq_num} is there")
+    place = (entry.public_key, entry.log_id)
+    log = {other.hash: other for other in known if (other.public_key, other.log_id) == place}
     # The same entry again is a retry, answered as it was the first time (R23).
+    if entry.hash not in log:
+        _check_place(log, entry)
+        log[entry.hash] = entry
     return _next_arguments(log, entry)
 
 
-def _check_position(log: dict, entry: Entry) -> None:
-    latest = max(log, default=0)
-    if latest and log[latest].end_of_log:
-        raise Refused("log_ended", f"entry {latest} has ended the log")
-    if entry.seq_num != latest + 1:
-        raise Refused("seq_num_mismatch", f"entry {latest + 1} comes next, not {entry.seq_num}")
+def _check_place(log: dict[bytes, Entry], entry: Entry) -> None:
+    if entry.seq_num == 1:
+        if log:
+            raise Refused("would_fork", "the log has begun already")
+        return
+    before = log.get(entry.backlink)
+    if before is None:
+        _refuse_lost(log, entry)
+    if before.end_of_log:
+        raise Refused("log_ended", f"entry {before.seq_num} has ended its branch")
+    if before.seq_num + 1 != entry.seq_num:
+        raise Refused("seq_num_mismatch", f"entry {entry.seq_num} on top of entry {before.seq_num}")
+    if entry.skiplink is not None and far_hash(log, before, entry.seq_num) != entry.skiplink:
+        raise Refused("skiplink_mismatch", "not the lipmaa entry of this branch")
+    if any(other.backlink == before.hash for other in log.values()):
+        raise Refused("would_fork", f"another entry follows entry {before.seq_num} already")
 
 
-def _check_links(log: dict, entry: Entry) -> None:
-    if entry.skiplink is not None:
-        target = log.get(lipmaa(entry.seq_num))
-        if target is None:
-            raise Refused("skiplink_not_found", "the lipmaa entry is not known")
-        if target.hash != entry.skiplink:
-            raise Refused("skiplink_mismatch", "not the hash of the lipmaa entry")
-    if entry.backlink is not None and log[entry.seq_num - 1].hash != entry.backlink:
-        raise Refused("backlink_mismatch", "not the hash of the entry before")
+def _refuse_lost(log: dict[bytes, Entry], entry: Entry) -> NoReturn:
+    """Of an entry on top of nothing that is there, the number tells what to say."""
+    tip = preferred_tip(log)
+    if tip is not None and tip.end_of_log and entry.seq_num > tip.seq_num:
+        raise Refused("log_ended", "every branch has ended")
+    expected = tip.seq_num + 1 if tip else 1
+    if entry.seq_num != expected:
+        raise Refused("seq_num_mismatch", f"entry {expected} comes next, not {entry.seq_num}")
+    raise Refused("backlink_mismatch", "the backlink names no entry that is there")
 
 
-def _next_arguments(log: dict, entry: Entry):
+def preferred_tip(log: dict[bytes, Entry]) -> Entry | None:
+    """The last entry of the branch to go on with: an open one, of these the longest, of these the one of the lowest hash."""
+    followed = {entry.backlink for entry in log.values()}
+    tips = [entry for entry in log.values() if entry.hash not in followed]
+    return min(tips, key=lambda tip: (tip.end_of_log, -tip.seq_num, tip.hash), default=None)
+
+
+def far_hash(log: dict[bytes, Entry], before: Entry, seq_num: int) -> bytes:
+    """What the skiplink of the entry after `before` is: the entry of the lipmaa number on the same branch."""
+    far = lipmaa(seq_num)
+    found = ancestor(log, before, far)
+    if found is not None:
+        return found.hash
+    # Of a log held in part, the way there may be missing; then the number alone can tell.
+    held = [entry for entry in log.values() if entry.seq_num == far]
+    if len(held) != 1:
+        raise Refused("skiplink_not_found", f"entry {far} of this branch is not known")
+    return held[0].hash
+
+
+def ancestor(log: dict[bytes, Entry], entry: Entry, seq_num: int) -> Entry | None:
+    """The entry of a number on the way back from an entry, by the longest links; `None` where the way breaks off."""
+    while entry.seq_num > seq_num:
+        far = lipmaa(entry.seq_num)
+        number, link = entry.seq_num - 1, entry.backlink
+        if entry.skiplink is not None and far >= seq_num:
+            number, link = far, entry.skiplink
+        entry = log.get(link)
+        if entry is None or entry.seq_num != number:
+            return None
+    return entry
+
+
+def _next_arguments(log: dict[bytes, Entry], entry: Entry):
     if entry.seq_num == U64_MAX:
         raise Refused("seq_num_max", "the log is full")
     seq_num = entry.seq_num + 1
-    skiplink = None
-    if has_skiplink(seq_num):
-        target = log.get(lipmaa(seq_num))
-        if target is None:
-            raise Refused("skiplink_not_found", "the next lipmaa entry is not known")
-        skiplink = target.hash
+    skiplink = far_hash(log, entry, seq_num) if has_skiplink(seq_num) else None
     return entry.log_id, seq_num, entry.hash, skiplink

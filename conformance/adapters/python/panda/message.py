@@ -11,7 +11,7 @@ from .refusal import Refused
 from .schema_id import SYSTEM_NAMES, parse_schema_id
 from .text import U64_MAX
 
-NUMBERS = {"announce": 0, "sync_request": 1, "entry": 2, "sync_done": 3, "have": 10, "skeleton": 12}
+NUMBERS = {"announce": 0, "sync_request": 1, "entry": 2, "sync_done": 3, "have": 10, "skeleton": 12, "tips": 13}
 TYPES = {number: name for name, number in NUMBERS.items()}
 
 
@@ -55,6 +55,11 @@ def encode(message: dict) -> bytes:
                     [key, [list(pair) for pair in sorted(logs.items())]]
                     for key, logs in sorted(_checked(item).items())
                 ]
+            case "tips":
+                item = [
+                    [key, [[log_id, [list(tip) for tip in sorted(set(tips))]] for log_id, tips in sorted(logs.items())]]
+                    for key, logs in sorted(_checked_tips(item).items())
+                ]
         items.append(item)
     if kind == "sync_request" and not message["schemas"]:
         raise Refused("message_set", "a request names at least one schema")
@@ -67,6 +72,17 @@ def _checked(heights: dict) -> dict:
         if 0 in logs.values():
             raise Refused("seq_num_zero", "sequence numbers start at 1")
     return heights
+
+
+def _checked_tips(authors: dict) -> dict:
+    for key, logs in authors.items():
+        check_public_key(key)
+        for tips in logs.values():
+            if not tips:
+                raise Refused("message_malformed", "a log without tips")
+            if any(seq_num == 0 for seq_num, _ in tips):
+                raise Refused("seq_num_zero", "sequence numbers start at 1")
+    return authors
 
 
 def _typed(item, wanted: type):
@@ -123,6 +139,37 @@ def _heights(item) -> dict[bytes, dict[int, int]]:
     return heights
 
 
+def _tips(item) -> dict[bytes, dict[int, list]]:
+    """The last entries of all branches. Only grove speaks of them, so there is one order in the bytes."""
+    authors = {}
+    for author in _typed(item, list):
+        key, logs = _pair(author)
+        check_public_key(_typed(key, bytes))
+        authors[key] = {}
+        for log in _typed(logs, list):
+            log_id, tips = _pair(log)
+            _ascending(_u64(log_id), authors[key])
+            authors[key][log_id] = []
+            for tip in _typed(tips, list):
+                seq_num, entry_hash = _pair(tip)
+                if _u64(seq_num) == 0:
+                    raise Refused("message_malformed", "sequence numbers start at 1")
+                place = (seq_num, check_hash(_typed(entry_hash, bytes)))
+                _ascending(place, authors[key][log_id])
+                authors[key][log_id].append(place)
+            if not authors[key][log_id]:
+                raise Refused("message_malformed", "a log without tips")
+    if list(authors) != sorted(authors) or len(authors) != len(item):
+        raise Refused("message_malformed", "authors ascend, each named once")
+    return authors
+
+
+def _ascending(new, before) -> None:
+    last = next(reversed(before), None)
+    if last is not None and new <= last:
+        raise Refused("message_malformed", "logs and tips ascend, each named once")
+
+
 _FORMS = {
     "announce": {"version": _u64, "timestamp": _u64, "schemas": _schema_set},
     "sync_request": {"session": _u64, "mode": _u64, "schemas": _schema_set},
@@ -133,7 +180,9 @@ _FORMS = {
     },
     "sync_done": {"session": _u64, "live": lambda item: _typed(item, bool)},
     "have": {"session": _u64, "heights": _heights},
-    # The one message that only grove's own kind speaks: an entry whose payload was deleted (R31).
+    # Two messages only grove's own kind speaks: the ends of all branches of a log (FK7), and an entry whose payload was
+    # deleted (R31).
+    "tips": {"session": _u64, "tips": _tips},
     "skeleton": {
         "session": _u64,
         "entry": lambda item: _typed(item, bytes),

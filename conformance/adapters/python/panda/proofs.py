@@ -1,35 +1,48 @@
 """What entries prove without the rest of their log: that one of them belongs to it, and that it was forked (R24)."""
 
-from .entry import Entry
-from .lipmaa import has_skiplink, lipmaa, path_to_first
+from .entry import Entry, ancestor
+from .lipmaa import has_skiplink, lipmaa
 from .refusal import Refused
 
 
-def verify_partial_log(entries: list[Entry], seq_num: int) -> tuple[Entry, list[int]]:
-    """The entry of this number, with the numbers of those that lead from it back to the first."""
-    path = path_to_first(seq_num)
-    log = {}
-    for entry in entries:
-        first = next(iter(log.values()), entry)
-        if (entry.public_key, entry.log_id) != (first.public_key, first.log_id):
-            raise Refused("log_owner_mismatch", "the entries are of several logs")
-        if log.setdefault(entry.seq_num, entry).hash != entry.hash:
-            raise Refused("log_forked", f"two entries {entry.seq_num}")
-    if any(entry.end_of_log and entry.seq_num < max(log) for entry in log.values()):
-        raise Refused("log_ended", "an entry follows the one that ended the log")
-    for at in path:
-        if at not in log:
-            raise Refused("certificate_incomplete", f"entry {at} is not there")
-    for at, entry in log.items():
-        if has_skiplink(at) and not _names(entry.skiplink, log.get(lipmaa(at))):
-            raise Refused("skiplink_mismatch", f"entry {at} names another entry {lipmaa(at)}")
-        if at > 1 and not _names(entry.backlink, log.get(at - 1)):
-            raise Refused("backlink_mismatch", f"entry {at} names another entry {at - 1}")
-    return log[seq_num], path
+def verify_branch(entries: list[Entry], proved: bytes) -> tuple[Entry, list[int]]:
+    """The entry of this hash, with the numbers of those that lead from it back to a first entry.
+
+    The entries may be of several branches: what is proved is proved along its own.
+    """
+    log = {entry.hash: entry for entry in entries}
+    if len({(entry.public_key, entry.log_id) for entry in entries}) > 1:
+        raise Refused("log_owner_mismatch", "the entries are of several logs")
+    for entry in log.values():
+        _check_links(log, entry)
+    path = []
+    at = log.get(proved)
+    while True:
+        if at is None:
+            raise Refused("certificate_incomplete", "an entry on the way to the first is not there")
+        path.append(at.seq_num)
+        if at.seq_num == 1:
+            return log[proved], path
+        at = log.get(at.backlink if at.skiplink is None else at.skiplink)
 
 
-def _names(link: bytes, target: Entry | None) -> bool:
-    return target is None or link == target.hash
+def _check_links(log: dict[bytes, Entry], entry: Entry) -> None:
+    for reason, link, number in (
+        ("skiplink_mismatch", entry.skiplink, has_skiplink(entry.seq_num) and lipmaa(entry.seq_num)),
+        ("backlink_mismatch", entry.backlink, entry.seq_num - 1),
+    ):
+        target = log.get(link)
+        if target is None:
+            continue
+        if target.seq_num != number:
+            raise Refused(reason, f"entry {entry.seq_num} names entry {target.seq_num}, not {number}")
+        if target.end_of_log:
+            raise Refused("log_ended", f"entry {target.seq_num} has ended its branch")
+    if entry.skiplink is not None and entry.backlink in log:
+        # Where both ways are there, they lead to one entry; else the skiplink is into another branch.
+        found = ancestor(log, log[entry.backlink], lipmaa(entry.seq_num))
+        if found is not None and found.hash != entry.skiplink:
+            raise Refused("skiplink_mismatch", f"the skiplink of entry {entry.seq_num} leads to another branch")
 
 
 def verify_fork(first: Entry, second: Entry) -> list[bytes]:

@@ -32,10 +32,10 @@ PHASES = {
         "fork_identical",
         "fork_position",
         "log_ended",
-        "log_forked",
         "log_owner_mismatch",
         "seq_num_max",
         "seq_num_mismatch",
+        "would_fork",
     ),
     "cbor": (
         "cbor_indefinite",

@@ -13,7 +13,7 @@ use grove_core::wire::Entry;
 use serde_json::{Value, json};
 
 use super::super::Answer;
-use super::form::{bytes, failed, link, list, next_args_out, optional, refuse, seq_num, text};
+use super::form::{bytes, failed, link, list, next_args_out, refuse, seq_num, text};
 use super::world::World;
 use crate::forge::hex;
 
@@ -98,27 +98,18 @@ pub(super) fn certificate(_: &Value, input: &Value) -> Answer {
     }))
 }
 
-pub(super) fn log_verify(_: &Value, input: &Value) -> Answer {
+pub(super) fn branch_verify(_: &Value, input: &Value) -> Answer {
     let mut entries = BTreeMap::new();
     for given in list(&input["entries"])? {
         let signed = SignedEntry::verify(&bytes(given)?)?;
         entries.insert(signed.hash(), signed);
     }
-    let seq_num = seq_num(&input["seq_num"])?;
-    let named = optional(&input["hash"], |hash| Ok(text(hash)?.parse()?))?;
-    // Of several branches the one whose entry has the lowest hash, unless it is said which.
-    let mut at = entries
-        .values()
-        .filter(|signed| signed.entry().seq_num == seq_num);
-    let hash = named.or_else(|| at.next().map(SignedEntry::hash));
-    let Some(hash) = hash else {
-        return refuse(Reason::CertificateIncomplete);
-    };
-    verify_partial_log(&entries, hash)?;
-    Ok(json!({
-        "hash": hash.to_string(),
-        "path": numbers(path_to_first(seq_num)),
-    }))
+    let proved: Hash = text(&input["entry"])?.parse()?;
+    verify_partial_log(&entries, proved)?;
+    // A broken library may prove what is not there.
+    let proved = entries.get(&proved).map(|signed| signed.entry().seq_num);
+    let seq_num = proved.ok_or(failed(Reason::CertificateIncomplete))?;
+    Ok(json!({"seq_num": seq_num.to_string(), "path": numbers(path_to_first(seq_num))}))
 }
 
 pub(super) fn fork_verify(_: &Value, input: &Value) -> Answer {

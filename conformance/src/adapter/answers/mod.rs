@@ -40,7 +40,7 @@ pub const KINDS: &[(&str, Question)] = &[
     ("schema.build", documents::schema_build),
     ("blob.check", documents::blob_check),
     ("certificate", logs::certificate),
-    ("log.verify", logs::log_verify),
+    ("branch.verify", logs::branch_verify),
     ("fork.verify", logs::fork_verify),
     ("message.decode", messages::message_decode),
     ("message.encode", messages::message_encode),

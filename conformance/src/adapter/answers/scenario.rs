@@ -1,6 +1,7 @@
 //! Several steps at one node: our own node's engine, over a store in memory.
 
 use grove_core::author::NextArgs;
+use grove_core::publish::PublishError;
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
 use grove_core::types::{DocumentId, SchemaId};
@@ -8,7 +9,7 @@ use grove_core::validate::Submission;
 use grove_core::wire::{Heights, Message};
 use grove_core::{Reason, Refusal};
 use grove_node::api;
-use grove_node::engine::{EngineSettings, Input, Output, RequestId};
+use grove_node::engine::{EngineSettings, Input, Output, Rejection, RequestId};
 use grove_node::runtime::InlineNode;
 use grove_node::store::SqliteStore;
 use serde_json::{Map, Value, json};
@@ -56,7 +57,20 @@ fn publish(node: &InlineNode, step: &Value) -> Answer {
             _ => None,
         });
     let result = published.ok_or(Failed::Question("publishing was not answered"))?;
-    Ok(told(result.map_err(|error| error.reason())))
+    Ok(match result {
+        Ok(next) => next_args_out(&next),
+        Err(error) => rejection(&error),
+    })
+}
+
+/// A refusal, with what is told beside it to whoever would fork a log.
+fn rejection(error: &Rejection) -> Value {
+    let mut told = refusal(error.reason());
+    if let Rejection::Refused(PublishError::WouldFork { existing, next }) = error {
+        told["existing"] = existing.to_string().into();
+        told["next"] = next.as_deref().map_or(Value::Null, next_args_out);
+    }
+    told
 }
 
 /// A peer, another one each time, hands over an entry in a session of its own.

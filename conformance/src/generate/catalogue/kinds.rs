@@ -16,7 +16,7 @@ pub fn depends_on(kind: &str) -> Vec<String> {
         "schema.build" => &["view.parse", "schema.parse"],
         "document.view" => &["document.reduce"],
         "certificate" => &["lipmaa"],
-        "log.verify" => &["certificate", "entry.decode"],
+        "branch.verify" => &["certificate", "entry.decode"],
         "fork.verify" => &["entry.decode"],
         "message.encode" => &["schema.parse"],
         "message.decode" => &["schema.parse"],

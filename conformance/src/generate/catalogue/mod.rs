@@ -18,18 +18,33 @@ pub use kinds::depends_on;
 pub use requirements::requirements;
 pub use rulings::rulings;
 
+/// Codes that were given once and are not any more: code, phase, meaning, and the version without it.
+const RETIRED: &[[&str; 4]] = &[[
+    "log_forked",
+    "log",
+    "two different entries claim one position of the log; since forks lose nothing, a client is told would_fork",
+    "2.0.0",
+]];
+
 /// Every refusal code with its phase.
 pub fn reasons() -> BTreeMap<String, ReasonInfo> {
-    Reason::ALL
-        .iter()
-        .map(|reason| {
-            let info = ReasonInfo {
-                phase: reason.phase().name().to_owned(),
-                description: reason.description().to_owned(),
-            };
-            (reason.code().to_owned(), info)
-        })
-        .collect()
+    let given = Reason::ALL.iter().map(|reason| {
+        let info = ReasonInfo {
+            phase: reason.phase().name().to_owned(),
+            description: reason.description().to_owned(),
+            retired: None,
+        };
+        (reason.code().to_owned(), info)
+    });
+    let retired = RETIRED.iter().map(|[code, phase, meaning, version]| {
+        let info = ReasonInfo {
+            phase: (*phase).to_owned(),
+            description: (*meaning).to_owned(),
+            retired: Some((*version).to_owned()),
+        };
+        ((*code).to_owned(), info)
+    });
+    given.chain(retired).collect()
 }
 
 /// Why something has no case, by the word the tables use for it; `-` where nothing is missing.

@@ -91,12 +91,15 @@ RP9   must    simulator  a session ends when both sides are done, fail or fall s
 RP10  must    simulator  what lacks its inputs waits for them and harms no session
 RP11  must    simulator  nodes that meet often enough end with the same entries
 RP13  should  live       heights and schema ids are only of what was announced
-FK1   must    -          a second entry for a taken position is a fork, not a success
-FK2   must    -          nothing follows an end-of-log entry
+FK1   must    -          a second entry for a taken place is a fork, not a success
+FK2   must    -          nothing follows an end-of-log entry on its branch
 FK3   must    -          two validly signed, different entries of one position prove a fork
-FK4   must    -          from the forked position on, no entry of the log counts
-FK5   must    -          nothing is published to a forked log
-FK6   must    -          operations that build on one that does not count wait
+FK7   must    -          a client lengthens a branch and never begins one; who would is told what is there and how to go on
+FK8   must    freedom    every entry that verifies along its own branch counts, and peers may bring any branch
+FK9   must    -          next arguments continue the open branch of most entries, of equals that of the lowest hash
+FK10  must    -          the links of an entry lead to entries of its own branch
+FK11  must    -          a tree of a log belongs to the document of its first entry
+FK12  must    -          nodes of grove's kind tell each other the ends of all branches, each once and ascending
 ";
 
 /// Deletion, and blobs.

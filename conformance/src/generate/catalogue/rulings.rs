@@ -15,7 +15,7 @@ R4  -          concurrent operations are ordered by the handbook's walk; deploye
 R5  -          any DELETE connected to the CREATE deletes the document; its view id is the first DELETE the walk meets
 R6  -          an UPDATE after the DELETE is refused from a client; from a peer it joins its log without effect
 R7  -          of a deleted document, only entries and the payloads of DELETEs are kept; deployed software keeps everything
-R8  -          the tag byte is 00, or 01 for the end of the log; deployed software reads any
+R8  -          the tag byte is 00, or 01 for the end of a branch; deployed software reads any
 R9  -          nothing follows the signature; deployed software passes up to 32 crafted bytes
 R10 -          the YASMF length byte is 20; deployed software does not look
 R11 -          signatures are checked by RFC 8032 without cofactor, S canonical; deployed software panics on high bits of S
@@ -31,7 +31,7 @@ R20 -          NaN is f97e00 and infinities are values; deployed software takes 
 R21 -          previous may name an ancestor beside its descendant; each operation counts once; deployed software applies it twice
 R22 -          any log id that is not taken is accepted; the next one is proposed
 R23 -          the same entry once more is a success, answered as the first time; deployed software refuses it
-R24 -          a different entry at a taken position is a fork
+R24 -          a different entry at a taken place is a fork: refused from a client, a branch from a peer, and nothing is taken back; deployed software knows one branch
 R25 -          anybody may update or delete what nobody restricted
 R26 -          a log ends at 2^64-2, since nothing could be told to follow 2^64-1
 R27 -          heights are nested per author, keys are byte strings

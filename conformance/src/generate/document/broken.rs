@@ -1,6 +1,6 @@
 //! Documents that are none: something is missing, twice there, in a circle or of another schema.
 
-use super::super::fixtures::id;
+use super::super::fixtures::{CAFE, id};
 use super::super::set::Set;
 use super::{Act, Node, Nodes, cave, input};
 use crate::forge::{Item, hex, operation};
@@ -314,5 +314,41 @@ pub(super) fn foreign(set: &mut Set) {
             "schema_mismatch",
         )
         .requires(&["OP4", "OP8"]);
+    }
+}
+
+/// Operations that do not fit the schema of their document.
+pub(super) fn unfit(set: &mut Set) {
+    use Act::{Create, Hour};
+    let nodes: &[Node<'_>] = &[(1, Create, &[]), (2, Hour, &[1]), (3, Hour, &[1])];
+    set.using("schema", "cafe");
+    let unfit = [
+        (
+            "field-of-other-type",
+            "An UPDATE gives a text for a number.",
+            2,
+            operation::update(CAFE, &[id(1)], [("opening_hour", Item::text("8"))]),
+            "field_type_mismatch",
+        ),
+        (
+            "field-unknown",
+            "An UPDATE gives a field that the schema has not.",
+            1,
+            operation::update(CAFE, &[id(1)], [("price", Item::Int(8))]),
+            "field_unexpected",
+        ),
+        (
+            "field-missing",
+            "The CREATE lacks a field.",
+            0,
+            operation::create(CAFE, [("opening_hour", Item::Int(8))]),
+            "field_missing",
+        ),
+    ];
+    for (name, comment, index, operation, reason) in unfit {
+        let mut given = input(nodes);
+        given["operations"][index]["operation"] = hex(operation.encode()).into();
+        set.invalid(name, comment, "two-branches", given, reason)
+            .requires(&["OP8", "OP6"]);
     }
 }

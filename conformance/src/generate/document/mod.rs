@@ -53,6 +53,7 @@ pub fn sets() -> Vec<Set> {
     deletions(&mut set);
     broken::documents(&mut set);
     broken::foreign(&mut set);
+    broken::unfit(&mut set);
     vec![set, shapes::shapes(), large::large(), views::views()]
 }
 

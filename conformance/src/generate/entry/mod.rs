@@ -524,6 +524,18 @@ fn encode() -> Set {
             &Draft { log_id, ..first() },
         );
     }
+    for number in 0..12u8 {
+        let key = Key::new(*blake3::hash(&[number]).as_bytes());
+        let entry = Draft::first(&key, 0, &operation).sign(&key);
+        let mut given = input(&first());
+        given["private_key"] = hex(key.seed()).into();
+        set.valid(
+            &format!("key-{number}"),
+            "The first entry of an author whose key looks random.",
+            given,
+            json!({"entry": hex(&entry), "hash": Hash::of(&entry).hex()}),
+        );
+    }
     let (second, fourth) = (at(2), at(4));
     let broken = [
         (

@@ -1,5 +1,6 @@
 //! Cases of `log.append`: is an entry, with its operation, the next one of a log?
 
+mod branches;
 mod neighbours;
 mod partial;
 
@@ -27,7 +28,12 @@ pub fn sets() -> Vec<Set> {
     links(&mut set);
     payloads(&mut set);
     end_of_log(&mut set);
-    vec![set, neighbours::neighbours(), partial::partial()]
+    vec![
+        set,
+        neighbours::neighbours(),
+        branches::branches(),
+        partial::partial(),
+    ]
 }
 
 fn payload() -> Vec<u8> {
@@ -153,7 +159,7 @@ fn repeated_with_another(set: &mut Set) {
             "payload_hash_mismatch",
         )
         .needs("log", "of-3")
-        .requires(&["PB2", "NO1"])
+        .requires(&["PB2", "PB7", "NO1"])
         .or(&["payload_size_mismatch"]);
     }
 }
@@ -193,17 +199,13 @@ fn positions(set: &mut Set) {
     .or(&["skiplink_not_found"]);
     altered(
         set,
-        "taken",
-        "A different entry for the position before.",
+        "number-of-the-last",
+        "The number of the last entry, on top of that entry.",
         2,
-        "log_forked",
-        |draft| {
-            draft.seq_num = 2;
-        },
+        "seq_num_mismatch",
+        |draft| draft.seq_num = 2,
     )
-    .ruled("R24")
-    .requires(&["FK1", "BA1"])
-    .flag("Fork");
+    .or(&["backlink_mismatch"]);
     altered(
         set,
         "other-log",
@@ -214,7 +216,7 @@ fn positions(set: &mut Set) {
             draft.log_id = 1;
         },
     )
-    .or(&["log_owner_mismatch"]);
+    .or(&["log_owner_mismatch", "backlink_mismatch"]);
 
     let before = log(author(), 0, 2);
     let draft = Draft {
@@ -247,15 +249,40 @@ fn positions(set: &mut Set) {
 
     let third = log(author(), 0, 2).draft(&payload());
     let case = set.invalid(
-        "fork",
+        "would-fork",
         "A second, different entry 3.",
         "onto-of-2",
         input(&third.sign(&author())),
-        "log_forked",
+        "would_fork",
     );
-    case.ruled("R24").requires(&["FK1", "NO1"]).flag("Fork");
+    case.ruled("R24")
+        .requires(&["FK1", "FK7", "NO1"])
+        .flag("Fork");
     case.needs("log", "of-3");
     moved_to(case, "of-3");
+    let case = set.invalid(
+        "second-onto-empty",
+        "The second entry of a log that has no first.",
+        "onto-of-1",
+        input(&log(author(), 0, 1).draft(&payload()).sign(&author())),
+        "seq_num_mismatch",
+    );
+    case.requires(&["BA1", "NO1"]);
+    case.needs("log", "empty");
+    moved_to(case, "empty");
+    let begun = Log::new(author(), 0).draft(&payload()).sign(&author());
+    let case = set.invalid(
+        "would-fork-first",
+        "A second first entry.",
+        "onto-empty",
+        input(&begun),
+        "would_fork",
+    );
+    case.ruled("R24")
+        .requires(&["FK1", "FK7", "NO1"])
+        .flag("Fork");
+    case.needs("log", "of-12");
+    moved_to(case, "of-12");
 }
 
 /// Says in the edit that the one change is the log the entry is offered to.
@@ -295,6 +322,7 @@ fn links(set: &mut Set) {
             draft.backlink = Some(before_last);
         },
     )
+    .or(&["seq_num_mismatch"])
     .flag("Links");
     for len in [3, 7, 12] {
         let name = format!("wrong-skiplink-{}", len + 1);
@@ -346,7 +374,7 @@ fn links(set: &mut Set) {
             std::mem::swap(&mut draft.skiplink, &mut draft.backlink);
         },
     )
-    .or(&["backlink_mismatch"])
+    .or(&["backlink_mismatch", "seq_num_mismatch"])
     .flag("Links");
     altered(
         set,

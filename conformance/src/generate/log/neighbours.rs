@@ -115,7 +115,7 @@ fn mixed_up(set: &mut Set, zero: &Log, one: &Log, other: &Log) {
         SIGNED,
         "seq_num_mismatch",
     )
-    .or(&["log_owner_mismatch"]);
+    .or(&["log_owner_mismatch", "backlink_mismatch"]);
     let forked = Draft {
         payload_hash: Hash::of(payload()),
         ..Log::new(author(), 10).draft(&payload())
@@ -132,11 +132,11 @@ fn mixed_up(set: &mut Set, zero: &Log, one: &Log, other: &Log) {
     .requires(&["FK1", "NO1"])
     .wire_refuses("R23", "seq_num_mismatch");
     set.invalid(
-        "fork-of-log-10",
+        "would-fork-log-10",
         "Another first entry of log 10, signed over another operation.",
         "again-in-log-10",
         input(&forked.sign(&author())),
-        "log_forked",
+        "would_fork",
     )
     .ruled("R24")
     .requires(&["FK1", "NO1"])

@@ -96,6 +96,35 @@ fn sound(set: &mut Set) {
     .ruled("R31")
     .wire_is_open()
     .feature("skeleton");
+    let (_, told) = skeleton();
+    for (name, comment, id, reason) in [
+        (
+            "malformed",
+            "No schema id at all.",
+            "note",
+            "schema_id_malformed",
+        ),
+        (
+            "unknown",
+            "A system schema of later days.",
+            "key_group_v1",
+            "schema_id_unknown_system",
+        ),
+    ] {
+        let mut odd = told.clone();
+        odd["schema_id"] = id.into();
+        set.invalid(
+            &format!("skeleton-schema-{name}"),
+            comment,
+            "skeleton",
+            odd,
+            reason,
+        )
+        .requires(&["DL6", "SC9"])
+        .ruled("R31")
+        .wire_is_open()
+        .feature("skeleton");
+    }
     let mut other = sent(0);
     other["operation"] = hex(other_operation()).into();
     set.valid(

@@ -5,6 +5,7 @@ mod heights;
 mod loose;
 mod schemas;
 mod shape;
+mod tips;
 
 use serde_json::{Value, json};
 
@@ -19,7 +20,9 @@ pub fn sets() -> Vec<Set> {
         schemas::schemas(),
         heights::heights(),
         loose::loose(),
+        tips::decode(),
         encode::encode(),
+        tips::encode(),
     ]
 }
 

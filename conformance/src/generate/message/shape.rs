@@ -151,6 +151,56 @@ fn sound(set: &mut Set) {
     .requires(&["DL6"])
     .or(&["message_type"])
     .feature("skeleton");
+    let short = items[4].encode()[..33].to_vec();
+    let odd = [
+        (
+            "schema-malformed",
+            "No schema id at all.",
+            3,
+            Item::text("note"),
+            "schema_id_malformed",
+        ),
+        (
+            "schema-bytes",
+            "A schema id as bytes.",
+            3,
+            Item::bytes(*b"blob_v1"),
+            "message_malformed",
+        ),
+        (
+            "document-short",
+            "A document id of 33 bytes.",
+            4,
+            Item::bytes(short),
+            "hash_length",
+        ),
+        (
+            "document-text",
+            "A document id as text.",
+            4,
+            Item::text("0020"),
+            "message_malformed",
+        ),
+        (
+            "entry-text",
+            "An entry as text.",
+            2,
+            Item::text("00"),
+            "message_malformed",
+        ),
+    ];
+    for (name, comment, index, item, reason) in odd {
+        set.invalid(
+            &format!("skeleton-{name}"),
+            comment,
+            "skeleton",
+            with(items.clone(), index, item),
+            reason,
+        )
+        .requires(&["DL6"])
+        .or(&["message_type"])
+        .feature("skeleton");
+    }
 }
 
 /// Every width a number can have, at both of its ends.
@@ -247,7 +297,7 @@ fn numbers(set: &mut Set) {
 }
 
 fn types(set: &mut Set) {
-    for kind in [4, 5, 9, 11, 13, 20, 26, 255, 1 << 32] {
+    for kind in [4, 5, 9, 11, 14, 20, 26, 255, 1 << 32] {
         let comment = format!("There is no message of type {kind}.");
         set.invalid(
             &format!("type-{kind}"),

@@ -5,10 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::fixtures::{EVERY, id};
+use super::super::fixtures::{CAFE, EVERY, id};
 use super::super::set::Set;
-use super::{previous, refuse, update, update_result};
-use crate::forge::{Item, hex, operation};
+use super::{cafe_fields, create_result, previous, refuse, update, update_result};
+use crate::forge::{Hash, Item, hex, operation};
 
 /// An UPDATE: name, comment, fields as CBOR, and as they are told.
 type Update = (String, String, Vec<(String, Item)>, Map<String, Value>);
@@ -31,8 +31,12 @@ pub(super) fn edges() -> Vec<Set> {
                 .flag("Boundary");
         }
     }
+    many_previous(&mut written);
     unsorted(&mut read);
     ids_in_lists(&mut read);
+    heads(&mut read);
+    nested(&mut read);
+    items(&mut read);
     vec![read, written]
 }
 
@@ -155,6 +159,23 @@ fn of_names(name: &str, comment: &str, names: &[String]) -> Update {
     )
 }
 
+/// Twenty ids come out ascending, whatever order a set has.
+fn many_previous(set: &mut Set) {
+    let ids: Vec<_> = (1..=20).map(id).collect();
+    let given: Vec<_> = ids.iter().rev().chain(&ids[3..9]).map(Hash::hex).collect();
+    let told = json!({
+        "action": "update", "schema_id": EVERY, "previous": given, "fields": {},
+    });
+    let bytes = hex(operation::update(EVERY, &ids, []).encode());
+    set.valid(
+        "previous-of-20",
+        "Twenty previous, given descending and some of them twice.",
+        told,
+        json!({"operation": bytes}),
+    )
+    .requires(&["EN2", "OP5"]);
+}
+
 fn unsorted(set: &mut Set) {
     let cases = [
         ("small-before-capital", ["a", "B"], "fields_unsorted"),
@@ -261,5 +282,146 @@ fn ids_in_lists(set: &mut Set) {
                 case.wire_reads("R10", told(read));
             }
         }
+    }
+}
+
+/// Heads that mean nothing, each refused for what it is.
+fn heads(set: &mut Set) {
+    let heads = [
+        ("unsigned-1c", 0x1c, "cbor_reserved"),
+        ("unsigned-1d", 0x1d, "cbor_reserved"),
+        ("unsigned-1e", 0x1e, "cbor_reserved"),
+        ("unsigned-1f", 0x1f, "cbor_reserved"),
+        ("negative-3f", 0x3f, "cbor_reserved"),
+        ("simple-fc", 0xfc, "cbor_reserved"),
+        ("simple-fd", 0xfd, "cbor_reserved"),
+        ("simple-fe", 0xfe, "cbor_reserved"),
+        ("bytes-5f", 0x5f, "cbor_indefinite"),
+        ("text-7f", 0x7f, "cbor_indefinite"),
+        ("array-9f", 0x9f, "cbor_indefinite"),
+        ("map-bf", 0xbf, "cbor_indefinite"),
+    ];
+    for (name, head, reason) in heads {
+        let case = refuse(
+            set,
+            "text-of-23",
+            (
+                &format!("head-{name}"),
+                "A head whose additional information has no number.",
+            ),
+            update("e_str", Item::raw([head])),
+            reason,
+        );
+        case.requires(&["EN1"]);
+        if reason == "cbor_reserved" && head & 0x1f == 0x1f {
+            case.or(&["cbor_indefinite"]);
+        }
+    }
+    for (name, bytes) in [
+        ("f97e02", [0xf9, 0x7e, 0x02]),
+        ("f9fe00", [0xf9, 0xfe, 0x00]),
+    ] {
+        refuse(
+            set,
+            "float-half-above-1",
+            (
+                &format!("nan-{name}"),
+                "A NaN of 16 bits, which is short enough, and not the one.",
+            ),
+            update("d_float", Item::raw(bytes)),
+            "cbor_nan",
+        )
+        .requires(&["EN1"])
+        .wire_takes("R20")
+        .wire_is_open()
+        .flag("Nan");
+    }
+}
+
+/// Depth that no value has, wherever it is sought.
+fn nested(set: &mut Set) {
+    let deep = |opening: &[u8]| [opening.repeat(1500), vec![0xa0]].concat();
+    let maps = [
+        (
+            "map-in-map-1500-deep",
+            "Maps as values of maps, 1500 of them.",
+            deep(&[0xa1, 0x61, 0x61]),
+        ),
+        (
+            "map-in-name-1500-deep",
+            "Maps as names of maps, 1500 of them.",
+            deep(&[0xa1]),
+        ),
+        (
+            "map-in-list-1500-deep",
+            "Maps and lists in turn, 1500 of each.",
+            deep(&[0x81, 0xa1, 0x61, 0x61]),
+        ),
+    ];
+    for (name, comment, bytes) in maps {
+        refuse(
+            set,
+            "ids",
+            (name, comment),
+            update("g_relation_list", Item::raw(bytes)),
+            "value_type",
+        )
+        .or(&["list_item_type", "cbor_truncated", "operation_item_type"])
+        .requires(&["OP7"])
+        .flag("Boundary");
+    }
+    let [a, b] = previous();
+    let list = |items: Vec<Item>| update("g_relation_list", Item::Array(items));
+    let mixed = [
+        (
+            "view-of-number",
+            "A list of ids beside a list of a number.",
+            list(vec![Item::ids(&[b]), Item::Array(vec![Item::Int(5)])]),
+        ),
+        (
+            "view-of-id-and-number",
+            "A number beside an id in an inner list.",
+            list(vec![
+                Item::ids(&[b]),
+                Item::Array(vec![Item::id(a), Item::Int(5)]),
+            ]),
+        ),
+        (
+            "view-of-text",
+            "An id as text in an inner list.",
+            list(vec![
+                Item::ids(&[b]),
+                Item::Array(vec![Item::text(a.hex())]),
+            ]),
+        ),
+    ];
+    for (name, comment, item) in mixed {
+        refuse(set, "views", (name, comment), item, "list_item_type").requires(&["OP7"]);
+    }
+}
+
+/// Arrays that end before they say what they are.
+fn items(set: &mut Set) {
+    let create = operation::create(CAFE, cafe_fields());
+    set.valid(
+        "whole-create",
+        "A CREATE.",
+        hex(create.encode()),
+        create_result(),
+    )
+    .requires(&["OP1"]);
+    let all = super::items(create);
+    for count in 0..3 {
+        refuse(
+            set,
+            "whole-create",
+            (
+                &format!("array-of-{count}"),
+                "The first items of a CREATE alone.",
+            ),
+            Item::Array(all[..count].to_vec()),
+            "operation_item_count",
+        )
+        .requires(&["OP1"]);
     }
 }

@@ -1,8 +1,8 @@
 //! Entries that are in the wrong place: of their log, or of their author's logs.
 
 use super::{
-    Forked, Places, after, again, author, cafe_update, create, ended, forked, id, next, not_taken,
-    places, submission, taken, view,
+    Places, Refused, after, author, cafe_update, create, ended, id, next, not_taken, places,
+    refused_fork, submission,
 };
 use crate::forge::{Draft, Hash, Log};
 use crate::generate::set::Set;
@@ -75,8 +75,14 @@ pub fn positions(set: &mut Set) {
             reason,
         );
         case.requires(&["PB1", "BA1"]).flag("Links");
-        if name == "far-gap" {
-            case.or(&["skiplink_not_found"]);
+        match name {
+            "far-gap" => {
+                case.or(&["skiplink_not_found"]);
+            }
+            "backlink-older" => {
+                case.or(&["seq_num_mismatch"]);
+            }
+            _ => {}
         }
     }
     let far = Draft {
@@ -113,20 +119,20 @@ pub fn positions(set: &mut Set) {
     not_taken(
         set,
         (
-            "taken-first",
+            "would-fork-first",
             "A CREATE in a log that began long ago: a second first entry.",
         ),
         "good-document",
         taken_first,
-        "log_forked",
+        "would_fork",
     )
-    .requires(&["FK1", "FK3"])
+    .requires(&["FK1", "FK7"])
     .ruled("R24")
     .or(&["seq_num_mismatch", "log_id_in_use"])
     .flag("Fork");
     for (name, comment, len) in [
-        ("taken-second", "A second second entry.", 1),
-        ("taken-last", "A second last entry.", 2),
+        ("would-fork-second", "A second second entry.", 1),
+        ("would-fork-last", "A second last entry.", 2),
     ] {
         let mut before = cafe.clone();
         before.entries.truncate(len);
@@ -136,9 +142,9 @@ pub fn positions(set: &mut Set) {
             (name, comment),
             "good-update",
             next(&before, &other),
-            "log_forked",
+            "would_fork",
         )
-        .requires(&["FK1", "FK3"])
+        .requires(&["FK1", "FK7"])
         .ruled("R24")
         .or(&["seq_num_mismatch"])
         .flag("Fork");
@@ -209,87 +215,26 @@ pub fn logs(set: &mut Set) {
 }
 
 pub fn forks(set: &mut Set) {
-    let Forked {
-        world,
-        log,
-        visit,
-        ids,
-    } = forked();
+    let Refused {
+        world, log, ids, ..
+    } = refused_fork();
     set.world("forked", world.value());
     set.using("world", "forked");
-    taken(
-        set,
-        "good-beside-fork",
-        "On top of what came before the fork.",
-        &visit,
-        &cafe_update(&[ids[0]], 13),
-    )
-    .requires(&["FK4"]);
-    let next_one = cafe_update(&[ids[2]], 13);
+    let again = cafe_update(&[ids[0]], 12);
     not_taken(
         set,
-        ("fork-goes-on", "The next entry of a forked log."),
+        (
+            "fork-tried-again",
+            "The entry that was refused, once more: it is refused as ever.",
+        ),
         "good-update",
-        next(&log, &next_one),
-        "log_forked",
+        next(&log.until(1), &again),
+        "would_fork",
     )
-    .requires(&["FK5"])
-    .flag("Fork")
-    .wire_reads("R24", after(&log, &next_one));
-    for (name, comment, seq_num) in [
-        ("fork-again", "The forked entry once more.", 2),
-        ("fork-again-later", "An entry after the fork once more.", 3),
-    ] {
-        not_taken(
-            set,
-            (name, comment),
-            "good-beside-fork",
-            again(&log, seq_num),
-            "log_forked",
-        )
-        .requires(&["FK5", "FK4", "PB7"])
-        .ruled("R24")
-        .or(&["seq_num_mismatch"])
-        .flag("Fork");
-    }
-    for (name, comment, previous) in [
-        (
-            "fork-built-on",
-            "On top of the forked entry's operation.",
-            ids[1],
-        ),
-        (
-            "fork-built-on-later",
-            "On top of an operation after the fork.",
-            ids[2],
-        ),
-    ] {
-        let payload = cafe_update(&[previous], 13);
-        not_taken(
-            set,
-            (name, comment),
-            "good-beside-fork",
-            next(&visit, &payload),
-            "previous_not_found",
-        )
-        .requires(&["FK6", "FK4"])
-        .flag("Fork")
-        .wire_reads("R24", after(&visit, &payload));
-    }
-    let both = cafe_update(&view([ids[0], ids[2]]), 13);
-    not_taken(
-        set,
-        (
-            "fork-built-on-both",
-            "On top of something before the fork and something after it.",
-        ),
-        "good-beside-fork",
-        next(&visit, &both),
-        "previous_not_found",
-    )
-    .requires(&["FK6"])
-    .flag("Fork")
-    .wire_reads("R24", after(&visit, &both));
+    .requires(&["FK1", "FK7"])
+    .ruled("R24")
+    .or(&["seq_num_mismatch"])
+    .flag("Fork");
 }
 
 pub fn after_the_end(set: &mut Set) {

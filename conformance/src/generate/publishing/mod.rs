@@ -4,6 +4,7 @@
 //! small, and what is in them is all there is.
 
 mod blobs;
+mod branches;
 mod misplaced;
 mod next_args;
 mod publish;
@@ -22,8 +23,10 @@ use crate::suite::{Case, Step};
 pub fn sets() -> Vec<Set> {
     vec![
         next_args::next_args(),
+        branches::next_args(),
         publish::published(),
         refused::refused(),
+        branches::publish(),
         blobs::blobs(),
     ]
 }
@@ -68,13 +71,24 @@ impl World {
 
     fn publish(&mut self, log: &mut Log, payload: Vec<u8>) -> Hash {
         let id = log.push(payload);
-        self.take(
-            log.entries
-                .last()
-                .zip(log.payloads.last())
-                .expect("pushed above"),
-        );
+        self.take_last(log, false);
         id
+    }
+
+    /// A peer brings the entry, which need not be where the client's are.
+    fn receive(&mut self, log: &mut Log, payload: Vec<u8>) -> Hash {
+        let id = log.push(payload);
+        self.take_last(log, true);
+        id
+    }
+
+    fn take_last(&mut self, log: &Log, from_peer: bool) {
+        let last = log.entries.last().zip(log.payloads.last());
+        self.take(last.expect("a log with entries"));
+        if from_peer {
+            let published = self.published.last_mut().expect("taken above");
+            published["from"] = "peer".into();
+        }
     }
 
     fn take(&mut self, (entry, payload): (&Vec<u8>, &Vec<u8>)) {
@@ -145,27 +159,24 @@ fn places() -> Places {
     }
 }
 
-/// A cafe of three operations whose author forked the log at the second, after somebody had built
-/// on the first and on the second of them.
-struct Forked {
+/// A cafe of three operations whose author tried to publish another second one, after somebody had built
+/// on the first. That one was refused.
+struct Refused {
     world: World,
     log: Log,
     visit: Log,
     ids: [Hash; 3],
 }
 
-fn forked() -> Forked {
+fn refused_fork() -> Refused {
     let mut world = World::of_places();
     let (mut log, mut visit) = (Log::new(author(), 0), Log::new(other_author(), 0));
     let first = world.publish(&mut log, cafe_create(8, "Panda"));
     let second = world.publish(&mut log, cafe_update(&[first], 9));
     let third = world.publish(&mut log, cafe_update(&[second], 10));
     world.publish(&mut visit, cafe_update(&[first], 11));
-    let mut other = log.clone();
-    other.entries.truncate(1);
-    other.payloads.truncate(1);
-    world.publish(&mut other, cafe_update(&[first], 12));
-    Forked {
+    world.publish(&mut log.until(1), cafe_update(&[first], 12));
+    Refused {
         world,
         log,
         visit,

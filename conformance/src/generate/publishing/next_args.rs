@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Forked, World, args_after, author, ended, forked, id, long, only_log, other_author, places,
-    set_of, third_author,
+    Refused, World, args_after, author, ended, id, long, only_log, other_author, places,
+    refused_fork, set_of, third_author,
 };
 use crate::forge::{Hash, Key, Log, hash, hex};
 use crate::generate::set::Set;
@@ -24,7 +24,7 @@ pub fn next_args() -> Set {
     set
 }
 
-fn question(key: &Key, view: &[Hash]) -> Value {
+pub(super) fn question(key: &Key, view: &[Hash]) -> Value {
     let view_id = (!view.is_empty()).then(|| hash::view_id(view));
     json!({"public_key": hex(key.public()), "view_id": view_id})
 }
@@ -378,45 +378,52 @@ fn deleted(set: &mut Set) {
     }
 }
 
+/// A client tried to fork a log: that leaves no trace.
 fn forks(set: &mut Set) {
-    let Forked {
+    let Refused {
         world,
         log,
         visit,
         ids,
-    } = forked();
+    } = refused_fork();
     set.world("forked", world.value());
     set.using("world", "forked");
     set.valid(
         "forked-elsewhere",
-        "Another log of an author who forked one.",
+        "Another log of an author who tried to fork one.",
         question(&author(), &[]),
         first(1),
     )
-    .requires(&["FK5", "PB9"]);
+    .requires(&["FK1", "PB9"]);
     set.valid(
         "forked-by-other",
-        "Somebody else's log of a document whose author forked.",
+        "Somebody else's log of a document whose author tried to fork.",
         question(&other_author(), &[ids[0]]),
         args_after(&visit),
     )
-    .requires(&["FK5", "PB10"]);
+    .requires(&["FK1", "PB10"]);
     for (name, comment, view) in [
-        ("forked-before", "The view before the fork.", ids[0]),
-        ("forked-at", "The view at the fork.", ids[1]),
-        ("forked-after", "The view after the fork.", ids[2]),
+        (
+            "refused-fork-before",
+            "The view before the refused entry.",
+            ids[0],
+        ),
+        (
+            "refused-fork-at",
+            "The view of the entry that has its place.",
+            ids[1],
+        ),
+        ("refused-fork-after", "The view after it.", ids[2]),
     ] {
-        // The deployed node noticed no fork: what came first goes on.
-        set.invalid(
+        set.valid(
             name,
             comment,
-            "forked-by-other",
             question(&author(), &[view]),
-            "log_forked",
+            args_after(&log),
         )
-        .requires(&["FK5"])
-        .flag("Fork")
-        .wire_reads("R24", args_after(&log));
+        .requires(&["FK1", "PB10"])
+        .ruled("R24")
+        .flag("Fork");
     }
 }
 

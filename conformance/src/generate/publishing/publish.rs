@@ -1,8 +1,9 @@
 //! What is published and taken.
 
 use super::{
-    CAFE, Forked, Places, World, after, after_again, again, author, cafe_create, cafe_update, cave,
-    ended, forked, id, long, next, other_author, places, set_of, taken, third_author, view,
+    CAFE, Places, Refused, World, after, after_again, again, author, cafe_create, cafe_update,
+    cave, ended, id, long, next, other_author, places, refused_fork, set_of, taken, third_author,
+    view,
 };
 use crate::forge::{Hash, Item, Log, operation};
 use crate::generate::fixtures::{EVERY, every_schema};
@@ -256,41 +257,78 @@ fn retries(set: &mut Set) {
     }
 }
 
+/// A client tried to fork a log: everything goes on as if it had not.
 fn beside_forks(set: &mut Set) {
-    let Forked {
+    let Refused {
         world,
         log,
         visit,
         ids,
-    } = forked();
+    } = refused_fork();
     set.world("forked", world.value());
     set.using("world", "forked");
     taken(
         set,
         "beside-fork-other-document",
-        "Another document by an author who forked a log.",
+        "Another document by an author who tried to fork a log.",
         &Log::new(author(), 1),
         &cafe_create(3, "New"),
     )
-    .requires(&["FK5", "PB1"]);
-    taken(
-        set,
-        "beside-fork-by-other",
-        "On top of what came before the fork.",
-        &visit,
-        &cafe_update(&[ids[0]], 13),
-    )
-    .requires(&["FK4", "FK6"])
-    .flag("Fork");
-    set.valid(
-        "again-before-fork",
-        "What came before the fork, once more.",
-        again(&log, 1),
-        after_again(&log, 1),
-    )
-    .requires(&["PB7", "FK4"])
-    .flag("Fork")
-    .wire_refuses("R23", "seq_num_mismatch");
+    .requires(&["FK1", "PB1"]);
+    let goes_on: [(&str, &str, &Log, Hash); 5] = [
+        (
+            "fork-refused-goes-on",
+            "The next entry of the log.",
+            &log,
+            ids[2],
+        ),
+        (
+            "beside-fork-by-other",
+            "On top of what came before.",
+            &visit,
+            ids[0],
+        ),
+        (
+            "on-fork-by-other",
+            "On top of the entry that has the place.",
+            &visit,
+            ids[1],
+        ),
+        (
+            "after-fork-by-other",
+            "On top of what followed it.",
+            &visit,
+            ids[2],
+        ),
+        (
+            "fork-signed-anew",
+            "The operation that was refused, with fresh arguments.",
+            &log,
+            ids[0],
+        ),
+    ];
+    for (name, comment, log, previous) in goes_on {
+        taken(set, name, comment, log, &cafe_update(&[previous], 13))
+            .requires(&["FK1", "PB4"])
+            .ruled("R24")
+            .flag("Fork");
+    }
+    for seq_num in [1, 2, 3] {
+        let name = if seq_num == 1 {
+            "again-before-fork".to_owned()
+        } else {
+            format!("again-beside-refused-{seq_num}")
+        };
+        set.valid(
+            &name,
+            "What was published before is published once more.",
+            again(&log, seq_num),
+            after_again(&log, seq_num),
+        )
+        .requires(&["PB7", "FK1"])
+        .flag("Fork")
+        .wire_refuses("R23", "seq_num_mismatch");
+    }
     let (world, _, ids) = ended();
     set.world("ended", world.value());
     set.using("world", "ended");

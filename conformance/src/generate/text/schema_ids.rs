@@ -108,6 +108,9 @@ fn also_right(name: &str, reason: &str) -> &'static [&'static str] {
         ("no-underscore", _) => &["schema_name", "hash_length"],
         ("two-words", _) => &["schema_name", "hash_length", "invalid_hex"],
         ("empty" | "hash-alone", _) => &["schema_name"],
+        ("name-of-70", _) => &["invalid_hex", "hash_length"],
+        ("name-like-an-id", _) => &["hash_length", "schema_name"],
+        ("id-like-a-version", _) => &["hash_length"],
         // Two separators have an empty id between them.
         ("underscore-last", _) => &["schema_id_malformed", "hash_length"],
         ("line-feed-after" | "separator-last", _) => &["schema_id_malformed", "hash_length"],
@@ -143,6 +146,27 @@ fn schema_parse_negative(set: &mut Set, a: &str, b: &str) {
             "Nothing.",
             String::new(),
             "schema_id_malformed",
+        ),
+        (
+            "name-of-70",
+            "one-id",
+            "A name as long as an id, which holds no underscore.",
+            format!("{}_{a}", "n".repeat(70)),
+            "schema_name",
+        ),
+        (
+            "name-like-an-id",
+            "one-id",
+            "What is left has as many characters as an id and an underscore: more ids are sought.",
+            format!("ab_{}_{a}", "0".repeat(65)),
+            "invalid_hex",
+        ),
+        (
+            "id-like-a-version",
+            "one-id",
+            "A last part that begins as a version does and is as long as an id.",
+            format!("cafe_v{}", "0".repeat(67)),
+            "invalid_hex",
         ),
         (
             "hash-alone",

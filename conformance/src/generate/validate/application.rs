@@ -13,11 +13,53 @@ pub(super) fn application() -> Set {
     set.schema("every", every_schema());
     set.using("schema", "cafe");
     fields(&mut set);
+    set.schema("album", album());
+    set.using("schema", "album");
+    like_a_blob(&mut set);
     set.using("schema", "every");
     types(&mut set);
     mismatches(&mut set);
     relations(&mut set);
     set
+}
+
+/// A schema whose fields are called and typed as those of a blob are.
+fn album() -> Value {
+    json!({"id": CAFE.replacen("cafe", "album", 1), "fields": {
+        "length": "int", "mime_type": "str", "pieces": "pinned_relation_list(blob_piece_v1)",
+    }})
+}
+
+/// The rules of system schemas are those of system schemas alone.
+fn like_a_blob(set: &mut Set) {
+    let schema_id = CAFE.replacen("cafe", "album", 1);
+    let albums = [
+        ("like-a-blob", -5, "none", Vec::new()),
+        ("like-a-blob-of-no-length", 0, "text/plain", vec![id(1)]),
+    ];
+    for (name, length, mime_type, pieces) in albums {
+        let fields = [
+            ("length", Item::Int(length)),
+            ("mime_type", Item::text(mime_type)),
+            (
+                "pieces",
+                Item::Array(pieces.iter().map(|piece| Item::ids(&[*piece])).collect()),
+            ),
+        ];
+        let told: Vec<_> = pieces.iter().map(|piece| hexes(&[*piece])).collect();
+        let told = json!({
+            "length": {"int": length.to_string()},
+            "mime_type": {"str": mime_type},
+            "pieces": {"pinned_relation_list": told},
+        });
+        set.valid(
+            name,
+            "Fields that are called as those of a blob are, and say what those may not.",
+            hex(operation::create(&schema_id, fields).encode()),
+            result("create", &schema_id, told),
+        )
+        .requires(&["OP8", "BL1"]);
+    }
 }
 
 fn fields(set: &mut Set) {
