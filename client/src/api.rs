@@ -13,9 +13,6 @@ use serde_json::Value as Json;
 
 use crate::transport::{Response, TransportError};
 
-/// Code of the refusal of an entry whose place is taken.
-const WOULD_FORK: &str = "would_fork";
-
 /// A document as its writer last saw it: what an update or delete is made on top of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DocumentRef {
@@ -112,7 +109,7 @@ impl NodeRefusal {
     /// Whether another entry has the place that this one was signed for, so that it takes no more than to
     /// sign anew.
     pub fn is_would_fork(&self) -> bool {
-        self.code.as_deref() == Some(WOULD_FORK)
+        self.reason() == Some(Reason::WouldFork)
     }
 
     /// The reason behind the code, when it is one of the shared table.

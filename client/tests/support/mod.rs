@@ -205,7 +205,7 @@ impl Memory {
         let document = self.document_of(submission);
         let known = self.log_of.get(&(author, document));
         Refusal {
-            code: Some("would_fork"),
+            code: Some(Reason::WouldFork.code()),
             next_args: Some(match known {
                 Some(log_id) => self.args_of(author, *log_id),
                 None => self.args_of_new(author),

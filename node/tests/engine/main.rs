@@ -5,6 +5,7 @@
 mod collect;
 mod failures;
 mod forks;
+mod locks;
 mod network;
 mod ordering;
 mod policy;
