@@ -11,9 +11,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use grove_core::author::{NextArgs, forge};
-use grove_core::types::{LogId, SchemaId};
+use grove_core::types::{LogId, SchemaId, SeqNum};
+use grove_core::wire::Operation;
 use http_support::daemon::{Daemon, Directory, command, run, temporary};
-use http_support::{Author, create, encoded, piece};
+use http_support::{Author, build, create, encoded, piece, send};
+use hyper::Method;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -283,4 +285,48 @@ async fn operators_say_whom_they_let_in() {
     );
     let wrong = run(&["--ephemeral", "--allow-author=nobody"]);
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+/// A backup program, or somebody at a console, who keeps a transaction open: the node can't end that.
+#[tokio::test]
+async fn who_keeps_deleted_bytes_in_the_file_is_told_of() {
+    let directory = Directory::new("outsider");
+    let author = Author::new(1);
+    let mut daemon = Daemon::start(&directory.arguments());
+    let create = author.first(&piece(b"bytes that are to go"));
+    let publish = "mutation P($entry: String!, $operation: String!) {
+        publish(entry: $entry, operation: $operation) { logId seqNum backlink skiplink } }";
+    let created = daemon.graphql(publish, encoded(&create)).await;
+    assert_eq!(created["data"]["publish"]["seqNum"], "2", "{created}");
+    let outsider = rusqlite::Connection::open(directory.0.join("grove.sqlite3")).unwrap();
+    outsider.execute_batch("BEGIN").unwrap();
+    let _: i64 = outsider
+        .query_row("SELECT count(*) FROM entries", [], |row| row.get(0))
+        .unwrap();
+
+    let delete = Operation::Delete {
+        schema_id: SchemaId::BLOB_PIECE,
+        previous: create.entry().operation_id().into(),
+    };
+    let hash = create.entry().hash();
+    let args = NextArgs::after(LogId::default(), SeqNum::FIRST, hash, |_| None).unwrap();
+    let delete = forge(&author.0, &args, &delete).unwrap();
+    let deleted = daemon.graphql(publish, encoded(&delete)).await;
+    assert_eq!(deleted["data"]["publish"]["seqNum"], "3", "{deleted}");
+    while !daemon.log().contains("are kept for longer than 10 seconds") {
+        assert_eq!(daemon.child.try_wait().unwrap(), None);
+        tokio::task::yield_now().await;
+    }
+    let status = json!({ "jsonrpc": "2.0", "id": 1, "method": "panda_getStatus" });
+    let status = send(daemon.address, build(Method::POST, "/", status.to_string())).await;
+    let status: Value = serde_json::from_str(status.body()).unwrap();
+
+    assert_eq!(status["result"]["overdueDeletions"], 1, "{status}");
+    outsider.execute_batch("COMMIT").unwrap();
+    while !daemon.log().contains("are gone at last") {
+        assert_eq!(daemon.child.try_wait().unwrap(), None);
+        tokio::task::yield_now().await;
+    }
+    daemon.signal("-TERM");
+    assert_eq!(daemon.exit_code(), Some(0));
 }

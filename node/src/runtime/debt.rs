@@ -4,9 +4,10 @@
 //! for too long; what is in the way then is waited for in steps.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::FORGOTTEN_WITHIN;
 use crate::store::StoreError;
 
 /// How long a busy writer puts it off.
@@ -26,6 +27,10 @@ pub struct Debt {
     next: Instant,
     owing: Owing,
     failing: bool,
+    /// Whether it is kept for longer than promised.
+    is_overdue: bool,
+    /// How often that happened since the start.
+    overdue: Arc<AtomicU64>,
 }
 
 impl Debt {
@@ -37,6 +42,8 @@ impl Debt {
             next: Instant::now(),
             owing: Arc::new(AtomicBool::new(true)),
             failing: false,
+            is_overdue: false,
+            overdue: Arc::default(),
         }
     }
 
@@ -49,6 +56,11 @@ impl Debt {
         self.owing.store(true, Ordering::Relaxed);
     }
 
+    /// How often it was kept for longer than promised.
+    pub fn overdue(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.overdue)
+    }
+
     /// Whether to try now, when somebody waits for the writer or nobody does.
     pub fn is_due(&self, idle: bool) -> bool {
         let late = |since: Instant| since.elapsed() >= SETTLED_WITHIN;
@@ -59,10 +71,17 @@ impl Debt {
     pub fn settle(&mut self, done: &Result<bool, StoreError>) {
         match done {
             Ok(true) => {
+                if self.is_overdue {
+                    tracing::warn!("{} are gone at last", self.what);
+                }
+                self.is_overdue = false;
                 self.since = None;
                 self.owing.store(false, Ordering::Relaxed);
             }
-            Ok(false) => self.next = Instant::now() + AGAIN,
+            Ok(false) => {
+                self.next = Instant::now() + AGAIN;
+                self.look_whether_overdue();
+            }
             Err(error) => {
                 self.next = Instant::now() + AGAIN;
                 if !self.failing {
@@ -71,5 +90,22 @@ impl Debt {
             }
         }
         self.failing = done.is_err();
+    }
+
+    /// Tells once that it is kept for longer than promised. Questions of the node's own were ended before, so
+    /// that somebody else is in the way.
+    fn look_whether_overdue(&mut self) {
+        let late = |since: Instant| since.elapsed() >= FORGOTTEN_WITHIN;
+        if self.is_overdue || !self.since.is_some_and(late) {
+            return;
+        }
+        self.is_overdue = true;
+        self.overdue.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(
+            "{} are kept for longer than {} seconds: another program reads the database and does not end its \
+             transaction",
+            self.what,
+            FORGOTTEN_WITHIN.as_secs()
+        );
     }
 }

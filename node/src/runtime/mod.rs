@@ -199,6 +199,15 @@ impl Node {
         }
     }
 
+    /// How often since the start the bytes of what was deleted were kept for longer than
+    /// [`FORGOTTEN_WITHIN`], because somebody else had the database open in a transaction.
+    pub fn overdue_deletions(&self) -> u64 {
+        match &self.runtime {
+            Runtime::Threads(node) => node.overdue_deletions(),
+            Runtime::Inline(_) => 0,
+        }
+    }
+
     /// What was proposed to authors just now, by whichever API they asked.
     pub fn proposals(&self) -> &Proposals {
         &self.proposals

@@ -4,7 +4,7 @@
 //! them in one. That is what makes `synchronous=FULL` affordable: many publishers share one sync.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time;
 
@@ -59,6 +59,8 @@ pub struct ThreadedNode {
     readers: Arc<Readers>,
     /// Where large bytes go before the writer hears of them.
     objects: Option<Arc<Objects>>,
+    /// How often deleted bytes were kept for longer than promised.
+    overdue: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -132,6 +134,7 @@ impl ThreadedNode {
         let copies = Debt::new("the last copies of what was deleted");
         let discarded = Debt::new("blobs that were deleted");
         let owing = [copies.owing(), discarded.owing()];
+        let overdue = copies.overdue();
         let writer = Writer {
             driver,
             queue,
@@ -160,6 +163,7 @@ impl ThreadedNode {
             room: Arc::new(Semaphore::new(QUEUE_SIZE_MAX)),
             readers,
             objects,
+            overdue,
         });
         Ok((
             Node {
@@ -170,6 +174,11 @@ impl ThreadedNode {
             },
             Stop { jobs, writer },
         ))
+    }
+
+    /// How often deleted bytes were kept for longer than promised.
+    pub(super) fn overdue_deletions(&self) -> u64 {
+        self.overdue.load(Ordering::Relaxed)
     }
 
     pub(super) async fn publish(&self, prepared: Prepared) -> Result<NextArgs, ApiError> {

@@ -76,6 +76,7 @@ pub(super) fn register(methods: &mut Methods) {
         ("parked", count()),
         ("forks", count()),
         ("branches", count()),
+        ("overdueDeletions", count()),
         ("position", number()),
     ]);
     methods.add(method("panda_getStatus", summary, result), status);
@@ -218,6 +219,7 @@ async fn status(node: Arc<Node>, _: Option<Nothing>) -> Result<Value, ApiError> 
         "parked": counts.parked,
         "forks": counts.forks,
         "branches": counts.branches,
+        "overdueDeletions": node.overdue_deletions(),
         "position": position.to_string(),
     }))
 }
