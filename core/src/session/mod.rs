@@ -10,6 +10,8 @@
 //! - At most [`SESSIONS_PER_PEER_MAX`] sessions are open, and none outlives [`SESSION_TIMEOUT`].
 //! - Each side sends one `Tips` (or `Have`) and one `SyncDone` per session.
 
+pub mod links;
+
 use std::collections::BTreeMap;
 
 use crate::limits::SESSIONS_PER_PEER_MAX;
