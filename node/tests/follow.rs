@@ -13,7 +13,7 @@ use grove_core::validate::Submission;
 use grove_core::wire::{Fields, Operation};
 use grove_core::{Reason, Refusal};
 use grove_node::engine::EngineSettings;
-use grove_node::runtime::{Follower, InlineNode, Node};
+use grove_node::runtime::{InlineNode, Node, Subscriber};
 use grove_node::store::{Change, SqliteStore};
 use support::Folder;
 
@@ -44,10 +44,10 @@ async fn publish_many(node: &Node, author: u8, log_ids: std::ops::Range<u64>) ->
 }
 
 /// The documents of the next changes, until there were so many.
-async fn hear(follower: &mut Follower, count: usize) -> Vec<DocumentId> {
+async fn hear(subscriber: &mut Subscriber, count: usize) -> Vec<DocumentId> {
     let mut heard: Vec<Change> = Vec::new();
     while heard.len() < count {
-        heard.extend(follower.next().await.unwrap().unwrap());
+        heard.extend(subscriber.next().await.unwrap().unwrap());
     }
     assert!(heard.is_sorted_by_key(|change| change.position));
     heard.into_iter().map(|change| change.document).collect()
@@ -62,20 +62,20 @@ fn inline() -> Node {
 #[tokio::test]
 async fn who_is_slow_reads_what_it_could_not_hear() {
     let node = inline();
-    let mut follower = node.follow(None).await.unwrap();
+    let mut subscriber = node.subscribe(None).await.unwrap();
 
     // More commits than are kept, and more changes than are read at once.
     let documents = publish_many(&node, 1, 0..600).await;
 
-    assert_eq!(hear(&mut follower, 600).await, documents);
+    assert_eq!(hear(&mut subscriber, 600).await, documents);
     let next = publish_many(&node, 1, 600..601).await;
-    assert_eq!(hear(&mut follower, 1).await, next);
+    assert_eq!(hear(&mut subscriber, 1).await, next);
 }
 
 #[tokio::test]
 async fn what_is_refused_is_told_to_nobody() {
     let node = inline();
-    let mut follower = node.follow(None).await.unwrap();
+    let mut subscriber = node.subscribe(None).await.unwrap();
     let mut wrong = piece(1, 0).payload().to_vec();
     wrong.push(0);
 
@@ -96,45 +96,45 @@ async fn what_is_refused_is_told_to_nobody() {
     publish(&node, &piece(2, 0)).await.unwrap();
     let last = publish(&node, &piece(2, 1)).await.unwrap();
 
-    assert_eq!(hear(&mut follower, 2).await, [document, last]);
+    assert_eq!(hear(&mut subscriber, 2).await, [document, last]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn followers_end_with_the_node_and_go_on_with_the_next() {
+async fn subscribers_end_with_the_node_and_go_on_with_the_next() {
     let folder = Folder::new("follow-restart");
     let (node, stop) = folder.start();
-    let mut follower = node.follow(None).await.unwrap();
+    let mut subscriber = node.subscribe(None).await.unwrap();
     let seen = publish_many(&node, 1, 0..3).await;
-    assert_eq!(hear(&mut follower, 3).await, seen);
-    let position = follower.position();
+    assert_eq!(hear(&mut subscriber, 3).await, seen);
+    let position = subscriber.position();
     let missed = publish_many(&node, 1, 3..9).await;
     stop.stop().await;
     assert_eq!(
-        hear(&mut follower, 6).await,
+        hear(&mut subscriber, 6).await,
         missed,
         "what was told is heard"
     );
-    assert_eq!(follower.next().await.unwrap(), None);
-    assert!(node.follow(None).await.is_err());
-    drop((follower, node));
+    assert_eq!(subscriber.next().await.unwrap(), None);
+    assert!(node.subscribe(None).await.is_err());
+    drop((subscriber, node));
 
     let (node, stop) = folder.start();
-    let mut follower = node.follow(Some(position)).await.unwrap();
-    assert_eq!(hear(&mut follower, 6).await, missed);
+    let mut subscriber = node.subscribe(Some(position)).await.unwrap();
+    assert_eq!(hear(&mut subscriber, 6).await, missed);
     let live = publish_many(&node, 1, 9..12).await;
-    assert_eq!(hear(&mut follower, 3).await, live);
+    assert_eq!(hear(&mut subscriber, 3).await, live);
     stop.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_followers_hear_all_of_many_publishers() {
+async fn many_subscribers_hear_all_of_many_publishers() {
     let folder = Folder::new("follow-many");
     let (node, stop) = folder.start();
-    let mut followers = Vec::new();
+    let mut subscribers = Vec::new();
     for _ in 0..8 {
-        let mut follower = node.follow(None).await.unwrap();
-        followers.push(tokio::spawn(async move {
-            let heard = hear(&mut follower, 200).await;
+        let mut subscriber = node.subscribe(None).await.unwrap();
+        subscribers.push(tokio::spawn(async move {
+            let heard = hear(&mut subscriber, 200).await;
             heard.into_iter().collect::<BTreeSet<_>>()
         }));
     }
@@ -149,8 +149,8 @@ async fn many_followers_hear_all_of_many_publishers() {
     for publisher in publishers {
         documents.extend(publisher.await.unwrap());
     }
-    for follower in followers {
-        assert_eq!(follower.await.unwrap(), documents);
+    for subscriber in subscribers {
+        assert_eq!(subscriber.await.unwrap(), documents);
     }
     stop.stop().await;
 }

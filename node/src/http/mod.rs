@@ -16,7 +16,6 @@
 
 mod blobs;
 mod connections;
-mod events;
 mod graphql;
 mod jsonrpc;
 mod pulse;

@@ -4,7 +4,7 @@
 
 use tokio::sync::watch;
 
-use super::follow::{Followers, Teller};
+use super::feed::{ChangeFeed, Subscribers};
 use crate::engine::Output;
 use crate::store::{Read, StoreError};
 
@@ -12,7 +12,7 @@ use crate::store::{Read, StoreError};
 #[derive(Debug)]
 pub(super) struct Audience {
     schemas: watch::Sender<u64>,
-    teller: Teller,
+    feed: ChangeFeed,
 }
 
 impl Audience {
@@ -20,7 +20,7 @@ impl Audience {
     pub(super) fn new(position: i64) -> Self {
         Self {
             schemas: watch::Sender::new(0),
-            teller: Teller::new(position),
+            feed: ChangeFeed::new(position),
         }
     }
 
@@ -29,8 +29,8 @@ impl Audience {
         self.schemas.subscribe()
     }
 
-    pub(super) fn followers(&self) -> Followers {
-        self.teller.followers()
+    pub(super) fn subscribers(&self) -> Subscribers {
+        self.feed.subscribers()
     }
 
     /// Notes what a turn led to. Schemas are told at once, changes with [`tell`](Self::tell) or
@@ -47,9 +47,9 @@ impl Audience {
                     change,
                 } => {
                     tracing::debug!(%operation_id, document = %change.document, "operation accepted");
-                    self.teller.note(change.clone());
+                    self.feed.note(change.clone());
                 }
-                Output::Changed(change) => self.teller.note(change.clone()),
+                Output::Changed(change) => self.feed.note(change.clone()),
                 _ => {}
             }
         }
@@ -57,11 +57,11 @@ impl Audience {
 
     /// Tells the changes of the last turn, where nobody else writes to the database.
     pub(super) fn tell(&mut self) {
-        self.teller.tell();
+        self.feed.tell();
     }
 
     /// Tells all changes that the store holds since the last time, whoever made them.
     pub(super) fn tell_from(&mut self, store: &dyn Read) -> Result<(), StoreError> {
-        self.teller.tell_from(store)
+        self.feed.tell_from(store)
     }
 }

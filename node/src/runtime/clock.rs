@@ -3,13 +3,17 @@
 //! The system's clock is followed when it is ahead, as after a machine slept. When it is set back, time goes
 //! on from where it was at the speed of the monotonic clock, so that no deadline is put off.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{self, Duration, SystemTime, UNIX_EPOCH};
 
 use grove_core::time::Instant;
 
-/// Tells the time.
+/// Tells the time, the same to all threads.
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(super) struct Clock(Mutex<Reading>);
+
+#[derive(Debug)]
+struct Reading {
     /// Unix time when it was last set.
     unix: Duration,
     /// What the monotonic clock said then.
@@ -18,16 +22,19 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn new() -> Self {
-        Self {
+        Self(Mutex::new(Reading {
             unix: system(),
             at: time::Instant::now(),
-        }
+        }))
     }
 
-    pub(super) fn now(&mut self) -> Instant {
-        self.tell(system(), time::Instant::now())
+    pub(super) fn now(&self) -> Instant {
+        let mut reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        reading.tell(system(), time::Instant::now())
     }
+}
 
+impl Reading {
     /// The time when the clocks of the system say these.
     fn tell(&mut self, system: Duration, monotonic: time::Instant) -> Instant {
         let gone_on = self.unix + monotonic.saturating_duration_since(self.at);
@@ -52,7 +59,7 @@ mod tests {
     #[test]
     fn a_clock_set_back_holds_nothing_up() {
         let at = time::Instant::now();
-        let mut clock = Clock {
+        let mut clock = Reading {
             unix: Duration::from_secs(1000),
             at,
         };

@@ -11,6 +11,7 @@ use grove_core::validate::Submission;
 
 use super::audience::Audience;
 use super::driver::{Driver, Turn};
+use super::peers::{PeerJob, Peers};
 use super::{Node, Runtime};
 use crate::api::{ApiError, Proposals};
 use crate::engine::{Command, EngineSettings, Input, Output, Reclaimed, RequestId};
@@ -26,6 +27,7 @@ struct Inner {
     now: Instant,
     outputs: Vec<Output>,
     audience: Audience,
+    peers: Peers,
 }
 
 /// The one request that can be under way while the engine is locked.
@@ -36,24 +38,26 @@ impl InlineNode {
     pub fn new(store: SqliteStore, settings: EngineSettings) -> Result<(Self, Node), StoreError> {
         let driver = Driver::new(store, settings)?;
         let audience = Audience::new(driver.store().position()?);
-        let (schemas, followers) = (audience.schemas(), audience.followers());
+        let (schemas, subscribers) = (audience.schemas(), audience.subscribers());
         let inner = Inner {
             driver,
             now: Instant::ZERO,
             outputs: Vec::new(),
             audience,
+            peers: Peers::default(),
         };
         let inline = Self(Arc::new(Mutex::new(inner)));
         let node = Node {
             runtime: Runtime::Inline(inline.clone()),
             schemas,
-            followers,
+            subscribers,
             proposals: Proposals::default(),
         };
         Ok((inline, node))
     }
 
-    /// Hands inputs to the engine and returns all it has to say, what publishing left included.
+    /// Hands inputs to the engine and returns all it has to say, what publishing left included. What is for
+    /// a [`PeerConnection`](super::PeerConnection) comes out there.
     pub fn handle(&self, now: Instant, inputs: Vec<Input>) -> Result<Vec<Output>, StoreError> {
         let mut inner = self.lock();
         inner.now = inner.now.max(now);
@@ -99,6 +103,33 @@ impl InlineNode {
         }
     }
 
+    /// All that the engine had to say and nobody was there for.
+    pub fn take_outputs(&self) -> Vec<Output> {
+        std::mem::take(&mut self.lock().outputs)
+    }
+
+    /// Says what time it is from now on.
+    pub fn keep_time(&self, now: Instant) {
+        let mut inner = self.lock();
+        inner.now = inner.now.max(now);
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.lock().now
+    }
+
+    pub(super) fn tell_of_peer(&self, job: PeerJob) -> Result<(), ApiError> {
+        let mut inner = self.lock();
+        match inner.peers.input(job) {
+            Some((input, _)) => Ok(inner.run(vec![input])?),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn tick(&self) -> Result<(), ApiError> {
+        Ok(self.lock().run(vec![Input::Tick])?)
+    }
+
     /// A panic while the lock was held left at worst an open transaction, which the next one ends.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -116,7 +147,10 @@ impl Inner {
         let Turn { outputs, failure } = self.driver.turn(self.now, inputs);
         self.audience.hear(&outputs);
         self.audience.tell();
-        self.outputs.extend(outputs);
+        let left = outputs
+            .into_iter()
+            .filter_map(|output| self.peers.hand_out(output));
+        self.outputs.extend(left);
         failure.map_or(Ok(()), Err)
     }
 }

@@ -5,13 +5,16 @@
 //! Inline, every call runs to its end on the caller's thread, so a simulated network is deterministic.
 
 mod audience;
+mod cleanup;
 mod clock;
-mod debt;
 mod driver;
-mod follow;
+pub(crate) mod events;
+mod feed;
 mod inline;
+mod peers;
 mod readers;
 mod threads;
+mod writer;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -21,6 +24,8 @@ use futures_util::{StreamExt, stream};
 use grove_core::Refusal;
 use grove_core::author::NextArgs;
 use grove_core::publish::PublishError;
+use grove_core::session::PeerId;
+use grove_core::time::Instant;
 use grove_core::types::{Hash, Keyring};
 use grove_core::validate::Submission;
 use tokio::sync::watch;
@@ -30,9 +35,12 @@ use crate::engine::{Command, Reclaimed};
 use crate::store::Read;
 use crate::store::objects::{Staged, Swept};
 
+use peers::{PeerJob, Room};
+
 pub use driver::{Driver, Tap, Turn};
-pub use follow::Follower;
+pub use feed::Subscriber;
 pub use inline::InlineNode;
+pub use peers::{PeerConnection, PeerOutput};
 pub use threads::{Stop, ThreadedNode};
 
 /// How long after a deletion was answered no file of the database holds the deleted bytes any more, as
@@ -50,7 +58,7 @@ const PREPARED_MAX: usize = 8;
 pub struct Node {
     runtime: Runtime,
     schemas: watch::Receiver<u64>,
-    followers: follow::Followers,
+    subscribers: feed::Subscribers,
     proposals: Proposals,
 }
 
@@ -167,6 +175,49 @@ impl Node {
         results
     }
 
+    /// Begins a connection to a peer, in place of another one to the same peer.
+    pub async fn connect(&self, peer: PeerId) -> Result<PeerConnection, ApiError> {
+        PeerConnection::open(self.clone(), peer).await
+    }
+
+    /// Has sessions with peers begin and expire; to be called every now and then while any is connected.
+    pub async fn tick(&self) -> Result<(), ApiError> {
+        match &self.runtime {
+            Runtime::Threads(node) => node.tick().await,
+            Runtime::Inline(node) => node.tick(),
+        }
+    }
+
+    async fn room_for_peers(&self, size: usize) -> Result<Room, ApiError> {
+        match &self.runtime {
+            Runtime::Threads(node) => node.room_for_peers(size).await,
+            Runtime::Inline(_) => Ok(Room::unlimited()),
+        }
+    }
+
+    async fn tell_of_peer(&self, job: PeerJob) -> Result<(), ApiError> {
+        match &self.runtime {
+            Runtime::Threads(node) => node.tell_of_peer(job).await,
+            Runtime::Inline(node) => node.tell_of_peer(job),
+        }
+    }
+
+    /// As [`tell_of_peer`](Self::tell_of_peer), for those who can't wait and need not know.
+    fn tell_of_peer_in_passing(&self, job: PeerJob) {
+        match &self.runtime {
+            Runtime::Threads(node) => node.tell_of_peer_in_passing(job),
+            // A failing store is reported to whoever asks for something.
+            Runtime::Inline(node) => drop(node.tell_of_peer(job)),
+        }
+    }
+
+    fn now(&self) -> Instant {
+        match &self.runtime {
+            Runtime::Threads(node) => node.now(),
+            Runtime::Inline(node) => node.now(),
+        }
+    }
+
     /// Does what the operator wants, in a transaction of its own or with what others publish.
     pub async fn command(&self, command: Command) -> Result<Reclaimed, ApiError> {
         match &self.runtime {
@@ -222,8 +273,8 @@ impl Node {
     }
 
     /// Follows what happens to documents, from behind this position on or from now on.
-    pub async fn follow(&self, after: Option<i64>) -> Result<Follower, ApiError> {
-        Follower::new(self.clone(), &self.followers, after).await
+    pub async fn subscribe(&self, after: Option<i64>) -> Result<Subscriber, ApiError> {
+        Subscriber::new(self.clone(), &self.subscribers, after).await
     }
 
     /// A counter that moves whenever a schema was added.

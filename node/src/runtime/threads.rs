@@ -1,7 +1,8 @@
 //! A deployed node: one writer thread around the engine, readers beside it.
 //!
 //! The writer takes all entries that arrived while the last transaction was made durable and commits
-//! them in one. That is what makes `synchronous=FULL` affordable: many publishers share one sync.
+//! them in one. That is what makes `synchronous=FULL` affordable: many publishers share one sync. This file
+//! starts the threads and leads to them; what the writer does is in `writer`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,22 +10,21 @@ use std::thread::JoinHandle;
 use std::time;
 
 use grove_core::author::NextArgs;
-use grove_core::validate::Submission;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use grove_core::time::Instant;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::audience::Audience;
+use super::cleanup::{IsPending, PendingCleanup};
 use super::clock::Clock;
-use super::debt::{Debt, Owing};
-use super::driver::{Driver, Tap, Turn};
+use super::driver::{Driver, Tap};
+use super::peers::{PeerJob, Peers, Room};
 use super::readers::Readers;
+use super::writer::{Job, Publisher, Writer};
 use super::{Node, Prepared, Runtime};
 use crate::api::{ApiError, Proposals};
-use crate::engine::{Command, EngineSettings, Input, Output, Reclaimed, Rejection, RequestId};
-use crate::store::objects::{Objects, Staged, Swept};
+use crate::engine::{Command, EngineSettings, Reclaimed, Rejection};
+use crate::store::objects::{Objects, Swept};
 use crate::store::{Read, SharedStore, StoreError};
-
-/// Most entries in one transaction.
-const BATCH_MAX: usize = 512;
 
 /// Most entries that wait for the writer; publishers beyond wait for a place.
 const QUEUE_MAX: usize = 4096;
@@ -38,8 +38,8 @@ const QUEUE_UNIT: usize = 1 << 10;
 const QUESTION_MAX: time::Duration = time::Duration::from_secs(20);
 
 /// How long a question may take while deleted bytes wait to be dropped, and it may be in the way. With
-/// the times of a [`Debt`] it makes up [`FORGOTTEN_WITHIN`](super::FORGOTTEN_WITHIN).
-const QUESTION_MAX_OWING: time::Duration = time::Duration::from_secs(2);
+/// the times of a [`PendingCleanup`] it makes up [`FORGOTTEN_WITHIN`](super::FORGOTTEN_WITHIN).
+const QUESTION_MAX_PENDING: time::Duration = time::Duration::from_secs(2);
 
 /// How often it is looked whether anything takes too long.
 const WATCH_INTERVAL: time::Duration = time::Duration::from_millis(250);
@@ -48,40 +48,26 @@ const WATCH_INTERVAL: time::Duration = time::Duration::from_millis(250);
 /// an entry whose bytes were put, and than the clocks of a node and a service differ.
 const OBJECT_AGE_MIN: time::Duration = time::Duration::from_secs(15 * 60);
 
-/// How many times as long as it took to make an index the writer makes no other.
-const RESTS: u32 = 9;
+/// Pause after building an index, as a multiple of the time the build took. Publishers wait during a build:
+/// this keeps at least nine tenths of the time for them.
+const INDEX_PAUSES: u32 = 9;
+
+/// What messages of peers that wait for the writer may have in bytes together, in units of [`QUEUE_UNIT`].
+/// Less than publishers have, and apart from it: a flood from peers takes no room from clients.
+const PEERS_SIZE_MAX: usize = (16 << 20) / QUEUE_UNIT;
 
 /// Handle to the threads of a node.
 #[derive(Debug)]
 pub struct ThreadedNode {
     jobs: mpsc::Sender<Job>,
     room: Arc<Semaphore>,
+    room_for_peers: Arc<Semaphore>,
     readers: Arc<Readers>,
+    clock: Arc<Clock>,
     /// Where large bytes go before the writer hears of them.
     objects: Option<Arc<Objects>>,
     /// How often deleted bytes were kept for longer than promised.
     overdue: Arc<AtomicU64>,
-}
-
-#[derive(Debug)]
-enum Job {
-    Publish(Box<Submission>, Publisher),
-    Command(Box<Command>, oneshot::Sender<Result<Reclaimed, Rejection>>),
-    /// Look for what other processes changed.
-    Look,
-    /// Make what questions would be faster with; the answer is how long it took.
-    Improve(oneshot::Sender<time::Duration>),
-    Stop,
-}
-
-/// Who waits for an entry to be stored.
-#[derive(Debug)]
-struct Publisher {
-    to: oneshot::Sender<Result<NextArgs, Rejection>>,
-    /// The entry's room in the queue, until it is answered.
-    _room: OwnedSemaphorePermit,
-    /// Bytes that go again unless the entry is accepted.
-    _staged: Option<Staged>,
 }
 
 /// Ends a node; dropping it leaves the node running until the process ends.
@@ -130,17 +116,19 @@ impl ThreadedNode {
             driver.tap(tap);
         }
         let audience = Audience::new(driver.store().position()?);
-        let (schemas, followers) = (audience.schemas(), audience.followers());
-        let copies = Debt::new("the last copies of what was deleted");
-        let discarded = Debt::new("blobs that were deleted");
-        let owing = [copies.owing(), discarded.owing()];
+        let (schemas, subscribers) = (audience.schemas(), audience.subscribers());
+        let copies = PendingCleanup::new("the last copies of what was deleted");
+        let discarded = PendingCleanup::new("blobs that were deleted");
+        let pending = [copies.is_pending(), discarded.is_pending()];
         let overdue = copies.overdue();
+        let clock = Arc::new(Clock::new());
         let writer = Writer {
             driver,
             queue,
             audience,
             has_company: news_interval.is_some(),
-            clock: Clock::new(),
+            clock: Arc::clone(&clock),
+            peers: Peers::default(),
             copies,
             discarded,
             blind: false,
@@ -152,16 +140,20 @@ impl ThreadedNode {
         }
         let (watched, watched_jobs) = (Arc::clone(&readers), jobs.downgrade());
         spawn("grove-watch", move || {
-            watch(&watched_jobs, &watched, &owing)
+            watch(&watched_jobs, &watched, &pending)
         })?;
 
         let weak_jobs = jobs.downgrade();
-        spawn("grove-wishes", move || grant_wishes(&weak_jobs, &wishes))?;
+        spawn("grove-indexes", move || {
+            request_indexes(&weak_jobs, &wishes)
+        })?;
 
         let node = Arc::new(Self {
             jobs: jobs.clone(),
             room: Arc::new(Semaphore::new(QUEUE_SIZE_MAX)),
+            room_for_peers: Arc::new(Semaphore::new(PEERS_SIZE_MAX)),
             readers,
+            clock,
             objects,
             overdue,
         });
@@ -169,7 +161,7 @@ impl ThreadedNode {
             Node {
                 runtime: Runtime::Threads(node),
                 schemas,
-                followers,
+                subscribers,
                 proposals: Proposals::default(),
             },
             Stop { jobs, writer },
@@ -251,6 +243,41 @@ impl ThreadedNode {
         Ok(swept)
     }
 
+    /// Waits for room for a message of this size.
+    pub(super) async fn room_for_peers(&self, size: usize) -> Result<Room, ApiError> {
+        let units = size.div_ceil(QUEUE_UNIT).clamp(1, PEERS_SIZE_MAX);
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.room_for_peers).acquire_many_owned(units);
+        let permit = permit.await.map_err(|_| ApiError::Busy)?;
+        Ok(Room::taken(permit))
+    }
+
+    pub(super) async fn tell_of_peer(&self, job: PeerJob) -> Result<(), ApiError> {
+        let sent = self.jobs.send(Job::Peer(job)).await;
+        sent.map_err(|_| ApiError::Busy)
+    }
+
+    /// As [`tell_of_peer`](Self::tell_of_peer), for those who can't wait.
+    pub(super) fn tell_of_peer_in_passing(&self, job: PeerJob) {
+        let Err(mpsc::error::TrySendError::Full(job)) = self.jobs.try_send(Job::Peer(job)) else {
+            return;
+        };
+        let jobs = self.jobs.clone();
+        // Without a runtime the end goes unnoticed until the peer comes again, or the node ends.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { jobs.send(job).await });
+        }
+    }
+
+    pub(super) async fn tick(&self) -> Result<(), ApiError> {
+        let sent = self.jobs.send(Job::Tick).await;
+        sent.map_err(|_| ApiError::Busy)
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
     pub(super) fn is_accepting(&self) -> bool {
         !self.jobs.is_closed()
     }
@@ -291,43 +318,43 @@ fn watch_others(jobs: &mpsc::WeakSender<Job>, interval: time::Duration) {
     }
 }
 
-/// Ends questions that take too long, and has the writer drop what it owes to drop even when nobody
-/// publishes, until there is no writer any more.
-fn watch(jobs: &mpsc::WeakSender<Job>, readers: &Readers, [copies, discarded]: &[Owing; 2]) {
+/// Ends questions that take too long, and has the writer clean up even when nobody publishes, until there is
+/// no writer any more.
+fn watch(jobs: &mpsc::WeakSender<Job>, readers: &Readers, [copies, discarded]: &[IsPending; 2]) {
     loop {
         std::thread::sleep(WATCH_INTERVAL);
         let Some(jobs) = jobs.upgrade() else {
             return;
         };
         // Readers are in the way of copies alone.
-        let owes = copies.load(Ordering::Relaxed);
-        readers.interrupt(if owes {
-            QUESTION_MAX_OWING
+        let is_pending = copies.load(Ordering::Relaxed);
+        readers.interrupt(if is_pending {
+            QUESTION_MAX_PENDING
         } else {
             QUESTION_MAX
         });
         if jobs.is_closed() {
             return;
         }
-        if owes || discarded.load(Ordering::Relaxed) {
+        if is_pending || discarded.load(Ordering::Relaxed) {
             // A full queue means that the writer wakes up without being told.
             let _ = jobs.try_send(Job::Look);
         }
     }
 }
 
-/// Has the writer make what questions would be faster with. Those who publish wait meanwhile, so that it
-/// rests for much longer than it works.
-fn grant_wishes(jobs: &mpsc::WeakSender<Job>, wishes: &std::sync::mpsc::Receiver<()>) {
+/// Has the writer build indexes that questions would be faster with, one after the other with pauses between
+/// them.
+fn request_indexes(jobs: &mpsc::WeakSender<Job>, wishes: &std::sync::mpsc::Receiver<()>) {
     while wishes.recv().is_ok() {
         let Some(jobs) = jobs.upgrade() else {
             return;
         };
         let (reply, took) = oneshot::channel();
-        let sent = jobs.blocking_send(Job::Improve(reply));
+        let sent = jobs.blocking_send(Job::BuildIndex(reply));
         drop(jobs);
         match took.blocking_recv() {
-            Ok(took) if sent.is_ok() => std::thread::sleep(took * RESTS),
+            Ok(took) if sent.is_ok() => std::thread::sleep(took * INDEX_PAUSES),
             _ => return,
         }
     }
@@ -339,202 +366,4 @@ pub(super) type Answer = oneshot::Receiver<Result<NextArgs, Rejection>>;
 /// Waits for the writer's answer.
 pub(super) async fn answer(waiting: Answer) -> Result<NextArgs, ApiError> {
     Ok(waiting.await.map_err(|_| ApiError::Busy)??)
-}
-
-/// Who waits for the outcome of an input.
-enum Reply {
-    Published(Publisher),
-    Done(oneshot::Sender<Result<Reclaimed, Rejection>>),
-}
-
-impl Job {
-    /// The input a job asks for, and who waits for its outcome; `None` for what is no input.
-    fn input(self, request: RequestId) -> Option<(Input, Reply)> {
-        match self {
-            Self::Publish(submission, publisher) => {
-                let input = Input::Publish {
-                    request,
-                    submission,
-                };
-                Some((input, Reply::Published(publisher)))
-            }
-            Self::Command(command, reply) => {
-                let input = Input::Command { request, command };
-                Some((input, Reply::Done(reply)))
-            }
-            Self::Look | Self::Improve(_) | Self::Stop => None,
-        }
-    }
-}
-
-/// The thread that owns the engine.
-struct Writer<S> {
-    driver: Driver<S>,
-    queue: mpsc::Receiver<Job>,
-    audience: Audience,
-    /// Whether other processes may write to the same database.
-    has_company: bool,
-    clock: Clock,
-    /// Copies the database may keep of bytes of deleted documents.
-    copies: Debt,
-    /// Bytes of deleted documents outside of it.
-    discarded: Debt,
-    /// Whether the last look for what others changed failed.
-    blind: bool,
-}
-
-impl<S: SharedStore> Writer<S> {
-    fn run(mut self) {
-        // What a crash kept from being dropped.
-        self.forget_when_idle();
-        let mut stopping = false;
-        while !stopping {
-            let Some(first) = self.queue.blocking_recv() else {
-                return;
-            };
-            let mut inputs = Vec::new();
-            let mut replies = Vec::new();
-            let mut improve = None;
-            let mut next = Some(first);
-            while let Some(job) = next {
-                if matches!(job, Job::Stop) {
-                    stopping = true;
-                    self.queue.close();
-                }
-                if let Job::Improve(reply) = job {
-                    improve = Some(reply);
-                } else if let Some((input, reply)) = job.input(RequestId(replies.len() as u64)) {
-                    inputs.push(input);
-                    replies.push(Some(reply));
-                }
-                next = if inputs.len() < BATCH_MAX {
-                    self.queue.try_recv().ok()
-                } else {
-                    None
-                };
-            }
-            // A transaction learns what others did by itself.
-            if !inputs.is_empty() || self.has_news() {
-                self.commit(inputs, replies);
-            }
-            self.forget_when_idle();
-            if let Some(reply) = improve {
-                // Whoever asked ends with the node.
-                let _ = reply.send(self.create_index());
-            }
-        }
-        while let Ok(job) = self.queue.try_recv() {
-            if let Some((input, reply)) = job.input(RequestId(0)) {
-                self.commit(vec![input], vec![Some(reply)]);
-            }
-        }
-        self.erase();
-        self.forget();
-    }
-
-    /// Whether other processes changed something.
-    fn has_news(&mut self) -> bool {
-        let found = self.driver.upkeep().has_news();
-        match &found {
-            Err(error) if !self.blind => {
-                tracing::warn!(%error, "could not look for what other nodes wrote");
-            }
-            _ => {}
-        }
-        self.blind = found.is_err();
-        found.unwrap_or(false)
-    }
-
-    /// Drops what is left of what was deleted once nobody waits for the writer, or when it has been kept
-    /// for too long.
-    fn forget_when_idle(&mut self) {
-        let idle = self.queue.is_empty();
-        if self.copies.is_due(idle) {
-            self.forget();
-        }
-        if self.discarded.is_due(idle) {
-            self.erase();
-        }
-    }
-
-    /// A reader in the way puts it off until it is done or is ended.
-    fn forget(&mut self) {
-        let done = self.driver.upkeep().drop_deleted_copies();
-        self.copies.settle(&done);
-    }
-
-    /// A service that can't be reached puts it off until it can.
-    fn erase(&mut self) {
-        let done = self.driver.upkeep().erase_discarded();
-        self.discarded.settle(&done);
-    }
-
-    /// Makes one thing that questions would be faster with; tells how long it took.
-    fn create_index(&mut self) -> time::Duration {
-        let begun = time::Instant::now();
-        match self.driver.upkeep().create_index() {
-            Ok(true) => tracing::info!(time = ?begun.elapsed(), "index made"),
-            Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "could not make an index"),
-        }
-        begun.elapsed()
-    }
-
-    /// Hands a batch to the engine and answers those who wait for it.
-    fn commit(&mut self, inputs: Vec<Input>, mut replies: Vec<Option<Reply>>) {
-        let Turn { outputs, failure } = self.driver.turn(self.clock.now(), inputs);
-        if let Some(error) = failure {
-            tracing::error!(%error, "could not store a batch of entries");
-        }
-        self.audience.hear(&outputs);
-        for output in outputs {
-            self.hand_out(output, &mut replies);
-        }
-        assert!(
-            replies.iter().all(Option::is_none),
-            "somebody was left without an answer"
-        );
-        self.tell();
-    }
-
-    /// Tells those who follow what is new since the last time.
-    fn tell(&mut self) {
-        if !self.has_company {
-            self.audience.tell();
-        } else if let Err(error) = self.audience.tell_from(self.driver.store()) {
-            tracing::warn!(%error, "could not tell what is new, the next commit will");
-        }
-    }
-
-    /// Does what the engine says.
-    fn hand_out(&mut self, output: Output, replies: &mut [Option<Reply>]) {
-        match output {
-            Output::Published { request, result } => {
-                if let Some(Reply::Published(publisher)) = take_reply(replies, request) {
-                    // The publisher may have gone; its entry is stored all the same.
-                    let _ = publisher.to.send(result);
-                }
-            }
-            Output::Done { request, result } => {
-                if let Some(Reply::Done(reply)) = take_reply(replies, request) {
-                    let _ = reply.send(result);
-                }
-            }
-            Output::Deleted(_) => {
-                self.copies.incur();
-                self.discarded.incur();
-            }
-            // The audience has heard of these.
-            Output::SchemaAdded(_) | Output::Accepted { .. } | Output::Changed(_) => {}
-            Output::Forked { public_key, log_id } => {
-                tracing::warn!(%public_key, %log_id, "a log is forked, all its branches are kept");
-            }
-            Output::Send { .. } | Output::Transfer { .. } | Output::Refused { .. } => {}
-        }
-    }
-}
-
-fn take_reply(replies: &mut [Option<Reply>], request: RequestId) -> Option<Reply> {
-    let at = usize::try_from(request.0).ok()?;
-    replies.get_mut(at).and_then(Option::take)
 }

@@ -17,9 +17,9 @@ use super::page::Shown;
 use super::plan::{Ask, DocumentPlan, EventMember, Followed, Plan, Root};
 use super::{filter, show};
 use crate::api::{ApiError, DocumentEvent, Subject, parse};
-use crate::http::events::{Documents, Schemas};
 use crate::http::streams::{Place, Streams};
 use crate::runtime::Node;
+use crate::runtime::events::{Documents, Schemas};
 
 /// Where events come from.
 enum Source {

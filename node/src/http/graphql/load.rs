@@ -23,8 +23,8 @@ use super::page::{Below, Page, Shown};
 use super::plan::{Ask, Branch, Leads, PagePlan, Plan, Root, Wants};
 use crate::api::{self, ApiError, DocumentEvent, Extent, FollowCursor, Proposals, parse};
 use crate::engine;
-use crate::http::events::SchemaEvent;
 use crate::runtime::Node;
+use crate::runtime::events::SchemaEvent;
 use crate::store::{DocumentQuery, DocumentRow, Read};
 
 /// What a field of the query led to.

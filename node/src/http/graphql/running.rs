@@ -25,8 +25,8 @@ use super::show;
 use super::{Posted, Service};
 use crate::api::ApiError;
 use crate::http::bytes_argument;
-use crate::http::events::publish_until_visible;
 use crate::runtime::Node as Server;
+use crate::runtime::events::publish_until_visible;
 
 /// Most bytes of a request that subscribes, and most fields of it: it is kept as long as it is followed.
 const SUBSCRIPTION_SIZE_MAX: usize = 64 << 10;

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::super::events::publish_until_visible;
 use super::super::{bytes_argument, details};
 use super::Methods;
 use super::openrpc::{
@@ -19,6 +18,7 @@ use super::openrpc::{
 };
 use crate::api::{ApiError, parse};
 use crate::runtime::Node;
+use crate::runtime::events::publish_until_visible;
 use crate::store::Read;
 
 /// Most things asked or handed in at once.

@@ -25,9 +25,9 @@ use super::reading::{PlacedEntry, placed_entry_schema};
 use super::{Methods, parse as parse_params, refuse};
 use crate::api::{self, ApiError, Asked, DocumentEvent, Subject, parse};
 use crate::http::Limits;
-use crate::http::events::{Documents, Entries};
 use crate::http::streams::{Place, Streams};
 use crate::runtime::Node;
+use crate::runtime::events::{Documents, Entries};
 use crate::store::Read;
 
 /// Gives subscriptions the numbers they are known by, one after the other: drawing lots would make

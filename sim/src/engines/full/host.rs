@@ -8,11 +8,10 @@ use std::rc::Rc;
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
 use grove_core::types::{DocumentId, Hash, KeyPair, OperationId, PublicKey, Schema, SchemaId};
-use grove_core::wire::Message;
 use grove_node::api::ApiError;
-use grove_node::engine::{EngineSettings, Input, Output, Transfer};
+use grove_node::engine::{EngineSettings, Output};
 use grove_node::http::{self, Http, Limits};
-use grove_node::runtime::InlineNode;
+use grove_node::runtime::{InlineNode, PeerConnection};
 use grove_node::store::{Read, SqliteStore, StoreError};
 use tokio::sync::watch;
 use turmoil::net::TcpListener;
@@ -39,7 +38,9 @@ struct Inner {
     number: usize,
     name: String,
     nodes: usize,
+    seed: u64,
     inline: InlineNode,
+    handle: grove_node::runtime::Node,
     http: Http,
     trace: Trace,
     shared: SharedState,
@@ -59,14 +60,16 @@ impl Node {
     ) -> Result<Self, StoreError> {
         let store = SqliteStore::in_memory()?;
         let settings = EngineSettings::new(peer_id(number));
-        let (inline, node) = InlineNode::new(store, settings)?;
+        let (inline, handle) = InlineNode::new(store, settings)?;
         let deaf = planted == Some(PlantedBug::DropEntries) && number == plan.nodes - 1;
         Ok(Self(Rc::new(Inner {
             number,
             name: node_name(number),
             nodes: plan.nodes,
+            seed: plan.seed,
             inline,
-            http: Http::new(node, Limits::simulated()),
+            http: Http::new(handle.clone(), Limits::simulated()),
+            handle,
             trace: trace.clone(),
             shared: shared.clone(),
             resets: (0..plan.nodes).map(|_| watch::Sender::new(())).collect(),
@@ -110,23 +113,40 @@ impl Node {
         self.0.resets[other].subscribe()
     }
 
-    /// Hands the engine an input and returns all it has to say.
-    pub(crate) fn feed(&self, input: Input) -> Vec<Output> {
-        let outputs = self.0.inline.handle(now(), vec![input]);
-        outputs.unwrap_or_else(|error| self.store_failed(&error.to_string()))
+    /// The seed of the run, for what the node draws at random.
+    pub(crate) fn seed(&self) -> u64 {
+        self.0.seed
     }
 
-    /// The next messages of a transfer.
-    pub(crate) fn step(&self, transfer: &mut Transfer) -> Vec<Message> {
-        let step = |store: &dyn Read| Ok(transfer.step(now(), store)?);
-        let messages = self.0.inline.read(step);
-        messages.unwrap_or_else(|error| self.store_failed(&error.to_string()))
+    /// Tells the engine what time it is.
+    pub(crate) fn keep_time(&self) {
+        self.0.inline.keep_time(now());
     }
 
-    fn store_failed<T: Default>(&self, error: &str) -> T {
+    /// Begins a connection to a peer.
+    pub(crate) async fn connect(&self, peer: PeerId) -> Option<PeerConnection> {
+        self.keep_time();
+        let connected = self.0.handle.connect(peer).await;
+        let failed = |error: ApiError| self.store_failed(&error.to_string());
+        connected.map_err(failed).ok()
+    }
+
+    /// Has the engine look after its sessions.
+    pub(crate) async fn tick(&self) {
+        self.keep_time();
+        if let Err(error) = self.0.handle.tick().await {
+            self.store_failed(&error.to_string());
+        }
+    }
+
+    /// What the engine did that concerns neither a peer nor a client who waits.
+    pub(crate) fn take_outputs(&self) -> Vec<Output> {
+        self.0.inline.take_outputs()
+    }
+
+    pub(crate) fn store_failed(&self, error: &str) {
         let difference = format!("{}: {error}", self.0.name);
         self.0.shared.violate("stores_work", difference);
-        T::default()
     }
 
     /// What the node holds, next to what it was seen to show.
@@ -187,7 +207,7 @@ fn forks(store: &dyn Read, entries: &BTreeMap<OperationId, Held>) -> Result<Fork
 }
 
 /// The time on a simulated host.
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     let since_epoch = EPOCH + turmoil::sim_elapsed().expect("called on the node's host");
     Instant(u64::try_from(since_epoch.as_micros()).expect("within the next millennia"))
 }

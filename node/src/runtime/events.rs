@@ -11,7 +11,7 @@ use grove_core::types::{Hash, OperationId, Schema, SchemaId};
 use tokio::sync::watch;
 
 use crate::api::{self, ApiError, DocumentEvent, FollowCursor, Subject, Visible};
-use crate::runtime::{Follower, Node};
+use crate::runtime::{Node, Subscriber};
 use crate::store::{Change, EntryRow, Read};
 
 /// Documents or entries read at once. Each may be megabytes large.
@@ -24,10 +24,10 @@ const WAIT_DEFAULT: Duration = Duration::from_secs(10);
 const WAIT_MAX: Duration = Duration::from_secs(50);
 
 /// What happens to one document or to those of a collection.
-pub(super) struct Documents {
+pub(crate) struct Documents {
     node: Node,
     subject: Subject,
-    follower: Follower,
+    subscriber: Subscriber,
     /// Changes to be looked at; at most those of one portion or commit.
     changes: VecDeque<Change>,
     ready: VecDeque<DocumentEvent>,
@@ -39,7 +39,7 @@ pub(super) struct Documents {
 impl Documents {
     /// Follows from behind a cursor on. Without one, a document begins with its current state, a
     /// collection with what happens next.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         node: Node,
         subject: Subject,
         after: Option<String>,
@@ -48,7 +48,7 @@ impl Documents {
         let is_document = matches!(subject, Subject::Document { .. });
         let from = after.filter(|_| !is_document).map(FollowCursor::position);
         Ok(Self {
-            follower: node.follow(from).await?,
+            subscriber: node.subscribe(from).await?,
             node,
             subject,
             changes: VecDeque::new(),
@@ -59,7 +59,7 @@ impl Documents {
     }
 
     /// Waits for the next event; `None` once the node has stopped.
-    pub(super) async fn next(&mut self) -> Result<Option<DocumentEvent>, ApiError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<DocumentEvent>, ApiError> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
@@ -69,7 +69,7 @@ impl Documents {
             } else if !self.changes.is_empty() {
                 self.look_at_changes().await?;
             } else {
-                match self.follower.next().await? {
+                match self.subscriber.next().await? {
                     Some(changes) => self.hear(changes),
                     None => return Ok(None),
                 }
@@ -98,7 +98,9 @@ impl Documents {
             return Ok(());
         };
         let row = self.node.read(move |store| Ok(store.document(id)?));
-        let event = self.subject.tell(self.follower.position(), id, row.await?);
+        let event = self
+            .subject
+            .tell(self.subscriber.position(), id, row.await?);
         let is_known = |event: &DocumentEvent| {
             let told = self.told;
             told.is_some_and(|told| told.shows_the_same(event.cursor))
@@ -136,10 +138,10 @@ async fn cursor(node: &Node, text: Option<String>) -> Result<Option<FollowCursor
 }
 
 /// Entries as they are accepted.
-pub(super) struct Entries {
+pub(crate) struct Entries {
     node: Node,
     schema_id: Option<SchemaId>,
-    follower: Follower,
+    subscriber: Subscriber,
     /// Up to where all entries are ready or told.
     position: i64,
     ready: VecDeque<EntryRow>,
@@ -147,24 +149,24 @@ pub(super) struct Entries {
 
 impl Entries {
     /// Follows from behind a position on, or from now on; the entries of one schema or all.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         node: Node,
         schema_id: Option<SchemaId>,
         after: Option<String>,
     ) -> Result<Self, ApiError> {
         let after = cursor(&node, after).await?;
-        let follower = node.follow(None).await?;
+        let subscriber = node.subscribe(None).await?;
         Ok(Self {
             node,
             schema_id,
-            position: after.map_or(follower.position(), FollowCursor::position),
-            follower,
+            position: after.map_or(subscriber.position(), FollowCursor::position),
+            subscriber,
             ready: VecDeque::new(),
         })
     }
 
     /// Waits for the next entry; `None` once the node has stopped.
-    pub(super) async fn next(&mut self) -> Result<Option<EntryRow>, ApiError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<EntryRow>, ApiError> {
         loop {
             if let Some(row) = self.ready.pop_front() {
                 return Ok(Some(row));
@@ -188,7 +190,7 @@ impl Entries {
 
     /// Waits until there may be a further entry; `false` once the node has stopped.
     async fn wait(&mut self) -> Result<bool, ApiError> {
-        while let Some(changes) = self.follower.next().await? {
+        while let Some(changes) = self.subscriber.next().await? {
             let schema_id = self.schema_id.as_ref();
             let is_new = |change: &Change| {
                 change.position > self.position
@@ -203,7 +205,7 @@ impl Entries {
 }
 
 /// Schemas as they become known.
-pub(super) struct Schemas {
+pub(crate) struct Schemas {
     node: Node,
     learnt: watch::Receiver<u64>,
     told: BTreeSet<SchemaId>,
@@ -215,14 +217,14 @@ pub(super) struct Schemas {
 
 /// A schema that became known.
 #[derive(Debug, Clone)]
-pub(super) struct SchemaEvent {
-    pub(super) cursor: FollowCursor,
-    pub(super) schema: Schema,
+pub(crate) struct SchemaEvent {
+    pub(crate) cursor: FollowCursor,
+    pub(crate) schema: Schema,
 }
 
 impl Schemas {
     /// Begins with all known schemas, or with those that became known after a cursor.
-    pub(super) async fn begin(node: Node, after: Option<String>) -> Result<Self, ApiError> {
+    pub(crate) async fn begin(node: Node, after: Option<String>) -> Result<Self, ApiError> {
         let after = cursor(&node, after).await?;
         let position = after.map_or(0, FollowCursor::position);
         let question = move |store: &dyn Read| api::schemas_known_at(store, position);
@@ -237,7 +239,7 @@ impl Schemas {
     }
 
     /// Waits for the next schema; `None` once the node has stopped.
-    pub(super) async fn next(&mut self) -> Result<Option<SchemaEvent>, ApiError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<SchemaEvent>, ApiError> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
@@ -266,7 +268,7 @@ impl Schemas {
 ///
 /// On one node it shows with the answer already. Where several nodes serve one database, others may
 /// show it a moment later.
-pub(super) async fn publish_until_visible(
+pub(crate) async fn publish_until_visible(
     node: &Node,
     entry: Vec<u8>,
     operation: Vec<u8>,
@@ -274,14 +276,14 @@ pub(super) async fn publish_until_visible(
 ) -> Result<(NextArgs, Visible), ApiError> {
     let timeout = timeout.unwrap_or(WAIT_DEFAULT).min(WAIT_MAX);
     let id = OperationId::from(Hash::of(&entry));
-    let mut follower = node.follow(None).await?;
+    let mut subscriber = node.subscribe(None).await?;
     let args = node.publish(entry, operation).await?;
     let visible = async {
         loop {
             if let Some(visible) = node.read(move |store| api::visible(store, id)).await? {
                 return Ok(visible);
             }
-            if follower.next().await?.is_none() {
+            if subscriber.next().await?.is_none() {
                 return Err(ApiError::Busy);
             }
         }

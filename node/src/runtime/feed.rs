@@ -1,14 +1,13 @@
-//! Telling those who follow what happens to documents, so that none misses anything.
+//! The change feed: tells subscribers what happens to documents, so that none misses anything.
 //!
-//! After each commit its changes are told to all followers at once, and kept for them for a while. Who is
+//! After each commit its changes are sent to all subscribers at once, and kept for them for a while. Who is
 //! too slow for that, or comes back after a longer time, reads what it missed from the store: the store is
-//! what counts, hearing of changes only saves asking it. What a change means to somebody is not decided
-//! here.
+//! what counts, the feed only saves asking it. What a change means to somebody is not decided here.
 //!
 //! Always true:
-//! - Changes come to a follower in their order. Some come twice, none is left out.
+//! - Changes come to a subscriber in their order. Some come twice, none is left out.
 //! - A transaction that failed is told to nobody.
-//! - However slow a follower is, it holds no more than one portion of changes.
+//! - However slow a subscriber is, it holds no more than one portion of changes.
 
 use std::sync::Arc;
 
@@ -19,15 +18,15 @@ use super::Node;
 use crate::api::ApiError;
 use crate::store::{Change, Read, StoreError};
 
-/// Commits that are kept for followers who are not there yet.
+/// Commits that are kept for subscribers who are not there yet.
 const COMMITS_KEPT: usize = 64;
 
 /// Changes read from the store at once.
 const PORTION: u32 = 256;
 
-/// The writer's side: tells what it committed.
+/// Tells what was committed.
 #[derive(Debug)]
-pub(super) struct Teller {
+pub(super) struct ChangeFeed {
     sender: Sender<Arc<[Change]>>,
     /// What the transaction under way, or the one just committed, did.
     pending: Vec<Change>,
@@ -35,12 +34,12 @@ pub(super) struct Teller {
     told: i64,
 }
 
-/// Where followers come in. Does not keep the writer's side alive: they end with it.
+/// Where subscribers come in. Does not keep the feed alive: they end with it.
 #[derive(Clone, Debug)]
-pub(super) struct Followers(WeakSender<Arc<[Change]>>);
+pub(super) struct Subscribers(WeakSender<Arc<[Change]>>);
 
-impl Teller {
-    /// A teller who begins behind this position.
+impl ChangeFeed {
+    /// A feed that begins behind this position.
     pub(super) fn new(position: i64) -> Self {
         Self {
             sender: channel(COMMITS_KEPT).0,
@@ -49,8 +48,8 @@ impl Teller {
         }
     }
 
-    pub(super) fn followers(&self) -> Followers {
-        Followers(self.sender.downgrade())
+    pub(super) fn subscribers(&self) -> Subscribers {
+        Subscribers(self.sender.downgrade())
     }
 
     /// Notes a committed change, to be told with those of the same commit.
@@ -69,7 +68,7 @@ impl Teller {
     /// Tells what the store holds since the last time, whoever wrote it, instead of what was noted.
     pub(super) fn tell_from(&mut self, store: &dyn Read) -> Result<(), StoreError> {
         self.pending.clear();
-        // Who begins to follow after this look reads a state in which all of it is there.
+        // Who subscribes after this look reads a state in which all of it is there.
         if self.sender.receiver_count() == 0 {
             self.told = store.position()?;
             return Ok(());
@@ -85,7 +84,7 @@ impl Teller {
     }
 
     fn send(&self, changes: Vec<Change>) {
-        // An error only says that nobody follows.
+        // An error only says that nobody subscribed.
         let _ = self.sender.send(changes.into());
     }
 }
@@ -136,23 +135,23 @@ impl Course {
     }
 }
 
-/// Somebody who follows what happens to documents.
+/// Somebody who hears of every change to documents.
 #[derive(Debug)]
-pub struct Follower {
+pub struct Subscriber {
     node: Node,
     told: Receiver<Arc<[Change]>>,
     course: Course,
 }
 
-impl Follower {
-    /// Follows from behind `after` on, or from now on.
+impl Subscriber {
+    /// Subscribes from behind `after` on, or from now on.
     pub(super) async fn new(
         node: Node,
-        followers: &Followers,
+        subscribers: &Subscribers,
         after: Option<i64>,
     ) -> Result<Self, ApiError> {
         // Listens before it looks, so that nothing falls between.
-        let told = match followers.0.upgrade() {
+        let told = match subscribers.0.upgrade() {
             Some(sender) => sender.subscribe(),
             None => return Err(ApiError::Busy),
         };
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn full_portions_are_followed_by_another_look() {
+    fn after_a_full_portion_comes_another_look() {
         let mut course = Course::behind(0);
 
         course.caught_up(&changes(1..=i64::from(PORTION)));
@@ -265,7 +264,7 @@ mod tests {
         let reader = store.reader().unwrap();
         let settings = EngineSettings::new(PeerId([0; 32]));
         let mut engine = Engine::new(store, settings).unwrap();
-        let mut teller = Teller::new(0);
+        let mut feed = ChangeFeed::new(0);
         let mut write = |log_id| {
             let submission = Box::new(piece(log_id));
             let request = RequestId(0);
@@ -277,14 +276,14 @@ mod tests {
         };
 
         write(0);
-        teller.tell_from(&reader).unwrap();
-        let followers = teller.followers();
-        let mut told = followers.0.upgrade().unwrap().subscribe();
+        feed.tell_from(&reader).unwrap();
+        let subscribers = feed.subscribers();
+        let mut told = subscribers.0.upgrade().unwrap().subscribe();
         write(1);
         write(2);
         // Noted of a commit of our own, and told with what the store holds.
-        teller.note(changes([3]).remove(0));
-        teller.tell_from(&reader).unwrap();
+        feed.note(changes([3]).remove(0));
+        feed.tell_from(&reader).unwrap();
 
         let heard = told.try_recv().unwrap();
         let positions: Vec<_> = heard.iter().map(|change| change.position).collect();

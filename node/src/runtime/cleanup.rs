@@ -1,6 +1,6 @@
-//! When the writer drops what it was told to delete and could not drop at once.
+//! Pending clean-up: what the writer was told to delete and could not drop at once.
 //!
-//! Says when to try, not how. Once nobody waits for the writer it is tried, or when it has been put off
+//! Says when to try, not how. It is tried once nobody waits for the writer, or when it has been put off
 //! for too long; what is in the way then is waited for in steps.
 
 use std::sync::Arc;
@@ -16,16 +16,16 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(1);
 /// How long after an attempt that something was in the way of the next one follows.
 const AGAIN: Duration = Duration::from_millis(250);
 
-/// Whether there is a debt, for those who can help to settle it.
-pub type Owing = Arc<AtomicBool>;
+/// Whether something is pending, for those who can help it along.
+pub(super) type IsPending = Arc<AtomicBool>;
 
 /// Something that is to be dropped.
 #[derive(Debug)]
-pub struct Debt {
+pub(super) struct PendingCleanup {
     what: &'static str,
     since: Option<Instant>,
     next: Instant,
-    owing: Owing,
+    is_pending: IsPending,
     failing: bool,
     /// Whether it is kept for longer than promised.
     is_overdue: bool,
@@ -33,42 +33,43 @@ pub struct Debt {
     overdue: Arc<AtomicU64>,
 }
 
-impl Debt {
-    /// A debt from before: a crash may have come before it was settled.
-    pub fn new(what: &'static str) -> Self {
+impl PendingCleanup {
+    /// Begins pending: a crash may have come before all was dropped.
+    pub(super) fn new(what: &'static str) -> Self {
         Self {
             what,
             since: Some(Instant::now()),
             next: Instant::now(),
-            owing: Arc::new(AtomicBool::new(true)),
+            is_pending: Arc::new(AtomicBool::new(true)),
             failing: false,
             is_overdue: false,
             overdue: Arc::default(),
         }
     }
 
-    pub fn owing(&self) -> Owing {
-        Arc::clone(&self.owing)
+    pub(super) fn is_pending(&self) -> IsPending {
+        Arc::clone(&self.is_pending)
     }
 
-    pub fn incur(&mut self) {
+    /// Notes that there is something to drop.
+    pub(super) fn add(&mut self) {
         self.since.get_or_insert_with(Instant::now);
-        self.owing.store(true, Ordering::Relaxed);
+        self.is_pending.store(true, Ordering::Relaxed);
     }
 
     /// How often it was kept for longer than promised.
-    pub fn overdue(&self) -> Arc<AtomicU64> {
+    pub(super) fn overdue(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.overdue)
     }
 
     /// Whether to try now, when somebody waits for the writer or nobody does.
-    pub fn is_due(&self, idle: bool) -> bool {
+    pub(super) fn is_due(&self, idle: bool) -> bool {
         let late = |since: Instant| since.elapsed() >= SETTLED_WITHIN;
         self.since.is_some_and(|since| idle || late(since)) && Instant::now() >= self.next
     }
 
     /// Notes what came of trying: whether nothing is left. Repeated failures are told once.
-    pub fn settle(&mut self, done: &Result<bool, StoreError>) {
+    pub(super) fn settle(&mut self, done: &Result<bool, StoreError>) {
         match done {
             Ok(true) => {
                 if self.is_overdue {
@@ -76,7 +77,7 @@ impl Debt {
                 }
                 self.is_overdue = false;
                 self.since = None;
-                self.owing.store(false, Ordering::Relaxed);
+                self.is_pending.store(false, Ordering::Relaxed);
             }
             Ok(false) => {
                 self.next = Instant::now() + AGAIN;
