@@ -6,20 +6,15 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use grove_core::session::PeerId;
-use grove_node::config::{Config, DataDir, StartError};
-use grove_node::engine::EngineSettings;
-use grove_node::http::{Http, Limits, serve};
-use grove_node::runtime::ThreadedNode;
-use grove_node::store::SqliteStore;
+use grove_node::config::{Config, StartError};
+use grove_node::daemon::Daemon;
 use grove_sim::batch::{BatchOptions, SeedReport, Verdict, batch};
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::progress;
 use crate::report::{Finding, Row, Section, State, Test};
 
-/// A node of ours in this process, on a port of its own and with nothing kept.
+/// A node of ours in this process: the one that ships, on a port of its own and with nothing kept.
 #[derive(Debug)]
 pub struct OwnNode {
     runtime: tokio::runtime::Runtime,
@@ -31,31 +26,14 @@ pub struct OwnNode {
 impl OwnNode {
     /// Starts the node; it serves until it is stopped.
     pub fn start() -> Result<Self, StartError> {
-        let config = Config::ephemeral();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
+        let daemon = runtime.block_on(Daemon::start(&Config::ephemeral()))?;
+        let address = daemon.address();
         let (stop, stopped) = oneshot::channel();
-        let (served, address) = runtime.block_on(async {
-            let listener = TcpListener::bind(config.address()).await?;
-            let address = listener.local_addr()?;
-            let data = DataDir::open(&config)?;
-            let database = data.database();
-            let (node, node_stop) = SqliteStore::open(&database)
-                .and_then(|store| ThreadedNode::start(store, EngineSettings::new(PeerId([0; 32]))))
-                .map_err(|source| StartError::Database {
-                    path: database,
-                    source,
-                })?;
-            let serving = tokio::spawn(async move {
-                let http = Http::new(node, Limits::default());
-                // Stopped on purpose or because whoever could stop it is gone: either way it ends.
-                serve(listener, http, async { drop(stopped.await) }).await;
-                node_stop.stop().await;
-                drop(data);
-            });
-            Ok::<_, StartError>((serving, address))
-        })?;
+        // Stopped on purpose or because whoever could stop it is gone: either way it ends.
+        let served = runtime.spawn(daemon.run(async { drop(stopped.await) }));
         Ok(Self {
             runtime,
             address,

@@ -1,37 +1,14 @@
 //! Which database a node keeps its data in: the file in its data directory, or what a URL names.
-//!
-//! A URL may hold a password. It is shown to nobody, not even in what is said about a wrong one.
 
-use std::convert::Infallible;
-use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::config::{Config, DataDir, StartError, is_passing, lock};
+use crate::config::{Config, DataDir, DatabaseUrl, StartError, is_passing, lock};
 use crate::engine::EngineSettings;
 use crate::runtime::{Node, Stop, ThreadedNode};
 use crate::store::objects::Objects;
 use crate::store::{PostgresStore, Server, SqliteStore, StoreError};
-
-/// The URL as it was given; what it says is looked at later, by those who know not to repeat it.
-#[derive(Clone)]
-pub struct DatabaseUrl(String);
-
-impl FromStr for DatabaseUrl {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DatabaseUrl(…)")
-    }
-}
 
 /// A database that was chosen, not yet opened.
 #[derive(Debug)]

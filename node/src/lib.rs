@@ -11,10 +11,12 @@
 //! | [`http`] | JSON-RPC, GraphQL and health over HTTP |
 //! | [`config`] | where a node keeps its data and listens |
 //! | [`database`] | which database that is |
+//! | [`daemon`] | a whole node as a value: what `grove-node`, embedders and tests start |
 
 pub mod admin;
 pub mod api;
 pub mod config;
+pub mod daemon;
 pub mod database;
 pub mod engine;
 pub mod http;
