@@ -50,6 +50,11 @@ const FORBIDDEN: [(&str, &str); 20] = [
     ("tracing::", "no output"),
 ];
 
+/// What the engine and the stores may not reach: whatever is built on top of them.
+const SHELLS: [&str; 8] = [
+    "admin", "api", "config", "daemon", "database", "http", "net", "runtime",
+];
+
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
@@ -115,6 +120,58 @@ fn violations(source: &str) -> Vec<String> {
         broken.map(move |(word, why)| format!("{why}: {word} in {:?}", line.trim()))
     })
     .collect()
+}
+
+/// The code of a file without its comments and its tests.
+fn code(source: &str) -> impl Iterator<Item = &str> {
+    let source = source.split("\n#[cfg(test)]\nmod tests {").next();
+    let lines = source.unwrap_or_default().lines();
+    lines.filter(|line| !line.trim_start().starts_with("//"))
+}
+
+/// The rooms of its package that a line names: modules right below its root.
+fn rooms_named(line: &str) -> impl Iterator<Item = &str> {
+    let named = line.split("crate::").skip(1);
+    named.map(|rest| {
+        let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+        rest.split(|c| !is_name(c)).next().unwrap_or_default()
+    })
+}
+
+/// Per room of a package the other rooms that its code uses.
+fn rooms(package: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let (root, mut files) = (package.join("src"), Vec::new());
+    rust_files(&root, &mut files);
+    let mut rooms: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in files {
+        let path = file.strip_prefix(&root).unwrap().with_extension("");
+        let room = path.iter().next().unwrap().to_str().unwrap().to_owned();
+        if ["lib", "main"].contains(&room.as_str()) || path.iter().any(|part| part == "tests") {
+            continue;
+        }
+        let source = std::fs::read_to_string(&file).unwrap();
+        let named = code(&source).flat_map(rooms_named).map(str::to_owned);
+        let used = rooms.entry(room.clone()).or_default();
+        used.extend(named.filter(|name| *name != room));
+    }
+    rooms
+}
+
+#[test]
+fn engine_and_store_reach_no_shell() {
+    let node = rooms(&workspace().join("node"));
+    for room in ["engine", "store"] {
+        let reached: Vec<_> = SHELLS
+            .iter()
+            .filter(|shell| node[room].contains(**shell))
+            .collect();
+        assert!(reached.is_empty(), "{room} uses {reached:?}");
+    }
+    assert!(!node["store"].contains("engine"), "a store decides nothing");
+    assert!(
+        node["http"].contains("api"),
+        "the search finds what it looks for"
+    );
 }
 
 #[test]
