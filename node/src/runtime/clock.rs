@@ -38,6 +38,7 @@ impl Reading {
     /// The time when the clocks of the system say these.
     fn tell(&mut self, system: Duration, monotonic: time::Instant) -> Instant {
         let gone_on = self.unix + monotonic.saturating_duration_since(self.at);
+        assert!(gone_on >= self.unix, "time steps back");
         if system > gone_on {
             self.unix = system;
             self.at = monotonic;

@@ -28,6 +28,10 @@ pub trait Tap: Send {
 pub struct Driver<S> {
     engine: Engine<S>,
     now: Instant,
+    /// That of the latest entry the engine told of.
+    position: i64,
+    /// What the engine had to say when it began, over what an older program left. Told with the first turn.
+    early: Vec<Output>,
     tap: Option<Box<dyn Tap>>,
 }
 
@@ -44,8 +48,11 @@ pub struct Turn {
 impl<S: Store> Driver<S> {
     /// An engine that goes on with what `store` holds.
     pub fn new(store: S, settings: EngineSettings) -> Result<Self, StoreError> {
+        let mut engine = Engine::new(store, settings)?;
         Ok(Self {
-            engine: Engine::new(store, settings)?,
+            early: std::iter::from_fn(|| engine.poll()).collect(),
+            position: engine.store().position()?,
+            engine,
             now: Instant::ZERO,
             tap: None,
         })
@@ -66,13 +73,40 @@ impl<S: Store> Driver<S> {
         }
         let asked = inputs.iter().filter(|input| is_request(input)).count();
         let failure = self.engine.run(self.now, opened, inputs).err();
-        let outputs: Vec<Output> = std::iter::from_fn(|| self.engine.poll()).collect();
+        let said: Vec<Output> = std::iter::from_fn(|| self.engine.poll()).collect();
+        self.check_order(&said, failure.is_some());
+        let mut outputs = std::mem::take(&mut self.early);
+        outputs.extend(said);
         let answered = outputs.iter().filter(|output| is_answer(output)).count();
         assert_eq!(asked, answered, "every request has one answer");
         if let Some(tap) = &mut self.tap {
             tap.gave(self.now, &outputs);
         }
         Turn { outputs, failure }
+    }
+
+    /// What must be true of outputs, or the engine made a mistake.
+    fn check_order(&mut self, outputs: &[Output], has_failed: bool) {
+        for output in outputs {
+            match output {
+                Output::Accepted { change, .. } => {
+                    assert!(!has_failed, "an entry is told of that was not stored");
+                    assert!(change.position > self.position, "positions grow");
+                    self.position = change.position;
+                }
+                Output::Changed(change) => {
+                    assert!(!has_failed, "a change is told of that was not stored");
+                    assert!(change.position >= self.position, "positions never fall");
+                }
+                Output::Published { result, .. } => {
+                    assert!(!has_failed || result.is_err(), "a failed entry was acknowledged");
+                }
+                Output::Done { result, .. } => {
+                    assert!(!has_failed || result.is_err(), "a failed command was acknowledged");
+                }
+                _ => {}
+            }
+        }
     }
 
     /// The store, for questions.

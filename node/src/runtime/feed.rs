@@ -77,6 +77,7 @@ impl ChangeFeed {
         while course.is_behind {
             let portion = store.changes(course.position, PORTION)?;
             course.caught_up(&portion);
+            assert!(course.position >= self.told, "the feed goes on, never back");
             self.told = course.position;
             self.send(portion);
         }
@@ -116,6 +117,7 @@ impl Course {
     /// Takes the portion read from the store behind the position.
     fn caught_up(&mut self, portion: &[Change]) {
         let last = portion.last().map_or(self.position, |last| last.position);
+        assert!(last >= self.position, "a store tells what comes behind");
         // Without a new position there was no further entry, and all changes at this one were read.
         self.is_behind = portion.len() >= PORTION as usize && last > self.position;
         self.position = last;
@@ -123,6 +125,7 @@ impl Course {
 
     /// Takes what was told of a commit; what of it is new.
     fn heard<'c>(&mut self, told: &'c [Change]) -> &'c [Change] {
+        assert!(!self.is_behind, "what was missed comes first");
         let known = told.partition_point(|change| change.position < self.position);
         let new = &told[known..];
         self.position = new.last().map_or(self.position, |last| last.position);

@@ -313,6 +313,10 @@ impl Outbox {
         };
         let stepped = transfer.step(now, store);
         let mut waiting = self.lock();
+        if waiting.is_closed {
+            return Ok(());
+        }
+        assert!(waiting.is_reading, "one reads at a time");
         waiting.is_reading = false;
         let messages = stepped?;
         if !transfer.is_over() {

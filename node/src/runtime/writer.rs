@@ -223,6 +223,8 @@ impl<S: SharedStore> Writer<S> {
     /// Hands a batch to the engine and answers those who wait for it.
     fn commit(&mut self, mut batch: Batch) {
         let inputs = std::mem::take(&mut batch.inputs);
+        assert!(inputs.len() <= BATCH_MAX, "a transaction has a bound");
+        assert!(batch.replies.len() <= inputs.len(), "a reply without a request");
         let Turn { outputs, failure } = self.driver.turn(self.clock.now(), inputs);
         if let Some(error) = failure {
             tracing::error!(%error, "could not store a batch of entries");
