@@ -73,6 +73,7 @@ impl Daemon {
     pub fn kept(&self) -> String {
         let data = &self.opened.data;
         match &self.opened.database {
+            #[cfg(feature = "postgres")]
             Database::Server { server, .. } => server.to_string(),
             Database::File {
                 lock: Some(_),

@@ -8,7 +8,9 @@ use crate::config::{Config, DataDir, DatabaseUrl, StartError, is_passing, lock};
 use crate::engine::EngineSettings;
 use crate::runtime::{Node, Stop, ThreadedNode};
 use crate::store::objects::Objects;
-use crate::store::{PostgresStore, Server, SqliteStore, StoreError};
+#[cfg(feature = "postgres")]
+use crate::store::{PostgresStore, Server};
+use crate::store::{SqliteStore, StoreError};
 
 /// A database that was chosen, not yet opened.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub enum Database {
         objects: Arc<Objects>,
     },
     /// A database on a PostgreSQL server.
+    #[cfg(feature = "postgres")]
     Server {
         /// Which one.
         server: Box<Server>,
@@ -53,13 +56,20 @@ impl Database {
                 path,
             });
         }
-        let server = url.parse().map_err(|_| StartError::DatabaseUrl)?;
-        let server = Box::new(server);
-        let objects = match &config.blobs_url {
-            Some(_) => Some(objects(true)?),
-            None => None,
-        };
-        Ok(Self::Server { server, objects })
+        #[cfg(not(feature = "postgres"))]
+        return Err(StartError::NoServers);
+        #[cfg(feature = "postgres")]
+        {
+            let server = url.parse().map_err(|_| StartError::DatabaseUrl)?;
+            let objects = match &config.blobs_url {
+                Some(_) => Some(objects(true)?),
+                None => None,
+            };
+            Ok(Self::Server {
+                server: Box::new(server),
+                objects,
+            })
+        }
     }
 
     /// Starts a node over it. Blocks, and must not be called by an asynchronous task.
@@ -69,6 +79,7 @@ impl Database {
                 SqliteStore::open_with(path, Some(Arc::clone(objects)))
                     .and_then(|store| ThreadedNode::start(store, settings))
             }
+            #[cfg(feature = "postgres")]
             Self::Server { server, objects } => PostgresStore::open_with(server, objects.clone())
                 .and_then(|store| ThreadedNode::start(store, settings)),
         };
@@ -77,7 +88,9 @@ impl Database {
                 path: path.clone(),
                 source,
             },
+            #[cfg(feature = "postgres")]
             Self::Server { .. } if is_misplaced(&source) => StartError::BlobsElsewhere,
+            #[cfg(feature = "postgres")]
             Self::Server { server, .. } => StartError::Server {
                 server: server.to_string(),
                 source,
@@ -87,6 +100,7 @@ impl Database {
 }
 
 /// Whether nothing is wrong but where blobs are said to be.
+#[cfg(feature = "postgres")]
 fn is_misplaced(error: &StoreError) -> bool {
     matches!(error, StoreError::OtherObjects | StoreError::NoObjects)
 }

@@ -74,6 +74,9 @@ pub enum StartError {
     /// The URL of the database says nothing this program understands.
     #[error("--database-url can't be understood")]
     DatabaseUrl,
+    /// The database is on a server, and this program knows files alone.
+    #[error("--database-url names a server, and this program was built without its feature postgres")]
+    NoServers,
     /// The database on a server cannot be used.
     #[error("cannot use the database {server}: {source}")]
     Server {
@@ -120,6 +123,7 @@ impl StartError {
                  password as %XX, and sslmode=disable or sslmode=require (which checks the server's \
                  certificate) as its only security; or sqlite:PATH"
             }
+            Self::NoServers => "build it with its default features, or name a file with sqlite:PATH",
             Self::Server { .. } => {
                 "make sure the server runs and lets this user in, and that the database exists and \
                  the user may create a schema in it"
@@ -142,6 +146,7 @@ impl StartError {
             | Self::BlobsPassing { .. }
             | Self::Blobs(_)
             | Self::DatabaseUrl
+            | Self::NoServers
             | Self::Server { .. } => 4,
         })
     }

@@ -11,6 +11,7 @@ mod interned;
 mod memory;
 pub mod objects;
 mod outside;
+#[cfg(feature = "postgres")]
 mod postgres;
 pub mod query;
 mod read;
@@ -23,6 +24,7 @@ mod write;
 
 pub use error::StoreError;
 pub use memory::{MemoryDisk, MemoryReader, MemoryStore};
+#[cfg(feature = "postgres")]
 pub use postgres::{PostgresReader, PostgresStore, Server};
 pub use query::{DocumentQuery, Standing};
 pub use read::{Read, Take, entries_by_documents};

@@ -15,6 +15,9 @@
 //! Stores are synchronous and may be asked from any thread, so the work is done by a small runtime of
 //! its own, for whose answer they wait.
 
+#[cfg(feature = "s3")]
+mod bucket;
+#[cfg(feature = "s3")]
 mod client;
 mod erase;
 mod location;

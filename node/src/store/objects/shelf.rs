@@ -12,21 +12,12 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use grove_core::types::Hash;
-use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
-use object_store::prefix::PrefixStore;
-use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt, RetryConfig};
+use object_store::{ObjectStore, ObjectStoreExt};
 
-use super::client::Connector;
 use super::{Location, Swept};
 use crate::store::StoreError;
-
-/// How long a request to a service is tried again.
-const RETRY_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// How many times a request to a service is tried again.
-const RETRIES_MAX: usize = 4;
 
 /// The place of all objects. Cheap to clone.
 #[derive(Clone)]
@@ -62,24 +53,18 @@ impl Shelf {
         })
     }
 
+    #[cfg(feature = "s3")]
     fn in_bucket(bucket: &str, prefix: &str) -> Result<Self, StoreError> {
-        let retry = RetryConfig {
-            backoff: BackoffConfig::default(),
-            max_retries: RETRIES_MAX,
-            retry_timeout: RETRY_TIMEOUT,
-        };
-        let store = AmazonS3Builder::from_env()
-            .with_bucket_name(bucket)
-            .with_retry(retry)
-            .with_http_connector(Connector)
-            .build()?;
         Ok(Self {
-            store: Arc::new(PrefixStore::new(
-                store,
-                Name::parse(prefix).map_err(object_store::Error::from)?,
-            )),
+            store: super::bucket::open(bucket, prefix)?,
             folder: None,
         })
+    }
+
+    #[cfg(not(feature = "s3"))]
+    fn in_bucket(_: &str, _: &str) -> Result<Self, StoreError> {
+        let text = "this program was built without its feature s3";
+        Err(StoreError::Objects(text.to_owned()))
     }
 
     /// Puts an object; when this returns, no crash loses it.
