@@ -151,6 +151,12 @@ pub fn run(command: Vectors, own: Files<'_>) -> Ended {
             print(lines.join("\n"))?;
             Ok(Exit::Conforms)
         }
+        // Half of the checks would not be worth the name.
+        Vectors::Lint { .. } if cfg!(not(feature = "lint")) => {
+            eprintln!("grove-conformance was built without its feature lint");
+            eprintln!("  hint: cargo run -p grove-conformance --features lint -- vectors lint");
+            Ok(Exit::SetUpFailed)
+        }
         Vectors::Lint { dir } => problems(&lint::lint(dir.folder()?)?, "nothing to complain about"),
         Vectors::Stats { dir } => {
             print(Stats::of(&dir.suite(own)?))?;
