@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use grove_core::session::PeerId;
 use tokio::net::TcpListener;
 
-use crate::admin::{self, Deed, Refused, Report};
+use crate::admin::{self, AdminCommand, Refused, Report};
 use crate::config::{Config, DataDir, StartError};
 use crate::database::Database;
 use crate::engine::{Command, EngineSettings};
@@ -128,13 +128,13 @@ impl Opened {
 }
 
 /// Does one thing to a node's data: by way of the node that runs over it, or without one.
-pub async fn administer(config: &Config, deed: &Deed) -> Result<Report, StartError> {
+pub async fn administer(config: &Config, command: &AdminCommand) -> Result<Report, StartError> {
     let socket = DataDir::admin_socket(&DataDir::lasting(config)?);
-    let answer = match ask_running(&socket, deed)? {
+    let answer = match ask_running(&socket, command)? {
         Some(answer) => answer,
         None => {
             let opened = Opened::open(config).await?;
-            let done = admin::perform(&opened.node, now(), deed).await;
+            let done = admin::perform(&opened.node, now(), command).await;
             opened.stop.stop().await;
             done.map_err(|error| Refused::from(&error))
         }
@@ -146,12 +146,15 @@ pub async fn administer(config: &Config, deed: &Deed) -> Result<Report, StartErr
 }
 
 #[cfg(unix)]
-fn ask_running(socket: &Path, deed: &Deed) -> Result<Option<Result<Report, Refused>>, StartError> {
-    Ok(admin::socket::ask(socket, deed)?)
+fn ask_running(
+    socket: &Path,
+    command: &AdminCommand,
+) -> Result<Option<Result<Report, Refused>>, StartError> {
+    Ok(admin::socket::ask(socket, command)?)
 }
 
 #[cfg(not(unix))]
-fn ask_running(_: &Path, _: &Deed) -> Result<Option<Result<Report, Refused>>, StartError> {
+fn ask_running(_: &Path, _: &AdminCommand) -> Result<Option<Result<Report, Refused>>, StartError> {
     Ok(None)
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use grove_node::admin::Deed;
+use grove_node::admin::AdminCommand;
 use grove_node::config::{Config, StartError};
 use grove_node::daemon::{Daemon, administer};
 use serde_json::json;
@@ -46,14 +46,14 @@ fn start(config: &Config) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    match &config.deed {
-        Some(deed) => runtime.block_on(perform(config, deed)),
+    match &config.command {
+        Some(command) => runtime.block_on(perform(config, command)),
         None => runtime.block_on(run(config)),
     }
 }
 
-async fn perform(config: &Config, deed: &Deed) -> Result<(), StartError> {
-    let report = administer(config, deed).await?;
+async fn perform(config: &Config, command: &AdminCommand) -> Result<(), StartError> {
+    let report = administer(config, command).await?;
     if config.json {
         println!("{}", serde_json::to_value(&report).unwrap_or_default());
     } else {

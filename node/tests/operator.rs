@@ -105,10 +105,10 @@ async fn a_running_node_collects_and_purges_at_a_word() {
     assert_eq!(daemon.exit_code(), Some(0));
 
     // The record outlives the node, and can be read without it.
-    let record = operate(&directory, &["deeds"]).unwrap();
-    let deeds = record["deeds"].as_array().unwrap();
-    assert_eq!(deeds.len(), 2, "{record}");
-    assert!(deeds[0][1].as_str().unwrap().contains(&id));
+    let record = operate(&directory, &["audit-log"]).unwrap();
+    let records = record["audit_log"].as_array().unwrap();
+    assert_eq!(records.len(), 2, "{record}");
+    assert!(records[0][1].as_str().unwrap().contains(&id));
 }
 
 #[tokio::test]
@@ -154,5 +154,8 @@ async fn what_is_not_there_is_not_purged() {
     }
     let nothing = operate(&directory, &["purge", "author", &key]).unwrap();
     assert_eq!(nothing["removed"][0]["count"], 0);
-    assert_eq!(operate(&directory, &["deeds"]).unwrap()["deeds"], json!([]));
+    assert_eq!(
+        operate(&directory, &["audit-log"]).unwrap()["audit_log"],
+        json!([])
+    );
 }

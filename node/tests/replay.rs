@@ -125,7 +125,7 @@ async fn administer(node: &Node, note: &SchemaId) {
     assert!(publish(node, &create).await);
     let purge = Command::Purge(Purge::Document(document(&create)));
     assert_eq!(node.command(purge).await.unwrap().items, 1);
-    let audit = Command::NoteDeed("purged a document".to_owned());
+    let audit = Command::Audit("purged a document".to_owned());
     node.command(audit).await.unwrap();
 }
 

@@ -1,8 +1,8 @@
-//! What an operator does to a node's data: purging, collecting garbage, reading the record of both.
+//! What an operator does to a node's data: purging, collecting garbage, reading the audit log of both.
 //!
-//! Works on a [`Node`], whether it serves clients meanwhile or was started for this alone. Long deeds
+//! Works on a [`Node`], whether it serves clients meanwhile or was started for this alone. Long commands
 //! go in small transactions, so that publishers never wait for long; one that is broken off in the
-//! middle leaves a whole database and can be begun again. What was done is kept in the database.
+//! middle leaves a whole database and can be begun again. What was done is kept in the audit log.
 //!
 //! How the operator's words reach the node is for `socket`; the command line is [`crate::config`]'s.
 
@@ -29,22 +29,22 @@ const GRACE_S: u64 = 60 * 60;
 /// Bytes outside of the database that a crash left over.
 const OBJECTS: &str = "objects";
 
-/// How much of the record is shown by default.
-const DEEDS_SHOWN: u32 = 50;
+/// How many records of the audit log are shown by default.
+const AUDIT_SHOWN: u32 = 50;
 
 /// What an operator wants done.
 #[derive(Debug, Clone, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Deed {
+pub enum AdminCommand {
     /// Remove operations and what they led to from this node alone; other nodes keep theirs
     #[command(subcommand)]
     Purge(Target),
     /// Collect what nothing needs: blob pieces that no blob lists, and on demand old history
     Gc(Collection),
-    /// Show the record of what was purged and collected
-    Deeds {
+    /// Show the audit log: what was purged and collected, and when
+    AuditLog {
         /// How many of the latest
-        #[arg(long, default_value_t = DEEDS_SHOWN)]
+        #[arg(long, default_value_t = AUDIT_SHOWN)]
         last: u32,
     },
 }
@@ -103,8 +103,8 @@ pub struct Report {
     pub removed: Vec<Removed>,
     /// Pieces that no blob lists, but which may still wait for theirs.
     pub pieces_spared: u64,
-    /// The record, when it was asked for: seconds since 1970, and what was done.
-    pub deeds: Vec<(i64, String)>,
+    /// The audit log, when it was asked for: seconds since 1970, and what was done.
+    pub audit_log: Vec<(i64, String)>,
 }
 
 /// How much of one kind was removed.
@@ -132,28 +132,28 @@ impl Removed {
 }
 
 /// Does what an operator wants, at this time in seconds since 1970, by which ages are measured.
-pub async fn perform(node: &Node, now: i64, deed: &Deed) -> Result<Report, ApiError> {
-    match deed {
-        Deed::Purge(target) => {
+pub async fn perform(node: &Node, now: i64, command: &AdminCommand) -> Result<Report, ApiError> {
+    match command {
+        AdminCommand::Purge(target) => {
             let (reclaimed, what) = purge(node, target).await?;
             let text = format!(
                 "purged {what}: {} logs, {} bytes",
                 reclaimed.items, reclaimed.bytes
             );
             if reclaimed.items > 0 {
-                node.command(Command::NoteDeed(text)).await?;
+                node.command(Command::Audit(text)).await?;
             }
             Ok(Report {
                 removed: vec![Removed::new("logs", reclaimed)],
                 ..Report::default()
             })
         }
-        Deed::Gc(collection) => collect(node, now, collection).await,
-        Deed::Deeds { last } => {
+        AdminCommand::Gc(collection) => collect(node, now, collection).await,
+        AdminCommand::AuditLog { last } => {
             let last = *last;
-            let deeds = node.read(move |store| Ok(store.deeds(last)?)).await?;
+            let audit_log = node.read(move |store| Ok(store.deeds(last)?)).await?;
             Ok(Report {
-                deeds,
+                audit_log,
                 ..Report::default()
             })
         }
@@ -243,7 +243,7 @@ async fn collect(node: &Node, now: i64, collection: &Collection) -> Result<Repor
                 "collected {} {what}, {} bytes",
                 reclaimed.items, reclaimed.bytes
             );
-            node.command(Command::NoteDeed(text)).await?;
+            node.command(Command::Audit(text)).await?;
         }
     }
     let older_than = Duration::from_secs(collection.grace);
@@ -317,7 +317,7 @@ impl Report {
                 self.pieces_spared
             ));
         }
-        for (at, what) in &self.deeds {
+        for (at, what) in &self.audit_log {
             text.push_str(&format!("{}  {what}\n", date(*at)));
         }
         text
@@ -332,7 +332,7 @@ fn date(seconds: i64) -> String {
         .map_or_else(|| seconds.to_string(), httpdate::fmt_http_date)
 }
 
-/// Why a deed was not done, as it travels to the operator.
+/// Why a command was not carried out, as it travels to the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Refused {

@@ -1,6 +1,6 @@
 //! The door through which the operator reaches a running node: a socket in its data directory.
 //!
-//! Only the owner of the directory gets to it. One connection carries one deed as a line of JSON, and
+//! Only the owner of the directory gets to it. One connection carries one command as a line of JSON, and
 //! its outcome as another. That lines are short and take no longer than they must is all it asks of
 //! them: whoever gets here may do anything anyhow.
 
@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 
-use super::{Deed, Refused, Report, perform};
+use super::{AdminCommand, Refused, Report, perform};
 use crate::runtime::Node;
 
-/// Size of a deed in words.
+/// Size of a command in words.
 const LINE_SIZE_MAX: u64 = 64 * 1024;
 
 /// How long somebody who connected may take to say what is to be done.
@@ -44,7 +44,7 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Does what operators say, one deed after the other, for as long as it is polled. `now` tells the
+/// Does what operators say, one command after the other, for as long as it is polled. `now` tells the
 /// seconds since 1970.
 pub async fn serve(listener: UnixListener, node: Node, now: impl Fn() -> i64) {
     loop {
@@ -67,8 +67,8 @@ async fn answer(mut stream: tokio::net::UnixStream, node: &Node, now: i64) -> io
     let mut line = String::new();
     let mut lines = tokio::io::BufReader::new(read.take(LINE_SIZE_MAX));
     tokio::time::timeout(LINE_TIMEOUT, lines.read_line(&mut line)).await??;
-    let outcome = match serde_json::from_str::<Deed>(&line) {
-        Ok(deed) => match perform(node, now, &deed).await {
+    let outcome = match serde_json::from_str::<AdminCommand>(&line) {
+        Ok(command) => match perform(node, now, &command).await {
             Ok(report) => Outcome::Done(report),
             Err(error) => Outcome::Refused(Refused::from(&error)),
         },
@@ -83,7 +83,7 @@ async fn answer(mut stream: tokio::net::UnixStream, node: &Node, now: i64) -> io
 }
 
 /// Has the node that listens at this path do something. `None` when none does.
-pub fn ask(path: &Path, deed: &Deed) -> io::Result<Option<Result<Report, Refused>>> {
+pub fn ask(path: &Path, command: &AdminCommand) -> io::Result<Option<Result<Report, Refused>>> {
     let mut stream = match UnixStream::connect(path) {
         Ok(stream) => stream,
         Err(error)
@@ -96,7 +96,7 @@ pub fn ask(path: &Path, deed: &Deed) -> io::Result<Option<Result<Report, Refused
         }
         Err(error) => return Err(error),
     };
-    let mut line = serde_json::to_vec(deed).map_err(io::Error::other)?;
+    let mut line = serde_json::to_vec(command).map_err(io::Error::other)?;
     line.push(b'\n');
     stream.write_all(&line)?;
     let mut answer = String::new();

@@ -75,7 +75,9 @@ pub enum StartError {
     #[error("--database-url can't be understood")]
     DatabaseUrl,
     /// The database is on a server, and this program knows files alone.
-    #[error("--database-url names a server, and this program was built without its feature postgres")]
+    #[error(
+        "--database-url names a server, and this program was built without its feature postgres"
+    )]
     NoServers,
     /// The database on a server cannot be used.
     #[error("cannot use the database {server}: {source}")]
@@ -123,7 +125,9 @@ impl StartError {
                  password as %XX, and sslmode=disable or sslmode=require (which checks the server's \
                  certificate) as its only security; or sqlite:PATH"
             }
-            Self::NoServers => "build it with its default features, or name a file with sqlite:PATH",
+            Self::NoServers => {
+                "build it with its default features, or name a file with sqlite:PATH"
+            }
             Self::Server { .. } => {
                 "make sure the server runs and lets this user in, and that the database exists and \
                  the user may create a schema in it"

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use clap::{Parser, ValueEnum};
 use grove_core::types::{PublicKey, SchemaId, SchemaIdError};
 
-use crate::admin::Deed;
+use crate::admin::AdminCommand;
 use crate::engine::Policy;
 
 /// Port on which clients look for a node.
@@ -111,7 +111,7 @@ pub struct Config {
 
     /// What to do instead of serving: done by the node that runs over the directory, or without one
     #[command(subcommand)]
-    pub deed: Option<Deed>,
+    pub command: Option<AdminCommand>,
 }
 
 const EXIT_CODES: &str = "\
@@ -203,7 +203,7 @@ impl Config {
             allow_schema: None,
             log_level: LogLevel::Off,
             json: false,
-            deed: None,
+            command: None,
         }
     }
 

@@ -30,8 +30,8 @@ pub enum Command {
     CollectPieces(Candidates),
     /// Remember how far the node is now.
     NoteTime,
-    /// Keep a record of what was done now.
-    NoteDeed(String),
+    /// Keep in the audit log what was done now.
+    Audit(String),
 }
 
 /// What to purge.
@@ -70,7 +70,7 @@ impl<S: Store> Engine<S> {
                 self.store.insert_time(at)?;
                 Ok(Reclaimed::default())
             }
-            Command::NoteDeed(what) => {
+            Command::Audit(what) => {
                 self.store.insert_deed(at, &what)?;
                 Ok(Reclaimed::default())
             }

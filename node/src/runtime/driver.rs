@@ -99,10 +99,16 @@ impl<S: Store> Driver<S> {
                     assert!(change.position >= self.position, "positions never fall");
                 }
                 Output::Published { result, .. } => {
-                    assert!(!has_failed || result.is_err(), "a failed entry was acknowledged");
+                    assert!(
+                        !has_failed || result.is_err(),
+                        "a failed entry was acknowledged"
+                    );
                 }
                 Output::Done { result, .. } => {
-                    assert!(!has_failed || result.is_err(), "a failed command was acknowledged");
+                    assert!(
+                        !has_failed || result.is_err(),
+                        "a failed command was acknowledged"
+                    );
                 }
                 _ => {}
             }

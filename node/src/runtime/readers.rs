@@ -82,7 +82,10 @@ impl Readers {
     pub(super) async fn lend(self: &Arc<Self>) -> Option<Loan> {
         let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
         let mut state = self.lock();
-        assert!(!state.idle.is_empty(), "there are as many places as connections");
+        assert!(
+            !state.idle.is_empty(),
+            "there are as many places as connections"
+        );
         let reader = state.idle.pop()?;
         let (question, interrupted) = (state.next, Arc::new(AtomicBool::new(false)));
         state.next += 1;
@@ -134,6 +137,9 @@ impl Drop for Loan {
         let known = state.questions.remove(&self.question);
         assert!(known.is_some(), "a question was lost sight of");
         state.idle.extend(self.reader.take());
-        assert!(state.idle.len() <= READERS_MAX, "a connection came back twice");
+        assert!(
+            state.idle.len() <= READERS_MAX,
+            "a connection came back twice"
+        );
     }
 }

@@ -224,7 +224,10 @@ impl<S: SharedStore> Writer<S> {
     fn commit(&mut self, mut batch: Batch) {
         let inputs = std::mem::take(&mut batch.inputs);
         assert!(inputs.len() <= BATCH_MAX, "a transaction has a bound");
-        assert!(batch.replies.len() <= inputs.len(), "a reply without a request");
+        assert!(
+            batch.replies.len() <= inputs.len(),
+            "a reply without a request"
+        );
         let Turn { outputs, failure } = self.driver.turn(self.clock.now(), inputs);
         if let Some(error) = failure {
             tracing::error!(%error, "could not store a batch of entries");
