@@ -1,5 +1,7 @@
 //! Logs with branches: a fork loses nothing, whoever brings it and in whatever order.
 
+use std::collections::BTreeSet;
+
 use grove_core::author::{NextArgs, forge};
 use grove_core::publish::PublishError;
 use grove_core::session::PeerId;
@@ -13,11 +15,13 @@ use grove_core::wire::{Message, Operation, SchemaSet};
 use grove_core::{Reason, Refusal};
 use grove_node::api::next_args;
 use grove_node::engine::{
-    AuthorLimits, Command, Engine, EngineLimits, EngineSettings, Input, Output, Purge, Rejection,
-    verify,
+    AuthorLimits, Command, Engine, EngineLimits, EngineSettings, Input, Output, Policy, Purge,
+    Rejection, verify,
 };
-use grove_node::store::{ForkRow, Read, SqliteStore, Store};
+use grove_node::store::{ForkRow, MemoryStore, PostgresStore, Read, SqliteStore, Store};
+use proptest::prelude::*;
 
+use super::postgres_server::{Database, is_there};
 use super::support::*;
 
 /// A path from a first entry, which can be cut anywhere and grown on.
@@ -564,4 +568,147 @@ fn an_author_has_only_as_much_as_the_operator_allows() {
     publish(&mut engine, &update).unwrap();
     let reason = publish(&mut engine, &third).unwrap_err().reason();
     assert_eq!(reason, Reason::AuthorLimit);
+}
+
+/// What a generated operation does.
+#[derive(Debug, Clone)]
+struct Planned {
+    author: u8,
+    /// The entry it follows; with none it is a first entry.
+    parent: Option<prop::sample::Index>,
+    /// What it is made on top of, of all operations before it; with none it begins a document.
+    on: Option<prop::sample::Index>,
+    deletes: bool,
+}
+
+fn any_planned() -> impl Strategy<Value = Planned> {
+    let index = any::<prop::sample::Index>;
+    (
+        2..4u8,
+        prop::option::weighted(0.85, index()),
+        prop::option::weighted(0.8, index()),
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(author, parent, on, deletes)| Planned {
+            author,
+            parent,
+            on,
+            deletes,
+        })
+}
+
+/// Logs with any branches, all of log 0 of two authors, and the definitions they need. A tree belongs to
+/// one document, and a document is deleted once at most.
+fn history(plan: &[Planned]) -> (Vec<Submission>, SchemaId) {
+    let (mut all, note) = note_schema(&mut Author::new(1));
+    let mut written: Vec<(Branch, Submission, usize)> = Vec::new();
+    let mut deleted = BTreeSet::new();
+    for (number, planned) in plan.iter().enumerate() {
+        let own: Vec<usize> = (0..written.len())
+            .filter(|at| written[*at].0.key() == Branch::new(planned.author, 0).key())
+            .collect();
+        let parent = planned.parent.filter(|_| !own.is_empty());
+        let parent = parent.map(|index| own[index.index(own.len())]);
+        let mut branch = match parent {
+            Some(parent) => written[parent].0.clone(),
+            None => Branch::new(planned.author, 0),
+        };
+        // What a tree's operations may be made on top of: those of its document, or any to begin with.
+        let of_document =
+            |at: &usize| parent.is_none_or(|parent| written[*at].2 == written[parent].2);
+        let before: Vec<usize> = (0..written.len()).filter(of_document).collect();
+        let on = planned.on.filter(|_| !before.is_empty());
+        let on = on.map(|index| before[index.index(before.len())]);
+        let on = on.or(parent);
+        let words = number.to_string();
+        let (submission, document) = match on {
+            None => (branch.create(&note, &words), number),
+            Some(on) => {
+                let previous = [id(&written[on].1)];
+                let document = written[on].2;
+                let submission = match planned.deletes && deleted.insert(document) {
+                    true => branch.delete(&note, &previous),
+                    false => branch.update(&note, &previous, &words),
+                };
+                (submission, document)
+            }
+        };
+        all.push(submission.clone());
+        written.push((branch, submission, document));
+    }
+    (all, note)
+}
+
+/// Everything that two nodes with the same entries must agree on.
+fn state<S: Store>(engine: &Engine<S>, all: &[Submission], note: &SchemaId) -> String {
+    let store = engine.store();
+    assert_eq!(verify(store).unwrap(), []);
+    let mut entries: Vec<_> = store
+        .schema_entries(note)
+        .unwrap()
+        .into_iter()
+        .map(|row| (row.hash, row.payload, row.document))
+        .collect();
+    entries.sort();
+    let documents: Vec<_> = entries.iter().map(|(.., document)| *document).collect();
+    let shown = store.documents(&documents).unwrap();
+    let schemas = SchemaSet::from([note.clone()]);
+    let keys = [2, 3].map(|seed| Branch::new(seed, 0).key());
+    let forks = keys.map(|key| store.fork(key, LogId::new(0)).unwrap());
+    let proposed: Vec<_> = all
+        .iter()
+        .flat_map(|submission| keys.map(|key| (key, DocumentViewId::from(id(submission)))))
+        .map(|(key, view_id)| next_args(store, key, Some(&view_id)).map_err(|error| error.reason()))
+        .collect();
+    let (tips, heights) = (store.tips(&schemas), store.heights(&schemas));
+    let counts = store.counts().unwrap();
+    assert_eq!(counts.parked, 0);
+    format!("{entries:#?}{shown:#?}{forks:?}{proposed:#?}{tips:?}{heights:?}{counts:?}")
+}
+
+/// The entries of the definitions, then those of one half of the others in some order, then all others.
+fn in_halves<'a>(all: &'a [Submission], first: &[bool], seed: u64) -> Vec<&'a Submission> {
+    let (definitions, others) = all.split_at(2);
+    let mut order: Vec<usize> = (0..others.len()).collect();
+    order.sort_by_key(|at| {
+        let is_second = !first[at % first.len()];
+        let noise = Hash::of(&[seed.to_be_bytes(), (*at as u64).to_be_bytes()].concat());
+        (is_second, noise)
+    });
+    let others = order.into_iter().map(|at| &others[at]);
+    definitions.iter().chain(others).collect()
+}
+
+fn fed<S: Store>(store: S, order: &[&Submission]) -> Engine<S> {
+    let mut engine = engine_over(store, 1, Policy::default());
+    assert_eq!(receive(&mut engine, order), []);
+    engine
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    //= FK8 test
+    #[test]
+    fn any_two_sets_of_branches_in_any_two_orders_lead_to_one_state_on_all_stores(
+        plan in prop::collection::vec(any_planned(), 1..14),
+        first in prop::collection::vec(any::<bool>(), 14),
+        seeds: [u64; 3],
+    ) {
+        let (all, note) = history(&plan);
+        let second: Vec<bool> = first.iter().map(|is_first| !is_first).collect();
+
+        let memory = fed(MemoryStore::new(), &in_halves(&all, &first, seeds[0]));
+        let expected = state(&memory, &all, &note);
+        let sqlite = SqliteStore::in_memory().unwrap();
+        let sqlite = fed(sqlite, &in_halves(&all, &second, seeds[1]));
+
+        prop_assert_eq!(&state(&sqlite, &all, &note), &expected);
+        if is_there() {
+            let place = Database::new().unwrap();
+            let server = PostgresStore::open(&place.server()).unwrap();
+            let server = fed(server, &in_halves(&all, &first, seeds[2]));
+            prop_assert_eq!(&state(&server, &all, &note), &expected);
+        }
+    }
 }
