@@ -268,7 +268,7 @@ fn what_does_not_continue_a_branch_is_told_by_its_cause() {
     let path: [&Submission; 3] = [&first, &second, &third];
     let args = args_after(&path);
     let sign = |args: NextArgs| forge(&key_pair(), &args, &update(&third, "on")).unwrap();
-    let unknown = Some(Hash::of(b"unknown"));
+    let unknown = Hash::of(b"unknown");
 
     let other_skiplink = NextArgs {
         skiplink: Some(other.entry().hash()),
@@ -284,11 +284,11 @@ fn what_does_not_continue_a_branch_is_told_by_its_cause() {
         ..args
     };
     let nowhere = NextArgs {
-        backlink: unknown,
+        backlink: Some(unknown),
         ..args
     };
     let far = NextArgs {
-        backlink: unknown,
+        backlink: Some(unknown),
         ..gap
     };
     let foreign = NextArgs {
@@ -312,7 +312,7 @@ fn what_does_not_continue_a_branch_is_told_by_its_cause() {
     // From a peer only what lacks the entry before may still come.
     for args in [nowhere, far] {
         let error = world.take(&sign(args), Source::Peer).unwrap_err();
-        assert_eq!(error, LogError::BacklinkNotFound(unknown.unwrap()).into());
+        assert_eq!(error, LogError::BacklinkNotFound(unknown).into());
     }
     let right = after(&[&first, &other, &last], &update(&last, "on"));
     world.take(&right, Source::Client).unwrap();

@@ -278,7 +278,7 @@ mod tests {
         fn repeated_sessions_make_both_sides_equal(
             parents in prop::collection::vec((any::<prop::sample::Index>(), prop::bool::weighted(0.9)), 1..24),
             held in prop::collection::vec((any::<bool>(), any::<bool>()), 24),
-            left_begins: bool,
+            together: bool,
         ) {
             let (all, hashes) = any_forest(parents);
             let mut sides = [Forest::default(), Forest::default()];
@@ -293,13 +293,11 @@ mod tests {
 
             let mut rounds = 0;
             loop {
-                // Both tell what they have before either sends, as in a session.
-                let before = (left.clone(), right.clone());
-                let sent = if left_begins {
-                    send(&before.0, right).0 + send(&before.1, left).0
-                } else {
-                    send(&before.1, left).0 + send(&before.0, right).0
-                };
+                let before = right.clone();
+                let mut sent = send(left, right).0;
+                // In a session both tell what they have before either sends.
+                let teller = if together { &before } else { &*right };
+                sent += send(teller, left).0;
                 if sent == 0 {
                     break;
                 }
