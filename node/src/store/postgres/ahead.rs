@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use grove_core::types::{DocumentId, Hash, LogId, OperationId, PublicKey, SeqNum};
 
-use super::database::{Database, digest, get};
+use super::codec::{digest, get};
+use super::database::Database;
 use crate::store::codec::{from_log_id, from_seq_num};
 use crate::store::outside::Extent;
 use crate::store::sql::ahead::{Answers, PLACES_MAX, Places, Trees};

@@ -7,7 +7,8 @@
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::database::{Database, get};
+use super::codec::get;
+use super::database::Database;
 use super::server::Server;
 use crate::store::StoreError;
 

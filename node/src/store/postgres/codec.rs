@@ -6,11 +6,10 @@
 use bytes::BytesMut;
 use grove_core::types::{DocumentViewId, FieldType, Hash, Value};
 use postgres::Row;
-use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
-use super::database::{digest, get};
 use crate::store::StoreError;
-use crate::store::codec::{from_view_id, to_view_id};
+use crate::store::codec::{DIGEST_SIZE, from_view_id, to_view_id};
 
 /// A value to be bound.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,4 +113,16 @@ pub fn to_value(field_type: &FieldType, row: &Row, index: usize) -> Result<Value
 
 fn hash(digest: [u8; 32]) -> Hash {
     Hash::from_digest(digest)
+}
+
+/// A column of the type that was written.
+pub fn get<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
+    row.try_get(index)
+        .map_err(|_| StoreError::Corrupt("column"))
+}
+
+/// A column of 32 bytes.
+pub fn digest(row: &Row, index: usize) -> Result<[u8; DIGEST_SIZE], StoreError> {
+    let bytes: &[u8] = get(row, index)?;
+    bytes.try_into().map_err(|_| StoreError::Corrupt("digest"))
 }

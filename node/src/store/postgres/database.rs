@@ -17,14 +17,14 @@ use bytes::BytesMut;
 use grove_core::types::SchemaId;
 use postgres::error::Severity;
 use postgres::fallible_iterator::FallibleIterator;
-use postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use postgres::{CancelToken, Client, Row, Statement};
 
+use super::codec::get;
 use super::failure;
 use super::server::{Server, Session};
-use super::views::View;
+use super::view::View;
 use crate::store::StoreError;
-use crate::store::codec;
 use crate::store::indexes::Wishes;
 use crate::store::interned::REMEMBERED_MAX;
 use crate::store::objects::Objects;
@@ -508,16 +508,4 @@ fn is_lost(error: &postgres::Error) -> bool {
         let severity = error.parsed_severity();
         matches!(severity, Some(Severity::Fatal | Severity::Panic))
     })
-}
-
-/// A column of the type that was written.
-pub fn get<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
-    row.try_get(index)
-        .map_err(|_| StoreError::Corrupt("column"))
-}
-
-/// A column of 32 bytes.
-pub fn digest(row: &Row, index: usize) -> Result<[u8; codec::DIGEST_SIZE], StoreError> {
-    let bytes: &[u8] = get(row, index)?;
-    bytes.try_into().map_err(|_| StoreError::Corrupt("digest"))
 }

@@ -5,7 +5,8 @@
 //! Several processes make indexes; each looks what there are before it makes another.
 
 use super::PostgresStore;
-use super::database::{Database, get};
+use super::codec::get;
+use super::database::Database;
 use super::select::LIVE_COUNT;
 use super::views::View;
 use crate::store::indexes::{Index, Lead, Roads, TABLE_SIZE_MIN, Wish};

@@ -15,6 +15,7 @@ mod read;
 mod select;
 mod server;
 mod versions;
+mod view;
 mod views;
 mod write;
 
@@ -26,7 +27,8 @@ use super::objects::Objects;
 use super::sql::Sql;
 use super::{SharedStore, StoreError, Upkeep};
 use clean::Cleaner;
-use database::{Database, get};
+use codec::get;
+use database::Database;
 use write::{Seen, Writer};
 
 pub use server::Server;

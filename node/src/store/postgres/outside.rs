@@ -4,7 +4,7 @@
 //! leaves a mark there and tells the database of it; who does not find the mark is refused.
 
 use super::PostgresStore;
-use super::database::get;
+use super::codec::get;
 use crate::store::StoreError;
 use crate::store::outside::ERASED_MAX;
 use crate::store::sql::Sql;

@@ -10,8 +10,8 @@ use postgres::Row;
 use postgres::types::ToSql;
 
 use super::Connection;
-use super::codec::Column;
-use super::database::{Database, digest, get};
+use super::codec::{Column, digest, get};
+use super::database::Database;
 use super::select::LIVE_COUNT;
 use crate::store::codec::{from_log_id, from_seq_num, to_view_id};
 use crate::store::outside::Extent;

@@ -8,7 +8,7 @@ use grove_core::types::{FieldType, Schema, SchemaId, Value};
 
 use super::codec::{self, Column};
 use super::database::Database;
-use super::views::{column, direction, joined, name, part};
+use super::view::{column, direction, joined, name, part};
 use crate::store::StoreError;
 use crate::store::codec::{DIGEST_SIZE, brief, from_view_id};
 use crate::store::indexes::{Index, Part, field};

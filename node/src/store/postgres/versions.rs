@@ -6,7 +6,8 @@
 
 use grove_core::types::{Schema, SchemaId, SystemSchema};
 
-use super::database::{Database, get};
+use super::codec::get;
+use super::database::Database;
 use super::views::View;
 use crate::store::StoreError;
 use crate::store::codec::NEEDS_ENTRY;

@@ -9,13 +9,15 @@
 
 use std::fmt::Write;
 
-use grove_core::types::{DocumentId, Hash, PublicKey, Schema, SchemaId, Value};
+use grove_core::types::{DocumentId, Hash, PublicKey, Schema, Value};
 use postgres::Row;
 use postgres::types::ToSql;
 
-use super::codec::{self, Column};
-use super::database::{Database, digest, get};
+use super::codec::{self, Column, digest, get};
+use super::database::Database;
 use super::select::{self, Select};
+pub use super::view::View;
+use super::view::{FIELDS_PER_TABLE, direction, joined, name};
 use crate::store::codec::{brief, from_setters, from_view_id, is_brief, to_setters, to_view_id};
 use crate::store::indexes::Index;
 use crate::store::outside::Extent;
@@ -23,27 +25,11 @@ use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standi
 use crate::store::sql::rows::payload;
 use crate::store::{DocumentRow, StoreError, ViewFields};
 
-/// How many fields one table holds. A page has room for some 8,100 bytes, and a value that is moved out of
-/// it leaves up to 24 behind.
-const FIELDS_PER_TABLE: usize = 256;
-
 /// What is read of a document beside its fields.
 const DOCUMENT_COLUMNS: &str = "d.id, a.public_key, d.view_id, d.edited";
 
 /// What is read of the operation that set a value which is kept in brief.
 const SETTER_COLUMNS: &str = ", e.entry, e.payload, e.object, e.outside";
-
-/// The view tables of one schema.
-#[derive(Debug)]
-pub struct View {
-    schema_row: i64,
-    tables: Vec<String>,
-    schema: Schema,
-    /// `v.operations, v.f0, v.f1, …`
-    columns: String,
-    /// Whether long bytes are kept in brief. Such a schema has one field.
-    brief: bool,
-}
 
 /// Stores a document in place of an earlier one, but for its view.
 pub const PUT_DOCUMENT: &str = "
@@ -89,25 +75,6 @@ impl DocumentColumns {
 }
 
 impl View {
-    pub fn new(schema_row: i64, schema: Schema) -> Self {
-        let count = schema.fields().len().div_ceil(FIELDS_PER_TABLE).max(1);
-        let tables = (0..count).map(|part| match part {
-            0 => format!("view_{schema_row}"),
-            _ => format!("view_{schema_row}_{part}"),
-        });
-        let mut columns = String::from("v.operations");
-        for index in 0..schema.fields().len() {
-            write!(columns, ", {}", column(index)).expect("writing to a string");
-        }
-        Self {
-            schema_row,
-            tables: tables.collect(),
-            brief: *schema.id() == SchemaId::BLOB_PIECE,
-            schema,
-            columns,
-        }
-    }
-
     /// The documents of a query in their order, or from the last to the first when they are those from the
     /// end, with the columns of [`document`](Self::document). `by_author` as in [`Select::page`].
     pub fn list_sql(
@@ -335,40 +302,4 @@ fn set_data(database: &Database, row: &Row, offset: usize) -> Result<Option<Valu
     };
     let payload = payload(database, row, offset + 1, entry)?;
     Ok(payload.into_piece_data()?.map(Value::Bytes))
-}
-
-/// `f7`
-pub fn name(index: usize) -> String {
-    format!("f{index}")
-}
-
-/// Which of a schema's tables a field is in.
-pub const fn part(index: usize) -> usize {
-    index / FIELDS_PER_TABLE
-}
-
-/// Where a field is found: `v.f7`, `v1.f300`.
-pub fn column(index: usize) -> String {
-    match part(index) {
-        0 => format!("v.f{index}"),
-        part => format!("v{part}.f{index}"),
-    }
-}
-
-/// The first table of a schema and some of the others.
-pub fn joined(tables: &[String], others: impl IntoIterator<Item = usize>) -> String {
-    let first = format!("{} v", tables[0]);
-    others.into_iter().fold(first, |before, part| {
-        let table = &tables[part];
-        format!("({before} JOIN {table} v{part} ON v{part}.document = v.document)")
-    })
-}
-
-/// The direction in which documents are found.
-pub const fn direction(query: &DocumentQuery) -> &'static str {
-    if query.order.descending == query.from_end {
-        "ASC"
-    } else {
-        "DESC"
-    }
 }

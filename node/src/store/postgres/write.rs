@@ -8,7 +8,7 @@ use grove_core::types::{DocumentId, Hash, LogId, PublicKey, Schema, SchemaId, Se
 use grove_core::wire::Action;
 
 use super::PostgresStore;
-use super::database::{digest, get};
+use super::codec::{digest, get};
 use super::versions;
 use super::views::{DocumentColumns, PUT_DOCUMENT, View};
 use crate::store::codec::{from_action, from_definition, from_log_id, from_need, from_seq_num};

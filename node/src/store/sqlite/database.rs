@@ -10,7 +10,7 @@ use grove_core::types::SchemaId;
 use rusqlite::types::{ToSqlOutput, Value as Column, ValueRef};
 use rusqlite::{CachedStatement, Connection, Params, Row, ToSql, params_from_iter};
 
-use super::views::View;
+use super::view::View;
 use crate::store::StoreError;
 use crate::store::indexes::Wishes;
 use crate::store::interned::REMEMBERED_MAX;

@@ -11,6 +11,7 @@ mod outside;
 mod read;
 mod select;
 mod versions;
+mod view;
 mod views;
 mod write;
 

@@ -8,7 +8,7 @@
 
 use std::fmt::Write;
 
-use grove_core::types::{DocumentId, FieldType, Hash, Schema, SchemaId, Value};
+use grove_core::types::{DocumentId, FieldType, Hash, Schema, Value};
 use rusqlite::types::{ToSqlOutput, Value as Column, ValueRef};
 use rusqlite::vtab::array::Array;
 use rusqlite::{Row, params, params_from_iter};
@@ -16,6 +16,7 @@ use rusqlite::{Row, params, params_from_iter};
 use super::codec;
 use super::database::{Database, unexpected_type};
 use super::select::{LIVE_COUNT, Select};
+pub use super::view::View;
 use crate::store::codec::{from_setters, to_setters};
 use crate::store::indexes::{Lead, Part, few};
 use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standing};
@@ -24,35 +25,9 @@ use crate::store::{StoreError, ViewFields};
 /// What is read of a document beside its fields.
 const DOCUMENT_COLUMNS: &str = "d.id, d.schema, d.owner, d.view_id, d.edited";
 
-/// The view table of one schema.
-#[derive(Debug)]
-pub struct View {
-    schema_row: i64,
-    table: String,
-    schema: Schema,
-    /// `operations, f0, f1, …`
-    columns: String,
-    /// Whether long bytes are kept in brief.
-    brief: bool,
-}
-
 pub use crate::store::outside::Extent;
 
 impl View {
-    pub fn new(schema_row: i64, schema: Schema) -> Self {
-        let mut columns = String::from("operations");
-        for index in 0..schema.fields().len() {
-            write!(columns, ", f{index}").expect("writing to a string");
-        }
-        Self {
-            schema_row,
-            table: format!("view_{schema_row}"),
-            brief: *schema.id() == SchemaId::BLOB_PIECE,
-            schema,
-            columns,
-        }
-    }
-
     /// The documents of a query in their order, or from the last to the first when they are those from
     /// the end: `id, schema, owner, view_id, edited`, and for live ones the columns of
     /// [`read`](Self::read).
