@@ -1,7 +1,7 @@
 //! What others hold of the node's GraphQL: the audit of graphql-http, graphql-js as the specification's
 //! voice, and published clients, each through one scenario.
 //!
-//! What they ask for is in `graphql_judges/`. Where Node.js or npm is not installed, the tests say so and
+//! What they ask for is in `graphql_judges/`. Where Node.js, npm or Python is not installed, the tests say so and
 //! pass; with `CI=true` they fail.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
@@ -34,12 +34,16 @@ async fn site() -> Site {
 
 /// Runs a script against a node, which goes on meanwhile.
 async fn judge(site: &Site, before: &[&str], after: &[&str]) {
+    judge_by(Scripts::run, site, before, after).await;
+}
+
+async fn judge_by(run: fn(&Scripts, &[&str]), site: &Site, before: &[&str], after: &[&str]) {
     let endpoint = format!("http://{}/graphql", site.node.address);
     let arguments = [before, &[&endpoint], after].concat();
     let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
     let script = tokio::task::spawn_blocking(move || {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        SCRIPTS.run(&arguments);
+        run(&SCRIPTS, &arguments);
     });
     script.await.unwrap();
 }
@@ -79,4 +83,19 @@ async fn published_clients_are_content(#[case] client: &str) {
         let schema_id = site.venue.to_string();
         judge(&site, &["clients.js", client], &[&schema_id]).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gql_for_python_is_content() {
+    let site = site().await;
+    site.venue("Alpha", 100, 4.5).await;
+    site.venue("beta", 50, 3.25).await;
+    let schema_id = site.venue.to_string();
+    judge_by(
+        Scripts::run_python,
+        &site,
+        &["gql_client.py"],
+        &[&schema_id],
+    )
+    .await;
 }

@@ -56,6 +56,29 @@ impl Scripts {
         true
     }
 
+    /// Runs a program of Python to a good end, with the packages that the folder asks for. Where there is no
+    /// Python, it says so and does nothing.
+    pub fn run_python(&self, arguments: &[&str]) {
+        if !is_installed("python3") {
+            return skip("no python3");
+        }
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.python", self.0));
+        let python = place.join("bin/python");
+        let wanted = fs::read(self.folder().join("requirements.txt")).unwrap();
+        let installed = place.join("installed.txt");
+        if fs::read(&installed).ok().as_ref() != Some(&wanted) {
+            let place = place.to_str().unwrap();
+            let new = ["-m", "venv", "--clear", place];
+            run("python3", &new, &self.folder(), INSTALL_TIMEOUT);
+            let install = ["-m", "pip", "install", "-q", "-r", "requirements.txt"];
+            let python = python.to_str().unwrap();
+            run(python, &install, &self.folder(), INSTALL_TIMEOUT);
+            fs::write(installed, wanted).unwrap();
+        }
+        let python = python.to_str().unwrap();
+        run(python, arguments, &self.folder(), SCRIPT_TIMEOUT);
+    }
+
     fn folder(&self) -> PathBuf {
         let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
         tests.join(self.0)
