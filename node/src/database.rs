@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::config::{Config, DataDir, DatabaseUrl, StartError, is_passing, lock};
 use crate::engine::EngineSettings;
 use crate::runtime::{Node, Stop, ThreadedNode};
+use crate::store::SqliteStore;
 use crate::store::objects::Objects;
 #[cfg(feature = "postgres")]
-use crate::store::{PostgresStore, Server};
-use crate::store::{SqliteStore, StoreError};
+use crate::store::{PostgresStore, Server, StoreError};
 
 /// A database that was chosen, not yet opened.
 #[derive(Debug)]

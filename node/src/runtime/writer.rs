@@ -17,8 +17,8 @@ use super::clock::Clock;
 use super::driver::{Driver, Turn};
 use super::peers::{PeerJob, Peers, Room};
 use crate::engine::{Command, Input, Output, Reclaimed, Rejection, RequestId};
+use crate::store::SharedStore;
 use crate::store::objects::Staged;
-use crate::store::{SharedStore, Upkeep};
 
 /// Most entries in one transaction.
 const BATCH_MAX: usize = 512;

@@ -46,6 +46,7 @@ pub use location::{Location, LocationError};
 pub const OBJECT_SIZE_MIN: usize = 8 * 1024;
 
 /// What a mark says; its name is what tells it from others.
+#[cfg(feature = "postgres")]
 const MARK: &[u8] = b"the blobs of a node are kept here\n";
 
 /// How many objects are read and written at once. Further ones wait.
@@ -180,6 +181,7 @@ impl Objects {
     }
 
     /// Marks this place, so that it is known again; returns the mark.
+    #[cfg(feature = "postgres")]
     pub(super) fn mark(&self) -> Result<String, StoreError> {
         let name = shelf::new_mark()?;
         let (shelf, wanted) = (self.shelf.clone(), name.clone());
@@ -188,6 +190,7 @@ impl Objects {
     }
 
     /// Whether this place has the mark.
+    #[cfg(feature = "postgres")]
     pub(super) fn is_marked(&self, mark: &str) -> Result<bool, StoreError> {
         let (shelf, wanted) = (self.shelf.clone(), mark.to_owned());
         let found = self.wait(async move { shelf.get(&wanted, MARK.len() as u64).await })??;

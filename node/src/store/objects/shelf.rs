@@ -186,6 +186,7 @@ pub fn new_name(hash: Hash) -> Result<String, StoreError> {
 }
 
 /// A name for a mark of this place, never given out before. It is not that of an object.
+#[cfg(feature = "postgres")]
 pub fn new_mark() -> Result<String, StoreError> {
     let random = getrandom::u64().map_err(|error| StoreError::Failed(error.to_string()))?;
     Ok(format!("marks/{random:016x}"))
