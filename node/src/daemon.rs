@@ -109,10 +109,9 @@ impl Opened {
     /// Starts a node over what the settings name.
     async fn open(config: &Config) -> Result<Self, StartError> {
         let data = DataDir::open(config)?;
-        let settings = EngineSettings {
-            policy: config.policy(),
-            ..EngineSettings::new(UNNAMED)
-        };
+        let mut settings = EngineSettings::new(UNNAMED);
+        settings.policy = config.policy();
+        settings.limits.authors = config.author_limits();
         let database = Database::chosen(config, &data)?;
         let opened = tokio::task::spawn_blocking(move || {
             let (node, stop) = database.start(settings)?;

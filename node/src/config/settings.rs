@@ -12,7 +12,7 @@ use clap::{Parser, ValueEnum};
 use grove_core::types::{PublicKey, SchemaId, SchemaIdError};
 
 use crate::admin::AdminCommand;
-use crate::engine::Policy;
+use crate::engine::{AuthorLimits, Policy};
 
 /// Port on which clients look for a node.
 const HTTP_PORT: u16 = 2020;
@@ -94,6 +94,23 @@ pub struct Config {
         value_delimiter = ','
     )]
     pub allow_schema: Option<Vec<SchemaChoice>>,
+
+    /// Most entries of one key [default: any number]
+    #[arg(long, env = "GROVE_AUTHOR_ENTRIES_MAX", value_name = "COUNT")]
+    pub author_entries_max: Option<u64>,
+
+    /// Most logs of one key [default: any number]
+    #[arg(long, env = "GROVE_AUTHOR_LOGS_MAX", value_name = "COUNT")]
+    pub author_logs_max: Option<u64>,
+
+    /// Most branches of one log, which only a key that contradicts itself has
+    #[arg(
+        long,
+        env = "GROVE_LOG_BRANCHES_MAX",
+        value_name = "COUNT",
+        default_value_t = AuthorLimits::default().branches
+    )]
+    pub log_branches_max: u32,
 
     /// How much is written to the standard error stream
     #[arg(
@@ -200,10 +217,22 @@ impl Config {
             http_host: Ipv4Addr::LOCALHOST.into(),
             allow_author: None,
             deny_author: Vec::new(),
+            author_entries_max: None,
+            author_logs_max: None,
+            log_branches_max: AuthorLimits::default().branches,
             allow_schema: None,
             log_level: LogLevel::Off,
             json: false,
             command: None,
+        }
+    }
+
+    /// How much one author may have.
+    pub fn author_limits(&self) -> AuthorLimits {
+        AuthorLimits {
+            entries: self.author_entries_max,
+            logs: self.author_logs_max,
+            branches: self.log_branches_max,
         }
     }
 
