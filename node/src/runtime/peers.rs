@@ -330,14 +330,14 @@ impl Outbox {
 
     /// Waits until not too much waits to be said.
     async fn room(&self) {
-        loop {
-            let waiting = self.lock();
-            if waiting.is_closed || waiting.ready.len() < READY_MAX {
-                return;
-            }
-            drop(waiting);
+        while self.is_full() {
             self.emptied.notified().await;
         }
+    }
+
+    fn is_full(&self) -> bool {
+        let waiting = self.lock();
+        !waiting.is_closed && waiting.ready.len() >= READY_MAX
     }
 
     fn close(&self) {

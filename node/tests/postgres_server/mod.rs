@@ -3,6 +3,7 @@
 //! Started from Debian's package on a free port when it is first needed. A shell holds it and watches a
 //! pipe that ends with this process, however it ends: then the server stops and its files go.
 #![allow(dead_code, reason = "each test binary needs another part")]
+#![allow(clippy::unwrap_used)]
 
 use std::io::Write;
 use std::net::TcpListener;

@@ -57,7 +57,7 @@ pub fn entries_and_logs_are_found_again<B: Backend>() {
         let placed = store.placed(tip).unwrap().unwrap();
         assert_eq!(
             store.entries_at(author(1), log.log_id, seq(2), 9).unwrap(),
-            [placed.clone()]
+            std::slice::from_ref(&placed)
         );
         assert_eq!((&placed.entry, placed.hash), (&entry.entry, tip));
         assert_eq!(

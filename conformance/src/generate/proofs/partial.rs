@@ -243,41 +243,59 @@ fn owners(set: &mut Set, whole: &Log) {
     );
 }
 
+/// Another entry put in the place of one that a link names.
+struct Exchanged {
+    name: &'static str,
+    comment: &'static str,
+    near: &'static str,
+    given: &'static [u64],
+    index: usize,
+    seq_num: u64,
+}
+
+/// Another entry of the number is of another branch: the one that the link names is not there.
+const EXCHANGED: [Exchanged; 3] = [
+    Exchanged {
+        name: "other-under-far-link",
+        comment: "Another entry 4 than the far link of 13 names.",
+        near: "entry-13",
+        given: &[13, 4, 1],
+        index: 1,
+        seq_num: 4,
+    },
+    Exchanged {
+        name: "other-first",
+        comment: "Another first entry than the far link of 4 names.",
+        near: "entry-13",
+        given: &[13, 4, 1],
+        index: 2,
+        seq_num: 1,
+    },
+    Exchanged {
+        name: "other-under-backlink",
+        comment: "Another entry 2 than the backlink of 3 names.",
+        near: "entry-3",
+        given: &[3, 2, 1],
+        index: 1,
+        seq_num: 2,
+    },
+];
+
 fn links(set: &mut Set, whole: &Log) {
     let another = |draft: &mut Draft| draft.payload_hash = id(7);
-    // Another entry of the number is of another branch: the one that the link names is not there.
-    let others: [(&str, &str, &str, &[u64], usize, u64); 3] = [
-        (
-            "other-under-far-link",
-            "Another entry 4 than the far link of 13 names.",
-            "entry-13",
-            &[13, 4, 1],
-            1,
-            4,
-        ),
-        (
-            "other-first",
-            "Another first entry than the far link of 4 names.",
-            "entry-13",
-            &[13, 4, 1],
-            2,
-            1,
-        ),
-        (
-            "other-under-backlink",
-            "Another entry 2 than the backlink of 3 names.",
-            "entry-3",
-            &[3, 2, 1],
-            1,
-            2,
-        ),
-    ];
-    for (name, comment, near, given, index, seq_num) in others {
-        let mut question = part(whole, given, given[0]);
-        question["entries"][index] = hex(altered(whole, seq_num, &author(), another)).into();
-        set.invalid(name, comment, near, question, "certificate_incomplete")
-            .or(&["skiplink_mismatch", "backlink_mismatch"])
-            .flag("Links");
+    for row in EXCHANGED {
+        let mut question = part(whole, row.given, row.given[0]);
+        let other = altered(whole, row.seq_num, &author(), another);
+        question["entries"][row.index] = hex(other).into();
+        set.invalid(
+            row.name,
+            row.comment,
+            row.near,
+            question,
+            "certificate_incomplete",
+        )
+        .or(&["skiplink_mismatch", "backlink_mismatch"])
+        .flag("Links");
     }
     let nowhere = altered(whole, 13, &author(), |draft| draft.skiplink = Some(id(7)));
     follows(set.invalid(
