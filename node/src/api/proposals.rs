@@ -61,6 +61,9 @@ struct Age {
 /// What was proposed to one key.
 #[derive(Debug, Default)]
 struct Proposed {
+    /// The highest id that any asker found unused. One who read the store earlier, and comes here later,
+    /// takes ids for unused that were used meanwhile, and whose proposals are forgotten.
+    unused: LogId,
     logs: BTreeMap<LogId, Proposal>,
     documents: BTreeMap<DocumentId, LogId>,
 }
@@ -114,6 +117,7 @@ impl Proposals {
         let log_id = match state.keys.get_mut(&author) {
             None => unused,
             Some(proposed) => {
+                let unused = proposed.latest(unused);
                 proposed.forget_used(unused);
                 match proposed.of_document(document, &is_used)? {
                     Some(log_id) => log_id,
@@ -188,6 +192,17 @@ impl State {
 }
 
 impl Proposed {
+    /// The latest word on which id is the first unused one. Once the highest id of all is used, lower ones
+    /// are proposed again.
+    fn latest(&mut self, unused: LogId) -> LogId {
+        if self.unused.next().is_some() {
+            self.unused = self.unused.max(unused);
+            self.unused
+        } else {
+            unused
+        }
+    }
+
     /// Forgets proposals for new documents below the first id that is unused: they are used, or will not be
     /// proposed again.
     fn forget_used(&mut self, unused: LogId) {
@@ -306,6 +321,21 @@ mod tests {
         assert_eq!(door.ask(author, None), 3, "2 stands proposed");
         door.used.insert((author, 5));
         assert_eq!(door.ask(author, None), 6);
+    }
+
+    #[test]
+    fn who_read_the_store_earlier_is_proposed_no_used_log() {
+        let (mut door, author) = door();
+        let earlier = door.used.clone();
+        assert_eq!([(); 2].map(|()| door.ask(author, None)), [0, 1]);
+        door.used.insert((author, 0));
+        door.used.insert((author, 1));
+        assert_eq!(door.ask(author, None), 2, "0 and 1 are forgotten");
+
+        let latest = std::mem::replace(&mut door.used, earlier);
+        assert_eq!(door.ask(author, None), 3);
+        door.used = latest;
+        assert_eq!(door.ask(author, None), 4);
     }
 
     #[test]
