@@ -11,6 +11,7 @@ mod codec;
 mod database;
 mod indexes;
 mod outside;
+mod pending;
 mod read;
 mod select;
 mod server;
