@@ -9,6 +9,8 @@ use http_support::{Author, TestNode, build, piece};
 use hyper::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 #[rstest]
 #[case("/")]
@@ -41,6 +43,26 @@ async fn any_origin_may_ask_on_any_route(#[case] path: &str) {
         .unwrap();
     assert!(methods.contains("POST"), "{methods}");
     assert_eq!(post.headers()["access-control-allow-origin"], "*");
+}
+
+/// Names mean the same in any case, but some clients look for them as they were written first.
+#[tokio::test]
+async fn header_names_go_out_in_title_case() {
+    let node = TestNode::start().await;
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    let head = "GET /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+
+    let (head, _) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("\r\nContent-Type: text/html"), "{head}");
+    for line in head.lines().skip(1) {
+        assert!(
+            line.starts_with(|first: char| first.is_ascii_uppercase()),
+            "{line}"
+        );
+    }
 }
 
 /// Java's HttpClient and `curl --http2` offer to go on in HTTP/2.
