@@ -378,6 +378,7 @@ impl Reader<'_> {
     }
 
     /// Reads tips. Only grove nodes send them, so everything has to ascend, and no log is without tips.
+    //= FK12: the tips of all branches are told each once, and ascending
     fn tips(&mut self) -> Result<Tips, MessageError> {
         let mut tips = Tips::new();
         for _ in 0..self.array()? {
