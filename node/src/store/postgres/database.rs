@@ -22,7 +22,6 @@ use postgres::{CancelToken, Client, Row, Statement};
 
 use super::codec::get;
 use super::failure;
-use super::pending::Pending;
 use super::server::{Server, Session};
 use super::view::View;
 use crate::store::StoreError;
@@ -63,8 +62,6 @@ pub struct Database {
     pub unclean: RefCell<BTreeSet<String>>,
     names: Names,
     ahead: Ahead,
-    /// What the transaction has yet to send.
-    pub pending: RefCell<Pending>,
     views: RefCell<BTreeMap<i64, Arc<View>>>,
     objects: Option<Arc<Objects>>,
     /// Which indexes there are and which are asked for, as all connections of this process know it.
@@ -97,7 +94,6 @@ impl Database {
             unclean: RefCell::default(),
             names: Names::default(),
             ahead: Ahead::default(),
-            pending: RefCell::default(),
             views: RefCell::default(),
             objects: None,
             wishes: Wishes::default(),
@@ -266,17 +262,7 @@ impl Database {
         self.unclean.take();
         self.names.forget();
         self.ahead.forget();
-        self.pending.take();
         self.views.take();
-    }
-
-    /// Sends what the transaction has kept back, so that whatever comes next sees it.
-    pub fn send_pending(&self) -> Result<(), StoreError> {
-        let pending = self.pending.take();
-        match pending.is_empty() {
-            true => Ok(()),
-            false => pending.send(self),
-        }
     }
 
     /// Uses the connection, made anew if it was lost.
@@ -284,7 +270,6 @@ impl Database {
         &self,
         mut operation: impl FnMut(&mut Link) -> Result<T, postgres::Error>,
     ) -> Result<T, StoreError> {
-        self.send_pending()?;
         let inside = match self.phase.get() {
             Phase::Failed => return Err(StoreError::Server("the transaction is lost".to_owned())),
             phase => phase == Phase::Open,

@@ -11,7 +11,6 @@ mod codec;
 mod database;
 mod indexes;
 mod outside;
-mod pending;
 mod read;
 mod select;
 mod server;

@@ -31,28 +31,22 @@ const DOCUMENT_COLUMNS: &str = "d.id, a.public_key, d.view_id, d.edited";
 /// What is read of the operation that set a value which is kept in brief.
 const SETTER_COLUMNS: &str = ", e.entry, e.payload, e.object, e.outside";
 
-/// Most views in one statement.
-const ROWS_MAX: usize = 64;
-
-/// Most values in one statement; the protocol counts them with 16 bits.
-const PARAMS_MAX: usize = 30_000;
+/// Stores a document in place of an earlier one, but for its view.
+pub const PUT_DOCUMENT: &str = "
+    INSERT INTO documents (id, schema, owner, view_id, edited, deleted) VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (id) DO UPDATE
+    SET schema = excluded.schema, owner = excluded.owner, view_id = excluded.view_id,
+        edited = excluded.edited, deleted = excluded.deleted";
 
 /// A document as its columns, but for its view.
 #[derive(Debug)]
 pub struct DocumentColumns {
-    pub id: Vec<u8>,
-    pub schema: i64,
-    pub owner: i64,
-    pub view_id: Vec<u8>,
-    pub edited: bool,
-}
-
-/// A live document with its view.
-#[derive(Debug)]
-pub struct Document {
-    pub columns: DocumentColumns,
-    pub setters: Vec<u8>,
-    pub values: Vec<Column>,
+    id: Vec<u8>,
+    schema: i64,
+    owner: i64,
+    view_id: Vec<u8>,
+    edited: bool,
+    deleted: bool,
 }
 
 impl DocumentColumns {
@@ -63,7 +57,20 @@ impl DocumentColumns {
             owner,
             view_id: from_view_id(&document.view_id),
             edited: document.edited,
+            deleted: document.is_deleted(),
         }
+    }
+
+    /// The values of [`PUT_DOCUMENT`].
+    pub fn params(&self) -> Vec<&(dyn ToSql + Sync)> {
+        vec![
+            &self.id,
+            &self.schema,
+            &self.owner,
+            &self.view_id,
+            &self.edited,
+            &self.deleted,
+        ]
     }
 }
 
@@ -174,8 +181,14 @@ impl View {
         Ok(())
     }
 
-    /// The columns of a view: the operations that set the fields, and their values.
-    pub fn columns(&self, fields: &ViewFields) -> Result<(Vec<u8>, Vec<Column>), StoreError> {
+    /// Stores a document with its view in place of an earlier one. Takes one statement unless there are more
+    /// fields than a table can hold.
+    pub fn put(
+        &self,
+        database: &Database,
+        document: &DocumentColumns,
+        fields: &ViewFields,
+    ) -> Result<(), StoreError> {
         const MISFIT: StoreError = StoreError::Misfit("fields");
         if fields.len() != self.schema.fields().len() {
             return Err(MISFIT);
@@ -190,67 +203,37 @@ impl View {
             });
             setters.push(*setter);
         }
-        Ok((from_setters(&setters), values))
-    }
-
-    /// Stores the views of documents in place of earlier ones, many with one statement. How many are one of
-    /// few numbers, so that few statements have to be prepared.
-    pub fn put(&self, database: &Database, documents: &[&Document]) -> Result<(), StoreError> {
-        let width = self.schema.fields().len().min(FIELDS_PER_TABLE) + 2;
-        let rows_max = (PARAMS_MAX / width).min(ROWS_MAX);
-        for part in 0..self.tables.len() {
-            let mut rest = documents;
-            while !rest.is_empty() {
-                let count: usize = 1 << rest.len().min(rows_max).ilog2();
-                let (rows, after) = rest.split_at(count);
-                self.put_part(database, part, rows)?;
-                rest = after;
-            }
-        }
-        Ok(())
-    }
-
-    /// Stores that part of views which one table holds.
-    fn put_part(
-        &self,
-        database: &Database,
-        part: usize,
-        documents: &[&Document],
-    ) -> Result<(), StoreError> {
-        let first = part * FIELDS_PER_TABLE;
-        let fields = self.schema.fields().len() - first;
-        let mut names: Vec<String> = (first..)
-            .take(fields.min(FIELDS_PER_TABLE))
-            .map(name)
-            .collect();
-        if part == 0 {
-            names.insert(0, "operations".to_owned());
-        }
-        let mut params: Vec<&(dyn ToSql + Sync)> = Vec::new();
-        let mut rows = Vec::with_capacity(documents.len());
-        for document in documents {
-            let before = params.len();
-            params.push(&document.columns.id);
+        let setters = from_setters(&setters);
+        for (part, table) in self.tables.iter().enumerate() {
+            let first = part * FIELDS_PER_TABLE;
+            let values = values.iter().skip(first).take(FIELDS_PER_TABLE);
+            let mut names: Vec<String> = (first..).take(values.len()).map(name).collect();
+            let mut params: Vec<&(dyn ToSql + Sync)> = vec![&document.id];
+            let mut with = String::new();
+            let mut first_place = 2;
             if part == 0 {
-                params.push(&document.setters);
+                params = document.params();
+                first_place = params.len() + 1;
+                with = format!("WITH document AS ({PUT_DOCUMENT}) ");
+                names.insert(0, "operations".to_owned());
+                params.push(&setters);
             }
-            let values = document.values.iter().skip(first).take(FIELDS_PER_TABLE);
             params.extend(values.map(|value| value as &(dyn ToSql + Sync)));
-            let places = (before + 1..=params.len()).map(|place| format!("${place}"));
-            rows.push(format!("({})", places.collect::<Vec<_>>().join(", ")));
+            let places = (first_place..=params.len()).map(|place| format!("${place}"));
+            let places: Vec<_> = std::iter::once("$1".to_owned()).chain(places).collect();
+            let updates: Vec<_> = names
+                .iter()
+                .map(|name| format!("{name} = excluded.{name}"))
+                .collect();
+            let sql = format!(
+                "{with}INSERT INTO {table} (document, {}) VALUES ({}) \
+                 ON CONFLICT (document) DO UPDATE SET {}",
+                names.join(", "),
+                places.join(", "),
+                updates.join(", "),
+            );
+            database.execute(&sql, &params)?;
         }
-        let updates: Vec<_> = names
-            .iter()
-            .map(|name| format!("{name} = excluded.{name}"))
-            .collect();
-        let sql = format!(
-            "INSERT INTO {} (document, {}) VALUES {} ON CONFLICT (document) DO UPDATE SET {}",
-            self.tables[part],
-            names.join(", "),
-            rows.join(", "),
-            updates.join(", "),
-        );
-        database.execute(&sql, &params)?;
         Ok(())
     }
 
