@@ -34,11 +34,11 @@ impl<T: Transport> RpcClient<T> {
     /// (`panda_queryEntries`).
     pub async fn query_entries(&self, schema_id: &SchemaId) -> Result<Vec<RawEntry>, ApiError> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct QueryEntriesAnswer {
             entries: Vec<EntryAnswer>,
         }
         let params = json!({ "schema": schema_id.to_string() });
-        let answer: Answer = self.call("panda_queryEntries", params).await?;
+        let answer: QueryEntriesAnswer = self.call("panda_queryEntries", params).await?;
         answer.entries.into_iter().map(EntryAnswer::parse).collect()
     }
 

@@ -16,20 +16,20 @@ use crate::suite::{Level, Suite, Verdict};
 pub const DEFAULT_ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Folders that are read, and what a line without `test` means there.
-const FOLDERS: [(&str, Place); 8] = [
-    ("core/src", Place::Code),
-    ("node/src", Place::Code),
-    ("client/src", Place::Code),
-    ("core/tests", Place::Test),
-    ("node/tests", Place::Test),
-    ("client/tests", Place::Test),
-    ("sim", Place::Simulation),
-    ("conformance/src/live", Place::Live),
+const FOLDERS: [(&str, CitedIn); 8] = [
+    ("core/src", CitedIn::Code),
+    ("node/src", CitedIn::Code),
+    ("client/src", CitedIn::Code),
+    ("core/tests", CitedIn::Test),
+    ("node/tests", CitedIn::Test),
+    ("client/tests", CitedIn::Test),
+    ("sim", CitedIn::Simulation),
+    ("conformance/src/live", CitedIn::Live),
 ];
 
 /// What a `//=` line stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum CitedIn {
     Code,
     Test,
     Live,
@@ -115,7 +115,7 @@ pub fn coverage(root: &Path, suite: &Suite) -> io::Result<Coverage> {
 }
 
 impl Coverage {
-    fn read(&mut self, name: &str, text: &str, place: Place) {
+    fn read(&mut self, name: &str, text: &str, place: CitedIn) {
         for (number, line) in (1..).zip(text.lines()) {
             let Some(cited) = line.trim_start().strip_prefix("//= ") else {
                 continue;
@@ -125,11 +125,11 @@ impl Coverage {
                 None => (cited.trim_end_matches(" test"), cited.ends_with(" test")),
             };
             match (self.counts.get_mut(id), cited.contains(':') || is_test) {
-                (Some(counts), true) => match if is_test { Place::Test } else { place } {
-                    Place::Code => counts.code += 1,
-                    Place::Test => counts.test += 1,
-                    Place::Live => counts.live += 1,
-                    Place::Simulation => counts.simulation += 1,
+                (Some(counts), true) => match if is_test { CitedIn::Test } else { place } {
+                    CitedIn::Code => counts.code += 1,
+                    CitedIn::Test => counts.test += 1,
+                    CitedIn::Live => counts.live += 1,
+                    CitedIn::Simulation => counts.simulation += 1,
                 },
                 _ => self.unknown.push(format!("{name}:{number}: {cited}")),
             }
@@ -268,7 +268,7 @@ fn add(section: &mut Section, id: &str, state: State, counts: &Counts, level: &s
 mod tests {
     use super::*;
 
-    fn read(text: &str, place: Place) -> (Counts, Vec<String>) {
+    fn read(text: &str, place: CitedIn) -> (Counts, Vec<String>) {
         let mut coverage = Coverage::default();
         coverage.counts.insert("DL3".to_owned(), Counts::default());
         coverage.read("a.rs", text, place);
@@ -279,10 +279,10 @@ mod tests {
     fn a_line_counts_for_the_place_it_stands_in() {
         let line = "    //= DL3: it never leaves the node\n";
 
-        assert_eq!(read(line, Place::Code).0.code, 1);
-        assert_eq!(read(line, Place::Simulation).0.simulation, 1);
-        assert_eq!(read(line, Place::Live).0.live, 1);
-        assert_eq!(read("//= DL3 test\n", Place::Code).0.test, 1);
+        assert_eq!(read(line, CitedIn::Code).0.code, 1);
+        assert_eq!(read(line, CitedIn::Simulation).0.simulation, 1);
+        assert_eq!(read(line, CitedIn::Live).0.live, 1);
+        assert_eq!(read("//= DL3 test\n", CitedIn::Code).0.test, 1);
     }
 
     #[test]
@@ -293,7 +293,7 @@ mod tests {
             "//= dl3 test",
             "//= DL3 tests",
         ] {
-            let (counts, unknown) = read(line, Place::Code);
+            let (counts, unknown) = read(line, CitedIn::Code);
 
             assert_eq!(counts, Counts::default(), "{line}");
             assert_eq!(unknown.len(), 1, "{line}");

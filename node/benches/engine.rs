@@ -15,7 +15,7 @@ use grove_core::time::Instant as EngineInstant;
 use grove_core::types::{DocumentId, LogId, PlainValue, SchemaId, SeqNum, Value};
 use grove_core::validate::Submission;
 use grove_node::engine::{Engine, EngineSettings, Input, Output, RequestId};
-use grove_node::store::query::{Comparison, Condition, Order, OrderBy, Place, Test};
+use grove_node::store::query::{Comparison, Condition, Order, OrderBy, PagePosition, Test};
 use grove_node::store::{DocumentQuery, Read, SharedStore, SqliteReader, SqliteStore};
 use support::{Author, schema, venue};
 use tempfile::TempDir;
@@ -253,7 +253,7 @@ fn deep(reader: &SqliteReader, schema_id: &SchemaId, query: &DocumentQuery) -> D
     let found = reader.list(schema_id, &everything).expect("all pages");
     let middle = found.get(found.len() / 2).map(|row| query.order.place(row));
     DocumentQuery {
-        after: middle.or(Some(Place::behind(DocumentId::from(
+        after: middle.or(Some(PagePosition::behind(DocumentId::from(
             grove_core::types::Hash::from_digest([0; 32]),
         )))),
         ..query.clone()

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 use crate::admin::{self, AdminCommand, Refused, Report};
 use crate::config::{Config, DataDir, StartError};
-use crate::database::Database;
+use crate::database::ChosenDatabase;
 use crate::engine::{Command, EngineSettings};
 use crate::http::{Http, Limits, serve};
 use crate::runtime::{Node, Stop};
@@ -42,7 +42,7 @@ pub struct Daemon {
 struct Opened {
     node: Node,
     stop: Stop,
-    database: Database,
+    database: ChosenDatabase,
     data: DataDir,
 }
 
@@ -74,16 +74,16 @@ impl Daemon {
         let data = &self.opened.data;
         match &self.opened.database {
             #[cfg(feature = "postgres")]
-            Database::Server { server, .. } => server.to_string(),
-            Database::File {
+            ChosenDatabase::Server { server, .. } => server.to_string(),
+            ChosenDatabase::File {
                 lock: Some(_),
                 path,
                 ..
             } => path.display().to_string(),
-            Database::File { lock: None, .. } if data.is_ephemeral() => {
+            ChosenDatabase::File { lock: None, .. } if data.is_ephemeral() => {
                 format!("{} (removed at the end)", data.path().display())
             }
-            Database::File { lock: None, .. } => data.path().display().to_string(),
+            ChosenDatabase::File { lock: None, .. } => data.path().display().to_string(),
         }
     }
 
@@ -112,7 +112,7 @@ impl Opened {
         let mut settings = EngineSettings::new(UNNAMED);
         settings.policy = config.policy();
         settings.limits.authors = config.author_limits();
-        let database = Database::chosen(config, &data)?;
+        let database = ChosenDatabase::chosen(config, &data)?;
         let opened = tokio::task::spawn_blocking(move || {
             let (node, stop) = database.start(settings)?;
             Ok(Self {

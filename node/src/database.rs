@@ -14,7 +14,7 @@ use crate::store::{PostgresStore, Server, StoreError};
 
 /// A database that was chosen, not yet opened.
 #[derive(Debug)]
-pub enum Database {
+pub enum ChosenDatabase {
     /// An SQLite file, which belongs to one process at a time.
     File {
         /// Where it is.
@@ -34,7 +34,7 @@ pub enum Database {
     },
 }
 
-impl Database {
+impl ChosenDatabase {
     /// The database that the operator wants.
     pub fn chosen(config: &Config, data: &DataDir) -> Result<Self, StartError> {
         let objects = |lasting| data.objects(config, lasting).map(Arc::new);

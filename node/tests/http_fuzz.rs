@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
 /// A node with some documents, and what a client may know of them.
-struct World {
+struct FuzzedNode {
     runtime: Runtime,
     node: TestNode,
     /// Ids, schema ids, keys, cursors and whatever else is worth being used again.
@@ -32,9 +32,9 @@ struct World {
     calls: Vec<(String, Value)>,
 }
 
-static WORLD: LazyLock<World> = LazyLock::new(World::make);
+static WORLD: LazyLock<FuzzedNode> = LazyLock::new(FuzzedNode::make);
 
-impl World {
+impl FuzzedNode {
     fn make() -> Self {
         let runtime = Runtime::new().unwrap();
         let (node, words, queries, calls) = runtime.block_on(async {

@@ -157,7 +157,7 @@ fn state(store: &dyn Read) -> Vec<String> {
         format!("{:?}", store.counts().unwrap()),
         format!("{:?}", store.schemas().unwrap()),
         format!("{:?}", store.changes(0, u32::MAX).unwrap()),
-        format!("{:?}", store.deeds(10).unwrap()),
+        format!("{:?}", store.audit_log(10).unwrap()),
     ];
     for schema_id in system.into_iter().chain(application) {
         let query = DocumentQuery {

@@ -13,9 +13,9 @@ use rstest::rstest;
 use tempfile::TempDir;
 
 /// A database of a test's own, removed at its end.
-struct Place(TempDir);
+struct TestFolder(TempDir);
 
-impl Place {
+impl TestFolder {
     fn new(name: &str) -> Self {
         Self(tempfile::Builder::new().prefix(name).tempdir().unwrap())
     }
@@ -45,7 +45,7 @@ struct Told {
 }
 
 /// Has an engine store a changed document in log 0, a deleted one in log 1, and a forked one in log 2.
-fn store_some(place: &Place) -> Told {
+fn store_some(place: &TestFolder) -> Told {
     let mut engine = Engine::new(place.open(), EngineSettings::new(PeerId([1; 32]))).unwrap();
     let key_pair = KeyPair::from_seed(&[1; 32]);
     let mut take = |submission: &Submission| {
@@ -114,7 +114,7 @@ fn store_some(place: &Place) -> Told {
 
 #[test]
 fn what_an_engine_wrote_is_sound() {
-    let place = Place::new("sound");
+    let place = TestFolder::new("sound");
     store_some(&place);
 
     assert_eq!(verify(&place.open()).unwrap(), []);
@@ -162,7 +162,7 @@ fn what_an_engine_wrote_is_sound() {
     |_: &Told| vec![Finding::Count(SchemaId::BLOB_PIECE)]
 )]
 fn damage_is_found(#[case] sql: &str, #[case] expected: fn(&Told) -> Vec<Finding>) {
-    let place = Place::new(&Hash::of(sql.as_bytes()).to_string());
+    let place = TestFolder::new(&Hash::of(sql.as_bytes()).to_string());
     let told = store_some(&place);
 
     place.damage(sql);

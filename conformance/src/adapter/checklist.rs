@@ -27,7 +27,11 @@ const LONG_LINE_SIZE: usize = 1_000_000;
 const PAIRS: usize = 4;
 
 /// A point of the list.
-type Point = (&'static str, &'static str, fn(&Check<'_>) -> Checked);
+type Point = (
+    &'static str,
+    &'static str,
+    fn(&ChecklistItem<'_>) -> Checked,
+);
 
 /// What is wrong, if anything.
 type Checked = Result<(), String>;
@@ -82,7 +86,7 @@ const POINTS: [Point; 12] = [
 /// Goes down the list; `again` is the command that does it once more.
 pub fn checklist(suite: &Suite, command: &Command, timeout: Duration, again: &str) -> Section {
     let started = Instant::now();
-    let check = Check {
+    let check = ChecklistItem {
         suite,
         command,
         timeout,
@@ -149,13 +153,13 @@ pub fn checklist(suite: &Suite, command: &Command, timeout: Duration, again: &st
 }
 
 /// What all points share.
-struct Check<'a> {
+struct ChecklistItem<'a> {
     suite: &'a Suite,
     command: &'a Command,
     timeout: Duration,
 }
 
-impl<'a> Check<'a> {
+impl<'a> ChecklistItem<'a> {
     /// An adapter that has said hello.
     fn talk(&self) -> Result<(Talk, Implementation), String> {
         let adapter = Adapter::start(self.command)
@@ -236,23 +240,23 @@ impl Talk {
     }
 }
 
-fn hello(check: &Check<'_>) -> Checked {
+fn hello(check: &ChecklistItem<'_>) -> Checked {
     check.talk().map(drop)
 }
 
-fn unknown_operation(check: &Check<'_>) -> Checked {
+fn unknown_operation(check: &ChecklistItem<'_>) -> Checked {
     let (mut talk, _) = check.talk()?;
     let answer = talk.ask(&json!({"op": "zq7-never-defined", "seq": 1}))?;
     is_unsupported(&answer)
 }
 
-fn unknown_kind(check: &Check<'_>) -> Checked {
+fn unknown_kind(check: &ChecklistItem<'_>) -> Checked {
     let (mut talk, _) = check.talk()?;
     let answer = talk.ask(&unknown_kind_line(1))?;
     is_unsupported(&answer)
 }
 
-fn seq(check: &Check<'_>) -> Checked {
+fn seq(check: &ChecklistItem<'_>) -> Checked {
     let (mut talk, implementation) = check.talk()?;
     for seq in [
         json!("a \"seq\"\nof text: α"),
@@ -270,7 +274,7 @@ fn seq(check: &Check<'_>) -> Checked {
     Ok(())
 }
 
-fn window(check: &Check<'_>) -> Checked {
+fn window(check: &ChecklistItem<'_>) -> Checked {
     let (mut talk, implementation) = check.talk()?;
     for seq in 0..WINDOW {
         talk.adapter.send(&check.question(&implementation, seq));
@@ -287,7 +291,7 @@ fn window(check: &Check<'_>) -> Checked {
     Ok(())
 }
 
-fn repetition(check: &Check<'_>) -> Checked {
+fn repetition(check: &ChecklistItem<'_>) -> Checked {
     let (mut talk, implementation) = check.talk()?;
     let first = talk.ask(&check.question(&implementation, 1))?;
     let second = talk.ask(&check.question(&implementation, 1))?;
@@ -299,7 +303,7 @@ fn repetition(check: &Check<'_>) -> Checked {
     }
 }
 
-fn malformed_line(check: &Check<'_>) -> Checked {
+fn malformed_line(check: &ChecklistItem<'_>) -> Checked {
     let (mut talk, implementation) = check.talk()?;
     for line in ["%!PS\n", "{\"op\":\n", "[]\n", "7\n"] {
         talk.adapter.send_raw(line);
@@ -316,7 +320,7 @@ fn malformed_line(check: &Check<'_>) -> Checked {
     Ok(())
 }
 
-fn long_line(check: &Check<'_>) -> Checked {
+fn long_line(check: &ChecklistItem<'_>) -> Checked {
     let (mut talk, _) = check.talk()?;
     // What a kind makes of such an input is the vectors' question.
     let mut question = unknown_kind_line(1);
@@ -324,7 +328,7 @@ fn long_line(check: &Check<'_>) -> Checked {
     talk.ask(&question).map(drop)
 }
 
-fn quiet(check: &Check<'_>) -> Checked {
+fn quiet(check: &ChecklistItem<'_>) -> Checked {
     let (mut talk, implementation) = check.talk()?;
     for seq in 0..3 {
         talk.ask(&check.question(&implementation, seq))?;
@@ -333,19 +337,19 @@ fn quiet(check: &Check<'_>) -> Checked {
     talk.ends()
 }
 
-fn stop(check: &Check<'_>) -> Checked {
+fn stop(check: &ChecklistItem<'_>) -> Checked {
     let (mut talk, _) = check.talk()?;
     talk.adapter.send(&json!({"op": "stop"}));
     talk.ends()
 }
 
-fn end_of_input(check: &Check<'_>) -> Checked {
+fn end_of_input(check: &ChecklistItem<'_>) -> Checked {
     let (mut talk, _) = check.talk()?;
     talk.adapter.close();
     talk.ends()
 }
 
-fn right_and_wrong(check: &Check<'_>) -> Checked {
+fn right_and_wrong(check: &ChecklistItem<'_>) -> Checked {
     let (mut talk, implementation) = check.talk()?;
     let files = check.files(&implementation);
     if files.is_empty() {

@@ -8,7 +8,7 @@ mod api;
 mod author;
 mod http;
 mod profiles;
-mod world;
+mod under_test;
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub use http::Exchange;
 use profiles::{PROFILES, refusals};
-use world::World;
+use under_test::NodeUnderTest;
 
 /// How long a document may take to show.
 const SHOW_TIME_MAX: Duration = Duration::from_secs(5);
@@ -96,13 +96,13 @@ pub enum SetUpError {
 
 /// Runs every check against the node at `url`.
 pub fn run(url: &str, seed: u64, progress: &dyn Fn(usize, usize)) -> Result<LiveRun, SetUpError> {
-    let mut world = World::set_up(url, seed)?;
+    let mut target = NodeUnderTest::set_up(url, seed)?;
     let checks = PROFILES.iter().flat_map(|(profile, checks)| {
-        let run = |check: &'static profiles::Check| Trial {
+        let run = |check: &'static profiles::LiveCheck| Trial {
             id: check.id,
             title: check.title,
             profile,
-            run: Box::new(|world| (check.run)(world)),
+            run: Box::new(|target| (check.run)(target)),
         };
         checks.iter().map(run)
     });
@@ -110,19 +110,19 @@ pub fn run(url: &str, seed: u64, progress: &dyn Fn(usize, usize)) -> Result<Live
         id: refusal.id,
         title: refusal.title,
         profile: "refusals",
-        run: Box::new(|world| refusals::run(world, refusal)),
+        run: Box::new(|target| refusals::run(target, refusal)),
     });
     let trials: Vec<Trial> = checks.chain(refusals).collect();
     let mut records = Vec::with_capacity(trials.len());
     for (index, trial) in trials.iter().enumerate() {
         let started = Instant::now();
-        world.begin(index);
-        let outcome = match (trial.run)(&mut world) {
+        target.begin(index);
+        let outcome = match (trial.run)(&mut target) {
             Ok(()) => LiveOutcome::Passed,
             Err(Wrong::Weakly(weakness)) => LiveOutcome::Weak(weakness),
             Err(wrong) => LiveOutcome::Failed(wrong.to_string()),
         };
-        let transcript = world.end();
+        let transcript = target.end();
         records.push(LiveRecord {
             id: trial.id.to_owned(),
             profile: trial.profile.to_owned(),
@@ -144,7 +144,7 @@ pub fn run(url: &str, seed: u64, progress: &dyn Fn(usize, usize)) -> Result<Live
     })
 }
 
-type RunCheck = dyn Fn(&mut World) -> Result<(), Wrong>;
+type RunCheck = dyn Fn(&mut NodeUnderTest) -> Result<(), Wrong>;
 
 /// One check of whatever profile, about to be run.
 struct Trial {

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 /// Everything that was taken.
 #[derive(Default)]
-struct World {
+struct TestSource {
     entries: BTreeMap<Hash, KnownEntry>,
     operations: BTreeMap<OperationId, KnownOperation>,
     deleted: BTreeSet<DocumentId>,
@@ -21,7 +21,7 @@ struct World {
     quick: bool,
 }
 
-impl World {
+impl TestSource {
     fn take(&mut self, submission: &Submission, source: Source) -> Result<NextArgs, PublishError> {
         let signed = submission.entry();
         if let Judgement::Accept(acceptance) = judge(self, submission, source)? {
@@ -63,7 +63,7 @@ impl World {
     }
 }
 
-impl Known for World {
+impl Known for TestSource {
     type Error = PublishError;
     type Schema = Schema;
 
@@ -200,8 +200,8 @@ fn refused(result: Result<NextArgs, PublishError>) -> Reason {
 }
 
 /// Two branches after one first entry: `[first, second, third]` and `[first, other, last]`.
-fn two_branches() -> (World, [Submission; 5]) {
-    let mut world = World::default();
+fn two_branches() -> (TestSource, [Submission; 5]) {
+    let mut world = TestSource::default();
     let first = after(&[], &create("first"));
     let second = after(&[&first], &update(&first, "second"));
     let third = after(&[&first, &second], &update(&second, "third"));
@@ -407,7 +407,7 @@ proptest! {
     ) {
         let all = any_log(&parents);
         let in_order = |order: &[usize], quick| {
-            let mut world = World { quick, ..World::default() };
+            let mut world = TestSource { quick, ..TestSource::default() };
             let mut waiting: Vec<_> = order.iter().map(|at| &all[*at]).collect();
             // What lacks the entry before waits for it; nothing else may be refused.
             while !waiting.is_empty() {

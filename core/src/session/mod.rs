@@ -76,7 +76,7 @@ pub enum Action {
 pub struct Peer {
     local: PeerId,
     remote: PeerId,
-    sessions: BTreeMap<u64, Session>,
+    sessions: BTreeMap<u64, PeerSession>,
     next_session: u64,
     announced: Option<(u64, SchemaSet)>,
     last_announcement: u64,
@@ -84,7 +84,7 @@ pub struct Peer {
 }
 
 #[derive(Debug)]
-struct Session {
+struct PeerSession {
     schemas: SchemaSet,
     opened: Instant,
     state: State,
@@ -144,7 +144,7 @@ impl Peer {
         let state = State::Requested { remote_done: false };
         self.sessions.insert(
             session,
-            Session {
+            PeerSession {
                 schemas: schemas.clone(),
                 opened: now,
                 state,
@@ -297,7 +297,7 @@ impl Peer {
         };
         self.sessions.insert(
             session,
-            Session {
+            PeerSession {
                 schemas,
                 opened: now,
                 state,
@@ -383,7 +383,7 @@ impl Peer {
         Action::Finished { session }
     }
 
-    fn session(&mut self, id: u64) -> Result<&mut Session, SessionError> {
+    fn session(&mut self, id: u64) -> Result<&mut PeerSession, SessionError> {
         self.sessions.get_mut(&id).ok_or(SessionError::Unknown(id))
     }
 }

@@ -151,7 +151,7 @@ pub async fn perform(node: &Node, now: i64, command: &AdminCommand) -> Result<Re
         AdminCommand::Gc(collection) => collect(node, now, collection).await,
         AdminCommand::AuditLog { last } => {
             let last = *last;
-            let audit_log = node.read(move |store| Ok(store.deeds(last)?)).await?;
+            let audit_log = node.read(move |store| Ok(store.audit_log(last)?)).await?;
             Ok(Report {
                 audit_log,
                 ..Report::default()

@@ -8,10 +8,10 @@ use grove_core::types::{DocumentId, Hash};
 use grove_core::wire::cbor::{Decoder, Encoder, Item};
 
 use super::ApiError;
-use crate::store::query::{Order, OrderBy, Place, SortKey};
+use crate::store::query::{Order, OrderBy, PagePosition, SortKey};
 
 /// The cursor of a place.
-pub fn to_cursor(order: &Order, place: &Place) -> String {
+pub fn to_cursor(order: &Order, place: &PagePosition) -> String {
     let Some(key) = &place.key else {
         return place.id.to_string();
     };
@@ -27,7 +27,11 @@ pub fn to_cursor(order: &Order, place: &Place) -> String {
 }
 
 /// The place a cursor stands for, which must be of this order. `name` is that of the argument.
-pub fn from_cursor(name: &'static str, order: &Order, cursor: &str) -> Result<Place, ApiError> {
+pub fn from_cursor(
+    name: &'static str,
+    order: &Order,
+    cursor: &str,
+) -> Result<PagePosition, ApiError> {
     read_place(order, cursor).ok_or_else(|| ApiError::Argument {
         name,
         text: Reason::CursorInvalid.description().to_owned(),
@@ -35,9 +39,9 @@ pub fn from_cursor(name: &'static str, order: &Order, cursor: &str) -> Result<Pl
     })
 }
 
-fn read_place(order: &Order, cursor: &str) -> Option<Place> {
+fn read_place(order: &Order, cursor: &str) -> Option<PagePosition> {
     if let Ok(id) = cursor.parse::<DocumentId>() {
-        return (order.by == OrderBy::DocumentId).then(|| Place::behind(id));
+        return (order.by == OrderBy::DocumentId).then(|| PagePosition::behind(id));
     }
     let bytes = hex::decode(cursor).ok()?;
     let mut decoder = Decoder::new(&bytes);
@@ -62,7 +66,7 @@ fn read_place(order: &Order, cursor: &str) -> Option<Place> {
     let fits = order.by != OrderBy::DocumentId
         && name == order_name(order)
         && descending == order.descending;
-    fits.then_some(Place { key: Some(key), id })
+    fits.then_some(PagePosition { key: Some(key), id })
 }
 
 /// A field's name, or what no field is called: all their names begin with a letter.

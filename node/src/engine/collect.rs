@@ -25,7 +25,7 @@ use grove_core::wire::{Action, Fields, Operation};
 
 use super::lookup::{Connected, connected_operations, document_at_view};
 use super::{Engine, Reclaimed};
-use crate::store::query::{Condition, Place};
+use crate::store::query::{Condition, PagePosition};
 use crate::store::{DocumentQuery, DocumentRow, Read, Store, StoreError};
 
 /// Documents looked at in one step.
@@ -174,10 +174,10 @@ pub struct Sweep {
 #[derive(Debug)]
 enum Stage {
     /// Schemas still to be looked through for pins, and the place in the last of them.
-    Pins(Vec<SchemaId>, Option<Place>),
+    Pins(Vec<SchemaId>, Option<PagePosition>),
     Follow,
     /// Schemas still to be looked through for what can go.
-    Weigh(Vec<SchemaId>, Option<Place>),
+    Weigh(Vec<SchemaId>, Option<PagePosition>),
     Over,
 }
 
@@ -297,7 +297,7 @@ fn schemas_with(
 fn next_page(
     store: &dyn Read,
     schemas: &mut Vec<SchemaId>,
-    after: &mut Option<Place>,
+    after: &mut Option<PagePosition>,
     conditions: Vec<Condition>,
 ) -> Result<Vec<DocumentRow>, StoreError> {
     let Some(schema_id) = schemas.last() else {
@@ -312,7 +312,7 @@ fn next_page(
         ..DocumentQuery::default()
     };
     let rows = store.list(schema_id, &query)?;
-    *after = rows.last().map(|row| Place::behind(row.id));
+    *after = rows.last().map(|row| PagePosition::behind(row.id));
     if rows.len() < PAGE as usize {
         schemas.pop();
         *after = None;

@@ -71,7 +71,7 @@ impl<S: Store> Engine<S> {
                 Ok(Reclaimed::default())
             }
             Command::Audit(what) => {
-                self.store.insert_deed(at, &what)?;
+                self.store.insert_audit_entry(at, &what)?;
                 Ok(Reclaimed::default())
             }
         }

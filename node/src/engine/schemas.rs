@@ -13,7 +13,7 @@ use grove_core::validate::build_schema;
 use grove_core::wire::{Fields, SchemaSet};
 
 use super::{Engine, IngestError, Output, document_at_view};
-use crate::store::query::Place;
+use crate::store::query::PagePosition;
 use crate::store::{DocumentQuery, DocumentRow, Need, Read, Store, StoreError};
 
 /// How many definitions are read at once when a node starts.
@@ -64,7 +64,7 @@ impl Schemas {
                 }
             }
             match page.last() {
-                Some(last) => query.after = Some(Place::behind(last.id)),
+                Some(last) => query.after = Some(PagePosition::behind(last.id)),
                 None => return Ok(schemas),
             }
         }

@@ -66,7 +66,7 @@ impl fmt::Display for Finding {
 
 /// Looks through all entries, logs and documents.
 pub fn verify(store: &dyn Read) -> Result<Vec<Finding>, StoreError> {
-    let mut check = Check {
+    let mut check = Examiner {
         store,
         keyring: Keyring::default(),
         findings: Vec::new(),
@@ -92,7 +92,7 @@ pub fn verify(store: &dyn Read) -> Result<Vec<Finding>, StoreError> {
     Ok(check.findings)
 }
 
-struct Check<'s> {
+struct Examiner<'s> {
     store: &'s dyn Read,
     keyring: Keyring,
     findings: Vec<Finding>,
@@ -100,7 +100,7 @@ struct Check<'s> {
     live: BTreeMap<SchemaId, u64>,
 }
 
-impl Check<'_> {
+impl Examiner<'_> {
     fn document(&mut self, id: DocumentId) -> Result<(), StoreError> {
         let rows = self.store.document_entries(id)?;
         self.entries += rows.len() as u64;

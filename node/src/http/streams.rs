@@ -19,7 +19,7 @@ pub(super) struct Streams {
 
 /// The place of one subscription or socket. The node does not end before it is given back.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct SubscriptionPlace {
     _permit: OwnedSemaphorePermit,
     stopping: watch::Receiver<bool>,
 }
@@ -35,23 +35,23 @@ impl Streams {
     }
 
     /// A place for a subscription, if there is one left.
-    pub(super) fn place(&self) -> Result<Place, ApiError> {
+    pub(super) fn place(&self) -> Result<SubscriptionPlace, ApiError> {
         self.place_of(&self.places)
     }
 
     /// A place for a WebSocket of GraphQL, if there is one left.
-    pub(super) fn socket(&self) -> Result<Place, ApiError> {
+    pub(super) fn socket(&self) -> Result<SubscriptionPlace, ApiError> {
         self.place_of(&self.sockets)
     }
 
     /// A place for a WebSocket of JSON-RPC, if there is one left.
-    pub(super) fn rpc_socket(&self) -> Result<Place, ApiError> {
+    pub(super) fn rpc_socket(&self) -> Result<SubscriptionPlace, ApiError> {
         self.place_of(&self.rpc_sockets)
     }
 
-    fn place_of(&self, places: &Arc<Semaphore>) -> Result<Place, ApiError> {
+    fn place_of(&self, places: &Arc<Semaphore>) -> Result<SubscriptionPlace, ApiError> {
         let permit = Arc::clone(places).try_acquire_owned();
-        Ok(Place {
+        Ok(SubscriptionPlace {
             _permit: permit.map_err(|_| ApiError::Busy)?,
             stopping: self.stop.subscribe(),
         })
@@ -64,7 +64,7 @@ impl Streams {
     }
 }
 
-impl Place {
+impl SubscriptionPlace {
     /// Waits until the node stops.
     pub(super) async fn stopping(&mut self) {
         // Without the other side there is nobody who could stop.

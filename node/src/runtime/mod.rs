@@ -84,7 +84,7 @@ struct Prepared {
 #[derive(Debug)]
 enum Handed {
     Answered(Result<NextArgs, ApiError>),
-    Waiting(threads::Answer),
+    Waiting(threads::PublishReceipt),
 }
 
 /// The hash by which an entry is found in the log, unless refusals are not logged.

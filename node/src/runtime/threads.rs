@@ -106,10 +106,10 @@ impl ThreadedNode {
         let news_interval = store.news_interval();
         let objects = store.objects();
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
-        let (wish, wishes) = std::sync::mpsc::sync_channel(1);
-        // One wish that waits stands for all: what is missing is asked for again.
+        let (wanted, requests) = std::sync::mpsc::sync_channel(1);
+        // One request that waits stands for all: what is missing is asked for again.
         store.on_index_wanted(Box::new(move || {
-            let _ = wish.try_send(());
+            let _ = wanted.try_send(());
         }));
         let mut driver = Driver::new(store, settings)?;
         if let Some(tap) = tap {
@@ -145,7 +145,7 @@ impl ThreadedNode {
 
         let weak_jobs = jobs.downgrade();
         spawn("grove-indexes", move || {
-            request_indexes(&weak_jobs, &wishes)
+            request_indexes(&weak_jobs, &requests)
         })?;
 
         let node = Arc::new(Self {
@@ -200,7 +200,7 @@ impl ThreadedNode {
     }
 
     /// Hands an entry to the writer, which takes them in this order.
-    pub(super) async fn hand_in(&self, prepared: Prepared) -> Result<Answer, ApiError> {
+    pub(super) async fn hand_in(&self, prepared: Prepared) -> Result<PublishReceipt, ApiError> {
         let Prepared { submission, staged } = prepared;
         let (to, waiting) = oneshot::channel();
         let size = submission.payload().len().div_ceil(QUEUE_UNIT);
@@ -345,8 +345,8 @@ fn watch(jobs: &mpsc::WeakSender<Job>, readers: &Readers, [copies, discarded]: &
 
 /// Has the writer build indexes that questions would be faster with, one after the other with pauses between
 /// them.
-fn request_indexes(jobs: &mpsc::WeakSender<Job>, wishes: &std::sync::mpsc::Receiver<()>) {
-    while wishes.recv().is_ok() {
+fn request_indexes(jobs: &mpsc::WeakSender<Job>, requests: &std::sync::mpsc::Receiver<()>) {
+    while requests.recv().is_ok() {
         let Some(jobs) = jobs.upgrade() else {
             return;
         };
@@ -361,9 +361,9 @@ fn request_indexes(jobs: &mpsc::WeakSender<Job>, wishes: &std::sync::mpsc::Recei
 }
 
 /// Where the writer's answer will be.
-pub(super) type Answer = oneshot::Receiver<Result<NextArgs, Rejection>>;
+pub(super) type PublishReceipt = oneshot::Receiver<Result<NextArgs, Rejection>>;
 
 /// Waits for the writer's answer.
-pub(super) async fn answer(waiting: Answer) -> Result<NextArgs, ApiError> {
+pub(super) async fn answer(waiting: PublishReceipt) -> Result<NextArgs, ApiError> {
     Ok(waiting.await.map_err(|_| ApiError::Busy)??)
 }

@@ -121,7 +121,7 @@ impl Index {
 
 /// What leads to the documents of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lead {
+pub enum AccessPath {
     /// All documents in their order, the conditions asked of each.
     Order,
     /// The authors in their order, and the documents of each.
@@ -134,16 +134,16 @@ pub enum Lead {
     Both(Part),
 }
 
-impl Lead {
+impl AccessPath {
     /// Whether conditions on this are what documents are found by.
     pub fn finds_by(self, part: Part) -> bool {
-        matches!(self, Self::Condition(lead) | Self::Both(lead) if lead == part)
+        matches!(self, Self::Condition(path) | Self::Both(path) if path == part)
     }
 }
 
 /// How documents of a question may be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Roads {
+pub struct AccessPaths {
     /// Whether the question names the documents it may find.
     named: bool,
     /// What the most telling condition is on, and whether it leaves one value only.
@@ -152,8 +152,8 @@ pub struct Roads {
     order: Option<Part>,
 }
 
-impl Roads {
-    /// The roads to the live documents of a question; deleted ones are not sought often enough.
+impl AccessPaths {
+    /// The paths to the live documents of a question; deleted ones are not sought often enough.
     pub fn of(schema: &Schema, query: &DocumentQuery) -> Option<Self> {
         if query.standing == Standing::Deleted {
             return None;
@@ -183,27 +183,27 @@ impl Roads {
         })
     }
 
-    /// The most telling condition, for counting; `None` when there is a shorter road.
+    /// The most telling condition, for counting; `None` when there is a shorter path.
     pub fn narrow(&self) -> Option<Part> {
         self.narrow.filter(|_| !self.named).map(|(part, _)| part)
     }
 
-    /// Which road to take, as far as there are indexes. `has` tells of each whether there is, `is_few`
+    /// Which path to take, as far as there are indexes. `has` tells of each whether there is, `is_few`
     /// whether few documents meet the conditions on a part.
     pub fn choose<E>(
         &self,
         mut has: impl FnMut(Index) -> Result<bool, E>,
         is_few: impl FnOnce(Part) -> Result<bool, E>,
-    ) -> Result<Lead, E> {
+    ) -> Result<AccessPath, E> {
         if self.named {
-            return Ok(Lead::Ids);
+            return Ok(AccessPath::Ids);
         }
         let Some((part, single)) = self.narrow else {
             return self.in_order(&mut has);
         };
         if self.order == Some(part) && part != Part::Owner {
             has(Index::on(part))?;
-            return Ok(Lead::Both(part));
+            return Ok(AccessPath::Both(part));
         }
         let composable = self
             .order
@@ -211,26 +211,30 @@ impl Roads {
         if single && composable {
             let parts = [part].into_iter().chain(self.order).collect();
             let found = has(Index(parts))?;
-            return Ok(if found { Lead::Both(part) } else { Lead::Order });
+            return Ok(if found {
+                AccessPath::Both(part)
+            } else {
+                AccessPath::Order
+            });
         }
         let in_order = self.in_order(&mut has)?;
         let found = has(Index::on(part))? && is_few(part)?;
         Ok(if found {
-            Lead::Condition(part)
+            AccessPath::Condition(part)
         } else {
             in_order
         })
     }
 
-    fn in_order<E>(&self, has: &mut impl FnMut(Index) -> Result<bool, E>) -> Result<Lead, E> {
+    fn in_order<E>(&self, has: &mut impl FnMut(Index) -> Result<bool, E>) -> Result<AccessPath, E> {
         let Some(order) = self.order else {
-            return Ok(Lead::Order);
+            return Ok(AccessPath::Order);
         };
         let found = has(Index::on(order))?;
         Ok(if found && order == Part::Owner {
-            Lead::Owners
+            AccessPath::Owners
         } else {
-            Lead::Order
+            AccessPath::Order
         })
     }
 }
@@ -295,23 +299,23 @@ type Tell = Box<dyn Fn() + Send + Sync>;
 
 /// What all connections to a database know of its indexes, and what they would like.
 #[derive(Clone, Default)]
-pub struct Wishes(Arc<Shared>);
+pub struct IndexAdvisor(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    schemas: Mutex<BTreeMap<i64, Asked>>,
+    schemas: Mutex<BTreeMap<i64, SchemaUsage>>,
     tell: OnceLock<Tell>,
 }
 
-impl fmt::Debug for Wishes {
+impl fmt::Debug for IndexAdvisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Wishes").field(&self.lock()).finish()
+        f.debug_tuple("IndexAdvisor").field(&self.lock()).finish()
     }
 }
 
-/// What is asked of the documents of a schema.
+/// What questions ask of the documents of a schema.
 #[derive(Debug, Default)]
-struct Asked {
+struct SchemaUsage {
     questions: u64,
     /// The indexes there are, with the question that used each last.
     made: BTreeMap<Index, u64>,
@@ -321,7 +325,7 @@ struct Asked {
 
 /// Something to do for the writer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct IndexAdvice {
     /// The number of the schema.
     pub schema: i64,
     /// The index to make.
@@ -330,36 +334,36 @@ pub struct Wish {
     pub drop: Option<Index>,
 }
 
-impl Wishes {
-    /// Whom to tell of wishes. Only the first is told.
-    pub fn on_wish(&self, tell: Tell) {
+impl IndexAdvisor {
+    /// Whom to tell that an index is wanted. Only the first is told.
+    pub fn on_advice(&self, tell: Tell) {
         let _ = self.0.tell.set(tell);
     }
 
     /// Whether there is this index; if so, it is going to be used.
     pub fn has(&self, schema: i64, index: &Index) -> bool {
         let mut schemas = self.lock();
-        let asked = schemas.entry(schema).or_default();
-        asked.questions += 1;
-        let questions = asked.questions;
-        let used = asked.made.get_mut(index);
+        let usage = schemas.entry(schema).or_default();
+        usage.questions += 1;
+        let questions = usage.questions;
+        let used = usage.made.get_mut(index);
         used.map(|used| *used = questions).is_some()
     }
 
     /// Whether there is an index that begins with this part.
     pub fn begins(&self, schema: i64, part: Part) -> bool {
         let schemas = self.lock();
-        let asked = schemas.get(&schema);
-        asked.is_some_and(|asked| asked.made.keys().any(|index| index.0[0] == part))
+        let usage = schemas.get(&schema);
+        usage.is_some_and(|usage| usage.made.keys().any(|index| index.0[0] == part))
     }
 
     /// Asks for an index.
-    pub fn wish(&self, schema: i64, index: Index) {
+    pub fn advise(&self, schema: i64, index: Index) {
         let mut schemas = self.lock();
-        let asked = schemas.entry(schema).or_default();
-        let has_room = asked.made.len() < INDEXES_MAX || asked.unused().is_some();
-        if has_room && !asked.made.contains_key(&index) {
-            asked.wanted.get_or_insert(index);
+        let usage = schemas.entry(schema).or_default();
+        let has_room = usage.made.len() < INDEXES_MAX || usage.unused().is_some();
+        if has_room && !usage.made.contains_key(&index) {
+            usage.wanted.get_or_insert(index);
             drop(schemas);
             if let Some(tell) = self.0.tell.get() {
                 tell();
@@ -368,18 +372,18 @@ impl Wishes {
     }
 
     /// What to make next.
-    pub fn next(&self) -> Option<Wish> {
+    pub fn next(&self) -> Option<IndexAdvice> {
         let mut schemas = self.lock();
-        schemas.iter_mut().find_map(|(schema, asked)| {
-            let make = asked.wanted.take()?;
-            let is_full = asked.made.len() >= INDEXES_MAX;
-            let drop = is_full.then(|| asked.unused().cloned()).flatten();
+        schemas.iter_mut().find_map(|(schema, usage)| {
+            let make = usage.wanted.take()?;
+            let is_full = usage.made.len() >= INDEXES_MAX;
+            let drop = is_full.then(|| usage.unused().cloned()).flatten();
             if is_full && drop.is_none() {
                 return None;
             }
             // Nothing else is wanted until this is done.
-            asked.wanted = Some(make.clone());
-            Some(Wish {
+            usage.wanted = Some(make.clone());
+            Some(IndexAdvice {
                 schema: *schema,
                 make,
                 drop,
@@ -387,22 +391,22 @@ impl Wishes {
         })
     }
 
-    /// Notes that a wish came true, or (`false`) can't.
-    pub fn done(&self, wish: &Wish, made: bool) {
+    /// Notes that an index was made, or (`false`) can't be.
+    pub fn done(&self, advice: &IndexAdvice, made: bool) {
         let mut schemas = self.lock();
-        let asked = schemas.entry(wish.schema).or_default();
-        asked.wanted = None;
+        let usage = schemas.entry(advice.schema).or_default();
+        usage.wanted = None;
         if made {
-            if let Some(index) = &wish.drop {
-                asked.made.remove(index);
+            if let Some(index) = &advice.drop {
+                usage.made.remove(index);
             }
-            asked.made.insert(wish.make.clone(), asked.questions);
+            usage.made.insert(advice.make.clone(), usage.questions);
         }
     }
 
     /// Whether anything was asked for that is not there.
     pub fn waits(&self) -> bool {
-        self.lock().values().any(|asked| asked.wanted.is_some())
+        self.lock().values().any(|usage| usage.wanted.is_some())
     }
 
     /// Notes which indexes there are, whoever made them, by their full names.
@@ -412,16 +416,16 @@ impl Wishes {
             found.entry(schema).or_default().insert(index);
         }
         let mut schemas = self.lock();
-        for (schema, asked) in schemas.iter_mut() {
+        for (schema, usage) in schemas.iter_mut() {
             let there = found.get(schema);
             let is_there = |index: &Index| there.is_some_and(|there| there.contains(index));
-            asked.made.retain(|index, _| is_there(index));
-            asked.wanted.take_if(|index| is_there(index));
+            usage.made.retain(|index, _| is_there(index));
+            usage.wanted.take_if(|index| is_there(index));
         }
         for (schema, there) in found {
-            let asked = schemas.entry(schema).or_default();
+            let usage = schemas.entry(schema).or_default();
             for index in there {
-                asked.made.entry(index).or_insert(asked.questions);
+                usage.made.entry(index).or_insert(usage.questions);
             }
         }
     }
@@ -433,7 +437,7 @@ impl Wishes {
     }
 
     /// A panic while the lock was held left at worst a number behind.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<i64, Asked>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<i64, SchemaUsage>> {
         self.0
             .schemas
             .lock()
@@ -441,7 +445,7 @@ impl Wishes {
     }
 }
 
-impl Asked {
+impl SchemaUsage {
     /// The index that nobody has used for longest, if that is long enough.
     fn unused(&self) -> Option<&Index> {
         let (index, used) = self.made.iter().min_by_key(|(_, used)| **used)?;
@@ -478,26 +482,26 @@ mod tests {
 
     #[test]
     fn an_index_in_use_is_not_given_up_for_a_new_one() {
-        let wishes = Wishes::default();
+        let advisor = IndexAdvisor::default();
         let index = |number| Index(vec![Part::Value(number)]);
         for number in 0..INDEXES_MAX {
-            wishes.wish(1, index(number));
-            let wish = wishes.next().unwrap();
-            assert_eq!(wish.drop, None);
-            wishes.done(&wish, true);
+            advisor.advise(1, index(number));
+            let advice = advisor.next().unwrap();
+            assert_eq!(advice.drop, None);
+            advisor.done(&advice, true);
         }
 
-        wishes.wish(1, index(100));
-        assert_eq!(wishes.next(), None, "all were made just now");
+        advisor.advise(1, index(100));
+        assert_eq!(advisor.next(), None, "all were made just now");
         for _ in 0..=UNUSED_MAX {
-            assert!(wishes.has(1, &index(0)));
+            assert!(advisor.has(1, &index(0)));
         }
-        wishes.wish(1, index(100));
-        let wish = wishes.next().unwrap();
-        assert_eq!(wish.drop, Some(index(1)), "the one used is kept");
-        wishes.done(&wish, true);
+        advisor.advise(1, index(100));
+        let advice = advisor.next().unwrap();
+        assert_eq!(advice.drop, Some(index(1)), "the one used is kept");
+        advisor.done(&advice, true);
 
-        assert!(wishes.has(1, &index(100)) && !wishes.has(1, &index(1)));
-        assert_eq!(wishes.next(), None);
+        assert!(advisor.has(1, &index(100)) && !advisor.has(1, &index(1)));
+        assert_eq!(advisor.next(), None);
     }
 }

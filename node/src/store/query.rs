@@ -12,7 +12,7 @@ use grove_core::types::{DocumentId, DocumentViewId, OperationId, PublicKey, Valu
 use super::DocumentRow;
 
 /// How much of a text or of bytes decides about the order; what agrees in that is ordered by document
-/// id. It bounds the size of a [`Place`], which travels in cursors.
+/// id. It bounds the size of a [`PagePosition`], which travels in cursors.
 pub const SORT_KEY_SIZE_MAX: usize = 128;
 
 /// A question for documents of one schema.
@@ -25,9 +25,9 @@ pub struct DocumentQuery {
     /// The order.
     pub order: Order,
     /// Only documents that come after this place in the order.
-    pub after: Option<Place>,
+    pub after: Option<PagePosition>,
     /// Only documents that come before this place in the order.
-    pub before: Option<Place>,
+    pub before: Option<PagePosition>,
     /// At most this many.
     pub limit: u32,
     /// When there are more, the last ones of them, not the first. They come in the order all the same.
@@ -192,7 +192,7 @@ pub struct Order {
 
 impl Order {
     /// The place just behind a document.
-    pub fn place(&self, row: &DocumentRow) -> Place {
+    pub fn place(&self, row: &DocumentRow) -> PagePosition {
         let key = match &self.by {
             OrderBy::DocumentId => None,
             OrderBy::ViewId => Some(SortKey::of_view_id(&row.view_id)),
@@ -203,12 +203,12 @@ impl Order {
                 field.map(|(value, _)| SortKey::of_value(value))
             }
         };
-        Place { key, id: row.id }
+        PagePosition { key, id: row.id }
     }
 
     //= QU4: each document has one place, so that pages neither skip nor repeat any
     /// Which of two places comes first.
-    pub fn compare(&self, a: &Place, b: &Place) -> Ordering {
+    pub fn compare(&self, a: &PagePosition, b: &PagePosition) -> Ordering {
         let keys = match (&a.key, &b.key) {
             (Some(a), Some(b)) => a.compare(b),
             _ => Ordering::Equal,
@@ -240,14 +240,14 @@ pub enum OrderBy {
 
 /// A place in an order, just behind a document that is or was there.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Place {
+pub struct PagePosition {
     /// The document's key; `None` when it is ordered by its id alone.
     pub key: Option<SortKey>,
     /// The document.
     pub id: DocumentId,
 }
 
-impl Place {
+impl PagePosition {
     /// The place behind a document where ids alone decide.
     pub const fn behind(id: DocumentId) -> Self {
         Self { key: None, id }

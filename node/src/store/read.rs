@@ -254,7 +254,7 @@ pub trait Read {
     fn position_at(&self, at: i64) -> Result<Option<i64>, StoreError>;
 
     /// The latest records of what can't be undone, the last one first.
-    fn deeds(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError>;
+    fn audit_log(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError>;
 
     /// How many entries are stored and how many are parked.
     fn counts(&self) -> Result<Counts, StoreError>;

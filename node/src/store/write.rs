@@ -61,7 +61,7 @@ pub trait Store: Read {
     fn insert_time(&mut self, at: i64) -> Result<(), StoreError>;
 
     /// Keeps a record of something that can't be undone.
-    fn insert_deed(&mut self, at: i64, what: &str) -> Result<(), StoreError>;
+    fn insert_audit_entry(&mut self, at: i64, what: &str) -> Result<(), StoreError>;
 
     /// Moves the tree that begins with this entry to the document it turned out to belong to.
     fn reassign_tree(

@@ -115,7 +115,7 @@ impl Read for Failing {
         schema(id: &SchemaId) -> Option<Schema>;
         fork(key: PublicKey, log_id: LogId) -> Option<ForkRow>;
         position_at(at: i64) -> Option<i64>;
-        deeds(limit: u32) -> Vec<(i64, String)>;
+        audit_log(limit: u32) -> Vec<(i64, String)>;
         counts() -> Counts;
     }
 }
@@ -132,7 +132,7 @@ impl Store for Failing {
         purge_log(key: PublicKey, log_id: LogId) -> u64;
         collect(hash: Hash, stub: Option<&[u8]>) -> ();
         insert_time(at: i64) -> ();
-        insert_deed(at: i64, what: &str) -> ();
+        insert_audit_entry(at: i64, what: &str) -> ();
         reassign_tree(first: Hash, document: DocumentId, schema: &SchemaId) -> ();
         unmaterialised(limit: u32) -> Vec<DocumentId>;
         insert_fork(fork: &ForkRow) -> ();

@@ -149,7 +149,7 @@ fn check_lifted(store: &mut impl SharedStore) {
     // A purged log stays purged, a deleted document deleted.
     assert!(store.trees(past.other, LogId::new(2)).unwrap()[0].purged);
     assert!(store.document(past.deleted).unwrap().unwrap().is_deleted());
-    assert_eq!(store.deeds(9).unwrap(), [(1_000, "a deed".to_owned())]);
+    assert_eq!(store.audit_log(9).unwrap(), [(1_000, "a deed".to_owned())]);
     assert_eq!(store.position_at(1_000).unwrap(), Some(11));
 
     store.begin().unwrap();

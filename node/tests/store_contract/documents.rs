@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use grove_core::types::{DocumentViewId, FieldType, Schema, SchemaId, SystemSchema, Value};
-use grove_node::store::query::{Condition, Order, OrderBy, Place, SortKey, Standing, Test};
+use grove_node::store::query::{Condition, Order, OrderBy, PagePosition, SortKey, Standing, Test};
 use grove_node::store::{DocumentQuery, DocumentRow, Read, Store, StoreError};
 use proptest::prelude::*;
 
@@ -248,7 +248,7 @@ pub fn pages_never_skip_or_repeat<B: Backend>() {
 
         let (mut read, mut after) = (Vec::new(), None);
         loop {
-            let page = list_ids(&store, &DocumentQuery { after: after.map(Place::behind), limit, ..everything() });
+            let page = list_ids(&store, &DocumentQuery { after: after.map(PagePosition::behind), limit, ..everything() });
             prop_assert!(page.len() <= limit as usize);
             let Some(last) = page.last() else { break };
             after = Some(*last);
@@ -357,7 +357,7 @@ pub fn a_place_somebody_made_up_breaks_nothing<B: Backend>() {
                 by: by.clone(),
                 descending: false,
             };
-            let after = Some(Place {
+            let after = Some(PagePosition {
                 key: key.clone(),
                 id: document("three"),
             });

@@ -523,7 +523,7 @@ pub fn a_collected_operation_leaves_its_stub_and_is_withheld<B: Backend>() {
     assert_eq!(sent(&store), 3);
 }
 
-pub fn times_and_deeds_are_remembered<B: Backend>() {
+pub fn times_and_audit_log_are_remembered<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     assert_eq!(store.position_at(100).unwrap(), None);
@@ -534,7 +534,9 @@ pub fn times_and_deeds_are_remembered<B: Backend>() {
             transact(&mut store, |store| {
                 let position = draft(1, number as u64, 1).try_insert(store).unwrap();
                 store.insert_time(at).unwrap();
-                store.insert_deed(at, &format!("deed {number}")).unwrap();
+                store
+                    .insert_audit_entry(at, &format!("deed {number}"))
+                    .unwrap();
                 position
             })
         })
@@ -544,7 +546,7 @@ pub fn times_and_deeds_are_remembered<B: Backend>() {
     assert_eq!(store.position_at(19).unwrap(), Some(reached[0]));
     assert_eq!(store.position_at(i64::MAX).unwrap(), Some(reached[2]));
     let expected = [(20, "deed 2".to_owned()), (20, "deed 1".to_owned())];
-    assert_eq!(store.deeds(2).unwrap(), expected);
+    assert_eq!(store.audit_log(2).unwrap(), expected);
 }
 
 pub fn entries_come_in_order_from_a_position<B: Backend>() {

@@ -76,7 +76,7 @@ macro_rules! contract {
             many_are_found_at_once
             changes_are_told_in_their_order
             a_collected_operation_leaves_its_stub_and_is_withheld
-            times_and_deeds_are_remembered
+            times_and_audit_log_are_remembered
             entries_come_in_order_from_a_position
         });
 

@@ -2,7 +2,7 @@
 //!
 //! Always true: one seed and one size give one plan.
 
-use super::{Action, Change, Plan, Step};
+use super::{Change, Plan, Step, StepAction};
 use crate::draw::Draw;
 use crate::faults::copies::copies;
 use crate::faults::cuts::Scene;
@@ -27,7 +27,7 @@ pub(super) fn derive(seed: u64, nodes: usize, clients: usize) -> Plan {
     let mut steps = vec![Step {
         at_ms: 0,
         client: 0,
-        action: Action::Schema {},
+        action: StepAction::Schema {},
     }];
     for client in 0..clients {
         steps.extend(client_steps(draw, client, clients, documents));
@@ -65,16 +65,16 @@ fn client_steps(draw: Draw, client: usize, clients: usize, documents: usize) -> 
         .map(|(nth, document)| Step {
             at_ms: FIRST_STEP_MS + draw.below(1_500, "create at", entity, nth as u64),
             client,
-            action: Action::Create { document },
+            action: StepAction::Create { document },
         })
         .collect();
     for nth in 0..draw.within(&STEPS_PER_CLIENT, "steps", entity, 0) {
         let document = draw.pick(documents, "document", entity, nth);
         // Deletions are rare, or little would be left to edit.
         let action = if draw.chance(10, "delete", entity, nth) {
-            Action::Delete { document }
+            StepAction::Delete { document }
         } else {
-            Action::Update {
+            StepAction::Update {
                 document,
                 change: change(draw, entity, nth),
             }
@@ -93,7 +93,7 @@ fn client_steps(draw: Draw, client: usize, clients: usize, documents: usize) -> 
 /// Edits by others of documents that are about to be deleted.
 fn races(draw: Draw, clients: usize, steps: &[Step]) -> Vec<Step> {
     let race = |(nth, step): (usize, &Step)| {
-        let Action::Delete { document } = step.action else {
+        let StepAction::Delete { document } = step.action else {
             return None;
         };
         let nth = nth as u64;
@@ -101,7 +101,7 @@ fn races(draw: Draw, clients: usize, steps: &[Step]) -> Vec<Step> {
         let change = change(draw, client as u64, RACES + nth);
         // Around the moment at which the deletion reaches the other client's node.
         let at_ms = step.at_ms + draw.below(RACE_MS, "race", 0, nth);
-        let action = Action::Update { document, change };
+        let action = StepAction::Update { document, change };
         Some(Step {
             at_ms: at_ms.min(WORKLOAD_MS - 1),
             client,
@@ -125,7 +125,7 @@ fn together(draw: Draw, clients: usize, documents: usize) -> Vec<Step> {
         Step {
             at_ms: 2_000 + draw.below(WORKLOAD_MS - 3_000, "together at", 0, nth),
             client,
-            action: Action::Together {
+            action: StepAction::Together {
                 document,
                 changes: changes.collect(),
             },

@@ -81,13 +81,13 @@ pub struct Step {
     /// Number of the client, who talks to the node of the same number modulo their count.
     pub client: usize,
     /// What is done.
-    pub action: Action,
+    pub action: StepAction,
 }
 
 /// What a step does. Documents are named by their place in the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Action {
+pub enum StepAction {
     /// Publish the fields and the definition of the schema everybody uses.
     Schema {},
     /// Create a document.
@@ -106,13 +106,13 @@ pub enum Action {
 impl Step {
     fn is_bounded(&self) -> bool {
         match &self.action {
-            Action::Together { changes, .. } => (1..=TOGETHER_MAX).contains(&changes.len()),
+            StepAction::Together { changes, .. } => (1..=TOGETHER_MAX).contains(&changes.len()),
             _ => true,
         }
     }
 }
 
-impl Action {
+impl StepAction {
     /// The document it is about.
     pub fn document(&self) -> Option<usize> {
         match self {
@@ -261,7 +261,7 @@ mod tests {
             .filter(|plan| {
                 plan.steps
                     .iter()
-                    .any(|step| matches!(step.action, Action::Delete { .. }))
+                    .any(|step| matches!(step.action, StepAction::Delete { .. }))
             })
             .count();
 
@@ -305,10 +305,11 @@ mod tests {
             at_ms: 1,
             node: 0,
         })));
-        assert!(refused(&|plan| plan.steps[0].action = Action::Together {
-            document: 0,
-            changes: Vec::new(),
-        }));
+        assert!(refused(&|plan| plan.steps[0].action =
+            StepAction::Together {
+                document: 0,
+                changes: Vec::new(),
+            }));
         assert!(Plan::parse(b"{}").is_err());
     }
 

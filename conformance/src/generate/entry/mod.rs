@@ -337,8 +337,8 @@ fn links(set: &mut Set) {
 
 fn hashes(set: &mut Set) {
     let fourth = at(4);
-    type Place = fn(&mut Draft) -> &mut Hash;
-    let places: [(&str, Place); 3] = [
+    type HashField = fn(&mut Draft) -> &mut Hash;
+    let places: [(&str, HashField); 3] = [
         ("payload-hash", |draft| &mut draft.payload_hash),
         ("backlink", |draft| {
             draft.backlink.as_mut().expect("the fourth entry has one")

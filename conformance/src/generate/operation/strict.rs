@@ -11,25 +11,25 @@ use super::{previous, refuse};
 use crate::forge::{Item, hex, operation};
 
 /// A place in the operation: its name and the way there, key and value of a map counted one by one.
-type Place = (&'static str, &'static [usize]);
+type BytePath = (&'static str, &'static [usize]);
 
-const ARRAY: Place = ("array", &[]);
-const VERSION: Place = ("version", &[0]);
-const ACTION: Place = ("action", &[1]);
-const SCHEMA_ID: Place = ("schema-id", &[2]);
-const PREVIOUS: Place = ("previous", &[3]);
-const FIRST_ID: Place = ("first-previous", &[3, 0]);
-const LAST_ID: Place = ("last-previous", &[3, 1]);
-const FIELDS: Place = ("fields", &[4]);
-const FIRST_NAME: Place = ("first-name", &[4, 0]);
-const BYTES: Place = ("bytes", &[4, 1]);
-const TEXT: Place = ("text", &[4, 3]);
-const LIST: Place = ("list", &[4, 5]);
-const LIST_ITEM: Place = ("list-item", &[4, 5, 1]);
-const LAST_NAME: Place = ("last-name", &[4, 6]);
-const VIEWS: Place = ("views", &[4, 7]);
-const VIEW: Place = ("view", &[4, 7, 0]);
-const VIEW_ITEM: Place = ("view-item", &[4, 7, 0, 0]);
+const ARRAY: BytePath = ("array", &[]);
+const VERSION: BytePath = ("version", &[0]);
+const ACTION: BytePath = ("action", &[1]);
+const SCHEMA_ID: BytePath = ("schema-id", &[2]);
+const PREVIOUS: BytePath = ("previous", &[3]);
+const FIRST_ID: BytePath = ("first-previous", &[3, 0]);
+const LAST_ID: BytePath = ("last-previous", &[3, 1]);
+const FIELDS: BytePath = ("fields", &[4]);
+const FIRST_NAME: BytePath = ("first-name", &[4, 0]);
+const BYTES: BytePath = ("bytes", &[4, 1]);
+const TEXT: BytePath = ("text", &[4, 3]);
+const LIST: BytePath = ("list", &[4, 5]);
+const LIST_ITEM: BytePath = ("list-item", &[4, 5, 1]);
+const LAST_NAME: BytePath = ("last-name", &[4, 6]);
+const VIEWS: BytePath = ("views", &[4, 7]);
+const VIEW: BytePath = ("view", &[4, 7, 0]);
+const VIEW_ITEM: BytePath = ("view-item", &[4, 7, 0, 0]);
 
 pub(super) fn strictness() -> Set {
     let mut set = Set::new("operation.decode", "strictness", &["EN1", "OP1"]);
@@ -80,7 +80,7 @@ fn fields_result() -> Value {
 }
 
 /// The operation with the item at one place replaced by what `change` makes of it.
-fn changed((name, path): Place, change: impl Fn(Item) -> Item) -> Item {
+fn changed((name, path): BytePath, change: impl Fn(Item) -> Item) -> Item {
     let mut operation = full();
     let mut item = &mut operation;
     for &index in path {
@@ -98,7 +98,7 @@ fn changed((name, path): Place, change: impl Fn(Item) -> Item) -> Item {
 }
 
 fn wide_heads(set: &mut Set) {
-    let places: [(Place, &[u8]); 16] = [
+    let places: [(BytePath, &[u8]); 16] = [
         (ARRAY, &[2, 4]),
         (VERSION, &[2, 4]),
         (ACTION, &[2, 8]),
@@ -174,7 +174,7 @@ fn wrong_types(set: &mut Set) {
         ("float", Item::Float(1.5)),
         ("null", Item::raw([0xf6])),
     ];
-    let places: [(Place, &[&str], &str); 7] = [
+    let places: [(BytePath, &[&str], &str); 7] = [
         (VERSION, &["bytes", "list", "map", "true", "null"], "OP2"),
         (
             ACTION,
@@ -387,7 +387,7 @@ fn reserved(set: &mut Set) {
 }
 
 /// The name of a place at the beginning of a sentence.
-fn spoken((name, _): Place) -> String {
+fn spoken((name, _): BytePath) -> String {
     let name = name.replace('-', " ");
     name[..1].to_uppercase() + &name[1..]
 }

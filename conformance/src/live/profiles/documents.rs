@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::super::Wrong;
 use super::super::api::{self, Door};
 use super::super::author::Author;
-use super::super::world::{Document, World};
-use super::{Check, check, listed, must_equal};
+use super::super::under_test::{Document, NodeUnderTest};
+use super::{LiveCheck, check, listed, must_equal};
 use crate::forge::{Hash, hash};
 
 /// All of them, in the order in which they run.
-pub const ALL: &[Check] = &[
+pub const ALL: &[LiveCheck] = &[
     check(
         "update",
         "an UPDATE changes its field alone and moves the view",
@@ -39,16 +39,16 @@ pub const ALL: &[Check] = &[
     ),
 ];
 
-fn update(world: &mut World) -> Result<(), Wrong> {
-    let mut author = world.author("a");
-    let document = world.create(&mut author, 1, "kept", Door::GraphQl)?;
-    let tip = world.publish(
+fn update(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let mut author = target.author("a");
+    let document = target.create(&mut author, 1, "kept", Door::GraphQl)?;
+    let tip = target.publish(
         &mut author,
         document.log,
-        world.update_operation(&[document.id], 2),
+        target.update_operation(&[document.id], 2),
         Door::GraphQl,
     )?;
-    let shown = world.document_until(document.id, "the update shows", |shown| {
+    let shown = target.document_until(document.id, "the update shows", |shown| {
         shown["fields"]["hour"] == 2
     })?;
     must_equal(
@@ -65,13 +65,13 @@ fn update(world: &mut World) -> Result<(), Wrong> {
 }
 
 //= PB13: another author updates the document
-fn update_by_other_author(world: &mut World) -> Result<(), Wrong> {
-    let (mut author, mut other) = (world.author("a"), world.author("b"));
-    let document = world.create(&mut author, 1, "shared", Door::GraphQl)?;
+fn update_by_other_author(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let (mut author, mut other) = (target.author("a"), target.author("b"));
+    let document = target.create(&mut author, 1, "shared", Door::GraphQl)?;
     let log = other.open_log();
     let view = document.id.hex();
     let answer = api::next_args(
-        &world.client,
+        &target.client,
         Door::GraphQl,
         &other.public_key(),
         Some(&view),
@@ -82,13 +82,13 @@ fn update_by_other_author(world: &mut World) -> Result<(), Wrong> {
         args,
         other.next_args(log),
     )?;
-    world.publish(
+    target.publish(
         &mut other,
         log,
-        world.update_operation(&[document.id], 2),
+        target.update_operation(&[document.id], 2),
         Door::GraphQl,
     )?;
-    let shown = world.document_until(document.id, "the update shows", |shown| {
+    let shown = target.document_until(document.id, "the update shows", |shown| {
         shown["fields"]["hour"] == 2
     })?;
     must_equal(
@@ -100,32 +100,32 @@ fn update_by_other_author(world: &mut World) -> Result<(), Wrong> {
 
 /// A document with two concurrent updates of one field, and the hour each sets.
 fn conflict(
-    world: &World,
+    target: &NodeUnderTest,
     authors: [&mut Author; 2],
 ) -> Result<(Document, [(Hash, i128); 2]), Wrong> {
     let [author, other] = authors;
-    let document = world.create(author, 1, "conflict", Door::GraphQl)?;
-    let ours = world.publish(
+    let document = target.create(author, 1, "conflict", Door::GraphQl)?;
+    let ours = target.publish(
         author,
         document.log,
-        world.update_operation(&[document.id], 2),
+        target.update_operation(&[document.id], 2),
         Door::GraphQl,
     )?;
     let log = other.open_log();
-    let theirs = world.publish(
+    let theirs = target.publish(
         other,
         log,
-        world.update_operation(&[document.id], 3),
+        target.update_operation(&[document.id], 3),
         Door::JsonRpc,
     )?;
     Ok((document, [(ours, 2), (theirs, 3)]))
 }
 
-fn concurrent_updates(world: &mut World) -> Result<(), Wrong> {
-    let (mut author, mut other) = (world.author("a"), world.author("b"));
-    let (document, tips) = conflict(world, [&mut author, &mut other])?;
+fn concurrent_updates(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let (mut author, mut other) = (target.author("a"), target.author("b"));
+    let (document, tips) = conflict(target, [&mut author, &mut other])?;
     let view_id = hash::view_id(&tips.map(|(id, _)| id));
-    let shown = world.document_until(document.id, "both updates are in the view", |shown| {
+    let shown = target.document_until(document.id, "both updates are in the view", |shown| {
         shown["meta"]["viewId"] == view_id.as_str()
     })?;
     // The walk applies the lower id first, so the greater one is seen.
@@ -141,54 +141,54 @@ fn concurrent_updates(world: &mut World) -> Result<(), Wrong> {
     )
 }
 
-fn merge(world: &mut World) -> Result<(), Wrong> {
-    let (mut author, mut other) = (world.author("a"), world.author("b"));
-    let (document, tips) = conflict(world, [&mut author, &mut other])?;
+fn merge(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let (mut author, mut other) = (target.author("a"), target.author("b"));
+    let (document, tips) = conflict(target, [&mut author, &mut other])?;
     let mut previous = tips.map(|(id, _)| id);
     previous.sort_unstable();
-    let merged = world.publish(
+    let merged = target.publish(
         &mut author,
         document.log,
-        world.update_operation(&previous, 9),
+        target.update_operation(&previous, 9),
         Door::GraphQl,
     )?;
-    let shown = world.document_until(document.id, "the merge shows", |shown| {
+    let shown = target.document_until(document.id, "the merge shows", |shown| {
         shown["meta"]["viewId"] == merged.hex().as_str()
     })?;
     must_equal("the merged field", &shown["fields"]["hour"], &json!(9))
 }
 
-fn delete(world: &mut World) -> Result<(), Wrong> {
-    let mut author = world.author("a");
-    let document = world.create(&mut author, 1, "doomed", Door::GraphQl)?;
-    listed(world, document.id, true)?;
-    world.publish(
+fn delete(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let mut author = target.author("a");
+    let document = target.create(&mut author, 1, "doomed", Door::GraphQl)?;
+    listed(target, document.id, true)?;
+    target.publish(
         &mut author,
         document.log,
-        world.delete_operation(&[document.id]),
+        target.delete_operation(&[document.id]),
         Door::GraphQl,
     )?;
-    world.document_until(document.id, "the document is gone", Value::is_null)?;
-    listed(world, document.id, false).map(drop)
+    target.document_until(document.id, "the document is gone", Value::is_null)?;
+    listed(target, document.id, false).map(drop)
 }
 
-fn concurrent_delete(world: &mut World) -> Result<(), Wrong> {
-    let (mut author, mut other) = (world.author("a"), world.author("b"));
-    let document = world.create(&mut author, 1, "contested", Door::GraphQl)?;
+fn concurrent_delete(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let (mut author, mut other) = (target.author("a"), target.author("b"));
+    let document = target.create(&mut author, 1, "contested", Door::GraphQl)?;
     let log = other.open_log();
-    world.publish(
+    target.publish(
         &mut other,
         log,
-        world.update_operation(&[document.id], 2),
+        target.update_operation(&[document.id], 2),
         Door::GraphQl,
     )?;
-    world.publish(
+    target.publish(
         &mut author,
         document.log,
-        world.delete_operation(&[document.id]),
+        target.delete_operation(&[document.id]),
         Door::GraphQl,
     )?;
-    world
+    target
         .document_until(document.id, "the document is gone", Value::is_null)
         .map(drop)
 }

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::super::Wrong;
 use super::super::api::{self, Door};
-use super::super::world::World;
-use super::{Check, check, must, must_equal, must_refuse};
+use super::super::under_test::NodeUnderTest;
+use super::{LiveCheck, check, must, must_equal, must_refuse};
 
 /// All of them, in the order in which they run.
-pub const ALL: &[Check] = &[
+pub const ALL: &[LiveCheck] = &[
     check(
         "malformed-arguments",
         "malformed keys and ids are refused",
@@ -31,30 +31,30 @@ pub const ALL: &[Check] = &[
     ),
 ];
 
-fn malformed_arguments(world: &mut World) -> Result<(), Wrong> {
-    world.control("before")?;
-    let key = world.author("a").public_key();
+fn malformed_arguments(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    target.control("before")?;
+    let key = target.author("a").public_key();
     for door in [Door::GraphQl, Door::JsonRpc] {
         for (what, key) in [
             ("an empty key", ""),
             ("a short key", &key[2..]),
             ("a key that is not hex", &format!("zz{}", &key[2..])),
         ] {
-            must_refuse(what, &api::next_args(&world.client, door, key, None)?)?;
+            must_refuse(what, &api::next_args(&target.client, door, key, None)?)?;
         }
         for (what, view) in [("a short id", "0020ab"), ("an id that is not hex", "panda")] {
             must_refuse(
                 what,
-                &api::next_args(&world.client, door, &key, Some(view))?,
+                &api::next_args(&target.client, door, &key, Some(view))?,
             )?;
         }
     }
-    world.control("after")
+    target.control("after")
 }
 
 //= RC4: compares the codes of errors
-fn json_rpc_errors(world: &mut World) -> Result<(), Wrong> {
-    world.control("before")?;
+fn json_rpc_errors(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    target.control("before")?;
     let requests = [
         (
             "an unknown method",
@@ -74,15 +74,15 @@ fn json_rpc_errors(world: &mut World) -> Result<(), Wrong> {
         ),
     ];
     for (what, body, code) in requests {
-        let response = world.client.post("/", body).map_err(Wrong::Behaviour)?;
+        let response = target.client.post("/", body).map_err(Wrong::Behaviour)?;
         let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         must_equal(what, answer["error"]["code"].as_i64(), Some(code))?;
     }
-    world.control("after")
+    target.control("after")
 }
 
-fn graphql_errors(world: &mut World) -> Result<(), Wrong> {
-    world.control("before")?;
+fn graphql_errors(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    target.control("before")?;
     for (what, query) in [
         ("a syntax error", "{ nextArgs("),
         ("an unknown field", "{ doesNotExist }"),
@@ -93,20 +93,20 @@ fn graphql_errors(world: &mut World) -> Result<(), Wrong> {
             &format!("{}a{}", "{a".repeat(500), "}".repeat(500)),
         ),
     ] {
-        must_refuse(what, &api::graphql(&world.client, query, json!({}))?)?;
+        must_refuse(what, &api::graphql(&target.client, query, json!({}))?)?;
     }
-    let response = world
+    let response = target
         .client
         .post("/graphql", "{\"query\":")
         .map_err(Wrong::Behaviour)?;
     must(response.status.is_client_error(), || {
         format!("broken JSON got status {}", response.status)
     })?;
-    world.control("after")
+    target.control("after")
 }
 
-fn cross_origin(world: &mut World) -> Result<(), Wrong> {
-    let response = world
+fn cross_origin(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let response = target
         .client
         .post("/graphql", r#"{"query":"{ __typename }"}"#)
         .map_err(Wrong::Behaviour)?;

@@ -4,12 +4,12 @@
 use super::super::Wrong;
 use super::super::api::{self, Answer, Door, NextArgs};
 use super::super::author::Author;
-use super::super::world::World;
-use super::{Check, check, must, must_equal};
+use super::super::under_test::NodeUnderTest;
+use super::{LiveCheck, check, must, must_equal};
 use crate::forge::{Draft, Hash, hash, unhex};
 
 /// All of them, in the order in which they run.
-pub const ALL: &[Check] = &[
+pub const ALL: &[LiveCheck] = &[
     check(
         "would-fork-at-the-tip",
         "of two updates with the same arguments the second succeeds with fresh ones",
@@ -84,16 +84,16 @@ fn signed_anew(author: &Author, args: &NextArgs, operation: &[u8]) -> Result<Vec
     Ok(draft.sign(author.key()))
 }
 
-fn at_the_tip(world: &mut World) -> Result<(), Wrong> {
+fn at_the_tip(target: &mut NodeUnderTest) -> Result<(), Wrong> {
     for door in [Door::GraphQl, Door::JsonRpc] {
-        let mut author = world.author(&format!("{door:?}"));
-        let document = world.create(&mut author, 1, "two at once", door)?;
-        let first = world.update_operation(&[document.id], 2);
-        let second = world.update_operation(&[document.id], 3);
+        let mut author = target.author(&format!("{door:?}"));
+        let document = target.create(&mut author, 1, "two at once", door)?;
+        let first = target.update_operation(&[document.id], 2);
+        let second = target.update_operation(&[document.id], 3);
         let outrun = author.draft(document.log, &second).sign(author.key());
-        let kept = world.publish(&mut author, document.log, first, door)?;
+        let kept = target.publish(&mut author, document.log, first, door)?;
 
-        let answer = api::publish(&world.client, door, &outrun, &second)?;
+        let answer = api::publish(&target.client, door, &outrun, &second)?;
         let told = refused(door, answer)?;
         must_equal(
             "the entry that is there",
@@ -103,28 +103,28 @@ fn at_the_tip(world: &mut World) -> Result<(), Wrong> {
         let expected = author.next_args(document.log);
         must_equal("the fresh arguments", &told.next_args, &expected)?;
         let entry = signed_anew(&author, &told.next_args, &second)?;
-        let answer = api::publish(&world.client, door, &entry, &second)?;
+        let answer = api::publish(&target.client, door, &entry, &second)?;
         answer.expect("the outrun operation with fresh arguments")?;
 
         // Both build on the same view, so both are tips, and neither was taken back.
         let view_id = hash::view_id(&[kept, Hash::of(&entry)]);
-        world.document_until(document.id, "both updates are in the view", |shown| {
+        target.document_until(document.id, "both updates are in the view", |shown| {
             shown["meta"]["viewId"] == view_id.as_str()
         })?;
     }
     Ok(())
 }
 
-fn first_entry(world: &mut World) -> Result<(), Wrong> {
+fn first_entry(target: &mut NodeUnderTest) -> Result<(), Wrong> {
     for door in [Door::GraphQl, Door::JsonRpc] {
-        let mut author = world.author(&format!("{door:?}"));
-        let second = world.create_operation(2, "second");
+        let mut author = target.author(&format!("{door:?}"));
+        let second = target.create_operation(2, "second");
         let mut twin = author.clone();
         let log = twin.open_log();
         let outrun = twin.draft(log, &second).sign(twin.key());
-        let kept = world.create(&mut author, 1, "first", door)?;
+        let kept = target.create(&mut author, 1, "first", door)?;
 
-        let answer = api::publish(&world.client, door, &outrun, &second)?;
+        let answer = api::publish(&target.client, door, &outrun, &second)?;
         let told = refused(door, answer)?;
         must_equal(
             "the entry that is there",
@@ -136,11 +136,11 @@ fn first_entry(world: &mut World) -> Result<(), Wrong> {
         let is_new = is_new && args.backlink.is_none() && args.skiplink.is_none();
         must(is_new, || format!("{args:?} do not begin another log"))?;
         let entry = signed_anew(&author, args, &second)?;
-        let answer = api::publish(&world.client, door, &entry, &second)?;
+        let answer = api::publish(&target.client, door, &entry, &second)?;
         answer.expect("the outrun CREATE in a log of its own")?;
 
         for (id, hour) in [(kept.id, 1), (Hash::of(&entry), 2)] {
-            world.document_until(id, "both documents show", |shown| {
+            target.document_until(id, "both documents show", |shown| {
                 shown["fields"]["hour"] == hour
             })?;
         }
@@ -148,21 +148,21 @@ fn first_entry(world: &mut World) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn in_the_middle(world: &mut World) -> Result<(), Wrong> {
+fn in_the_middle(target: &mut NodeUnderTest) -> Result<(), Wrong> {
     for door in [Door::GraphQl, Door::JsonRpc] {
-        let mut author = world.author(&format!("{door:?}"));
-        let document = world.create(&mut author, 1, "followed", door)?;
-        let late = world.update_operation(&[document.id], 9);
+        let mut author = target.author(&format!("{door:?}"));
+        let document = target.create(&mut author, 1, "followed", door)?;
+        let late = target.update_operation(&[document.id], 9);
         let outrun = author.draft(document.log, &late).sign(author.key());
         let mut tip = document.id;
         let mut followed = None;
         for hour in 2..5 {
-            let operation = world.update_operation(&[tip], hour);
-            tip = world.publish(&mut author, document.log, operation, door)?;
+            let operation = target.update_operation(&[tip], hour);
+            tip = target.publish(&mut author, document.log, operation, door)?;
             followed.get_or_insert(tip);
         }
 
-        let told = refused(door, api::publish(&world.client, door, &outrun, &late)?)?;
+        let told = refused(door, api::publish(&target.client, door, &outrun, &late)?)?;
         let first = followed.map(|hash| hash.hex());
         must_equal("the entry that is there", Some(told.existing), first)?;
         let expected = author.next_args(document.log);
@@ -172,20 +172,20 @@ fn in_the_middle(world: &mut World) -> Result<(), Wrong> {
 }
 
 //= PB7: retries an entry after another one for its place was refused
-fn retried(world: &mut World) -> Result<(), Wrong> {
+fn retried(target: &mut NodeUnderTest) -> Result<(), Wrong> {
     for door in [Door::GraphQl, Door::JsonRpc] {
-        let mut author = world.author(&format!("{door:?}"));
-        let document = world.create(&mut author, 1, "retried", door)?;
-        let second = world.update_operation(&[document.id], 3);
+        let mut author = target.author(&format!("{door:?}"));
+        let document = target.create(&mut author, 1, "retried", door)?;
+        let second = target.update_operation(&[document.id], 3);
         let outrun = author.draft(document.log, &second).sign(author.key());
-        let first = world.update_operation(&[document.id], 2);
-        world.publish(&mut author, document.log, first, door)?;
+        let first = target.update_operation(&[document.id], 2);
+        target.publish(&mut author, document.log, first, door)?;
 
         for _ in 0..2 {
-            refused(door, api::publish(&world.client, door, &outrun, &second)?)?;
+            refused(door, api::publish(&target.client, door, &outrun, &second)?)?;
             let log = author.log(document.log);
             let (entry, operation) = (&log.entries[1], &log.payloads[1]);
-            let answer = api::publish(&world.client, door, entry, operation)?;
+            let answer = api::publish(&target.client, door, entry, operation)?;
             let args = api::read_args(door, &answer.expect("a repeated entry")?)?;
             let expected = author.next_args(document.log);
             must_equal("the answer to the repetition", args, expected)?;
@@ -193,7 +193,7 @@ fn retried(world: &mut World) -> Result<(), Wrong> {
         // What was refused left no trace.
         let key = author.public_key();
         let view = document.id.hex();
-        let answer = api::next_args(&world.client, door, &key, Some(&view))?;
+        let answer = api::next_args(&target.client, door, &key, Some(&view))?;
         let args = api::read_args(door, &answer.expect("nextArgs")?)?;
         must_equal("nextArgs", args, author.next_args(document.log))?;
     }

@@ -13,18 +13,18 @@ use serde_json::{Value, json};
 
 use super::Wrong;
 use super::api::{self, Answer};
-use super::world::{World, eventually};
+use super::under_test::{NodeUnderTest, eventually};
 use crate::forge::Hash;
 
 /// One check.
-pub struct Check {
+pub struct LiveCheck {
     pub id: &'static str,
     pub title: &'static str,
-    pub run: fn(&mut World) -> Result<(), Wrong>,
+    pub run: fn(&mut NodeUnderTest) -> Result<(), Wrong>,
 }
 
 /// All checks but the refusals, by the name of their profile, in the order in which they run.
-pub const PROFILES: [(&str, &[Check]); 5] = [
+pub const PROFILES: [(&str, &[LiveCheck]); 5] = [
     ("publishing", publishing::ALL),
     ("query", query::ALL),
     ("documents", documents::ALL),
@@ -35,9 +35,9 @@ pub const PROFILES: [(&str, &[Check]); 5] = [
 const fn check(
     id: &'static str,
     title: &'static str,
-    run: fn(&mut World) -> Result<(), Wrong>,
-) -> Check {
-    Check { id, title, run }
+    run: fn(&mut NodeUnderTest) -> Result<(), Wrong>,
+) -> LiveCheck {
+    LiveCheck { id, title, run }
 }
 
 fn must(holds: bool, what: impl FnOnce() -> String) -> Result<(), Wrong> {
@@ -65,7 +65,7 @@ fn must_refuse(what: &str, answer: &Answer) -> Result<(), Wrong> {
 }
 
 /// Members of a page of the run's collection.
-fn page(world: &World, arguments: &str) -> Result<Value, Wrong> {
+fn page(target: &NodeUnderTest, arguments: &str) -> Result<Value, Wrong> {
     let arguments = if arguments.is_empty() {
         String::new()
     } else {
@@ -74,9 +74,9 @@ fn page(world: &World, arguments: &str) -> Result<Value, Wrong> {
     let query = format!(
         "{{ it: all_{}{arguments} {{ totalCount hasNextPage endCursor \
          documents {{ cursor meta {{ documentId }} fields {{ hour }} }} }} }}",
-        world.schema_id
+        target.schema_id
     );
-    let data = api::graphql(&world.client, &query, json!({}))?.expect("a collection")?;
+    let data = api::graphql(&target.client, &query, json!({}))?.expect("a collection")?;
     Ok(data["it"].clone())
 }
 
@@ -92,14 +92,14 @@ fn ids_of(page: &Value) -> Vec<String> {
 }
 
 /// Waits until the collection, in pages as large as it takes, holds the document.
-fn listed(world: &World, id: Hash, wanted: bool) -> Result<Value, Wrong> {
+fn listed(target: &NodeUnderTest, id: Hash, wanted: bool) -> Result<Value, Wrong> {
     let what = if wanted {
         "the document is listed"
     } else {
         "the document is no longer listed"
     };
     eventually(what, || {
-        let page = page(world, "first: 10000")?;
+        let page = page(target, "first: 10000")?;
         Ok(if ids_of(&page).contains(&id.hex()) == wanted {
             Ok(page)
         } else {

@@ -2,12 +2,12 @@
 
 use super::super::Wrong;
 use super::super::api::{self, Door};
-use super::super::world::World;
-use super::{Check, check, must_equal, must_refuse};
+use super::super::under_test::NodeUnderTest;
+use super::{LiveCheck, check, must_equal, must_refuse};
 use crate::forge::{Hash, hex};
 
 /// All of them, in the order in which they run.
-pub const ALL: &[Check] = &[
+pub const ALL: &[LiveCheck] = &[
     check(
         "next-args-of-new-key",
         "a new key begins with log 0, entry 1, no links",
@@ -16,12 +16,12 @@ pub const ALL: &[Check] = &[
     check(
         "publish-over-graphql",
         "GraphQL takes a CREATE and tells the next arguments",
-        |world| one_log(world, Door::GraphQl),
+        |target| one_log(target, Door::GraphQl),
     ),
     check(
         "publish-over-json-rpc",
         "JSON-RPC takes a CREATE and tells the next arguments",
-        |world| one_log(world, Door::JsonRpc),
+        |target| one_log(target, Door::JsonRpc),
     ),
     check(
         "log-of-fourteen",
@@ -56,23 +56,23 @@ pub const ALL: &[Check] = &[
 ];
 
 //= PB9: asks for a key without logs
-fn next_args_of_new_key(world: &mut World) -> Result<(), Wrong> {
+fn next_args_of_new_key(target: &mut NodeUnderTest) -> Result<(), Wrong> {
     // A node may propose another log to a second asker, so each door is asked for a key of its own.
     for (door, name) in [(Door::GraphQl, "a"), (Door::JsonRpc, "b")] {
-        let mut author = world.author(name);
+        let mut author = target.author(name);
         author.open_log();
-        let answer = api::next_args(&world.client, door, &author.public_key(), None)?;
+        let answer = api::next_args(&target.client, door, &author.public_key(), None)?;
         let args = api::read_args(door, &answer.expect("nextArgs")?)?;
         must_equal("nextArgs", args, author.next_args(0))?;
     }
     Ok(())
 }
 
-fn one_log(world: &mut World, door: Door) -> Result<(), Wrong> {
-    let mut author = world.author("a");
-    let document = world.create(&mut author, 1, "one", door)?;
+fn one_log(target: &mut NodeUnderTest, door: Door) -> Result<(), Wrong> {
+    let mut author = target.author("a");
+    let document = target.create(&mut author, 1, "one", door)?;
     let answer = api::next_args(
-        &world.client,
+        &target.client,
         door,
         &author.public_key(),
         Some(&document.id.hex()),
@@ -87,9 +87,9 @@ fn one_log(world: &mut World, door: Door) -> Result<(), Wrong> {
 
 //= PB1: fills a log with links of both kinds
 //= PB8: compares what publishing answers with what comes next
-fn log_of_fourteen(world: &mut World) -> Result<(), Wrong> {
-    let mut author = world.author("a");
-    let document = world.create(&mut author, 0, "log", Door::GraphQl)?;
+fn log_of_fourteen(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let mut author = target.author("a");
+    let document = target.create(&mut author, 0, "log", Door::GraphQl)?;
     let mut tip = document.id;
     for hour in 1..14 {
         // Both doors by turns: they lead into one node.
@@ -98,14 +98,14 @@ fn log_of_fourteen(world: &mut World) -> Result<(), Wrong> {
         } else {
             Door::JsonRpc
         };
-        tip = world.publish(
+        tip = target.publish(
             &mut author,
             document.log,
-            world.update_operation(&[tip], hour),
+            target.update_operation(&[tip], hour),
             door,
         )?;
     }
-    world
+    target
         .document_until(
             document.id,
             "the last of fourteen operations shows",
@@ -114,17 +114,17 @@ fn log_of_fourteen(world: &mut World) -> Result<(), Wrong> {
         .map(drop)
 }
 
-fn log_ids_grow(world: &mut World) -> Result<(), Wrong> {
-    let mut author = world.author("a");
+fn log_ids_grow(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let mut author = target.author("a");
     for title in ["first", "second", "third"] {
         let log = author.open_log();
-        let answer = api::next_args(&world.client, Door::GraphQl, &author.public_key(), None)?;
+        let answer = api::next_args(&target.client, Door::GraphQl, &author.public_key(), None)?;
         let args = api::read_args(Door::GraphQl, &answer.expect("nextArgs")?)?;
         must_equal("nextArgs for a new document", args, author.next_args(log))?;
-        world.publish(
+        target.publish(
             &mut author,
             log,
-            world.create_operation(1, title),
+            target.create_operation(1, title),
             Door::GraphQl,
         )?;
     }
@@ -132,26 +132,26 @@ fn log_ids_grow(world: &mut World) -> Result<(), Wrong> {
 }
 
 //= BA3: hands entries and operations in as hex
-fn publish_uppercase_hex(world: &mut World) -> Result<(), Wrong> {
+fn publish_uppercase_hex(target: &mut NodeUnderTest) -> Result<(), Wrong> {
     for door in [Door::GraphQl, Door::JsonRpc] {
-        let mut author = world.author(&format!("{door:?}"));
+        let mut author = target.author(&format!("{door:?}"));
         let log = author.open_log();
-        let operation = world.create_operation(1, "upper");
+        let operation = target.create_operation(1, "upper");
         let entry = author.draft(log, &operation).sign(author.key());
         let upper = |bytes: &[u8]| hex(bytes).to_uppercase();
-        api::publish_text(&world.client, door, &upper(&entry), &upper(&operation))?
+        api::publish_text(&target.client, door, &upper(&entry), &upper(&operation))?
             .expect("an entry in uppercase hex")?;
     }
     Ok(())
 }
 
 //= PB7: retries the same entry
-fn publish_twice(world: &mut World) -> Result<(), Wrong> {
-    let mut author = world.author("a");
-    let document = world.create(&mut author, 1, "twice", Door::GraphQl)?;
+fn publish_twice(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let mut author = target.author("a");
+    let document = target.create(&mut author, 1, "twice", Door::GraphQl)?;
     let log = author.log(document.log);
     for door in [Door::GraphQl, Door::JsonRpc] {
-        let answer = api::publish(&world.client, door, &log.entries[0], &log.payloads[0])?;
+        let answer = api::publish(&target.client, door, &log.entries[0], &log.payloads[0])?;
         let args = api::read_args(door, &answer.expect("a repeated entry")?)?;
         must_equal(
             "the answer to the repetition",
@@ -163,25 +163,25 @@ fn publish_twice(world: &mut World) -> Result<(), Wrong> {
 }
 
 //= PB11: asks for a view nobody knows
-fn next_args_of_unknown_view(world: &mut World) -> Result<(), Wrong> {
-    let nowhere = Hash::of(format!("nowhere {}", world.seed)).hex();
-    let key = world.author("a").public_key();
-    let answer = api::next_args(&world.client, Door::GraphQl, &key, Some(&nowhere))?;
+fn next_args_of_unknown_view(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let nowhere = Hash::of(format!("nowhere {}", target.seed)).hex();
+    let key = target.author("a").public_key();
+    let answer = api::next_args(&target.client, Door::GraphQl, &key, Some(&nowhere))?;
     must_refuse("nextArgs for an unknown view", &answer)
 }
 
-fn next_args_of_deleted(world: &mut World) -> Result<(), Wrong> {
-    let mut author = world.author("a");
-    let document = world.create(&mut author, 1, "deleted", Door::GraphQl)?;
-    world.publish(
+fn next_args_of_deleted(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let mut author = target.author("a");
+    let document = target.create(&mut author, 1, "deleted", Door::GraphQl)?;
+    target.publish(
         &mut author,
         document.log,
-        world.delete_operation(&[document.id]),
+        target.delete_operation(&[document.id]),
         Door::GraphQl,
     )?;
     let view = document.id.hex();
     let answer = api::next_args(
-        &world.client,
+        &target.client,
         Door::GraphQl,
         &author.public_key(),
         Some(&view),

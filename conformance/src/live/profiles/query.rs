@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::super::Wrong;
 use super::super::api::{self, Door};
-use super::super::world::World;
-use super::{Check, check, ids_of, listed, must, must_equal, page};
+use super::super::under_test::NodeUnderTest;
+use super::{LiveCheck, check, ids_of, listed, must, must_equal, page};
 use crate::forge::{Hash, hex};
 
 /// All of them, in the order in which they run.
-pub const ALL: &[Check] = &[
+pub const ALL: &[LiveCheck] = &[
     check(
         "query-entries",
         "JSON-RPC lists the entries of a schema with their bytes",
@@ -54,12 +54,12 @@ pub const ALL: &[Check] = &[
     ),
 ];
 
-fn query_entries(world: &mut World) -> Result<(), Wrong> {
-    let mut author = world.author("a");
-    let document = world.create(&mut author, 1, "entries", Door::JsonRpc)?;
+fn query_entries(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let mut author = target.author("a");
+    let document = target.create(&mut author, 1, "entries", Door::JsonRpc)?;
     let log = author.log(document.log);
-    let params = json!({"schema": world.schema_id});
-    let result = api::rpc(&world.client, "panda_queryEntries", params)?.expect("queryEntries")?;
+    let params = json!({"schema": target.schema_id});
+    let result = api::rpc(&target.client, "panda_queryEntries", params)?.expect("queryEntries")?;
     let entries = result["entries"].as_array().cloned().unwrap_or_default();
     let ours = entries
         .iter()
@@ -76,11 +76,11 @@ fn query_entries(world: &mut World) -> Result<(), Wrong> {
     must_equal("the entry in queryEntries", ours, Some(&expected))
 }
 
-fn document_by_id(world: &mut World) -> Result<(), Wrong> {
-    let mut author = world.author("a");
-    let document = world.create(&mut author, 3_000_000_000, "Panda 🐼", Door::GraphQl)?;
+fn document_by_id(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let mut author = target.author("a");
+    let document = target.create(&mut author, 3_000_000_000, "Panda 🐼", Door::GraphQl)?;
     let shown =
-        world.document_until(document.id, "the document shows", |shown| !shown.is_null())?;
+        target.document_until(document.id, "the document shows", |shown| !shown.is_null())?;
     let id = document.id.hex();
     let meta = json!({"documentId": id, "viewId": id, "owner": author.public_key()});
     must_equal("meta", &shown["meta"], &meta)?;
@@ -96,19 +96,19 @@ fn document_by_id(world: &mut World) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn document_by_view(world: &mut World) -> Result<(), Wrong> {
-    let mut author = world.author("a");
-    let document = world.create(&mut author, 1, "view", Door::GraphQl)?;
-    let tip = world.publish(
+fn document_by_view(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let mut author = target.author("a");
+    let document = target.create(&mut author, 1, "view", Door::GraphQl)?;
+    let tip = target.publish(
         &mut author,
         document.log,
-        world.update_operation(&[document.id], 2),
+        target.update_operation(&[document.id], 2),
         Door::GraphQl,
     )?;
-    world.document_until(document.id, "the update shows", |shown| {
+    target.document_until(document.id, "the update shows", |shown| {
         shown["fields"]["hour"] == 2
     })?;
-    let shown = world.view(&tip.hex())?;
+    let shown = target.view(&tip.hex())?;
     must_equal("the view's hour", &shown["fields"]["hour"], &json!(2))?;
     must_equal(
         "the view's documentId",
@@ -118,21 +118,21 @@ fn document_by_view(world: &mut World) -> Result<(), Wrong> {
 }
 
 //= QU2: asks for a document nobody has
-fn unknown_document(world: &mut World) -> Result<(), Wrong> {
-    let nowhere = Hash::of(format!("nowhere {}", world.seed)).hex();
+fn unknown_document(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let nowhere = Hash::of(format!("nowhere {}", target.seed)).hex();
     must_equal(
         "an unknown document",
-        world.document(&nowhere)?,
+        target.document(&nowhere)?,
         Value::Null,
     )?;
-    must_equal("an unknown view", world.view(&nowhere)?, Value::Null)
+    must_equal("an unknown view", target.view(&nowhere)?, Value::Null)
 }
 
-fn collection(world: &mut World) -> Result<(), Wrong> {
-    let mut author = world.author("a");
+fn collection(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let mut author = target.author("a");
     for title in ["one", "two"] {
-        let document = world.create(&mut author, 1, title, Door::GraphQl)?;
-        let page = listed(world, document.id, true)?;
+        let document = target.create(&mut author, 1, title, Door::GraphQl)?;
+        let page = listed(target, document.id, true)?;
         must_equal(
             "totalCount",
             page["totalCount"].as_u64(),
@@ -143,17 +143,17 @@ fn collection(world: &mut World) -> Result<(), Wrong> {
 }
 
 //= QU4: goes through a collection in pages of two
-fn collection_paging(world: &mut World) -> Result<(), Wrong> {
-    let mut author = world.author("a");
+fn collection_paging(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let mut author = target.author("a");
     for hour in 0..5 {
-        let document = world.create(&mut author, hour, "paging", Door::GraphQl)?;
-        listed(world, document.id, true)?;
+        let document = target.create(&mut author, hour, "paging", Door::GraphQl)?;
+        listed(target, document.id, true)?;
     }
-    let all: BTreeSet<_> = ids_of(&page(world, "first: 10000")?).into_iter().collect();
+    let all: BTreeSet<_> = ids_of(&page(target, "first: 10000")?).into_iter().collect();
     let mut seen = Vec::new();
     let mut arguments = "first: 2".to_owned();
     loop {
-        let page = page(world, &arguments)?;
+        let page = page(target, &arguments)?;
         let ids = ids_of(&page);
         must(ids.len() <= 2, || {
             format!("a page of two has {} documents", ids.len())
@@ -176,23 +176,23 @@ fn collection_paging(world: &mut World) -> Result<(), Wrong> {
 }
 
 //= QU9: gives null for an optional argument
-fn optional_null(world: &mut World) -> Result<(), Wrong> {
-    page(world, "first: null, after: null").map(drop)?;
+fn optional_null(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    page(target, "first: null, after: null").map(drop)?;
     let nowhere = Hash::of("nowhere").hex();
     let query = format!(
         "{{ it: {}(id: \"{nowhere}\", viewId: null) {{ meta {{ viewId }} }} }}",
-        world.schema_id
+        target.schema_id
     );
-    api::graphql(&world.client, &query, json!({}))?.expect("an unused viewId of null")?;
+    api::graphql(&target.client, &query, json!({}))?.expect("an unused viewId of null")?;
     Ok(())
 }
 
-fn relations(world: &mut World) -> Result<(), Wrong> {
-    let mut author = world.author("a");
-    let document = world.create(&mut author, 1, "relations", Door::GraphQl)?;
+fn relations(target: &mut NodeUnderTest) -> Result<(), Wrong> {
+    let mut author = target.author("a");
+    let document = target.create(&mut author, 1, "relations", Door::GraphQl)?;
     let shown =
-        world.document_until(document.id, "the document shows", |shown| !shown.is_null())?;
-    let related = world.related.hex();
+        target.document_until(document.id, "the document shows", |shown| !shown.is_null())?;
+    let related = target.related.hex();
     let about = &shown["fields"]["about"];
     must_equal(
         "about/meta/documentId",

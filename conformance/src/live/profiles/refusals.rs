@@ -6,7 +6,7 @@
 use super::super::Wrong;
 use super::super::api::{self, Answer, Door};
 use super::super::author::Author;
-use super::super::world::{Document, World};
+use super::super::under_test::{Document, NodeUnderTest};
 use crate::forge::entry::seal;
 use crate::forge::{Draft, Hash, Item, hex, operation, varu64};
 
@@ -16,7 +16,7 @@ pub struct Refusal {
     pub title: &'static str,
     /// Codes that name the cause.
     reasons: &'static [&'static str],
-    forge: fn(&World, &mut Scene) -> Result<Forged, Wrong>,
+    forge: fn(&NodeUnderTest, &mut Scene) -> Result<Forged, Wrong>,
     /// Whether the attacked log can be asked for as before.
     leaves_log: bool,
 }
@@ -44,13 +44,13 @@ impl Forged {
 }
 
 impl Scene {
-    fn set_up(world: &World, door: Door) -> Result<Self, Wrong> {
-        let mut author = world.author(&format!("{door:?}"));
-        let document = world.create(&mut author, 1, "attacked", door)?;
+    fn set_up(target: &NodeUnderTest, door: Door) -> Result<Self, Wrong> {
+        let mut author = target.author(&format!("{door:?}"));
+        let document = target.create(&mut author, 1, "attacked", door)?;
         let mut tip = document.id;
         for hour in 2..4 {
-            let operation = world.update_operation(&[tip], hour);
-            tip = world.publish(&mut author, document.log, operation, door)?;
+            let operation = target.update_operation(&[tip], hour);
+            tip = target.publish(&mut author, document.log, operation, door)?;
         }
         Ok(Self {
             author,
@@ -60,13 +60,13 @@ impl Scene {
     }
 
     /// The honest next operation.
-    fn operation(&self, world: &World) -> Vec<u8> {
-        world.update_operation(&[self.tip], 4)
+    fn operation(&self, target: &NodeUnderTest) -> Vec<u8> {
+        target.update_operation(&[self.tip], 4)
     }
 
     /// The next entry with one field changed, signed by its author.
-    fn altered(&self, world: &World, alter: impl Fn(&mut Draft)) -> Forged {
-        let operation = self.operation(world);
+    fn altered(&self, target: &NodeUnderTest, alter: impl Fn(&mut Draft)) -> Forged {
+        let operation = self.operation(target);
         let mut draft = self.author.draft(self.document.log, &operation);
         alter(&mut draft);
         Forged::new(&draft.sign(self.author.key()), &operation)
@@ -88,25 +88,25 @@ impl Scene {
     }
 
     /// The honest next entry, to be damaged as bytes.
-    fn honest(&self, world: &World) -> (Vec<u8>, Vec<u8>) {
-        let operation = self.operation(world);
+    fn honest(&self, target: &NodeUnderTest) -> (Vec<u8>, Vec<u8>) {
+        let operation = self.operation(target);
         let draft = self.author.draft(self.document.log, &operation);
         (draft.sign(self.author.key()), operation)
     }
 }
 
 /// Tries one refusal through both doors.
-pub fn run(world: &mut World, refusal: &Refusal) -> Result<(), Wrong> {
+pub fn run(target: &mut NodeUnderTest, refusal: &Refusal) -> Result<(), Wrong> {
     let mut weakness = None;
     for door in [Door::GraphQl, Door::JsonRpc] {
-        let mut scene = Scene::set_up(world, door)?;
-        let forged = (refusal.forge)(world, &mut scene)?;
-        world.control(if door == Door::GraphQl {
+        let mut scene = Scene::set_up(target, door)?;
+        let forged = (refusal.forge)(target, &mut scene)?;
+        target.control(if door == Door::GraphQl {
             "before"
         } else {
             "between"
         })?;
-        let answer = api::publish_text(&world.client, door, &forged.entry, &forged.operation)?;
+        let answer = api::publish_text(&target.client, door, &forged.entry, &forged.operation)?;
         match answer {
             Answer::Result(_) => {
                 return Err(Wrong::Behaviour(format!("{door:?} took it")));
@@ -123,16 +123,16 @@ pub fn run(world: &mut World, refusal: &Refusal) -> Result<(), Wrong> {
             }
         }
         if refusal.leaves_log {
-            unchanged(world, &scene, door)?;
+            unchanged(target, &scene, door)?;
         }
     }
-    world.control("after")?;
+    target.control("after")?;
     weakness.map_or(Ok(()), |weakness| Err(Wrong::Weakly(weakness)))
 }
 
-fn unchanged(world: &World, scene: &Scene, door: Door) -> Result<(), Wrong> {
+fn unchanged(target: &NodeUnderTest, scene: &Scene, door: Door) -> Result<(), Wrong> {
     let (key, view) = (scene.author.public_key(), scene.document.id.hex());
-    let answer = api::next_args(&world.client, door, &key, Some(&view))?;
+    let answer = api::next_args(&target.client, door, &key, Some(&view))?;
     let args = api::read_args(door, &answer.expect("nextArgs after the refusal")?)?;
     let expected = scene.author.next_args(scene.document.log);
     if args == expected {
@@ -145,21 +145,21 @@ fn unchanged(world: &World, scene: &Scene, door: Door) -> Result<(), Wrong> {
 }
 
 /// A CREATE with one of its fields replaced.
-fn create_with(world: &World, name: &str, value: Item) -> Vec<u8> {
-    let mut fields = world.fields(1, "refused");
+fn create_with(target: &NodeUnderTest, name: &str, value: Item) -> Vec<u8> {
+    let mut fields = target.fields(1, "refused");
     for field in &mut fields {
         if field.0 == name {
             field.1 = value.clone();
         }
     }
-    operation::create(&world.schema_id, fields).encode()
+    operation::create(&target.schema_id, fields).encode()
 }
 
 const fn entry(
     id: &'static str,
     title: &'static str,
     reasons: &'static [&'static str],
-    forge: fn(&World, &mut Scene) -> Result<Forged, Wrong>,
+    forge: fn(&NodeUnderTest, &mut Scene) -> Result<Forged, Wrong>,
 ) -> Refusal {
     Refusal {
         id,
@@ -175,7 +175,7 @@ const fn shutting(
     id: &'static str,
     title: &'static str,
     reasons: &'static [&'static str],
-    forge: fn(&World, &mut Scene) -> Result<Forged, Wrong>,
+    forge: fn(&NodeUnderTest, &mut Scene) -> Result<Forged, Wrong>,
 ) -> Refusal {
     Refusal {
         id,
@@ -192,8 +192,8 @@ pub const ALL: &[Refusal] = &[
         "refuse-entry-not-hex",
         "an entry that is not hex",
         &["invalid_hex"],
-        |world, scene| {
-            let (_, operation) = scene.honest(world);
+        |target, scene| {
+            let (_, operation) = scene.honest(target);
             Ok(Forged {
                 entry: "zz".to_owned(),
                 operation: hex(operation),
@@ -204,8 +204,8 @@ pub const ALL: &[Refusal] = &[
         "refuse-operation-not-hex",
         "an operation that is not hex",
         &["invalid_hex"],
-        |world, scene| {
-            let (entry, _) = scene.honest(world);
+        |target, scene| {
+            let (entry, _) = scene.honest(target);
             Ok(Forged {
                 entry: hex(entry),
                 operation: "0".to_owned(),
@@ -216,8 +216,8 @@ pub const ALL: &[Refusal] = &[
         "refuse-entry-empty",
         "an empty entry",
         &["entry_truncated"],
-        |world, scene| {
-            let (_, operation) = scene.honest(world);
+        |target, scene| {
+            let (_, operation) = scene.honest(target);
             Ok(Forged::new(&[], &operation))
         },
     ),
@@ -225,8 +225,8 @@ pub const ALL: &[Refusal] = &[
         "refuse-entry-cut",
         "an entry without its last byte",
         &["entry_truncated"],
-        |world, scene| {
-            let (entry, operation) = scene.honest(world);
+        |target, scene| {
+            let (entry, operation) = scene.honest(target);
             Ok(Forged::new(&entry[..entry.len() - 1], &operation))
         },
     ),
@@ -234,8 +234,8 @@ pub const ALL: &[Refusal] = &[
         "refuse-entry-trailing",
         "a byte after the signature",
         &["entry_trailing_bytes"],
-        |world, scene| {
-            let (mut entry, operation) = scene.honest(world);
+        |target, scene| {
+            let (mut entry, operation) = scene.honest(target);
             entry.push(0);
             Ok(Forged::new(&entry, &operation))
         },
@@ -244,8 +244,8 @@ pub const ALL: &[Refusal] = &[
         "refuse-trailing-crafted",
         "a byte after the signature that passes for signed",
         &["entry_trailing_bytes"],
-        |world, scene| {
-            let operation = scene.operation(world);
+        |target, scene| {
+            let operation = scene.operation(target);
             let unsigned = scene
                 .author
                 .draft(scene.document.log, &operation)
@@ -261,14 +261,14 @@ pub const ALL: &[Refusal] = &[
         "refuse-tag",
         "a tag byte that means nothing",
         &["entry_tag"],
-        |world, scene| Ok(scene.altered(world, |draft| draft.tag = 2)),
+        |target, scene| Ok(scene.altered(target, |draft| draft.tag = 2)),
     ),
     entry(
         "refuse-varint",
         "a payload size in a longer form than needed",
         &["varint_not_minimal"],
-        |world, scene| {
-            let operation = scene.operation(world);
+        |target, scene| {
+            let operation = scene.operation(target);
             let draft = scene.author.draft(scene.document.log, &operation);
             let mut unsigned = draft.unsigned();
             let size = varu64::encode(draft.payload_size).len();
@@ -281,8 +281,8 @@ pub const ALL: &[Refusal] = &[
         "refuse-signature",
         "a flipped bit in the signature",
         &["signature_invalid", "signature_malformed"],
-        |world, scene| {
-            let (mut entry, operation) = scene.honest(world);
+        |target, scene| {
+            let (mut entry, operation) = scene.honest(target);
             let at = entry.len() - 40;
             entry[at] ^= 1;
             Ok(Forged::new(&entry, &operation))
@@ -292,8 +292,8 @@ pub const ALL: &[Refusal] = &[
         "refuse-signature-high-bit",
         "S with its highest bit set",
         &["signature_malformed", "signature_invalid"],
-        |world, scene| {
-            let (mut entry, operation) = scene.honest(world);
+        |target, scene| {
+            let (mut entry, operation) = scene.honest(target);
             let at = entry.len() - 1;
             entry[at] |= 0x80;
             Ok(Forged::new(&entry, &operation))
@@ -303,11 +303,11 @@ pub const ALL: &[Refusal] = &[
         "refuse-signed-by-other",
         "an entry signed with another key",
         &["signature_invalid"],
-        |world, scene| {
-            let operation = scene.operation(world);
+        |target, scene| {
+            let operation = scene.operation(target);
             let draft = scene.author.draft(scene.document.log, &operation);
             Ok(Forged::new(
-                &draft.sign(world.author("forger").key()),
+                &draft.sign(target.author("forger").key()),
                 &operation,
             ))
         },
@@ -316,8 +316,8 @@ pub const ALL: &[Refusal] = &[
         "refuse-seq-gap",
         "a sequence number is left out",
         &["seq_num_mismatch"],
-        |world, scene| {
-            Ok(scene.altered(world, |draft| {
+        |target, scene| {
+            Ok(scene.altered(target, |draft| {
                 draft.seq_num = 6;
                 draft.skiplink = None;
             }))
@@ -327,23 +327,23 @@ pub const ALL: &[Refusal] = &[
         "refuse-backlink",
         "a backlink that names no entry",
         &["backlink_mismatch"],
-        |world, scene| Ok(scene.altered(world, |draft| draft.backlink = Some(Hash::repeating(7)))),
+        |target, scene| Ok(scene.altered(target, |draft| draft.backlink = Some(Hash::repeating(7)))),
     ),
     entry(
         "refuse-skiplink",
         "a skiplink that names no entry",
         &["skiplink_mismatch", "skiplink_not_found"],
-        |world, scene| Ok(scene.altered(world, |draft| draft.skiplink = Some(Hash::repeating(7)))),
+        |target, scene| Ok(scene.altered(target, |draft| draft.skiplink = Some(Hash::repeating(7)))),
     ),
     entry(
         "refuse-payload-hash",
         "another operation than the entry was signed for",
         &["payload_hash_mismatch"],
-        |world, scene| {
-            let (entry, _) = scene.honest(world);
+        |target, scene| {
+            let (entry, _) = scene.honest(target);
             Ok(Forged::new(
                 &entry,
-                &world.update_operation(&[scene.tip], 5),
+                &target.update_operation(&[scene.tip], 5),
             ))
         },
     ),
@@ -351,14 +351,14 @@ pub const ALL: &[Refusal] = &[
         "refuse-payload-size",
         "another size than the operation has",
         &["payload_size_mismatch"],
-        |world, scene| Ok(scene.altered(world, |draft| draft.payload_size += 1)),
+        |target, scene| Ok(scene.altered(target, |draft| draft.payload_size += 1)),
     ),
     entry(
         "refuse-cbor-trailing",
         "a byte after the operation",
         &["cbor_trailing_bytes"],
-        |world, scene| {
-            let operation = [scene.operation(world), vec![0]].concat();
+        |target, scene| {
+            let operation = [scene.operation(target), vec![0]].concat();
             Ok(scene.carrying(&operation))
         },
     ),
@@ -366,10 +366,10 @@ pub const ALL: &[Refusal] = &[
         "refuse-cbor-indefinite",
         "an operation of indefinite length",
         &["cbor_indefinite", "operation_shape"],
-        |world, scene| {
+        |target, scene| {
             let fields = [("hour", Item::Int(4))];
             Ok(scene.carrying(
-                &operation::update(&world.schema_id, &[scene.tip], fields)
+                &operation::update(&target.schema_id, &[scene.tip], fields)
                     .indefinite()
                     .encode(),
             ))
@@ -379,37 +379,46 @@ pub const ALL: &[Refusal] = &[
         "refuse-cbor-not-minimal",
         "a number in a longer form than needed",
         &["cbor_not_minimal"],
-        |world, scene| {
+        |target, scene| {
             let fields = [("hour", Item::Int(4).wide(8))];
-            Ok(scene.carrying(&operation::update(&world.schema_id, &[scene.tip], fields).encode()))
+            Ok(
+                scene
+                    .carrying(&operation::update(&target.schema_id, &[scene.tip], fields).encode()),
+            )
         },
     ),
     entry(
         "refuse-field-twice",
         "a field given twice",
         &["fields_duplicate"],
-        |world, scene| {
+        |target, scene| {
             let fields = [("hour", Item::Int(4)), ("hour", Item::Int(5))];
-            Ok(scene.carrying(&operation::update(&world.schema_id, &[scene.tip], fields).encode()))
+            Ok(
+                scene
+                    .carrying(&operation::update(&target.schema_id, &[scene.tip], fields).encode()),
+            )
         },
     ),
     entry(
         "refuse-fields-unsorted",
         "fields out of order",
         &["fields_unsorted"],
-        |world, scene| {
+        |target, scene| {
             let fields = [("title", Item::text("x")), ("hour", Item::Int(5))];
-            Ok(scene.carrying(&operation::update(&world.schema_id, &[scene.tip], fields).encode()))
+            Ok(
+                scene
+                    .carrying(&operation::update(&target.schema_id, &[scene.tip], fields).encode()),
+            )
         },
     ),
     entry(
         "refuse-previous-unsorted",
         "previous operations out of order",
         &["view_id_unsorted"],
-        |world, scene| {
+        |target, scene| {
             let mut previous = [scene.document.id, scene.tip];
             previous.sort_unstable_by(|a, b| b.cmp(a));
-            Ok(scene.carrying(&world.update_operation(&previous, 4)))
+            Ok(scene.carrying(&target.update_operation(&previous, 4)))
         },
     ),
     entry(
@@ -431,32 +440,35 @@ pub const ALL: &[Refusal] = &[
         "refuse-field-missing",
         "a CREATE that leaves a field out",
         &["field_missing"],
-        |world, scene| {
-            let mut fields = world.fields(1, "refused");
+        |target, scene| {
+            let mut fields = target.fields(1, "refused");
             fields.pop();
-            Ok(scene.opening(&operation::create(&world.schema_id, fields).encode()))
+            Ok(scene.opening(&operation::create(&target.schema_id, fields).encode()))
         },
     ),
     entry(
         "refuse-field-unexpected",
         "a field the schema does not have",
         &["field_unexpected"],
-        |world, scene| {
+        |target, scene| {
             let fields = [("zoo", Item::Int(1))];
-            Ok(scene.carrying(&operation::update(&world.schema_id, &[scene.tip], fields).encode()))
+            Ok(
+                scene
+                    .carrying(&operation::update(&target.schema_id, &[scene.tip], fields).encode()),
+            )
         },
     ),
     entry(
         "refuse-field-type",
         "a text where a number is wanted",
         &["field_type_mismatch"],
-        |world, scene| Ok(scene.opening(&create_with(world, "hour", Item::text("eight")))),
+        |target, scene| Ok(scene.opening(&create_with(target, "hour", Item::text("eight")))),
     ),
     entry(
         "refuse-whole-number-for-float",
         "a whole number where a float is wanted",
         &["field_type_mismatch"],
-        |world, scene| Ok(scene.opening(&create_with(world, "rating", Item::Int(4)))),
+        |target, scene| Ok(scene.opening(&create_with(target, "rating", Item::Int(4)))),
     ),
     entry(
         "refuse-schema-name",
@@ -496,74 +508,74 @@ pub const ALL: &[Refusal] = &[
         "refuse-unknown-previous",
         "an UPDATE on an operation nobody has",
         &["previous_not_found"],
-        |world, scene| Ok(scene.carrying(&world.update_operation(&[Hash::repeating(9)], 4))),
+        |target, scene| Ok(scene.carrying(&target.update_operation(&[Hash::repeating(9)], 4))),
     ),
     entry(
         "refuse-mixed-previous",
         "an UPDATE on operations of two documents",
         &["previous_mixed"],
-        |world, scene| {
-            let mut other = world.author("other document");
-            let second = world.create(&mut other, 1, "second", Door::GraphQl)?;
+        |target, scene| {
+            let mut other = target.author("other document");
+            let second = target.create(&mut other, 1, "second", Door::GraphQl)?;
             let mut previous = [scene.tip, second.id];
             previous.sort_unstable();
-            Ok(scene.carrying(&world.update_operation(&previous, 4)))
+            Ok(scene.carrying(&target.update_operation(&previous, 4)))
         },
     ),
     entry(
         "refuse-second-create-in-log",
         "a second CREATE in the log of a document",
         &["log_id_in_use", "log_id_mismatch"],
-        |world, scene| Ok(scene.carrying(&world.create_operation(1, "second"))),
+        |target, scene| Ok(scene.carrying(&target.create_operation(1, "second"))),
     ),
     entry(
         "refuse-other-log-for-document",
         "an UPDATE in another log than the document's",
         &["log_id_mismatch"],
-        |world, scene| Ok(scene.opening(&world.update_operation(&[scene.tip], 4))),
+        |target, scene| Ok(scene.opening(&target.update_operation(&[scene.tip], 4))),
     ),
     shutting(
         "refuse-update-after-delete",
         "an UPDATE of a deleted document",
         &["document_deleted"],
-        |world, scene| {
-            let operation = world.delete_operation(&[scene.tip]);
-            let deleted = world.publish(
+        |target, scene| {
+            let operation = target.delete_operation(&[scene.tip]);
+            let deleted = target.publish(
                 &mut scene.author,
                 scene.document.log,
                 operation,
                 Door::GraphQl,
             )?;
-            Ok(scene.carrying(&world.update_operation(&[deleted], 4)))
+            Ok(scene.carrying(&target.update_operation(&[deleted], 4)))
         },
     ),
     shutting(
         "refuse-delete-twice",
         "a second DELETE of a document",
         &["document_deleted"],
-        |world, scene| {
-            let operation = world.delete_operation(&[scene.tip]);
-            let deleted = world.publish(
+        |target, scene| {
+            let operation = target.delete_operation(&[scene.tip]);
+            let deleted = target.publish(
                 &mut scene.author,
                 scene.document.log,
                 operation,
                 Door::GraphQl,
             )?;
-            Ok(scene.carrying(&world.delete_operation(&[deleted])))
+            Ok(scene.carrying(&target.delete_operation(&[deleted])))
         },
     ),
     shutting(
         "refuse-after-end-of-log",
         "an entry after the one that ended its log",
         &["log_ended"],
-        |world, scene| {
-            let operation = scene.operation(world);
+        |target, scene| {
+            let operation = scene.operation(target);
             let draft = Draft {
                 tag: 1,
                 ..scene.author.draft(scene.document.log, &operation)
             };
             let last = draft.sign(scene.author.key());
-            let answer = api::publish(&world.client, Door::GraphQl, &last, &operation)?;
+            let answer = api::publish(&target.client, Door::GraphQl, &last, &operation)?;
             // Some nodes have nothing to tell about what follows, and say so.
             if let Answer::Refused { code, .. } = &answer
                 && code.as_deref() != Some("log_ended")
@@ -571,19 +583,19 @@ pub const ALL: &[Refusal] = &[
                 answer.expect("an end-of-log entry")?;
             }
             let tip = scene.author.keep(scene.document.log, last, operation);
-            Ok(scene.carrying(&world.update_operation(&[tip], 5)))
+            Ok(scene.carrying(&target.update_operation(&[tip], 5)))
         },
     ),
     entry(
         "refuse-fork",
         "a different entry for a place that is taken",
         &["would_fork", "seq_num_mismatch"],
-        |world, scene| {
+        |target, scene| {
             let log = scene.author.log(scene.document.log);
             let mut shorter = log.clone();
             shorter.entries.truncate(2);
             shorter.payloads.truncate(2);
-            let operation = world.update_operation(&[Hash::of(&log.entries[1])], 77);
+            let operation = target.update_operation(&[Hash::of(&log.entries[1])], 77);
             let draft = shorter.draft(&operation);
             Ok(Forged::new(&draft.sign(scene.author.key()), &operation))
         },

@@ -17,7 +17,7 @@ use super::page::Shown;
 use super::plan::{Ask, DocumentPlan, EventMember, Followed, Plan, Root};
 use super::{filter, show};
 use crate::api::{ApiError, DocumentEvent, Subject, parse};
-use crate::http::streams::{Place, Streams};
+use crate::http::streams::{Streams, SubscriptionPlace};
 use crate::runtime::Node;
 use crate::runtime::events::{Documents, Schemas};
 
@@ -77,7 +77,7 @@ pub(super) struct Subscription {
     /// As much as each event may spend.
     budget: Budget,
     source: Source,
-    place: Place,
+    place: SubscriptionPlace,
 }
 
 impl Subscription {

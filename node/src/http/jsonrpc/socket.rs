@@ -17,7 +17,7 @@ use super::Rpc;
 use super::door::{Caller, restore, too_large};
 use crate::http::is_bulky;
 use crate::http::pulse::{Pulse, Pulsed};
-use crate::http::streams::Place;
+use crate::http::streams::SubscriptionPlace;
 
 /// Messages of one WebSocket being worked on, and as many waiting to be sent.
 const MESSAGES_MAX: usize = 32;
@@ -40,7 +40,7 @@ pub(super) async fn upgrade(rpc: Rpc, request: Request) -> Response {
 
 /// Serves one connection to its end. What it has begun to publish is published all the same; its
 /// subscriptions end with it.
-async fn run(rpc: Rpc, mut socket: WebSocket, mut place: Place) {
+async fn run(rpc: Rpc, mut socket: WebSocket, mut place: SubscriptionPlace) {
     let (outbox, mut sent) = mpsc::channel(MESSAGES_MAX);
     let places = BoundedSubscriptions::new(rpc.limits.subscriptions_per_socket_max);
     let caller = Caller {

@@ -25,7 +25,7 @@ use super::reading::{PlacedEntry, placed_entry_schema};
 use super::{Methods, parse as parse_params, refuse};
 use crate::api::{self, ApiError, Asked, DocumentEvent, Subject, parse};
 use crate::http::Limits;
-use crate::http::streams::{Place, Streams};
+use crate::http::streams::{Streams, SubscriptionPlace};
 use crate::runtime::Node;
 use crate::runtime::events::{Documents, Entries};
 use crate::store::Read;
@@ -203,7 +203,7 @@ where
 async fn send_all(
     sink: &SubscriptionSink,
     mut notices: Notices,
-    mut place: Place,
+    mut place: SubscriptionPlace,
     patience: Duration,
 ) -> SubscriptionCloseResponse {
     loop {

@@ -15,7 +15,7 @@ use grove_core::wire::{Heights, SchemaSet, Tips};
 use super::state::{State, TreeId};
 use super::{Memory, Source};
 use crate::store::outside::Extent;
-use crate::store::query::{Condition, DocumentQuery, OrderBy, Place, Standing};
+use crate::store::query::{Condition, DocumentQuery, OrderBy, PagePosition, Standing};
 use crate::store::trees::PreferredTips;
 use crate::store::{
     Change, Counts, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, Read, StoreError,
@@ -333,8 +333,8 @@ impl<S: Source> Read for Memory<S> {
         let mut found = state.admitted(schema_id, query)?;
         let order = &query.order;
         found.retain(|(place, _)| {
-            let behind = |after: &Place| order.compare(after, place).is_lt();
-            let before = |before: &Place| order.compare(place, before).is_lt();
+            let behind = |after: &PagePosition| order.compare(after, place).is_lt();
+            let before = |before: &PagePosition| order.compare(place, before).is_lt();
             query.after.as_ref().is_none_or(behind) && query.before.as_ref().is_none_or(before)
         });
         found.sort_by(|(a, _), (b, _)| order.compare(a, b));
@@ -403,9 +403,9 @@ impl<S: Source> Read for Memory<S> {
         Ok(last.map(|(_, position)| *position))
     }
 
-    fn deeds(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError> {
+    fn audit_log(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError> {
         let state = self.state();
-        let latest = state.deeds.iter().rev().take(limit as usize);
+        let latest = state.audit_log.iter().rev().take(limit as usize);
         Ok(latest.map(|(_, deed)| deed.clone()).collect())
     }
 
@@ -438,7 +438,7 @@ impl State {
         &self,
         schema_id: &SchemaId,
         query: &DocumentQuery,
-    ) -> Result<Vec<(Place, DocumentId)>, StoreError> {
+    ) -> Result<Vec<(PagePosition, DocumentId)>, StoreError> {
         let Some(schema) = self.schema(schema_id) else {
             return Ok(Vec::new());
         };

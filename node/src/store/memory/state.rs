@@ -56,7 +56,7 @@ pub struct State {
     /// By position and number.
     pub changes: Map<(i64, u64), DocumentId>,
     pub times: Map<i64, i64>,
-    pub deeds: Map<u64, (i64, String)>,
+    pub audit_log: Map<u64, (i64, String)>,
 }
 
 /// A tree of a log.

@@ -149,10 +149,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn insert_deed(&mut self, at: i64, what: &str) -> Result<(), StoreError> {
+    fn insert_audit_entry(&mut self, at: i64, what: &str) -> Result<(), StoreError> {
         let state = self.source.change();
-        let number = state.deeds.len() as u64;
-        state.deeds.insert(number, (at, what.to_owned()));
+        let number = state.audit_log.len() as u64;
+        state.audit_log.insert(number, (at, what.to_owned()));
         Ok(())
     }
 

@@ -35,8 +35,8 @@ impl Objects {
             Some(_) => Duration::ZERO,
         };
         let batch = erasing.0.get_or_insert_with(|| {
-            let (shelf, wanted) = (self.shelf.clone(), names.clone());
-            let done = self.begin(async move { shelf.erase(wanted).await });
+            let (storage, wanted) = (self.storage.clone(), names.clone());
+            let done = self.begin(async move { storage.erase(wanted).await });
             Batch { names, done }
         });
         let done = match batch.done.recv_timeout(patience) {

@@ -21,7 +21,7 @@ mod bucket;
 mod client;
 mod erase;
 mod location;
-mod shelf;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,7 +37,7 @@ use tokio::runtime::Runtime;
 
 use super::{Read, StoreError};
 use erase::Erasing;
-use shelf::Shelf;
+use storage::ObjectStorage;
 
 pub use location::{Location, LocationError};
 
@@ -54,7 +54,7 @@ const TASKS_MAX: usize = 16;
 
 /// Where large bytes are kept.
 pub struct Objects {
-    shelf: Shelf,
+    storage: ObjectStorage,
     /// Objects put for operations that the writer has yet to take.
     staged: Mutex<BTreeMap<Hash, String>>,
     erasing: Mutex<Erasing>,
@@ -64,7 +64,7 @@ pub struct Objects {
 
 impl fmt::Debug for Objects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Objects").field(&self.shelf).finish()
+        f.debug_tuple("Objects").field(&self.storage).finish()
     }
 }
 
@@ -103,7 +103,7 @@ impl Objects {
             .enable_all()
             .build()?;
         Ok(Self {
-            shelf: Shelf::open(location)?,
+            storage: ObjectStorage::open(location)?,
             staged: Mutex::default(),
             erasing: Mutex::default(),
             runtime: Some(runtime),
@@ -117,7 +117,7 @@ impl Objects {
 
     /// The operation whose bytes the object of this name holds; `None` when the name was not made here.
     pub(super) fn operation_of(name: &str) -> Option<Hash> {
-        shelf::operation_of(name)
+        storage::operation_of(name)
     }
 
     /// Puts the bytes of an operation ahead of the transaction that stores it, so that the writer need
@@ -127,11 +127,11 @@ impl Objects {
         hash: Hash,
         payload: Vec<u8>,
     ) -> Result<Staged, StoreError> {
-        let name = shelf::new_name(hash)?;
-        let (shelf, wanted) = (self.shelf.clone(), name.clone());
+        let name = storage::new_name(hash)?;
+        let (storage, wanted) = (self.storage.clone(), name.clone());
         let put = self
             .runtime()
-            .spawn(async move { shelf.put(&wanted, Bytes::from(payload)).await });
+            .spawn(async move { storage.put(&wanted, Bytes::from(payload)).await });
         put.await.map_err(|_| ENDED)??;
         let held = match lock(&self.staged).entry(hash) {
             std::collections::btree_map::Entry::Vacant(place) => {
@@ -153,13 +153,13 @@ impl Objects {
         if let Some(name) = lock(&self.staged).remove(&hash) {
             return Ok(name);
         }
-        let name = shelf::new_name(hash)?;
-        let (shelf, wanted, payload) = (
-            self.shelf.clone(),
+        let name = storage::new_name(hash)?;
+        let (storage, wanted, payload) = (
+            self.storage.clone(),
             name.clone(),
             Bytes::copy_from_slice(payload),
         );
-        self.wait(async move { shelf.put(&wanted, payload).await })??;
+        self.wait(async move { storage.put(&wanted, payload).await })??;
         Ok(name)
     }
 
@@ -171,8 +171,8 @@ impl Objects {
         size: u64,
         hash: Hash,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let (shelf, wanted) = (self.shelf.clone(), name.to_owned());
-        let found = self.wait(async move { shelf.get(&wanted, size).await })??;
+        let (storage, wanted) = (self.storage.clone(), name.to_owned());
+        let found = self.wait(async move { storage.get(&wanted, size).await })??;
         let whole = found.filter(|bytes| Hash::of(bytes) == hash);
         if whole.is_none() {
             tracing::error!(name, "the bytes of a piece are missing or damaged");
@@ -183,17 +183,17 @@ impl Objects {
     /// Marks this place, so that it is known again; returns the mark.
     #[cfg(feature = "postgres")]
     pub(super) fn mark(&self) -> Result<String, StoreError> {
-        let name = shelf::new_mark()?;
-        let (shelf, wanted) = (self.shelf.clone(), name.clone());
-        self.wait(async move { shelf.put(&wanted, Bytes::from_static(MARK)).await })??;
+        let name = storage::new_mark()?;
+        let (storage, wanted) = (self.storage.clone(), name.clone());
+        self.wait(async move { storage.put(&wanted, Bytes::from_static(MARK)).await })??;
         Ok(name)
     }
 
     /// Whether this place has the mark.
     #[cfg(feature = "postgres")]
     pub(super) fn is_marked(&self, mark: &str) -> Result<bool, StoreError> {
-        let (shelf, wanted) = (self.shelf.clone(), mark.to_owned());
-        let found = self.wait(async move { shelf.get(&wanted, MARK.len() as u64).await })??;
+        let (storage, wanted) = (self.storage.clone(), mark.to_owned());
+        let found = self.wait(async move { storage.get(&wanted, MARK.len() as u64).await })??;
         Ok(found.is_some())
     }
 
@@ -209,7 +209,7 @@ impl Objects {
         dry_run: bool,
         store: &dyn Read,
     ) -> Result<Swept, StoreError> {
-        let mut swept = self.shelf.sweep_unfinished(shard, older_than, dry_run)?;
+        let mut swept = self.storage.sweep_unfinished(shard, older_than, dry_run)?;
         let mut orphans = Vec::new();
         for (name, size) in self.list(shard, older_than)? {
             if !store.has_object(&name)? {
@@ -225,14 +225,14 @@ impl Objects {
     }
 
     fn list(&self, shard: u8, older_than: Duration) -> Result<Vec<(String, u64)>, StoreError> {
-        let shelf = self.shelf.clone();
-        self.wait(async move { shelf.list(shard, older_than).await })?
+        let storage = self.storage.clone();
+        self.wait(async move { storage.list(shard, older_than).await })?
     }
 
     /// Erases objects, and waits until that is done.
     fn erase(&self, names: Vec<String>) -> Result<(), StoreError> {
-        let shelf = self.shelf.clone();
-        self.wait(async move { shelf.erase(names).await })?
+        let storage = self.storage.clone();
+        self.wait(async move { storage.erase(names).await })?
     }
 
     /// Runs a task to its end. The thread that waits may itself belong to another runtime.
@@ -291,11 +291,11 @@ impl Drop for Staged {
         }
         drop(staged);
         if waits || !self.held {
-            let (shelf, name) = (self.objects.shelf.clone(), self.name.clone());
+            let (storage, name) = (self.objects.storage.clone(), self.name.clone());
             // Should it fail, a sweep finds it.
             drop(
                 self.objects
-                    .begin(async move { shelf.erase(vec![name]).await }),
+                    .begin(async move { storage.erase(vec![name]).await }),
             );
         }
     }

@@ -8,12 +8,12 @@ use tempfile::TempDir;
 use super::*;
 
 /// Objects in a folder of their own, removed at the end.
-struct Place(
+struct TestFolder(
     PathBuf,
     #[allow(dead_code, reason = "removed with the place")] TempDir,
 );
 
-impl Place {
+impl TestFolder {
     fn new() -> (Self, Arc<Objects>) {
         let folder = tempfile::tempdir().unwrap();
         let place = Self(folder.path().join("objects"), folder);
@@ -58,7 +58,7 @@ fn get(objects: &Objects, name: &str) -> Option<Vec<u8>> {
 
 #[test]
 fn what_is_put_is_read_again_until_erased() {
-    let (place, objects) = Place::new();
+    let (place, objects) = TestFolder::new();
 
     let first = objects.take(id("a"), BYTES).unwrap();
     let second = objects.take(id("a"), BYTES).unwrap();
@@ -73,7 +73,7 @@ fn what_is_put_is_read_again_until_erased() {
 
 #[test]
 fn damaged_bytes_are_as_good_as_none() {
-    let (place, objects) = Place::new();
+    let (place, objects) = TestFolder::new();
     let name = objects.take(id("a"), BYTES).unwrap();
     let file = place.0.join(&name);
     let mut flipped = BYTES.to_vec();
@@ -90,7 +90,7 @@ fn damaged_bytes_are_as_good_as_none() {
 #[test]
 fn objects_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
-    let (place, objects) = Place::new();
+    let (place, objects) = TestFolder::new();
     let name = objects.take(id("a"), BYTES).unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
 
@@ -103,7 +103,7 @@ fn objects_are_for_their_owner_alone() {
 
 #[tokio::test]
 async fn staged_bytes_go_unless_they_are_taken() {
-    let (place, objects) = Place::new();
+    let (place, objects) = TestFolder::new();
     let taken = objects.stage(id("a"), BYTES.to_vec()).await.unwrap();
     let twice = objects.stage(id("a"), BYTES.to_vec()).await.unwrap();
     let refused = objects.stage(id("b"), BYTES.to_vec()).await.unwrap();
@@ -119,7 +119,7 @@ async fn staged_bytes_go_unless_they_are_taken() {
 
 #[test]
 fn only_what_was_put_here_is_listed() {
-    let (place, objects) = Place::new();
+    let (place, objects) = TestFolder::new();
     let name = objects.take(id("a"), BYTES).unwrap();
     let shard = &name[..2];
     for other in [
@@ -142,7 +142,7 @@ fn only_what_was_put_here_is_listed() {
 
 #[test]
 fn unfinished_files_are_swept_and_no_others() {
-    let (place, objects) = Place::new();
+    let (place, objects) = TestFolder::new();
     let name = objects.take(id("a"), BYTES).unwrap();
     std::fs::write(place.0.join(format!("{name}#1")), &BYTES[..10]).unwrap();
     let foreign = format!("{}/notes#1", &name[..2]);
@@ -154,7 +154,7 @@ fn unfinished_files_are_swept_and_no_others() {
     let hour = Duration::from_secs(3600);
     let sweep = |older_than, dry_run| {
         let shard = id("a").digest()[0];
-        let swept = objects.shelf.sweep_unfinished(shard, older_than, dry_run);
+        let swept = objects.storage.sweep_unfinished(shard, older_than, dry_run);
         swept.unwrap()
     };
 

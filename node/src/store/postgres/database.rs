@@ -22,10 +22,10 @@ use postgres::{CancelToken, Client, Row, Statement};
 
 use super::codec::get;
 use super::failure;
-use super::server::{Server, Session};
+use super::server::{Server, ServerSession};
 use super::view::View;
 use crate::store::StoreError;
-use crate::store::indexes::Wishes;
+use crate::store::indexes::IndexAdvisor;
 use crate::store::interned::REMEMBERED_MAX;
 use crate::store::objects::Objects;
 use crate::store::sql::ahead::Ahead;
@@ -65,12 +65,12 @@ pub struct Database {
     views: RefCell<BTreeMap<i64, Arc<View>>>,
     objects: Option<Arc<Objects>>,
     /// Which indexes there are and which are asked for, as all connections of this process know it.
-    pub wishes: Wishes,
+    pub advisor: IndexAdvisor,
 }
 
 /// A session and the statements prepared in it.
 struct Link {
-    session: Session,
+    session: ServerSession,
     statements: BTreeMap<String, Statement>,
 }
 
@@ -96,7 +96,7 @@ impl Database {
             ahead: Ahead::default(),
             views: RefCell::default(),
             objects: None,
-            wishes: Wishes::default(),
+            advisor: IndexAdvisor::default(),
         })
     }
 
@@ -107,8 +107,8 @@ impl Database {
     }
 
     /// The same database, with what another connection to it knows of its indexes.
-    pub fn with_wishes(mut self, wishes: Wishes) -> Self {
-        self.wishes = wishes;
+    pub fn with_advisor(mut self, advisor: IndexAdvisor) -> Self {
+        self.advisor = advisor;
         self
     }
 

@@ -112,7 +112,7 @@ impl SharedStore for PostgresStore {
     fn reader(&self) -> Result<PostgresReader, StoreError> {
         let database = Database::connect(self.database.server().clone())?
             .with_objects(self.objects())
-            .with_wishes(self.database.wishes.clone());
+            .with_advisor(self.database.advisor.clone());
         Ok(Connection {
             database,
             writer: (),
@@ -129,7 +129,7 @@ impl SharedStore for PostgresStore {
     }
 
     fn on_index_wanted(&self, tell: Box<dyn Fn() + Send + Sync>) {
-        self.database.wishes.on_wish(tell);
+        self.database.advisor.on_advice(tell);
     }
 
     fn news_interval(&self) -> Option<Duration> {

@@ -161,7 +161,7 @@ impl<W> Dialect for Connection<W> {
         unsigned(database.number(&sql, &bound(&values))?)
     }
 
-    fn deeds(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError> {
+    fn audit_log(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError> {
         self.database.all(
             "SELECT at, what FROM deeds ORDER BY id DESC LIMIT $1",
             &[&i64::from(limit)],

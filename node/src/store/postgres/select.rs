@@ -13,8 +13,8 @@ use crate::store::StoreError;
 use crate::store::codec::{DIGEST_SIZE, brief, from_view_id};
 use crate::store::indexes::{Index, Part, field};
 use crate::store::query::{
-    Comparison, Condition, DocumentQuery, OrderBy, Place, SORT_KEY_SIZE_MAX, SortKey, Standing,
-    Test,
+    Comparison, Condition, DocumentQuery, OrderBy, PagePosition, SORT_KEY_SIZE_MAX, SortKey,
+    Standing, Test,
 };
 use crate::store::sql::Sql;
 
@@ -119,7 +119,7 @@ impl<'q> Select<'q> {
         self.looks_into_documents = true;
         let (mut authors, mut documents) = (String::from("TRUE"), self.filter());
         for (place, operator) in self.ends() {
-            let Some(Place { key, id }) = place else {
+            let Some(PagePosition { key, id }) = place else {
                 continue;
             };
             let id = self.bind(bytes(id.hash().digest()));
@@ -397,7 +397,7 @@ impl<'q> Select<'q> {
     }
 
     /// The places where a page begins and ends, with how what lies between compares to them.
-    fn ends(&self) -> [(&'q Option<Place>, &'static str); 2] {
+    fn ends(&self) -> [(&'q Option<PagePosition>, &'static str); 2] {
         let (above, below) = match self.query.order.descending {
             true => ("<", ">"),
             false => (">", "<"),

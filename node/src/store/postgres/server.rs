@@ -99,7 +99,7 @@ impl FromStr for Server {
 
 impl Server {
     /// A new session. Takes a bounded time, whatever the server does.
-    pub fn connect(&self) -> Result<Session, StoreError> {
+    pub fn connect(&self) -> Result<ServerSession, StoreError> {
         let (sender, ready) = mpsc::sync_channel(1);
         let server = self.clone();
         // On a thread of its own because signing in has no time limit, and because a client must not be
@@ -135,12 +135,12 @@ impl Server {
             .spawn(ask);
     }
 
-    fn sign_in(&self) -> Result<Session, StoreError> {
+    fn sign_in(&self) -> Result<ServerSession, StoreError> {
         let client = match self.config.get_ssl_mode() {
             SslMode::Require => self.config.connect(trusted()?),
             _ => self.config.connect(NoTls),
         };
-        let mut session = Session(Some(client.map_err(|error| failure(&error))?));
+        let mut session = ServerSession(Some(client.map_err(|error| failure(&error))?));
         let client = session.client();
         client
             .batch_execute(SET_UP)
@@ -163,21 +163,21 @@ fn trusted() -> Result<MakeRustlsConnect, StoreError> {
 }
 
 /// A client that can be let go of anywhere.
-pub struct Session(Option<Client>);
+pub struct ServerSession(Option<Client>);
 
-impl fmt::Debug for Session {
+impl fmt::Debug for ServerSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Session")
+        f.write_str("ServerSession")
     }
 }
 
-impl Session {
+impl ServerSession {
     pub fn client(&mut self) -> &mut Client {
         self.0.as_mut().expect("taken only on drop")
     }
 }
 
-impl Drop for Session {
+impl Drop for ServerSession {
     fn drop(&mut self) {
         let client = self.0.take();
         // Saying goodbye drives the connection, which an asynchronous task must not do.

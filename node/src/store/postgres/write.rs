@@ -259,7 +259,7 @@ impl Store for PostgresStore {
         sql::insert_time(&self.database, at)
     }
 
-    fn insert_deed(&mut self, at: i64, what: &str) -> Result<(), StoreError> {
+    fn insert_audit_entry(&mut self, at: i64, what: &str) -> Result<(), StoreError> {
         self.database.execute(
             "INSERT INTO deeds (at, what) VALUES ($1, $2)",
             &[&at, &what.as_bytes()],

@@ -265,7 +265,7 @@ pub trait Dialect {
 
     fn count(&self, schema_id: &SchemaId, query: &DocumentQuery) -> Result<u64, StoreError>;
 
-    fn deeds(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError>;
+    fn audit_log(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError>;
 
     fn counts(&self) -> Result<Counts, StoreError>;
 }

@@ -550,8 +550,8 @@ impl<T: Dialect> Read for T {
         )
     }
 
-    fn deeds(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError> {
-        Dialect::deeds(self, limit)
+    fn audit_log(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError> {
+        Dialect::audit_log(self, limit)
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {

@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use super::SqliteStore;
 use super::views::View;
 use crate::store::StoreError;
-use crate::store::indexes::Lead;
+use crate::store::indexes::AccessPath;
 use crate::store::query::{
-    Comparison, Condition, DocumentQuery, Order, OrderBy, Place, SortKey, Standing, Test,
+    Comparison, Condition, DocumentQuery, Order, OrderBy, PagePosition, SortKey, Standing, Test,
 };
 
 /// What a statement of ours may consist of.
@@ -72,7 +72,7 @@ fn question(text: &str, number: i64, order: &OrderBy, standing: Standing) -> Doc
             by: order.clone(),
             descending: number % 2 == 0,
         },
-        after: Some(Place {
+        after: Some(PagePosition {
             key: sort_key,
             id: hash.into(),
         }),
@@ -86,9 +86,9 @@ fn texts(query: &DocumentQuery) -> Result<[String; 3], StoreError> {
     let store = SqliteStore::in_memory()?;
     let view = View::new(7, schema());
     let statements = [
-        view.list_sql(&store.database, query, Lead::Order)?,
-        view.list_sql(&store.database, query, Lead::Ids)?,
-        view.count_sql(&store.database, query, Lead::Order)?,
+        view.list_sql(&store.database, query, AccessPath::Order)?,
+        view.list_sql(&store.database, query, AccessPath::Ids)?,
+        view.count_sql(&store.database, query, AccessPath::Order)?,
     ];
     Ok(statements.map(|(text, values)| {
         assert_eq!(text.matches('?').count(), values.len(), "{text}");

@@ -12,7 +12,7 @@ use rusqlite::{CachedStatement, Connection, Params, Row, ToSql, params_from_iter
 
 use super::view::View;
 use crate::store::StoreError;
-use crate::store::indexes::Wishes;
+use crate::store::indexes::IndexAdvisor;
 use crate::store::interned::REMEMBERED_MAX;
 use crate::store::objects::Objects;
 use crate::store::sql::{Columns, Names, Param, Sql, TakeRow};
@@ -30,7 +30,7 @@ pub struct Database {
     views: RefCell<BTreeMap<i64, Arc<View>>>,
     objects: Option<Arc<Objects>>,
     /// Which indexes there are and which are asked for, as all connections know it.
-    pub wishes: Wishes,
+    pub advisor: IndexAdvisor,
 }
 
 impl fmt::Debug for Database {
@@ -40,13 +40,13 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    pub fn new(connection: Connection, wishes: Wishes) -> Self {
+    pub fn new(connection: Connection, advisor: IndexAdvisor) -> Self {
         Self {
             connection,
             names: Names::default(),
             views: RefCell::default(),
             objects: None,
-            wishes,
+            advisor,
         }
     }
 

@@ -10,21 +10,25 @@ use super::SqliteStore;
 use super::database::Database;
 use super::select::{LIVE_COUNT, create_index};
 use super::views::View;
-use crate::store::indexes::{Index, Lead, Roads, TABLE_SIZE_MIN, Wish};
+use crate::store::indexes::{AccessPath, AccessPaths, Index, IndexAdvice, TABLE_SIZE_MIN};
 use crate::store::sql::Sql;
 use crate::store::{DocumentQuery, Store, StoreError};
 
 impl Database {
     /// What leads to the documents of a query. Asks for an index where one is missing.
-    pub fn lead(&self, view: &View, query: &DocumentQuery) -> Result<Lead, StoreError> {
-        let Some(roads) = Roads::of(view.schema(), query) else {
-            return Ok(Lead::Order);
+    pub fn access_path(
+        &self,
+        view: &View,
+        query: &DocumentQuery,
+    ) -> Result<AccessPath, StoreError> {
+        let Some(paths) = AccessPaths::of(view.schema(), query) else {
+            return Ok(AccessPath::Order);
         };
-        roads.choose(
+        paths.choose(
             |index| {
-                let found = self.wishes.has(view.schema_row(), &index);
+                let found = self.advisor.has(view.schema_row(), &index);
                 if !found {
-                    self.wish(view, index)?;
+                    self.advise(view, index)?;
                 }
                 Ok(found)
             },
@@ -33,22 +37,26 @@ impl Database {
     }
 
     /// What leads to the documents of a query where their order does not matter.
-    pub fn counting_lead(&self, view: &View, query: &DocumentQuery) -> Result<Lead, StoreError> {
-        let Some(roads) = Roads::of(view.schema(), query) else {
-            return Ok(Lead::Order);
+    pub fn counting_path(
+        &self,
+        view: &View,
+        query: &DocumentQuery,
+    ) -> Result<AccessPath, StoreError> {
+        let Some(paths) = AccessPaths::of(view.schema(), query) else {
+            return Ok(AccessPath::Order);
         };
-        let Some(part) = roads.narrow() else {
-            return Ok(Lead::Ids);
+        let Some(part) = paths.narrow() else {
+            return Ok(AccessPath::Ids);
         };
-        if !self.wishes.begins(view.schema_row(), part) {
-            self.wish(view, Index::on(part))?;
+        if !self.advisor.begins(view.schema_row(), part) {
+            self.advise(view, Index::on(part))?;
         }
-        Ok(Lead::Condition(part))
+        Ok(AccessPath::Condition(part))
     }
 
-    fn wish(&self, view: &View, index: Index) -> Result<(), StoreError> {
+    fn advise(&self, view: &View, index: Index) -> Result<(), StoreError> {
         if self.number(LIVE_COUNT, [view.schema_row()])? >= TABLE_SIZE_MIN {
-            self.wishes.wish(view.schema_row(), index);
+            self.advisor.advise(view.schema_row(), index);
         }
         Ok(())
     }
@@ -60,7 +68,7 @@ impl Database {
             [],
             |row| Ok(row.get(0)?),
         )?;
-        self.wishes.are(&names);
+        self.advisor.are(&names);
         Ok(())
     }
 }
@@ -68,29 +76,31 @@ impl Database {
 impl SqliteStore {
     /// Makes the index that was asked for next. Nothing can be published meanwhile.
     pub(super) fn make_index(&mut self) -> Result<bool, StoreError> {
-        let Some(wish) = self.database.wishes.next() else {
+        let Some(advice) = self.database.advisor.next() else {
             return Ok(false);
         };
         self.begin()?;
-        let made = self.change_indexes(&wish).and_then(|made| {
+        let made = self.change_indexes(&advice).and_then(|made| {
             self.commit()?;
             Ok(made)
         });
-        self.database.wishes.done(&wish, matches!(made, Ok(true)));
+        self.database
+            .advisor
+            .done(&advice, matches!(made, Ok(true)));
         if made.is_err() {
             self.rollback()?;
         }
         made
     }
 
-    fn change_indexes(&self, wish: &Wish) -> Result<bool, StoreError> {
-        let schema: Option<Schema> = self.database.schema(wish.schema)?;
-        let create = schema.and_then(|schema| create_index(&schema, wish.schema, &wish.make));
+    fn change_indexes(&self, advice: &IndexAdvice) -> Result<bool, StoreError> {
+        let schema: Option<Schema> = self.database.schema(advice.schema)?;
+        let create = schema.and_then(|schema| create_index(&schema, advice.schema, &advice.make));
         let Some(create) = create else {
             return Ok(false);
         };
-        if let Some(index) = &wish.drop {
-            let name = index.full_name(wish.schema);
+        if let Some(index) = &advice.drop {
+            let name = index.full_name(advice.schema);
             let drop = format!("DROP INDEX IF EXISTS {name}");
             self.database.connection().execute(&drop, params![])?;
         }

@@ -32,7 +32,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::objects::Objects;
 use super::sql::Sql;
 use super::{Parked, SharedStore, StoreError, Upkeep};
-use crate::store::indexes::Wishes;
+use crate::store::indexes::IndexAdvisor;
 use database::Database;
 
 /// How long a connection waits for another one's lock.
@@ -100,7 +100,7 @@ impl SqliteStore {
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
         //= OP9: what is deleted is gone, not just out of sight
         connection.pragma_update(None, "secure_delete", "ON")?;
-        let database = Database::new(connection, Wishes::default()).with_objects(objects);
+        let database = Database::new(connection, IndexAdvisor::default()).with_objects(objects);
         if version < versions::VERSION {
             versions::bring_to(versions::VERSION, &database)?;
         }
@@ -147,7 +147,7 @@ impl SharedStore for SqliteStore {
         let connection = Connection::open_with_flags(path, flags)?;
         tune(&connection)?;
         Ok(SqliteReader {
-            database: Database::new(connection, self.database.wishes.clone())
+            database: Database::new(connection, self.database.advisor.clone())
                 .with_objects(self.objects()),
         })
     }
@@ -158,7 +158,7 @@ impl SharedStore for SqliteStore {
     }
 
     fn on_index_wanted(&self, tell: Box<dyn Fn() + Send + Sync>) {
-        self.database.wishes.on_wish(tell);
+        self.database.advisor.on_advice(tell);
     }
 
     fn objects(&self) -> Option<Arc<Objects>> {

@@ -132,8 +132,8 @@ impl<T: AsRef<Database>> Dialect for T {
         };
         let extent = Extent::of(query.outline);
         database.snapshot(|| {
-            let lead = database.lead(&view, query)?;
-            let (sql, values) = view.list_sql(database, query, lead)?;
+            let path = database.access_path(&view, query)?;
+            let (sql, values) = view.list_sql(database, query, path)?;
             let mut statement = database.statement(&sql)?;
             let mut rows = statement.query(params_from_iter(values))?;
             while let Some(row) = rows.next()? {
@@ -194,12 +194,12 @@ impl<T: AsRef<Database>> Dialect for T {
         let Some(view) = database.view_of(schema_id)? else {
             return Ok(0);
         };
-        let lead = database.counting_lead(&view, query)?;
-        let (sql, values) = view.count_sql(database, query, lead)?;
+        let path = database.counting_path(&view, query)?;
+        let (sql, values) = view.count_sql(database, query, path)?;
         database.number(&sql, params_from_iter(values))
     }
 
-    fn deeds(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError> {
+    fn audit_log(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError> {
         self.as_ref().all(
             "SELECT at, what FROM deeds ORDER BY id DESC LIMIT ?1",
             [limit],

@@ -12,10 +12,10 @@ use super::codec;
 use super::database::Database;
 use crate::store::StoreError;
 use crate::store::codec::{from_hashes, from_view_id, to_hashes};
-use crate::store::indexes::{Index, Lead, Part, field, is_ordered_by_key, part_of};
+use crate::store::indexes::{AccessPath, Index, Part, field, is_ordered_by_key, part_of};
 use crate::store::query::{
-    Comparison, Condition, DocumentQuery, OrderBy, Place, SORT_KEY_SIZE_MAX, SortKey, Standing,
-    Test,
+    Comparison, Condition, DocumentQuery, OrderBy, PagePosition, SORT_KEY_SIZE_MAX, SortKey,
+    Standing, Test,
 };
 use crate::store::sql::Sql;
 
@@ -42,7 +42,7 @@ pub struct Select<'q> {
     schema_row: i64,
     query: &'q DocumentQuery,
     /// What leads to the documents.
-    lead: Lead,
+    path: AccessPath,
     sql: String,
     values: Vec<Column>,
     /// Whether what was written so far looks into `documents d`.
@@ -55,14 +55,14 @@ impl<'q> Select<'q> {
         table: &'q str,
         schema_row: i64,
         query: &'q DocumentQuery,
-        lead: Lead,
+        path: AccessPath,
     ) -> Self {
         Self {
             schema,
             table,
             schema_row,
             query,
-            lead,
+            path,
             sql: String::new(),
             values: Vec::new(),
             looks_into_documents: false,
@@ -77,7 +77,7 @@ impl<'q> Select<'q> {
         columns: &str,
     ) -> Result<(String, Vec<Column>), StoreError> {
         let is_live = self.query.standing == Standing::Live;
-        if is_live && self.query.order.by == OrderBy::DocumentId && self.lead == Lead::Order {
+        if is_live && self.query.order.by == OrderBy::DocumentId && self.path == AccessPath::Order {
             self.looks_into_documents = true;
             return self.found(database, columns, Begin::Behind);
         }
@@ -111,17 +111,20 @@ impl<'q> Select<'q> {
         let is_column = match &self.query.order.by {
             OrderBy::DocumentId | OrderBy::Edited => true,
             OrderBy::ViewId => false,
-            OrderBy::Owner => self.lead != Lead::Owners,
+            OrderBy::Owner => self.path != AccessPath::Owners,
             OrderBy::Field(name) => !field(self.schema, name)
                 .is_some_and(|(_, field_type)| is_ordered_by_key(field_type)),
         };
-        let leads_in_order = matches!(self.lead, Lead::Order | Lead::Owners | Lead::Both(_));
+        let is_in_order = matches!(
+            self.path,
+            AccessPath::Order | AccessPath::Owners | AccessPath::Both(_)
+        );
         let begin = self.ends()[0].0.as_ref();
-        !is_column && leads_in_order && begin.is_some_and(|place| place.key.is_some())
+        !is_column && is_in_order && begin.is_some_and(|place| place.key.is_some())
     }
 
     /// The places where a page begins and ends, with how what lies between compares to them.
-    fn ends(&self) -> [(&'q Option<Place>, &'static str); 2] {
+    fn ends(&self) -> [(&'q Option<PagePosition>, &'static str); 2] {
         let (above, below) = if self.query.order.descending {
             ("<", ">")
         } else {
@@ -156,7 +159,7 @@ impl<'q> Select<'q> {
             _ => format!("{key} {direction}, {id} {direction}"),
         };
         let mut from = self.from();
-        if self.query.order.by == OrderBy::Owner && self.lead != Lead::Owners {
+        if self.query.order.by == OrderBy::Owner && self.path != AccessPath::Owners {
             from.push_str(" CROSS JOIN authors a ON a.id = d.owner");
         }
         let columns = match columns {
@@ -220,7 +223,7 @@ impl<'q> Select<'q> {
     fn from(&self) -> String {
         match self.query.standing {
             Standing::Deleted => "documents d".to_owned(),
-            Standing::Live if self.lead == Lead::Owners => {
+            Standing::Live if self.path == AccessPath::Owners => {
                 format!(
                     "authors a CROSS JOIN documents d ON d.owner = a.id \
                      CROSS JOIN {} v ON v.document = d.id",
@@ -245,11 +248,11 @@ impl<'q> Select<'q> {
 
     /// Whether documents are found in the table of all documents rather than that of their schema.
     fn led_by_documents(&self) -> bool {
-        match self.lead {
-            Lead::Condition(part) | Lead::Both(part) => !part.is_field(),
-            Lead::Owners => true,
-            Lead::Ids => false,
-            Lead::Order => matches!(
+        match self.path {
+            AccessPath::Condition(part) | AccessPath::Both(part) => !part.is_field(),
+            AccessPath::Owners => true,
+            AccessPath::Ids => false,
+            AccessPath::Order => matches!(
                 self.query.order.by,
                 OrderBy::ViewId | OrderBy::Owner | OrderBy::Edited
             ),
@@ -265,9 +268,9 @@ impl<'q> Select<'q> {
 
     /// What decides about the order. A plus hides it from SQLite where something else leads.
     fn idle_unless_leading(&self, expression: &str) -> String {
-        match self.lead {
-            Lead::Condition(_) | Lead::Ids => format!("+{expression}"),
-            Lead::Order | Lead::Owners | Lead::Both(_) => expression.to_owned(),
+        match self.path {
+            AccessPath::Condition(_) | AccessPath::Ids => format!("+{expression}"),
+            AccessPath::Order | AccessPath::Owners | AccessPath::Both(_) => expression.to_owned(),
         }
     }
 
@@ -293,7 +296,7 @@ impl<'q> Select<'q> {
     fn condition(&mut self, database: &Database, condition: &Condition) -> Result<(), StoreError> {
         // A plus keeps SQLite from looking for an index where none leads.
         let plus = match part_of(self.schema, condition) {
-            Some(part) if !self.lead.finds_by(part) => "+",
+            Some(part) if !self.path.finds_by(part) => "+",
             _ => "",
         };
         match condition {
@@ -439,7 +442,7 @@ impl<'q> Select<'q> {
             (first, first_operator, begin),
             (last, last_operator, Begin::Behind),
         ] {
-            let Some(Place { key: at, id: at_id }) = place else {
+            let Some(PagePosition { key: at, id: at_id }) = place else {
                 continue;
             };
             let at_id = blob(at_id.hash().digest());

@@ -20,7 +20,7 @@ use super::read::{ENTRIES_AFTER, LOG_POSITIONS};
 use super::select::LIVE_COUNT;
 use super::versions::{self, VERSION};
 use crate::store::codec;
-use crate::store::indexes::{Lead, Wishes};
+use crate::store::indexes::{AccessPath, IndexAdvisor};
 use crate::store::query::{self, Comparison, Condition, Order, OrderBy, Test};
 use crate::store::sql::Sql;
 use crate::store::sql::read::CHANGES_AFTER;
@@ -29,9 +29,9 @@ use crate::store::{
 };
 
 /// A path for a database, whose folder is removed at the end.
-struct Place(PathBuf, TempDir);
+struct TestFolder(PathBuf, TempDir);
 
-impl Place {
+impl TestFolder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self(folder.path().join("node.sqlite"), folder)
@@ -114,20 +114,20 @@ fn put(store: &mut SqliteStore, id: DocumentId, text: Option<&str>) {
 
 #[test]
 fn a_newer_or_foreign_file_is_refused_and_left_alone() {
-    let newer = Place::new();
+    let newer = TestFolder::new();
     drop(SqliteStore::open(&newer.0).unwrap());
     let connection = Connection::open(&newer.0).unwrap();
     connection
         .pragma_update(None, "user_version", VERSION as i64 + 1)
         .unwrap();
     drop(connection);
-    let foreign = Place::new();
+    let foreign = TestFolder::new();
     let connection = Connection::open(&foreign.0).unwrap();
     connection
         .execute_batch("CREATE TABLE recipes (cake)")
         .unwrap();
     drop(connection);
-    let text = Place::new();
+    let text = TestFolder::new();
     std::fs::write(&text.0, "no database at all ".repeat(100)).unwrap();
 
     let version = format!("version {}", VERSION + 1);
@@ -147,7 +147,7 @@ fn a_newer_or_foreign_file_is_refused_and_left_alone() {
 #[test]
 fn files_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
-    let place = Place::new();
+    let place = TestFolder::new();
     let mut store = SqliteStore::open(&place.0).unwrap();
     store.begin().unwrap();
     store.insert_schema(&schema()).unwrap();
@@ -166,7 +166,7 @@ fn files_are_for_their_owner_alone() {
 #[test]
 fn dropped_bytes_leave_the_files() {
     const CANARY: &[u8] = b"canary-in-a-coal-mine";
-    let place = Place::new();
+    let place = TestFolder::new();
     let mut store = SqliteStore::open(&place.0).unwrap();
     // Some stay within a page, some need pages of their own.
     let text = |number: u64| {
@@ -177,7 +177,7 @@ fn dropped_bytes_leave_the_files() {
     store.insert_schema(&schema()).unwrap();
     let documents: Vec<_> = (0..120).map(|n| publish(&mut store, n, &text(n))).collect();
     store.commit().unwrap();
-    let holds_canary = |place: &Place| {
+    let holds_canary = |place: &TestFolder| {
         place
             .bytes()
             .windows(CANARY.len())
@@ -206,7 +206,7 @@ fn dropped_bytes_leave_the_files() {
 #[test]
 fn a_small_entry_takes_little_room() {
     const COUNT: u64 = 2_000;
-    let place = Place::new();
+    let place = TestFolder::new();
     let mut store = SqliteStore::open(&place.0).unwrap();
     store.begin().unwrap();
     store.insert_schema(&schema()).unwrap();
@@ -223,7 +223,7 @@ fn a_small_entry_takes_little_room() {
 
 #[test]
 fn a_busy_reader_puts_off_the_checkpoint() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let mut store = SqliteStore::open(&place.0).unwrap();
     store
         .database
@@ -263,10 +263,12 @@ fn lists_and_lookups_use_their_indexes() {
     let row = store.database.schema_row(&SchemaId::BLOB).unwrap().unwrap();
     let view = store.database.view(row).unwrap().unwrap();
     let query = DocumentQuery {
-        after: Some(query::Place::behind(Hash::of(b"").into())),
+        after: Some(query::PagePosition::behind(Hash::of(b"").into())),
         ..DocumentQuery::default()
     };
-    let (list, _) = view.list_sql(&store.database, &query, Lead::Order).unwrap();
+    let (list, _) = view
+        .list_sql(&store.database, &query, AccessPath::Order)
+        .unwrap();
     let questions = [LOG_POSITIONS, ENTRIES_AFTER, LIVE_COUNT, &list];
     let changes = plan(CHANGES_AFTER);
     assert!(
@@ -401,18 +403,18 @@ fn every_order_and_filter_gets_an_index_that_serves() {
             assert!(store.create_index().unwrap() || descending, "{query:?}");
             while store.create_index().unwrap() {}
             // Few documents are found by a condition, so that an order would not lead.
-            let lead = store.database.lead(&view_table, &query).unwrap();
+            let path = store.database.access_path(&view_table, &query).unwrap();
             assert!(
-                !matches!(lead, Lead::Condition(_)) || conditions.len() == 1,
-                "{lead:?}"
+                !matches!(path, AccessPath::Condition(_)) || conditions.len() == 1,
+                "{path:?}"
             );
             assert_eq!(store.list(mixed_schema().id(), &query).unwrap(), before);
-            let (sql, _) = view_table.list_sql(&store.database, &query, lead).unwrap();
+            let (sql, _) = view_table.list_sql(&store.database, &query, path).unwrap();
             let planned = plan(&store, &sql);
             let is_sorted = planned.contains("TEMP B-TREE");
             assert_eq!(
                 is_sorted,
-                matches!(lead, Lead::Condition(_)),
+                matches!(path, AccessPath::Condition(_)),
                 "{query:?}: {planned}"
             );
             assert!(!goes_through_a_table(&planned), "{query:?}: {planned}");
@@ -423,7 +425,7 @@ fn every_order_and_filter_gets_an_index_that_serves() {
                 ..query
             };
             let (sql, _) = view_table
-                .list_sql(&store.database, &from_end, lead)
+                .list_sql(&store.database, &from_end, path)
                 .unwrap();
             let planned = plan(&store, &sql);
             assert!(!goes_through_a_table(&planned), "{from_end:?}: {planned}");
@@ -450,12 +452,12 @@ fn drop_indexes(store: &SqliteStore) {
         let drop = format!("DROP INDEX {name}");
         store.database.connection().execute_batch(&drop).unwrap();
     }
-    store.database.wishes.forget();
+    store.database.advisor.forget();
 }
 
 #[test]
 fn indexes_are_few_and_outlive_a_restart() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let mut store = SqliteStore::open(&place.0).unwrap();
     store.begin().unwrap();
     store.insert_schema(&mixed_schema()).unwrap();
@@ -499,7 +501,7 @@ fn indexes_are_few_and_outlive_a_restart() {
 #[test]
 fn dropped_bytes_leave_the_indexes_too() {
     const CANARY: &str = "canary-in-an-index";
-    let place = Place::new();
+    let place = TestFolder::new();
     let mut store = SqliteStore::open(&place.0).unwrap();
     store.begin().unwrap();
     store.insert_schema(&schema()).unwrap();
@@ -533,12 +535,12 @@ fn dropped_bytes_leave_the_indexes_too() {
 
 #[test]
 fn an_older_database_is_brought_up_to_date() {
-    let place = Place::new();
+    let place = TestFolder::new();
     drop(SqliteStore::open(&place.0).unwrap());
     std::fs::remove_file(&place.0).unwrap();
     let connection = Connection::open(&place.0).unwrap();
     super::tune(&connection).unwrap();
-    let old = Database::new(connection, Wishes::default());
+    let old = Database::new(connection, IndexAdvisor::default());
     versions::bring_to(1, &old).unwrap();
     let mut old = SqliteStore {
         database: old,

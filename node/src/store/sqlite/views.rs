@@ -18,7 +18,7 @@ use super::database::{Database, unexpected_type};
 use super::select::{LIVE_COUNT, Select};
 pub use super::view::View;
 use crate::store::codec::{from_setters, to_setters};
-use crate::store::indexes::{Lead, Part, few};
+use crate::store::indexes::{AccessPath, Part, few};
 use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standing};
 use crate::store::{StoreError, ViewFields};
 
@@ -35,13 +35,13 @@ impl View {
         &self,
         database: &Database,
         query: &DocumentQuery,
-        lead: Lead,
+        path: AccessPath,
     ) -> Result<(String, Vec<Column>), StoreError> {
         let columns = match query.standing {
             Standing::Live => format!("{DOCUMENT_COLUMNS}, {}", self.columns),
             Standing::Deleted => DOCUMENT_COLUMNS.to_owned(),
         };
-        self.select(query, lead).page(database, &columns)
+        self.select(query, path).page(database, &columns)
     }
 
     /// How many documents a query finds.
@@ -49,9 +49,9 @@ impl View {
         &self,
         database: &Database,
         query: &DocumentQuery,
-        lead: Lead,
+        path: AccessPath,
     ) -> Result<(String, Vec<Column>), StoreError> {
-        self.select(query, lead).count(database)
+        self.select(query, path).count(database)
     }
 
     /// Whether so few documents meet the conditions on a part that they are ordered faster than all of the
@@ -64,13 +64,13 @@ impl View {
     ) -> Result<bool, StoreError> {
         let live = database.number(LIVE_COUNT, [self.schema_row])?;
         let few = few(live, query.limit);
-        let select = self.select(query, Lead::Condition(part));
+        let select = self.select(query, AccessPath::Condition(part));
         let (sql, values) = select.count_up_to(database, part, few + 1)?;
         Ok(database.number(&sql, params_from_iter(values))? <= few.into())
     }
 
-    fn select<'q>(&'q self, query: &'q DocumentQuery, lead: Lead) -> Select<'q> {
-        Select::new(&self.schema, &self.table, self.schema_row, query, lead)
+    fn select<'q>(&'q self, query: &'q DocumentQuery, path: AccessPath) -> Select<'q> {
+        Select::new(&self.schema, &self.table, self.schema_row, query, path)
     }
 
     /// The schema whose documents are here.

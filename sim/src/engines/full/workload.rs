@@ -21,7 +21,7 @@ use super::memories::Memories;
 use super::shared::SharedState;
 use crate::evidence::Shown;
 use crate::hosts::{client_name, node_name};
-use crate::plan::{Action, Change, Plan};
+use crate::plan::{Change, Plan, StepAction};
 use crate::trace::{Event, Trace};
 
 /// How long a client waits for a document or schema to reach its node, before it drops the step.
@@ -168,15 +168,15 @@ impl Client {
         }
     }
 
-    async fn perform(&mut self, step: usize, action: &Action) -> Result<Ended, SessionError> {
+    async fn perform(&mut self, step: usize, action: &StepAction) -> Result<Ended, SessionError> {
         let (document, change) = match action {
-            Action::Schema {} => return self.publish_schema(step).await,
-            Action::Create { document } => return self.create(step, *document).await,
-            Action::Together { document, changes } => {
+            StepAction::Schema {} => return self.publish_schema(step).await,
+            StepAction::Create { document } => return self.create(step, *document).await,
+            StepAction::Together { document, changes } => {
                 return self.change_together(step, *document, changes).await;
             }
-            Action::Update { document, change } => (*document, Some(change)),
-            Action::Delete { document } => (*document, None),
+            StepAction::Update { document, change } => (*document, Some(change)),
+            StepAction::Delete { document } => (*document, None),
         };
         let Some((schema, view)) = self.find(document).await else {
             return Ok(Ended::Skipped);

@@ -59,7 +59,7 @@ pub(super) struct Survey<'a> {
 
 /// What the selections at a place belong to.
 #[derive(Clone)]
-enum Place {
+enum SelectionParent {
     Root(OperationType),
     Document(Arc<Schema>),
     Fields(Arc<Schema>),
@@ -135,14 +135,14 @@ impl<'a> Survey<'a> {
             }
         }
         self.directives(&operation.directives)?;
-        let root = Place::Root(operation.operation_type);
+        let root = SelectionParent::Root(operation.operation_type);
         self.selections(&operation.selection_set, &root, 0)
     }
 
     fn selections(
         &mut self,
         selections: &'a [Selection],
-        place: &Place,
+        place: &SelectionParent,
         depth: usize,
     ) -> Result<(), Unprepared> {
         let depth = depth + 1;
@@ -182,24 +182,30 @@ impl<'a> Survey<'a> {
     }
 
     /// Where the selections of a field are.
-    fn enter(&mut self, field: &Field, place: &Place) -> Result<Place, Unprepared> {
+    fn enter(
+        &mut self,
+        field: &Field,
+        place: &SelectionParent,
+    ) -> Result<SelectionParent, Unprepared> {
         let name = field.name.as_str();
         Ok(match (place, name) {
-            (Place::Root(_), "__schema") => {
+            (SelectionParent::Root(_), "__schema") => {
                 self.describe()?;
-                Place::DescribedRoot
+                SelectionParent::DescribedRoot
             }
-            (Place::Root(_), "__type") => {
+            (SelectionParent::Root(_), "__type") => {
                 self.describe()?;
                 self.named_type(field)?
             }
             // That of queries or of subscriptions; the one of mutations costs no more than a look.
-            (Place::DescribedRoot, "queryType" | "subscriptionType") => Place::DescribedRoot,
-            (Place::DescribedRoot, "types" | "fields") => {
-                self.wants_everything = true;
-                Place::Elsewhere
+            (SelectionParent::DescribedRoot, "queryType" | "subscriptionType") => {
+                SelectionParent::DescribedRoot
             }
-            (Place::Root(operation), _) => {
+            (SelectionParent::DescribedRoot, "types" | "fields") => {
+                self.wants_everything = true;
+                SelectionParent::Elsewhere
+            }
+            (SelectionParent::Root(operation), _) => {
                 let is_event = *operation == OperationType::Subscription;
                 let (id, is_all) = match name.strip_prefix("all_") {
                     // No schema is called `all`: its name would end in no hash.
@@ -213,29 +219,32 @@ impl<'a> Survey<'a> {
                     .transpose()?
                     .flatten()
                 {
-                    Some(schema) if is_event => Place::Event(schema),
-                    Some(schema) if is_all => Place::Page(schema),
-                    Some(schema) => Place::Document(schema),
-                    None => Place::Elsewhere,
+                    Some(schema) if is_event => SelectionParent::Event(schema),
+                    Some(schema) if is_all => SelectionParent::Page(schema),
+                    Some(schema) => SelectionParent::Document(schema),
+                    None => SelectionParent::Elsewhere,
                 }
             }
-            (Place::Page(schema), "documents") | (Place::Event(schema), "document") => {
-                Place::Document(Arc::clone(schema))
+            (SelectionParent::Page(schema), "documents")
+            | (SelectionParent::Event(schema), "document") => {
+                SelectionParent::Document(Arc::clone(schema))
             }
-            (Place::Document(schema), "fields") => Place::Fields(Arc::clone(schema)),
-            (Place::Fields(schema), _) => {
+            (SelectionParent::Document(schema), "fields") => {
+                SelectionParent::Fields(Arc::clone(schema))
+            }
+            (SelectionParent::Fields(schema), _) => {
                 let mut fields = schema.fields().iter();
                 let field = fields.find(|(field, _)| field.as_str() == name);
                 let Some((target, is_list)) = field.and_then(|(_, kind)| target(kind)) else {
-                    return Ok(Place::Elsewhere);
+                    return Ok(SelectionParent::Elsewhere);
                 };
                 match self.schema(target)? {
-                    Some(schema) if is_list => Place::Page(schema),
-                    Some(schema) => Place::Document(schema),
-                    None => Place::Elsewhere,
+                    Some(schema) if is_list => SelectionParent::Page(schema),
+                    Some(schema) => SelectionParent::Document(schema),
+                    None => SelectionParent::Elsewhere,
                 }
             }
-            _ => Place::Elsewhere,
+            _ => SelectionParent::Elsewhere,
         })
     }
 
@@ -249,7 +258,7 @@ impl<'a> Survey<'a> {
     }
 
     /// `__type`
-    fn named_type(&mut self, field: &Field) -> Result<Place, Unprepared> {
+    fn named_type(&mut self, field: &Field) -> Result<SelectionParent, Unprepared> {
         let mut arguments = field.arguments.iter();
         let name = arguments.find(|argument| argument.name == "name");
         let name = match name.map(|argument| &*argument.value) {
@@ -261,15 +270,15 @@ impl<'a> Survey<'a> {
             _ => None,
         };
         let Some(name) = name else {
-            return Ok(Place::Elsewhere);
+            return Ok(SelectionParent::Elsewhere);
         };
         if name == QUERY || name == SUBSCRIPTION {
-            return Ok(Place::DescribedRoot);
+            return Ok(SelectionParent::DescribedRoot);
         }
         if let Some(id) = schema_of(name) {
             self.schema(&id)?;
         }
-        Ok(Place::Elsewhere)
+        Ok(SelectionParent::Elsewhere)
     }
 
     fn schema(&mut self, id: &SchemaId) -> Result<Option<Arc<Schema>>, Unprepared> {

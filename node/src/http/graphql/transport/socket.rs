@@ -19,7 +19,7 @@ use crate::http::graphql::error::refused;
 use crate::http::graphql::running::{Piece, pieces};
 use crate::http::graphql::{Posted, Service};
 use crate::http::pulse::{Pulse, Pulsed};
-use crate::http::streams::{Place, message_size_max};
+use crate::http::streams::{SubscriptionPlace, message_size_max};
 use crate::http::{connections, is_bulky};
 
 /// Takes the request for a WebSocket.
@@ -64,7 +64,7 @@ impl Connection {
         }
     }
 
-    async fn run(mut self, mut place: Place) {
+    async fn run(mut self, mut place: SubscriptionPlace) {
         if self.socket.protocol().is_none_or(|name| name != NAME) {
             let _ = self.act(close::SUBPROTOCOL).await;
             return;

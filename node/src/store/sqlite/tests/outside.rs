@@ -14,13 +14,13 @@ use crate::store::outside::object_for;
 
 const SIZE: usize = 100_000;
 
-fn open(place: &Place) -> SqliteStore {
+fn open(place: &TestFolder) -> SqliteStore {
     let objects = Objects::in_folder(&place.folder().join("blobs")).unwrap();
     SqliteStore::open_with(&place.0, Some(Arc::new(objects))).unwrap()
 }
 
 /// Objects lie beside the files of the database.
-fn objects(place: &Place) -> Vec<PathBuf> {
+fn objects(place: &TestFolder) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for shard in std::fs::read_dir(place.folder().join("blobs")).unwrap() {
         let inside = std::fs::read_dir(shard.unwrap().path()).unwrap();
@@ -30,7 +30,7 @@ fn objects(place: &Place) -> Vec<PathBuf> {
 }
 
 /// How often these bytes stand in the files of the database.
-fn holds(place: &Place, bytes: &[u8]) -> bool {
+fn holds(place: &TestFolder, bytes: &[u8]) -> bool {
     let files = std::fs::read_dir(place.folder()).unwrap();
     files
         .map(|file| file.unwrap().path())
@@ -104,7 +104,7 @@ fn delete(store: &mut SqliteStore, row: &DocumentRow) {
 
 #[test]
 fn a_piece_is_there_once() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let mut store = open(&place);
 
     let row = insert(&mut store, 1);
@@ -120,7 +120,7 @@ fn a_piece_is_there_once() {
 //= OP9 test
 #[test]
 fn a_dropped_piece_is_erased_even_after_a_crash() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let mut store = open(&place);
     let rows = [insert(&mut store, 1), insert(&mut store, 2)];
 
@@ -143,7 +143,7 @@ fn a_dropped_piece_is_erased_even_after_a_crash() {
 
 #[test]
 fn a_lost_piece_is_told_apart_and_mended() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let mut store = open(&place);
     let row = insert(&mut store, 1);
     let payload = store
@@ -175,7 +175,7 @@ fn a_lost_piece_is_told_apart_and_mended() {
 
 #[test]
 fn what_a_crash_left_belongs_to_nothing_and_is_swept() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let mut store = open(&place);
     let kept = insert(&mut store, 1);
     store.begin().unwrap();
@@ -212,10 +212,10 @@ fn what_a_crash_left_belongs_to_nothing_and_is_swept() {
 
 #[test]
 fn an_older_database_gives_its_pieces_away() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let connection = Connection::open(&place.0).unwrap();
     super::super::tune(&connection).unwrap();
-    let database = Database::new(connection, Wishes::default());
+    let database = Database::new(connection, IndexAdvisor::default());
     versions::bring_to(2, &database).unwrap();
     let mut store = SqliteStore {
         database,

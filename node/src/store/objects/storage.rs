@@ -21,20 +21,20 @@ use crate::store::StoreError;
 
 /// The place of all objects. Cheap to clone.
 #[derive(Clone)]
-pub struct Shelf {
+pub struct ObjectStorage {
     store: Arc<dyn ObjectStore>,
     /// Where they are files.
     folder: Option<Arc<Path>>,
 }
 
-impl fmt::Debug for Shelf {
+impl fmt::Debug for ObjectStorage {
     /// Says nothing of keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Shelf").field(&self.folder).finish()
+        f.debug_tuple("ObjectStorage").field(&self.folder).finish()
     }
 }
 
-impl Shelf {
+impl ObjectStorage {
     pub fn open(location: &Location) -> Result<Self, StoreError> {
         match location {
             Location::Folder(path) => Self::in_folder(path),

@@ -13,7 +13,7 @@ use crate::forge::{Hash, Item, operation};
 
 /// A run against one node.
 #[derive(Debug)]
-pub struct World {
+pub struct NodeUnderTest {
     pub client: Client,
     pub seed: u64,
     /// Id of the schema all documents of the run follow.
@@ -41,19 +41,19 @@ const FIELDS: [(&str, &str); 7] = [
     ("title", "str"),
 ];
 
-impl World {
+impl NodeUnderTest {
     /// Connects and publishes the schema.
     pub fn set_up(url: &str, seed: u64) -> Result<Self, SetUpError> {
-        let mut world = Self {
+        let mut target = Self {
             client: Client::new(url)?,
             seed,
             schema_id: String::new(),
             related: Hash::repeating(0),
             check: 0,
         };
-        world.publish_schema().map_err(SetUpError::Schema)?;
-        world.client.take_transcript();
-        Ok(world)
+        target.publish_schema().map_err(SetUpError::Schema)?;
+        target.client.take_transcript();
+        Ok(target)
     }
 
     /// Starts the transcript of a check.
