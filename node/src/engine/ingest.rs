@@ -136,9 +136,14 @@ impl<S: Store> Engine<S> {
         let keep = effective || action == Action::Delete;
         let payload = keep.then_some((submission.payload(), action));
         self.store_entry(signed, placement, payload, document, operation.schema_id())?;
-        if effective {
+        let id = signed.operation_id();
+        if !effective {
+            self.leave_stub(id, &operation)?;
+            if action == Action::Delete {
+                self.name_end(document)?;
+            }
+        } else {
             let author = signed.entry().public_key;
-            let id = signed.operation_id();
             self.materialise(document, id, author, &operation)?;
             if *operation.schema_id() == SchemaId::SCHEMA_FIELD_DEFINITION {
                 self.field_defined(id)?;

@@ -230,7 +230,7 @@ fn without_values(stub: &Operation) -> Operation<Value> {
 }
 
 /// Keeps what leads back to the CREATE.
-fn connect(
+pub(super) fn connect(
     document: DocumentId,
     mut waiting: Vec<(OperationId, Operation<Value>)>,
     collected: BTreeSet<OperationId>,

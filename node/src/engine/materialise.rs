@@ -10,7 +10,7 @@ use grove_core::types::{DocumentId, OperationId, PublicKey, SchemaId, Value};
 use grove_core::wire::{Action, Operation};
 
 use super::lookup::{reduced, row_from_document};
-use super::{Engine, IngestError, Output};
+use super::{Engine, IngestError};
 use crate::store::{DocumentRow, Store, StoreError};
 
 impl<S: Store> Engine<S> {
@@ -30,7 +30,7 @@ impl<S: Store> Engine<S> {
         if document.apply(operation_id, operation) && self.is_whole(&document) {
             self.put(row_from_document(document, owner))
         } else if operation.action() == Action::Delete && self.lacks_payloads(id)? {
-            self.put(tombstone(id, operation_id, owner, operation.schema_id()))
+            self.put_tombstone(id, operation_id, owner, operation.schema_id())
         } else {
             self.rematerialise(id)
         }
@@ -71,7 +71,7 @@ impl<S: Store> Engine<S> {
             Action::Delete => {
                 let create = self.store.entry(id.hash())?;
                 let owner = create.map_or(author, |create| create.public_key);
-                self.put(tombstone(id, operation_id, owner, operation.schema_id()))
+                self.put_tombstone(id, operation_id, owner, operation.schema_id())
             }
             Action::Update => self.rematerialise(id),
         }
@@ -82,7 +82,7 @@ impl<S: Store> Engine<S> {
         let current = self.store.document_outline(id)?;
         //= DL7: once deleted it stays so, whatever arrives afterwards
         if current.as_ref().is_some_and(DocumentRow::is_deleted) {
-            return Ok(());
+            return Ok(self.name_end(id)?);
         }
         match reduced(&self.store, id)? {
             Some(row) => self.put(row),
@@ -93,33 +93,33 @@ impl<S: Store> Engine<S> {
 
     /// Stores a state and does what follows from it.
     fn put(&mut self, row: DocumentRow) -> Result<(), IngestError> {
-        self.store.put_document(&row)?;
         if row.is_deleted() {
-            //= DL1: the operations of a deleted document are dropped
-            //= R7: with the document go the bytes of its operations
-            self.store.drop_payloads(row.id)?;
-            self.outputs.push_back(Output::Deleted(row.id));
-        } else if row.schema_id == SchemaId::SCHEMA_DEFINITION {
+            return Ok(self.end(&row)?);
+        }
+        self.store.put_document(&row)?;
+        if row.schema_id == SchemaId::SCHEMA_DEFINITION {
             self.try_definition(&row)?;
         }
         Ok(())
     }
-}
 
-/// The state of a document that this DELETE ended.
-fn tombstone(
-    id: DocumentId,
-    delete: OperationId,
-    owner: PublicKey,
-    schema_id: &SchemaId,
-) -> DocumentRow {
-    DocumentRow {
-        id,
-        schema_id: schema_id.clone(),
-        view_id: delete.into(),
-        owner,
-        edited: true,
-        fields: None,
+    /// Stores the state of a document that this DELETE ended, for all that is known.
+    fn put_tombstone(
+        &mut self,
+        id: DocumentId,
+        delete: OperationId,
+        owner: PublicKey,
+        schema_id: &SchemaId,
+    ) -> Result<(), IngestError> {
+        let first = self.first_delete(id, schema_id)?;
+        self.put(DocumentRow {
+            id,
+            schema_id: schema_id.clone(),
+            view_id: first.unwrap_or(delete).into(),
+            owner,
+            edited: true,
+            fields: None,
+        })
     }
 }
 

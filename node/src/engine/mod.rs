@@ -23,6 +23,7 @@
 //! | `received` | what is known of a peer's message before it is judged |
 //! | `replicate` | sessions with peers |
 //! | `transfer` | what a peer is sent of what it lacks, step by step |
+//! | `tombstone` | what names the last view of a deleted document, and what is kept to tell |
 //! | `verify` | whether a store holds what it should |
 //! | `lookup` | small questions that several of them, and answers to clients, ask |
 
@@ -39,6 +40,7 @@ mod received;
 mod reclaimed;
 mod replicate;
 mod schemas;
+mod tombstone;
 mod transfer;
 mod verify;
 

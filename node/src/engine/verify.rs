@@ -13,9 +13,10 @@ use std::fmt;
 use grove_core::publish::{KnownEntry, prefers};
 use grove_core::types::{DocumentId, Hash, Keyring, LogId, PublicKey, SchemaId, SeqNum};
 use grove_core::validate::{LogTip, SignedEntry, ancestor};
-use grove_core::wire::{Action, Entry, Operation};
+use grove_core::wire::{Action, Entry, Fields, Operation};
 
 use super::lookup::reduced;
+use super::tombstone::first_delete;
 use crate::store::{DocumentQuery, DocumentRow, EntryRow, Read, StoreError};
 
 /// How many changes are read at once while looking for all documents.
@@ -116,8 +117,8 @@ impl Examiner<'_> {
         }
 
         let shown = self.store.document(id)?;
-        if shown.as_ref().is_some_and(DocumentRow::is_deleted) {
-            self.tombstone(&rows);
+        if let Some(shown) = shown.as_ref().filter(|row| row.is_deleted()) {
+            self.tombstone(shown, rows)?;
         } else if !same(&shown, &reduced(self.store, id)?) {
             self.findings.push(Finding::Document(id));
         }
@@ -181,17 +182,30 @@ impl Examiner<'_> {
         Ok(())
     }
 
-    /// Of a deleted document only the DELETEs are kept.
-    fn tombstone(&mut self, rows: &[EntryRow]) {
-        for row in rows {
-            let operation = row.payload.as_deref().map(Operation::decode);
-            let is_kept = operation.is_none_or(|operation| {
-                operation.is_ok_and(|operation| operation.action() == Action::Delete)
-            });
-            if !is_kept {
+    /// Of a deleted document only the DELETEs are kept, the first of which names its view, and of other
+    /// operations no fields.
+    fn tombstone(
+        &mut self,
+        shown: &DocumentRow,
+        mut rows: Vec<EntryRow>,
+    ) -> Result<(), StoreError> {
+        for row in &rows {
+            let bytes = row.payload.as_deref().or(row.stub.as_deref());
+            let is_bare = |operation: &Operation| match row.payload {
+                Some(_) => operation.action() == Action::Delete,
+                None => operation.fields().is_some_and(Fields::is_empty),
+            };
+            let operation = bytes.map(Operation::decode);
+            if !operation.is_none_or(|operation| operation.as_ref().is_ok_and(is_bare)) {
                 self.findings.push(Finding::Undeleted(row.hash));
             }
         }
+        rows.retain(|row| row.hash != shown.id.hash());
+        let first = first_delete(&rows, shown.id, &shown.schema_id)?;
+        if first.is_some_and(|first| shown.view_id != first.into()) {
+            self.findings.push(Finding::Document(shown.id));
+        }
+        Ok(())
     }
 
     fn counts(&mut self) -> Result<(), StoreError> {

@@ -82,6 +82,14 @@ pub trait Read {
     /// those without payload included.
     fn document_entries(&self, document: DocumentId) -> Result<Vec<EntryRow>, StoreError>;
 
+    /// All entries of a document but the one that begins it, as [`document_entries`](Self::document_entries).
+    /// The bytes of a piece of a blob, which was never changed, need not be fetched for it.
+    fn entries_behind_create(&self, document: DocumentId) -> Result<Vec<EntryRow>, StoreError> {
+        let mut rows = self.document_entries(document)?;
+        rows.retain(|row| row.hash != document.hash());
+        Ok(rows)
+    }
+
     /// All entries of documents of a schema, in the order in which they were accepted.
     fn schema_entries(&self, schema_id: &SchemaId) -> Result<Vec<EntryRow>, StoreError>;
 

@@ -76,7 +76,8 @@ pub struct EntryRow {
     /// service that keeps them failed. Nobody deleted them, so nobody is told so. Publishing the entry
     /// again mends it.
     pub lost: bool,
-    /// What is left of an operation that was collected: all but its values.
+    /// What is left of an operation: of one that was collected all but its values, of one that was dropped
+    /// with its document what it was made on top of.
     pub stub: Option<Vec<u8>>,
     /// The document.
     pub document: DocumentId,

@@ -43,8 +43,12 @@ pub trait Store: Read {
         action: Action,
     ) -> Result<(), StoreError>;
 
-    /// Drops the operation bytes of a document, except those of its DELETEs (R7).
+    /// Drops the operation bytes of a document, except those of its DELETEs (R7), and all stubs. Its entries are
+    /// withheld from peers no more, except those of purged logs.
     fn drop_payloads(&mut self, document: DocumentId) -> Result<(), StoreError>;
+
+    /// Leaves a stub of an operation whose bytes were dropped with its document, in place of another one.
+    fn leave_stub(&mut self, hash: Hash, stub: &[u8]) -> Result<(), StoreError>;
 
     /// Notes that a document changed without an entry of its own.
     fn insert_change(&mut self, document: DocumentId) -> Result<(), StoreError>;

@@ -1,14 +1,13 @@
 //! Logs with branches: a fork loses nothing, whoever brings it and in whatever order.
 
-use std::collections::BTreeSet;
-
 use grove_core::author::{NextArgs, forge};
+use grove_core::document::Document;
 use grove_core::publish::PublishError;
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
 use grove_core::types::{
-    DocumentViewId, Hash, KeyPair, LogId, OperationId, PublicKey, SchemaId, SeqNum, Signature,
-    Value,
+    DocumentId, DocumentViewId, Hash, KeyPair, LogId, OperationId, PublicKey, SchemaId, SeqNum,
+    Signature, Value,
 };
 use grove_core::validate::{ForkEvidence, SignedEntry, Submission};
 use grove_core::wire::{Message, Operation, SchemaSet};
@@ -18,7 +17,9 @@ use grove_node::engine::{
     AuthorLimits, Command, Engine, EngineLimits, EngineSettings, Input, Output, Policy, Purge,
     Rejection, verify,
 };
-use grove_node::store::{ForkRow, MemoryStore, PostgresStore, Read, SqliteStore, Store};
+use grove_node::store::{
+    DocumentRow, ForkRow, MemoryStore, PostgresStore, Read, SqliteStore, Store,
+};
 use proptest::prelude::*;
 
 use super::postgres_server::{Database, is_there};
@@ -126,7 +127,7 @@ pub fn hand_over<S: Store>(engine: &mut Engine<S>, messages: Vec<Message>) -> Ve
 }
 
 /// Hands entries to an engine as a peer does; returns what it refused.
-fn receive<S: Store>(engine: &mut Engine<S>, submissions: &[&Submission]) -> Vec<Reason> {
+pub fn receive<S: Store>(engine: &mut Engine<S>, submissions: &[&Submission]) -> Vec<Reason> {
     let messages = submissions.iter().map(|submission| Message::Entry {
         session: 0,
         entry: submission.entry().bytes().to_vec(),
@@ -587,7 +588,7 @@ fn any_planned() -> impl Strategy<Value = Planned> {
         2..4u8,
         prop::option::weighted(0.85, index()),
         prop::option::weighted(0.8, index()),
-        prop::bool::weighted(0.1),
+        prop::bool::weighted(0.25),
     )
         .prop_map(|(author, parent, on, deletes)| Planned {
             author,
@@ -598,11 +599,10 @@ fn any_planned() -> impl Strategy<Value = Planned> {
 }
 
 /// Logs with any branches, all of log 0 of two authors, and the definitions they need. A tree belongs to
-/// one document, and a document is deleted once at most.
+/// one document; a document may be deleted several times, on several branches.
 fn history(plan: &[Planned]) -> (Vec<Submission>, SchemaId) {
     let (mut all, note) = note_schema(&mut Author::new(1));
     let mut written: Vec<(Branch, Submission, usize)> = Vec::new();
-    let mut deleted = BTreeSet::new();
     for (number, planned) in plan.iter().enumerate() {
         let own: Vec<usize> = (0..written.len())
             .filter(|at| written[*at].0.key() == Branch::new(planned.author, 0).key())
@@ -626,7 +626,7 @@ fn history(plan: &[Planned]) -> (Vec<Submission>, SchemaId) {
             Some(on) => {
                 let previous = [id(&written[on].1)];
                 let document = written[on].2;
-                let submission = match planned.deletes && deleted.insert(document) {
+                let submission = match planned.deletes {
                     true => branch.delete(&note, &previous),
                     false => branch.update(&note, &previous, &words),
                 };
@@ -652,6 +652,9 @@ fn state<S: Store>(engine: &Engine<S>, all: &[Submission], note: &SchemaId) -> S
     entries.sort();
     let documents: Vec<_> = entries.iter().map(|(.., document)| *document).collect();
     let shown = store.documents(&documents).unwrap();
+    shown
+        .values()
+        .for_each(|row| check_view(row, &entries, all));
     let schemas = SchemaSet::from([note.clone()]);
     let keys = [2, 3].map(|seed| Branch::new(seed, 0).key());
     let forks = keys.map(|key| store.fork(key, LogId::new(0)).unwrap());
@@ -664,6 +667,24 @@ fn state<S: Store>(engine: &Engine<S>, all: &[Submission], note: &SchemaId) -> S
     let counts = store.counts().unwrap();
     assert_eq!(counts.parked, 0);
     format!("{entries:#?}{shown:#?}{forks:?}{proposed:#?}{tips:?}{heights:?}{counts:?}")
+}
+
+/// Checks that a document has the view which its operations lead to from scratch, though most of them are gone.
+fn check_view(
+    row: &DocumentRow,
+    entries: &[(Hash, Option<Vec<u8>>, DocumentId)],
+    all: &[Submission],
+) {
+    let of_document = |submission: &&Submission| {
+        let hash = submission.entry().hash();
+        let found = entries.iter().find(|(other, ..)| *other == hash);
+        found.is_some_and(|(.., document)| *document == row.id)
+    };
+    let operations = all.iter().filter(of_document);
+    let operations = operations.map(|submission| (id(submission), submission.operation().unwrap()));
+    let expected = Document::reduce(operations).unwrap();
+    let actual = (&row.view_id, row.is_deleted());
+    assert_eq!(actual, (&expected.view_id, expected.is_deleted()));
 }
 
 /// The entries of the definitions, then those of one half of the others in some order, then all others.

@@ -14,3 +14,4 @@ mod postgres_server;
 mod publishing;
 mod purge;
 mod support;
+mod tombstones;

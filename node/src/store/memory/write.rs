@@ -98,7 +98,24 @@ impl Store for MemoryStore {
         //= DL2: what deleted the document is kept
         //= R7: the DELETE operations stay, as the document's tombstone
         state.drop_payloads_of(&trees, |stored| stored.action != Some(Action::Delete))?;
+        for id in trees {
+            let mut tree = state.tree(id)?.clone();
+            if tree.withheld_from.is_some() && !tree.row.purged {
+                // What is missing of it was deleted by now, and can be told as such.
+                tree.withheld_from = None;
+                state.trees.insert(id, tree);
+            }
+        }
         Ok(())
+    }
+
+    fn leave_stub(&mut self, hash: Hash, stub: &[u8]) -> Result<(), StoreError> {
+        let state = self.source.change();
+        let (position, stored) = state.stored(hash).ok_or(StoreError::Misfit("entry"))?;
+        if stored.payload.is_some() {
+            return Err(StoreError::Misfit("entry"));
+        }
+        state.change_entry(position, |stored| stored.stub = Some(stub.to_vec()))
     }
 
     fn insert_change(&mut self, document: DocumentId) -> Result<(), StoreError> {

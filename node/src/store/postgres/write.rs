@@ -239,6 +239,10 @@ impl Store for PostgresStore {
         sql::drop_payloads(&self.database, document)
     }
 
+    fn leave_stub(&mut self, hash: Hash, stub: &[u8]) -> Result<(), StoreError> {
+        sql::leave_stub(&self.database, hash, stub)
+    }
+
     fn insert_change(&mut self, document: DocumentId) -> Result<(), StoreError> {
         sql::insert_change(&self.database, document)
     }

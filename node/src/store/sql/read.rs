@@ -279,6 +279,14 @@ impl<T: Dialect> Read for T {
         )
     }
 
+    fn entries_behind_create(&self, document: DocumentId) -> Result<Vec<EntryRow>, StoreError> {
+        entries(
+            self.database(),
+            select_entries!("WHERE l.document = ?1 AND e.hash <> ?1 ORDER BY e.id"),
+            &[Param::hash(&document.hash())],
+        )
+    }
+
     fn entries_of_documents(&self, documents: &[DocumentId]) -> Result<Vec<EntryRow>, StoreError> {
         let documents: Vec<_> = documents.iter().map(|id| id.hash()).collect();
         entries(

@@ -66,7 +66,22 @@ pub fn drop_payloads(database: &impl Sql, document: DocumentId) -> Result<(), St
             Param::Int(from_action(Action::Delete)),
         ],
     )?;
+    // What is missing of it was deleted by now, and can be told as such.
+    database.change(
+        "UPDATE logs SET withheld_from = NULL
+         WHERE document = ?1 AND withheld_from IS NOT NULL AND NOT purged",
+        &[Param::hash(&document.hash())],
+    )?;
     Ok(())
+}
+
+/// Leaves a stub of an operation whose bytes were dropped with its document.
+pub fn leave_stub(database: &impl Sql, hash: Hash, stub: &[u8]) -> Result<(), StoreError> {
+    database.change_one(
+        "UPDATE entries SET stub = ?2 WHERE hash = ?1 AND payload IS NULL AND object IS NULL",
+        &[Param::hash(&hash), Param::Bytes(stub)],
+        "entry",
+    )
 }
 
 /// Notes that a document changed without an entry of its own.

@@ -1,0 +1,140 @@
+//! What ended a document: which of its DELETEs names its last view, and what is kept to tell it.
+//!
+//! That is the first DELETE which the walk of the document meets (R5). The way of the walk follows from what
+//! operations were made on top of, which goes with their bytes. So of every operation but the CREATE and the
+//! DELETEs a stub stays that says this alone: no values, and no names of fields.
+//!
+//! Always true:
+//! - Nodes that saw the same operations name the same DELETE, in whatever order the operations came and
+//!   however many were dropped in between.
+//! - Where the way to no DELETE is known, as between operations that came without their bytes, the DELETE with
+//!   the lowest id names the view.
+
+use std::collections::BTreeSet;
+
+use grove_core::document::Document;
+use grove_core::types::{DocumentId, OperationId, PlainValue, SchemaId, Value};
+use grove_core::wire::{Action, Fields, Operation};
+
+use super::lookup::connect;
+use super::{Engine, Output};
+use crate::store::{DocumentRow, EntryRow, Need, Store, StoreError};
+
+impl<S: Store> Engine<S> {
+    /// Stores that a document was deleted, and drops what goes with it.
+    pub(super) fn end(&mut self, row: &DocumentRow) -> Result<(), StoreError> {
+        assert!(row.is_deleted(), "only what was deleted ends");
+        let entries = self.store.entries_behind_create(row.id)?;
+        self.store.put_document(row)?;
+        //= DL1: the operations of a deleted document are dropped
+        //= R7: with the document go the bytes of its operations
+        self.store.drop_payloads(row.id)?;
+        for entry in &entries {
+            match operation_of(entry)? {
+                Some(operation) => self.leave_stub(entry.hash.into(), &operation)?,
+                // That it belongs here was a claim until now.
+                None => self.met.push_back(Need::Operation(entry.hash.into())),
+            }
+        }
+        self.outputs.push_back(Output::Deleted(row.id));
+        Ok(())
+    }
+
+    /// Keeps of an operation on a deleted document what it was made on top of.
+    pub(super) fn leave_stub<V>(
+        &mut self,
+        id: OperationId,
+        operation: &Operation<V>,
+    ) -> Result<(), StoreError> {
+        // A CREATE was made on top of nothing, and DELETEs are kept as they are.
+        if operation.action() != Action::Update {
+            return Ok(());
+        }
+        let stub: Operation<PlainValue> = bare(operation);
+        self.store.leave_stub(id.hash(), &stub.encode())
+    }
+
+    /// Names the last view of a deleted document anew, after something of it came or went.
+    pub(super) fn name_end(&mut self, id: DocumentId) -> Result<(), StoreError> {
+        let Some(mut row) = self.store.document_outline(id)? else {
+            return Ok(());
+        };
+        let entries = self.store.entries_behind_create(id)?;
+        if let Some(delete) = first_delete(&entries, id, &row.schema_id)?
+            && row.view_id != delete.into()
+        {
+            row.view_id = delete.into();
+            self.store.put_document(&row)?;
+        }
+        Ok(())
+    }
+
+    /// The DELETE that names the last view of a document; `None` when there is none.
+    pub(super) fn first_delete(
+        &self,
+        id: DocumentId,
+        schema_id: &SchemaId,
+    ) -> Result<Option<OperationId>, StoreError> {
+        first_delete(&self.store.entries_behind_create(id)?, id, schema_id)
+    }
+}
+
+/// The DELETE that names the last view of a document, of which these are all entries but the one that begins
+/// it, in the order of their acceptance.
+pub(super) fn first_delete(
+    entries: &[EntryRow],
+    document: DocumentId,
+    schema_id: &SchemaId,
+) -> Result<Option<OperationId>, StoreError> {
+    let create = Operation::Create {
+        schema_id: schema_id.clone(),
+        fields: Fields::new(),
+    };
+    let mut operations: Vec<(OperationId, Operation<Value>)> = vec![(document.into(), create)];
+    for entry in entries.iter().filter(|entry| !entry.purged) {
+        let operation = operation_of(entry)?;
+        operations.extend(operation.map(|operation| (entry.hash.into(), bare(&operation))));
+    }
+    let deletes = operations
+        .iter()
+        .filter(|(_, operation)| operation.action() == Action::Delete);
+    let Some(lowest) = deletes.map(|(id, _)| *id).min() else {
+        return Ok(None);
+    };
+    let connected = connect(document, operations, BTreeSet::new());
+    let ended = Document::reduce(connected.pairs()).map_err(|_| StoreError::Corrupt("document"))?;
+    Ok(Some(match ended.is_deleted() {
+        //= R5: the view id is that of the first DELETE the walk meets
+        true => ended.view_id.ids()[0],
+        false => lowest,
+    }))
+}
+
+/// What is kept of an operation.
+fn operation_of(entry: &EntryRow) -> Result<Option<Operation>, StoreError> {
+    let bytes = entry.payload.as_ref().or(entry.stub.as_ref());
+    let operation = bytes.map(|bytes| Operation::decode(bytes));
+    operation
+        .transpose()
+        .map_err(|_| StoreError::Corrupt("operation"))
+}
+
+/// An operation without fields.
+fn bare<V, W>(operation: &Operation<W>) -> Operation<V> {
+    let schema_id = operation.schema_id().clone();
+    match (operation.action(), operation.previous().cloned()) {
+        (Action::Create, _) | (_, None) => Operation::Create {
+            schema_id,
+            fields: Fields::new(),
+        },
+        (Action::Update, Some(previous)) => Operation::Update {
+            schema_id,
+            previous,
+            fields: Fields::new(),
+        },
+        (Action::Delete, Some(previous)) => Operation::Delete {
+            schema_id,
+            previous,
+        },
+    }
+}
