@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use grove_core::document::{Document, Graph};
+use grove_core::document::{Document, Graph, GraphError, History, ViewState};
 use grove_core::types::{DocumentViewId, Hash, OperationId, PlainValue, SchemaId};
 use grove_core::wire::{Fields, Operation};
 use proptest::prelude::*;
@@ -252,4 +252,160 @@ fn stacked_diamonds_cost_no_more_than_their_operations() {
     let whole = graph.at_view(&top.into()).unwrap();
 
     assert_eq!(whole.walk().unwrap().len(), nodes.len());
+}
+
+/// An order of joining in which each operation comes after what it was made on top of.
+fn any_order(nodes: &[Node], seed: &prop::sample::Selector) -> Vec<Node> {
+    let mut rest = nodes.to_vec();
+    let mut order: Vec<Node> = Vec::new();
+    while !rest.is_empty() {
+        let joined: BTreeSet<_> = order.iter().map(|(id, _)| *id).collect();
+        let is_ready = |(_, operation): &&Node| {
+            let previous = operation.previous().into_iter().flat_map(|view| view.ids());
+            previous.into_iter().all(|id| joined.contains(id))
+        };
+        let ready: Vec<_> = rest.iter().filter(is_ready).map(|(id, _)| *id).collect();
+        let next = *seed.select(&ready);
+        let at = rest.iter().position(|(id, _)| *id == next).unwrap();
+        order.push(rest.swap_remove(at));
+    }
+    order
+}
+
+/// What a history shows, with the values that its operations set.
+fn shown(nodes: &[Node], view: &ViewState<'_>) -> State {
+    let operations: BTreeMap<_, _> = refs(nodes).collect();
+    let fields = view.setters.as_ref().map(|setters| {
+        let value = |name: &str, id: &OperationId| operations[id].fields().unwrap()[name].clone();
+        let fields = setters.iter();
+        fields
+            .map(|(name, id)| ((*name).to_owned(), (value(name, id), *id)))
+            .collect()
+    });
+    (view.view_id.clone(), fields)
+}
+
+proptest! {
+    #[test]
+    fn a_history_shows_every_view_as_it_is_reduced(
+        nodes in any_document(true),
+        named in prop::collection::vec(any::<prop::sample::Index>(), 1..5),
+        seed in any::<prop::sample::Selector>(),
+    ) {
+        let named = named.iter().map(|at| nodes[at.index(nodes.len())].0);
+        let view_id = DocumentViewId::from_tips(named).unwrap();
+        let seen = seen_by(&nodes, &view_id);
+
+        let order = any_order(&nodes, &seed);
+        let history = History::build(refs(&order)).unwrap();
+
+        let view = history.at_view(&view_id).unwrap();
+        prop_assert_eq!(shown(&nodes, &view), reference_state(&seen));
+        let current = history.current().unwrap();
+        prop_assert_eq!(shown(&nodes, &current), reference_state(&nodes));
+    }
+
+    #[test]
+    fn a_history_is_right_after_each_operation(
+        nodes in any_document(true),
+        seed in any::<prop::sample::Selector>(),
+    ) {
+        let order = any_order(&nodes, &seed);
+        let mut history = History::default();
+        for end in 1..=order.len() {
+            let (id, operation) = &order[end - 1];
+            history.join(*id, operation).unwrap();
+
+            let joined = &order[..end];
+            prop_assert_eq!(shown(joined, &history.current().unwrap()), reference_state(joined));
+        }
+        let (id, operation) = &order[0];
+        prop_assert_eq!(history.join(*id, operation), Err(GraphError::OperationDuplicate(*id)));
+        prop_assert_eq!(history.len(), order.len());
+    }
+}
+
+#[test]
+fn what_can_not_join_a_history_changes_nothing() {
+    let nodes = stacked_diamonds(2);
+    let mut history = History::build(refs(&nodes[..4])).unwrap();
+    let before = shown(&nodes, &history.current().unwrap());
+
+    let (late, operation) = &nodes[6];
+    assert!(matches!(
+        history.join(*late, operation),
+        Err(GraphError::PreviousNotFound { .. })
+    ));
+    let create = (Hash::of(b"another").into(), nodes[0].1.clone());
+    assert_eq!(
+        history.join(create.0, &create.1),
+        Err(GraphError::CreateDuplicate(create.0))
+    );
+    let unknown = DocumentViewId::from(*late);
+    assert_eq!(
+        history.at_view(&unknown),
+        Err(GraphError::ViewNotFound(*late))
+    );
+    assert_eq!(history.len(), 4);
+    assert_eq!(shown(&nodes, &history.current().unwrap()), before);
+}
+
+/// Operations of which each sets one field and is made on top of the one that `on` names.
+fn tree(count: usize, on: impl Fn(usize) -> usize) -> Vec<Node> {
+    let id = |n: usize| OperationId::from(Hash::of(&n.to_be_bytes()));
+    let fields = |n: usize| Fields::from([("text".to_owned(), PlainValue::Int(n as i64))]);
+    let schema_id = SchemaId::BLOB;
+    let nodes = (0..count).map(|n| match n {
+        0 => Operation::Create {
+            schema_id: schema_id.clone(),
+            fields: fields(n),
+        },
+        n => Operation::Update {
+            schema_id: schema_id.clone(),
+            previous: id(on(n)).into(),
+            fields: fields(n),
+        },
+    });
+    nodes.enumerate().map(|(n, node)| (id(n), node)).collect()
+}
+
+#[test]
+fn a_further_branch_costs_what_it_changes() {
+    // Branches that leave the CREATE, and branches that leave a long chain everywhere.
+    let bush = tree(10_001, |_| 0);
+    let comb = tree(10_001, |n| {
+        if n % 2 == 1 {
+            n.saturating_sub(2)
+        } else {
+            n - 1
+        }
+    });
+    for (nodes, most) in [(bush, 8), (comb, 80)] {
+        let mut history = History::default();
+        for (id, operation) in &nodes {
+            let before = history.work();
+            history.join(*id, operation).unwrap();
+            let work = history.work() - before;
+            assert!(work <= most, "{work} at {}", history.len());
+        }
+    }
+}
+
+#[test]
+fn all_views_of_a_document_cost_little_more_than_one() {
+    for nodes in [stacked_diamonds(2_000), tree(6_000, |n| n - 1)] {
+        let history = History::build(refs(&nodes)).unwrap();
+        let built = history.work();
+        for (id, _) in &nodes {
+            history.at_view(&(*id).into()).unwrap();
+        }
+        let tips = nodes.windows(2).map(|pair| [pair[0].0, pair[1].0]);
+        for tips in tips {
+            let view_id = DocumentViewId::from_tips(tips).unwrap();
+            history.at_view(&view_id).unwrap();
+        }
+        let count = nodes.len() as u64;
+        assert!(built <= 100 * count, "{built}");
+        assert!(history.work() - built <= 100 * count, "{}", history.work());
+    }
 }

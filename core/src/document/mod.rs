@@ -3,7 +3,9 @@
 //! A pure function of the set of operations; in which order they arrived never matters.
 
 mod graph;
+mod history;
 mod reduce;
 
 pub use graph::{Graph, GraphError};
+pub use history::{History, ViewState};
 pub use reduce::{Document, Field};
