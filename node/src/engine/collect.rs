@@ -16,14 +16,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use grove_core::document::{Document, Graph};
 use grove_core::types::{
     DocumentId, DocumentViewId, FieldType, OperationId, PlainValue, Schema, SchemaId, SystemSchema,
     Value,
 };
 use grove_core::wire::{Action, Fields, Operation};
 
-use super::lookup::{Connected, connected_operations, document_at_view};
+use super::connected::{Connected, Extent};
+use super::histories::Histories;
+use super::lookup::connected_operations;
 use super::{Engine, Reclaimed};
 use crate::store::query::{Condition, PagePosition};
 use crate::store::{DocumentQuery, DocumentRow, Read, Store, StoreError};
@@ -32,7 +33,7 @@ use crate::store::{DocumentQuery, DocumentRow, Read, Store, StoreError};
 const PAGE: u32 = 256;
 
 /// Pinned views looked into in one step.
-const VIEWS_PER_STEP: usize = 256;
+const VIEWS_PER_STEP: usize = 1_024;
 
 /// Documents in which something was found to collect, and what has to be known of pins to look once more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,6 +95,8 @@ impl Pins {
 
     /// Looks for what pinned views pin themselves; returns whether that is all known.
     fn follow(&mut self, store: &dyn Read, views_max: usize) -> Result<bool, StoreError> {
+        // Kept for this state of the store alone.
+        let mut histories = Histories::default();
         for _ in 0..views_max {
             let Some(view_id) = self.open.pop() else {
                 return Ok(true);
@@ -101,7 +104,7 @@ impl Pins {
             let operation = store.operation(view_id.ids()[0])?;
             let pinning = operation.filter(|operation| is_pinning(&operation.schema_id));
             if pinning.is_some()
-                && let Some(row) = document_at_view(store, &view_id)?
+                && let Some(row) = histories.document_at(store, &view_id)?
             {
                 self.add_row(&row);
             }
@@ -330,23 +333,19 @@ struct Superseded {
 
 /// The operations of a document that neither its current view needs nor any that is pinned.
 fn superseded(store: &dyn Read, row: &DocumentRow, pins: &Pins) -> Result<Superseded, StoreError> {
-    const CORRUPT: StoreError = StoreError::Corrupt("document");
     let Connected {
+        history,
         operations,
         collected,
-    } = connected_operations(store, row.id, &row.schema_id)?;
+        ..
+    } = connected_operations(store, row.id, &row.schema_id, Extent::Names)?;
     let mut needed = setters(row.fields.as_ref().map(|fields| fields.values()));
-    let graph = Graph::build(operations.iter().map(|(id, operation)| (*id, operation)))
-        .map_err(|_| CORRUPT)?;
     let mut pinned = BTreeSet::new();
     for view_id in pins.of_document(operations.iter().map(|(id, _)| *id)) {
         pinned.insert(view_id.clone());
-        let Ok(graph) = graph.at_view(view_id) else {
-            continue;
-        };
-        let view = Document::from_graph(&graph).map_err(|_| CORRUPT)?;
-        let fields = view.fields.iter().flat_map(|fields| fields.values());
-        needed.extend(fields.map(|field| field.operation_id));
+        if let Ok(view) = history.at_view(view_id) {
+            needed.extend(view.setters.into_iter().flatten().map(|(_, setter)| setter));
+        }
     }
 
     let mut items = Vec::new();

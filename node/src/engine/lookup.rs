@@ -2,13 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use grove_core::document::{Document, Graph};
-use grove_core::types::{
-    DocumentId, DocumentViewId, OperationId, PublicKey, Schema, SchemaId, Value,
-};
-use grove_core::validate::validate_operation;
-use grove_core::wire::Operation;
+use grove_core::types::{DocumentId, DocumentViewId, PublicKey, SchemaId};
 
+use super::connected::{Connected, Extent, Reading};
 use crate::store::{DocumentRow, EntryRow, Read, StoreError};
 
 //= QU3: any view whose operations are there can be shown
@@ -36,8 +32,8 @@ pub fn document_at_view(
 }
 
 /// Hands over the live documents of a schema as they were at these views, for as long as `take` says so.
-/// Takes as many statements for many as for one. Of an `outline`, bytes kept outside of the database may
-/// be missing.
+/// Takes as many statements for many as for one, and reads the operations of a document once, however many
+/// of its views are asked for. Of an `outline`, bytes kept outside of the database may be missing.
 pub fn documents_at_views(
     store: &dyn Read,
     schema_id: &SchemaId,
@@ -95,14 +91,14 @@ fn rebuild(
         return Ok(());
     };
     let ids: Vec<_> = earlier.keys().copied().collect();
-    let mut finish = |entries: Vec<EntryRow>| -> Result<bool, StoreError> {
-        let document = entries.first().map(|row| row.document);
-        let Some((id, views)) = document.and_then(|id| Some((id, earlier.remove(&id)?))) else {
+    let mut finish = |document: Option<(DocumentId, Reading<'_>)>| -> Result<bool, StoreError> {
+        let views = document.and_then(|(id, read)| Some((id, read, earlier.remove(&id)?)));
+        let Some((id, read, views)) = views else {
             return Ok(true);
         };
-        let connected = connected_entries(id, &schema, entries)?;
+        let connected = read.connect(id)?;
         for view_id in views.views {
-            if let Some(row) = at_view(&connected, view_id, views.owner)?
+            if let Some(row) = connected.at_view(view_id, views.owner)
                 && !take(view_id, row)
             {
                 return Ok(false);
@@ -110,185 +106,57 @@ fn rebuild(
         }
         Ok(true)
     };
-    let mut entries: Vec<EntryRow> = Vec::new();
+    let mut reading: Option<(DocumentId, Reading<'_>)> = None;
     let mut failed = None;
-    store.visit_entries(&ids, &mut |row| {
-        let is_next = entries
-            .last()
-            .is_some_and(|last| last.document != row.document);
-        let done = if is_next {
-            finish(std::mem::take(&mut entries))
-        } else {
-            Ok(true)
+    store.visit_entries(&ids, &mut |row: EntryRow| {
+        let mut step = || {
+            let is_next = reading.as_ref().is_some_and(|(id, _)| *id != row.document);
+            let is_wanted = !is_next || finish(reading.take())?;
+            let (_, read) = reading
+                .get_or_insert_with(|| (row.document, Reading::new(&schema, Extent::Values)));
+            read.take(&row)?;
+            Ok(is_wanted)
         };
-        entries.push(row);
-        done.unwrap_or_else(|error| {
+        step().unwrap_or_else(|error| {
             failed = Some(error);
             false
         })
     })?;
     match failed {
         Some(error) => Err(error),
-        None => finish(entries).map(|_| ()),
+        None => finish(reading).map(|_| ()),
     }
 }
 
-/// A document as the operations up to a view make it; `None` when some of their values are missing or it
-/// is deleted.
-fn at_view(
-    connected: &Connected,
-    view_id: &DocumentViewId,
-    owner: PublicKey,
-) -> Result<Option<DocumentRow>, StoreError> {
-    let graph = Graph::build(connected.pairs()).map_err(|_| StoreError::Corrupt("document"))?;
-    let Ok(graph) = graph.at_view(view_id) else {
-        return Ok(None);
-    };
-    let document = Document::from_graph(&graph).map_err(|_| StoreError::Corrupt("document"))?;
-    let row = row_from_document(document, owner);
-    Ok((!row.is_deleted() && connected.has_values_of(&row)).then_some(row))
-}
-
-/// The operations of a document that count and lead back to its CREATE, each after what it was made on
-/// top of.
-pub(super) struct Connected {
-    pub(super) operations: Vec<(OperationId, Operation<Value>)>,
-    /// Those of which only a stub is left; their values are none.
-    pub(super) collected: BTreeSet<OperationId>,
-}
-
-impl Connected {
-    /// The operations with their ids.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (OperationId, &Operation<Value>)> {
-        self.operations
-            .iter()
-            .map(|(id, operation)| (*id, operation))
-    }
-
-    /// Whether everything a view shows comes from operations whose values are there.
-    pub(super) fn has_values_of(&self, row: &DocumentRow) -> bool {
-        let mut values = row.fields.iter().flat_map(|fields| fields.values());
-        self.collected.is_empty() || values.all(|(_, setter)| !self.collected.contains(setter))
-    }
-}
-
-/// Reads the operations of a document.
+/// Reads the operations of a document, with their values or without.
 pub(super) fn connected_operations(
     store: &dyn Read,
     document: DocumentId,
     schema_id: &SchemaId,
+    extent: Extent,
 ) -> Result<Connected, StoreError> {
-    match store.schema(schema_id)? {
-        Some(schema) => connected_entries(document, &schema, store.document_entries(document)?),
-        None => Ok(connect(document, Vec::new(), BTreeSet::new())),
-    }
-}
-
-/// The operations among these entries of a document.
-fn connected_entries(
-    document: DocumentId,
-    schema: &Schema,
-    mut entries: Vec<EntryRow>,
-) -> Result<Connected, StoreError> {
-    entries.sort_unstable_by_key(|row| row.position);
-    let mut collected = BTreeSet::new();
-    let mut waiting = Vec::new();
-    for row in entries {
-        if row.purged || row.schema_id != *schema.id() {
-            continue;
-        }
-        let id = OperationId::from(row.hash);
-        let Some(bytes) = row.payload.as_ref().or(row.stub.as_ref()) else {
-            continue;
-        };
-        let operation = Operation::decode(bytes).map_err(|_| StoreError::Corrupt("operation"))?;
-        if row.payload.is_none() {
-            collected.insert(id);
-            waiting.push((id, without_values(&operation)));
-        } else if let Ok(operation) = validate_operation(&operation, schema) {
-            waiting.push((id, operation));
-        }
-    }
-    Ok(connect(document, waiting, collected))
-}
-
-/// A stub as an operation whose values mean nothing.
-fn without_values(stub: &Operation) -> Operation<Value> {
-    let schema_id = stub.schema_id().clone();
-    let names = stub.fields().into_iter().flat_map(|fields| fields.keys());
-    let fields = names
-        .map(|name| (name.clone(), Value::Bool(false)))
-        .collect();
-    match stub.previous() {
-        None => Operation::Create { schema_id, fields },
-        Some(previous) => Operation::Update {
-            schema_id,
-            previous: previous.clone(),
-            fields,
-        },
-    }
-}
-
-/// Keeps what leads back to the CREATE.
-pub(super) fn connect(
-    document: DocumentId,
-    mut waiting: Vec<(OperationId, Operation<Value>)>,
-    collected: BTreeSet<OperationId>,
-) -> Connected {
-    // Stored order nearly always leads from previous to next, so one round is the rule.
-    let mut connected = Vec::with_capacity(waiting.len());
-    let mut ids = BTreeSet::new();
-    loop {
-        let before = connected.len();
-        waiting.retain_mut(|(id, operation)| {
-            let previous = operation.previous().map_or(&[][..], DocumentViewId::ids);
-            let joins = previous.iter().all(|id| ids.contains(id))
-                && (!previous.is_empty() || DocumentId::from(*id) == document);
-            if joins {
-                ids.insert(*id);
-                connected.push((*id, operation.clone()));
-            }
-            !joins
-        });
-        if connected.len() == before {
-            return Connected {
-                operations: connected,
-                collected,
-            };
-        }
+    let Some(schema) = store.schema(schema_id)? else {
+        return Ok(Connected::default());
+    };
+    let mut read = Reading::new(&schema, extent);
+    let mut failed = None;
+    store.visit_entries(&[document], &mut |row| {
+        failed = read.take(&row).err();
+        failed.is_none()
+    })?;
+    match failed {
+        Some(error) => Err(error),
+        None => read.connect(document),
     }
 }
 
 /// The state the operations of a document lead to; `None` when none of them count, or when it would
 /// need values that were collected. Better nothing then than a value that nobody wrote.
 pub(super) fn reduced(store: &dyn Read, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
-    let create = store.operation(id.into())?.zip(store.entry(id.hash())?);
+    let create = store.operation(id.into())?.zip(store.placed(id.hash())?);
     let Some((operation, entry)) = create else {
         return Ok(None);
     };
-    let connected = connected_operations(store, id, &operation.schema_id)?;
-    if connected.operations.is_empty() {
-        return Ok(None);
-    }
-    let document =
-        Document::reduce(connected.pairs()).map_err(|_| StoreError::Corrupt("document"))?;
-    let row = row_from_document(document, entry.public_key);
-    Ok(connected.has_values_of(&row).then_some(row))
-}
-
-/// Turns a reduced document into what is stored of it.
-pub(super) fn row_from_document(document: Document<Value>, owner: PublicKey) -> DocumentRow {
-    DocumentRow {
-        edited: document.is_edited(),
-        id: document.id,
-        schema_id: document.schema_id,
-        view_id: document.view_id,
-        owner,
-        fields: document.fields.map(|fields| {
-            let fields = fields.into_iter();
-            fields
-                .map(|(name, field)| (name, (field.value, field.operation_id)))
-                .collect()
-        }),
-    }
+    let connected = connected_operations(store, id, &operation.schema_id, Extent::Values)?;
+    Ok(connected.current(entry.public_key))
 }

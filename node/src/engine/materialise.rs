@@ -1,15 +1,17 @@
 //! The state of a document after an operation.
 //!
-//! An operation on top of the current view costs its own fields; any other makes the document be
-//! reduced from its stored operations. Both give the same state.
+//! An operation on top of the current view costs its own fields, and so does any other once the history of
+//! its document was read. Where values have to be found anew, the document is reduced from its stored
+//! operations. All give the same state.
 
 use std::collections::BTreeMap;
 
-use grove_core::document::{Document, Field};
+use grove_core::document::{Document, Field, ViewState};
 use grove_core::types::{DocumentId, OperationId, PublicKey, SchemaId, Value};
 use grove_core::wire::{Action, Operation};
 
-use super::lookup::{reduced, row_from_document};
+use super::connected::row_from_document;
+use super::lookup::reduced;
 use super::{Engine, IngestError};
 use crate::store::{DocumentRow, Store, StoreError};
 
@@ -27,12 +29,36 @@ impl<S: Store> Engine<S> {
         };
         let owner = current.owner;
         let mut document = document_from_row(current);
-        if document.apply(operation_id, operation) && self.is_whole(&document) {
-            self.put(row_from_document(document, owner))
+        if document.apply(operation_id, operation) {
+            self.histories.note(id, operation_id, operation);
+            match self.is_whole(&document) {
+                true => self.put(row_from_document(document, owner)),
+                false => self.rematerialise(id),
+            }
         } else if operation.action() == Action::Delete && self.lacks_payloads(id)? {
             self.put_tombstone(id, operation_id, owner, operation.schema_id())
         } else {
-            self.rematerialise(id)
+            self.merge(document, owner, operation_id, operation)
+        }
+    }
+
+    /// Brings a document up to date after an operation that was made on top of another view than the current
+    /// one.
+    fn merge(
+        &mut self,
+        document: Document<Value>,
+        owner: PublicKey,
+        operation_id: OperationId,
+        operation: &Operation<Value>,
+    ) -> Result<(), IngestError> {
+        let id = document.id;
+        let state = self
+            .histories
+            .current(&self.store, id, operation_id, operation)?;
+        let merged = state.and_then(|state| merged(document, state, operation_id, operation));
+        match merged.filter(|document| self.is_whole(document)) {
+            Some(document) => self.put(row_from_document(document, owner)),
+            None => self.rematerialise(id),
         }
     }
 
@@ -79,6 +105,7 @@ impl<S: Store> Engine<S> {
 
     /// Reduces a document from its stored operations. A deleted one stays deleted.
     pub(super) fn rematerialise(&mut self, id: DocumentId) -> Result<(), IngestError> {
+        self.histories.forget(id);
         let current = self.store.document_outline(id)?;
         //= DL7: once deleted it stays so, whatever arrives afterwards
         if current.as_ref().is_some_and(DocumentRow::is_deleted) {
@@ -121,6 +148,37 @@ impl<S: Store> Engine<S> {
             fields: None,
         })
     }
+}
+
+/// A document with the state that one operation more led to; `None` when that needs other values than those
+/// that the document has and the operation brings.
+fn merged(
+    mut document: Document<Value>,
+    state: ViewState<'_>,
+    operation_id: OperationId,
+    operation: &Operation<Value>,
+) -> Option<Document<Value>> {
+    let mut fields = document.fields.take()?;
+    for (name, setter) in state.setters? {
+        if fields
+            .get(name)
+            .is_some_and(|field| field.operation_id == setter)
+        {
+            continue;
+        }
+        if setter != operation_id {
+            return None;
+        }
+        let value = operation.fields()?.get(name)?.clone();
+        let field = Field {
+            value,
+            operation_id,
+        };
+        fields.insert(name.to_owned(), field);
+    }
+    document.view_id = state.view_id;
+    document.fields = Some(fields);
+    Some(document)
 }
 
 fn document_from_row(row: DocumentRow) -> Document<Value> {

@@ -13,6 +13,8 @@
 //! | --- | --- |
 //! | `ingest` | what follows from an entry being accepted, too early or a repetition |
 //! | `knowledge` | what is stored, as core's rules of publishing ask for it |
+//! | `connected` | which operations of a document count, and what they lead to |
+//! | `histories` | which documents' histories are kept, so that views need not be made from everything |
 //! | `materialise` | the state of a document after an operation |
 //! | `parking` | whose entries may wait |
 //! | `policy` | whose entries, how many of them, and which schemas the operator lets in |
@@ -28,7 +30,9 @@
 //! | `lookup` | small questions that several of them, and answers to clients, ask |
 
 mod collect;
+mod connected;
 mod error;
+mod histories;
 mod ingest;
 mod knowledge;
 mod lookup;
@@ -54,6 +58,7 @@ use grove_core::validate::Submission;
 use grove_core::wire::Message;
 
 use crate::store::{Change, Expected, Need, News, ParkedMax, Store, StoreError, Upkeep};
+use histories::Histories;
 use ingest::tolerate;
 use parking::Parking;
 use replicate::PeerState;
@@ -224,6 +229,7 @@ pub struct Engine<S> {
     store: S,
     settings: EngineSettings,
     schemas: Schemas,
+    histories: Histories,
     keyring: Keyring,
     /// How many entries are parked, so that looking for them can be left out when there are none.
     parked: u64,
@@ -249,6 +255,7 @@ impl<S: Store> Engine<S> {
     pub fn new(store: S, settings: EngineSettings) -> Result<Self, StoreError> {
         let mut engine = Self {
             schemas: Schemas::load(&store)?,
+            histories: Histories::default(),
             keyring: Keyring::default(),
             parked: store.counts()?.parked,
             parking: Parking::default(),
@@ -298,6 +305,12 @@ impl<S: Store> Engine<S> {
     /// The store, for questions.
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    /// How many operations this engine has read of whole documents, to tell what views of them show. It keeps
+    /// what it has read, so that neither branches nor views cost it the whole document each.
+    pub fn operations_read(&self) -> u64 {
+        self.histories.operations_read()
     }
 
     /// The store's upkeep, which changes no answer.
@@ -423,6 +436,7 @@ impl<S: Store> Engine<S> {
         if news.schemas {
             self.reload_schemas()?;
         }
+        self.histories.clear();
         self.parked = news.parked;
         Ok(())
     }
@@ -430,6 +444,7 @@ impl<S: Store> Engine<S> {
     /// Reads anew all that is remembered of what the store holds.
     fn reload(&mut self) -> Result<(), StoreError> {
         self.stale = true;
+        self.histories.clear();
         self.reload_schemas()?;
         self.parked = self.store.counts()?.parked;
         self.stale = false;

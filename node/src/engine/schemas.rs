@@ -6,13 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use grove_core::limits::SCHEMA_FIELDS_MAX;
 use grove_core::types::{
     DocumentId, DocumentViewId, OperationId, Schema, SchemaId, SystemSchema, Value,
 };
 use grove_core::validate::build_schema;
 use grove_core::wire::{Fields, SchemaSet};
 
-use super::{Engine, IngestError, Output, document_at_view};
+use super::histories::Histories;
+use super::{Engine, IngestError, Output};
 use crate::store::query::PagePosition;
 use crate::store::{DocumentQuery, DocumentRow, Need, Read, Store, StoreError};
 
@@ -54,11 +56,12 @@ impl Schemas {
             limit: DEFINITIONS_PER_READ,
             ..DocumentQuery::default()
         };
+        let mut histories = Histories::default();
         loop {
             let page = store.list(&SchemaId::SCHEMA_DEFINITION, &query)?;
             for row in &page {
                 if !schemas.know(row)
-                    && let Attempt::Incomplete(lacking) = attempt(store, row)?
+                    && let Attempt::Incomplete(lacking) = attempt(store, &mut histories, row)?
                 {
                     schemas.wait(row.id, &lacking);
                 }
@@ -117,7 +120,7 @@ impl<S: Store> Engine<S> {
         let SchemaId::Application { view_id, .. } = id else {
             return Ok(None);
         };
-        if let Some(row) = document_at_view(&self.store, view_id)? {
+        if let Some(row) = self.histories.document_at(&self.store, view_id)? {
             self.try_definition(&row)?;
         }
         Ok(self.schemas.get(id))
@@ -158,7 +161,7 @@ impl<S: Store> Engine<S> {
         if row.schema_id != SchemaId::SCHEMA_DEFINITION {
             return Ok(());
         }
-        match attempt(&self.store, row)? {
+        match attempt(&self.store, &mut self.histories, row)? {
             Attempt::Incomplete(lacking) => self.schemas.wait(row.id, &lacking),
             Attempt::Broken => {}
             Attempt::Complete(schema) => self.add_schema(schema)?,
@@ -181,16 +184,26 @@ impl<S: Store> Engine<S> {
 }
 
 /// Tries to make a schema from the view of a definition.
-fn attempt(store: &dyn Read, definition: &DocumentRow) -> Result<Attempt, StoreError> {
+fn attempt(
+    store: &dyn Read,
+    histories: &mut Histories,
+    definition: &DocumentRow,
+) -> Result<Attempt, StoreError> {
     let values = definition
         .values()
         .ok_or(StoreError::Corrupt("schema definition"))?;
     let Some(Value::PinnedRelationList(listed)) = values.get("fields") else {
         return Ok(Attempt::Broken);
     };
+    if listed.len() > SCHEMA_FIELDS_MAX {
+        return Ok(Attempt::Broken);
+    }
     let mut views: BTreeMap<DocumentViewId, Fields<Value>> = BTreeMap::new();
     for view_id in listed {
-        let row = document_at_view(store, view_id)?;
+        if views.contains_key(view_id) {
+            continue;
+        }
+        let row = histories.document_at(store, view_id)?;
         let Some(row) = row else {
             return Ok(Attempt::Incomplete(view_id.clone()));
         };

@@ -10,13 +10,10 @@
 //! - Where the way to no DELETE is known, as between operations that came without their bytes, the DELETE with
 //!   the lowest id names the view.
 
-use std::collections::BTreeSet;
-
-use grove_core::document::Document;
 use grove_core::types::{DocumentId, OperationId, PlainValue, SchemaId, Value};
 use grove_core::wire::{Action, Fields, Operation};
 
-use super::lookup::connect;
+use super::connected::connect;
 use super::{Engine, Output};
 use crate::store::{DocumentRow, EntryRow, Need, Store, StoreError};
 
@@ -29,6 +26,7 @@ impl<S: Store> Engine<S> {
         //= DL1: the operations of a deleted document are dropped
         //= R7: with the document go the bytes of its operations
         self.store.drop_payloads(row.id)?;
+        self.histories.forget(row.id);
         for entry in &entries {
             match operation_of(entry)? {
                 Some(operation) => self.leave_stub(entry.hash.into(), &operation)?,
@@ -101,13 +99,11 @@ pub(super) fn first_delete(
     let Some(lowest) = deletes.map(|(id, _)| *id).min() else {
         return Ok(None);
     };
-    let connected = connect(document, operations, BTreeSet::new());
-    let ended = Document::reduce(connected.pairs()).map_err(|_| StoreError::Corrupt("document"))?;
-    Ok(Some(match ended.is_deleted() {
-        //= R5: the view id is that of the first DELETE the walk meets
-        true => ended.view_id.ids()[0],
-        false => lowest,
-    }))
+    let connected = connect(document, operations)?;
+    let ended = connected.history.current();
+    let ended = ended.filter(|view| view.setters.is_none());
+    //= R5: the view id is that of the first DELETE the walk meets
+    Ok(Some(ended.map_or(lowest, |view| view.view_id.ids()[0])))
 }
 
 /// What is kept of an operation.

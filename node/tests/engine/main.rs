@@ -15,3 +15,4 @@ mod publishing;
 mod purge;
 mod support;
 mod tombstones;
+mod views;

@@ -1,0 +1,220 @@
+//! Histories of documents, kept from one operation to the next.
+//!
+//! A document that is written at several places at once, or of which many views are asked for, is read
+//! once; from then on an operation or a view costs what it changes or shows. What is kept changes no
+//! answer: it can be forgotten at any time, and is whenever a transaction fails, somebody else writes, or
+//! bytes of a document are dropped.
+
+use std::collections::BTreeMap;
+
+use grove_core::document::{History, ViewState};
+use grove_core::types::{DocumentId, DocumentViewId, OperationId, PublicKey, Schema, Value};
+use grove_core::validate::validate_operation;
+use grove_core::wire::Operation;
+
+use super::connected::Extent;
+use super::lookup::connected_operations;
+use crate::store::{DocumentRow, Read, StoreError, ViewFields};
+
+/// How many operations are kept, of all documents together; each takes some 250 bytes.
+const OPERATIONS_MAX: usize = 128 * 1024;
+
+/// Histories of the documents that were asked for last.
+#[derive(Debug, Default)]
+pub(super) struct Histories {
+    kept: BTreeMap<DocumentId, Kept>,
+    /// The documents by when they were asked for.
+    asked: BTreeMap<u64, DocumentId>,
+    next: u64,
+    operations: usize,
+    /// How many operations were read from stores.
+    read: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    history: History,
+    schema: Schema,
+    owner: PublicKey,
+    asked: u64,
+}
+
+impl Histories {
+    /// How many operations were read from stores so far.
+    pub(super) fn operations_read(&self) -> u64 {
+        self.read
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        *self = Self {
+            read: self.read,
+            ..Self::default()
+        };
+    }
+
+    /// Forgets a document.
+    pub(super) fn forget(&mut self, id: DocumentId) {
+        if let Some(kept) = self.kept.remove(&id) {
+            self.asked.remove(&kept.asked);
+            self.operations -= kept.history.len();
+        }
+    }
+
+    /// Adds an operation that was stored, to a history that is kept.
+    pub(super) fn note(
+        &mut self,
+        id: DocumentId,
+        operation_id: OperationId,
+        operation: &Operation<Value>,
+    ) {
+        let Some(kept) = self.kept.get_mut(&id) else {
+            return;
+        };
+        match kept.history.join(operation_id, operation) {
+            Ok(()) => self.operations += 1,
+            Err(_) => self.forget(id),
+        }
+    }
+
+    /// What all operations of a document lead to, this one included, which is stored already.
+    pub(super) fn current(
+        &mut self,
+        store: &dyn Read,
+        id: DocumentId,
+        operation_id: OperationId,
+        operation: &Operation<Value>,
+    ) -> Result<Option<ViewState<'_>>, StoreError> {
+        let is_kept = self.kept.get(&id);
+        if is_kept.is_some_and(|kept| !kept.history.contains(operation_id)) {
+            self.note(id, operation_id, operation);
+        }
+        let kept = self.of(store, id)?;
+        let kept = kept.filter(|kept| kept.history.contains(operation_id));
+        Ok(kept.and_then(|kept| kept.history.current()))
+    }
+
+    /// A live document as it was at a view: the current one, or any whose operations are there.
+    pub(super) fn document_at(
+        &mut self,
+        store: &dyn Read,
+        view_id: &DocumentViewId,
+    ) -> Result<Option<DocumentRow>, StoreError> {
+        let Some(operation) = store.operation(view_id.ids()[0])? else {
+            return Ok(None);
+        };
+        let Some(current) = store.document_outline(operation.document)? else {
+            return Ok(None);
+        };
+        if current.is_deleted() || current.schema_id != operation.schema_id {
+            return Ok(None);
+        }
+        if current.view_id == *view_id {
+            return store.document(current.id);
+        }
+        let Some(kept) = self.of(store, current.id)? else {
+            return Ok(None);
+        };
+        kept.row(store, current.id, view_id)
+    }
+
+    /// The history of a document, read if it is not kept; `None` when nothing of it counts.
+    fn of(&mut self, store: &dyn Read, id: DocumentId) -> Result<Option<&Kept>, StoreError> {
+        if !self.kept.contains_key(&id) {
+            let Some(kept) = Kept::read(store, id)? else {
+                return Ok(None);
+            };
+            let count = kept.history.len();
+            self.read += count as u64;
+            self.make_room(count);
+            self.operations += count;
+            self.kept.insert(id, kept);
+        }
+        let asked = self.next;
+        self.next += 1;
+        let kept = self.kept.get_mut(&id);
+        Ok(kept.map(|kept| {
+            self.asked.remove(&kept.asked);
+            kept.asked = asked;
+            self.asked.insert(asked, id);
+            &*kept
+        }))
+    }
+
+    /// Forgets what was not asked for in a long time, until so many operations more have room. One document
+    /// larger than all there may be is kept alone.
+    fn make_room(&mut self, count: usize) {
+        while self.operations + count > OPERATIONS_MAX {
+            let Some((_, oldest)) = self.asked.pop_first() else {
+                return;
+            };
+            self.forget(oldest);
+        }
+    }
+}
+
+impl Kept {
+    /// Reads a history. Values are not held.
+    fn read(store: &dyn Read, id: DocumentId) -> Result<Option<Self>, StoreError> {
+        let create = store.operation(id.into())?.zip(store.placed(id.hash())?);
+        let Some((operation, entry)) = create else {
+            return Ok(None);
+        };
+        let Some(schema) = store.schema(&operation.schema_id)? else {
+            return Ok(None);
+        };
+        let read = connected_operations(store, id, &operation.schema_id, Extent::Names)?;
+        let history = read.history;
+        Ok((!history.is_empty()).then_some(Self {
+            history,
+            schema,
+            owner: entry.public_key,
+            asked: u64::MAX,
+        }))
+    }
+
+    /// The document at a view, its values read from the operations that set them; `None` when the view is
+    /// unknown or deleted, or some of its values are gone.
+    fn row(
+        &self,
+        store: &dyn Read,
+        id: DocumentId,
+        view_id: &DocumentViewId,
+    ) -> Result<Option<DocumentRow>, StoreError> {
+        let Ok(ViewState { view_id, setters }) = self.history.at_view(view_id) else {
+            return Ok(None);
+        };
+        let Some(setters) = setters else {
+            return Ok(None);
+        };
+        let mut named: BTreeMap<OperationId, Vec<&str>> = BTreeMap::new();
+        for (name, setter) in setters {
+            named.entry(setter).or_default().push(name);
+        }
+        let mut fields = ViewFields::new();
+        for (setter, names) in named {
+            let entry = store.entry(setter.hash())?;
+            let Some(payload) = entry.and_then(|entry| entry.payload) else {
+                return Ok(None);
+            };
+            let operation = Operation::decode(&payload).ok();
+            let operation =
+                operation.and_then(|operation| validate_operation(&operation, &self.schema).ok());
+            let operation = operation.ok_or(StoreError::Corrupt("operation"))?;
+            for name in names {
+                let value = operation.fields().and_then(|fields| fields.get(name));
+                let value = value.ok_or(StoreError::Corrupt("operation"))?;
+                fields.insert(name.to_owned(), (value.clone(), setter));
+            }
+        }
+        let create = OperationId::from(id);
+        Ok(Some(DocumentRow {
+            id,
+            schema_id: self.schema.id().clone(),
+            view_id,
+            owner: self.owner,
+            edited: fields.values().any(|(_, setter)| *setter != create),
+            fields: Some(fields),
+        }))
+    }
+}
