@@ -1,5 +1,7 @@
 //! Logs with branches: a fork loses nothing, whoever brings it and in whatever order.
 
+use std::collections::BTreeMap;
+
 use grove_core::author::{NextArgs, forge};
 use grove_core::document::Document;
 use grove_core::publish::PublishError;
@@ -680,8 +682,11 @@ fn check_view(
         let found = entries.iter().find(|(other, ..)| *other == hash);
         found.is_some_and(|(.., document)| *document == row.id)
     };
+    // A plan may write the same entry twice.
     let operations = all.iter().filter(of_document);
-    let operations = operations.map(|submission| (id(submission), submission.operation().unwrap()));
+    let operations: BTreeMap<_, _> = operations
+        .map(|submission| (id(submission), submission.operation().unwrap()))
+        .collect();
     let expected = Document::reduce(operations).unwrap();
     let actual = (&row.view_id, row.is_deleted());
     assert_eq!(actual, (&expected.view_id, expected.is_deleted()));
