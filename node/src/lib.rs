@@ -12,6 +12,7 @@
 //! | [`config`] | where a node keeps its data and listens |
 //! | [`database`] | which database that is |
 //! | [`daemon`] | a whole node as a value: what `grove-node`, embedders and tests start |
+//! | [`terminal`] | how a command line is heard: used by all our programs |
 
 pub mod admin;
 pub mod api;
@@ -22,3 +23,4 @@ pub mod engine;
 pub mod http;
 pub mod runtime;
 pub mod store;
+pub mod terminal;

@@ -3,13 +3,14 @@
 
 mod signals;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
 use grove_node::admin::AdminCommand;
 use grove_node::config::{Config, StartError};
 use grove_node::daemon::{Daemon, administer};
+use grove_node::terminal::{complain, print};
 use serde_json::json;
 use signals::Signals;
 use tracing_subscriber::filter::LevelFilter;
@@ -20,16 +21,22 @@ fn main() -> ExitCode {
         .with_max_level(LevelFilter::from(config.log_level))
         .with_writer(io::stderr)
         .with_ansi(is_colourful())
+        // Where the log can't be written, the complaint could not be either, and it would end the thread that logs.
+        .log_internal_errors(false)
         .init();
     match start(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(StartError::Refused { code, message }) if config.json => {
             let error = json!({ "error": { "code": code, "message": message } });
-            println!("{error}");
+            // The exit code tells it too.
+            let _ = print(format_args!("{error}\n"));
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("grove-node: {error}\n  hint: {}", error.hint());
+            complain(format_args!(
+                "grove-node: {error}\n  hint: {}",
+                error.hint()
+            ));
             error.exit_code()
         }
     }
@@ -54,12 +61,13 @@ fn start(config: &Config) -> Result<(), StartError> {
 
 async fn perform(config: &Config, command: &AdminCommand) -> Result<(), StartError> {
     let report = administer(config, command).await?;
-    if config.json {
-        println!("{}", serde_json::to_value(&report).unwrap_or_default());
+    let written = if config.json {
+        let report = serde_json::to_value(&report).unwrap_or_default();
+        print(format_args!("{report}\n"))
     } else {
-        print!("{}", report.to_text());
-    }
-    Ok(())
+        print(report.to_text())
+    };
+    written.map_err(StartError::Unheard)
 }
 
 /// Runs a node from its first to its last breath.
@@ -74,12 +82,9 @@ async fn run(config: &Config) -> Result<(), StartError> {
 /// Tells that the node can be used from now on, and where.
 fn announce(daemon: &Daemon) {
     let (kept, address) = (daemon.kept(), daemon.address());
-    let mut out = io::stdout().lock();
     // Nobody reading is no reason to stop.
-    let _ = writeln!(
-        out,
-        "grove-node {}\n  data      {kept}\n  GraphQL   http://{address}/graphql\n  JSON-RPC  http://{address}/",
+    let _ = print(format_args!(
+        "grove-node {}\n  data      {kept}\n  GraphQL   http://{address}/graphql\n  JSON-RPC  http://{address}/\n",
         env!("CARGO_PKG_VERSION"),
-    );
-    let _ = out.flush();
+    ));
 }

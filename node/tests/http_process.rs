@@ -212,6 +212,56 @@ async fn what_is_refused_stands_in_the_log_and_colours_do_not() {
     assert!(!log.contains('\u{1b}'), "{log:?}");
 }
 
+/// As when the disk with the log is full: what can't be written is lost, and nothing else is.
+#[tokio::test]
+async fn a_log_that_can_not_be_written_ends_nothing() {
+    let author = Author::new(1);
+    let plain = command(&[]);
+    let program = plain.get_program().to_str().unwrap();
+    let mut shell = Command::new("sh");
+    shell.env("TMPDIR", temporary()).args([
+        "-c",
+        &format!("exec '{program}' --http-port 0 --ephemeral --log-level trace 2>/dev/full"),
+    ]);
+    let mut daemon = Daemon::spawn(shell);
+    let submission = author.first(&create(&SchemaId::BLOB, vec![]));
+    let publish = "mutation P($entry: String!, $operation: String!) {
+        publish(entry: $entry, operation: $operation) { seqNum } }";
+
+    for _ in 0..2 {
+        let answer = daemon.graphql(publish, encoded(&submission)).await;
+        assert!(
+            answer["errors"][0]["extensions"]["code"].is_string(),
+            "{answer}"
+        );
+    }
+
+    daemon.signal("-TERM");
+    assert_eq!(daemon.exit_code(), Some(0));
+}
+
+#[test]
+fn a_command_whose_answer_nobody_can_read_does_not_panic() {
+    let directory = Directory::new("unheard");
+    for json in [&["--json"][..], &[]] {
+        let arguments = [&directory.arguments()[..], json, &["gc", "--dry-run"]].concat();
+        let mut command = command(&arguments);
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+
+        let output = command.stdout(full).output().unwrap();
+
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("standard output") && !said.contains("panicked"),
+            "{said}"
+        );
+    }
+}
+
 #[test]
 fn wrong_arguments_and_help_tell_what_is_right() {
     let wrong = run(&["--http-port", "70000"]);

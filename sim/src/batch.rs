@@ -19,8 +19,8 @@ use crate::faults::planted::PlantedBug;
 use crate::plan::Plan;
 use crate::report::{Outcome, Report, repeat_command};
 use crate::run::{self, Options, Run};
-use crate::terminal::complain;
 use crate::trace::first_difference;
+use grove_node::terminal::complain;
 
 /// First argument of a child process; no user would type it.
 const CHILD_ARGUMENT: &str = "__grove-sim-child";

@@ -14,7 +14,7 @@ use crate::hosts::{CLIENTS, NODES};
 use crate::plan::{Plan, PlanError};
 use crate::report::Outcome;
 use crate::run::{self, Options};
-use crate::terminal::{complain, print, quote};
+use grove_node::terminal::{complain, print, quote};
 
 /// Longest plan that is read from standard input; far beyond what a plan may hold.
 const PLAN_SIZE_MAX: u64 = 16 * 1024 * 1024;

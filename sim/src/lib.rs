@@ -12,7 +12,7 @@
 //! | [`evidence`], [`invariants`], [`reference`] | what a run leaves, what must hold of it, a second opinion on documents |
 //! | [`batch`] | many seeds, each in a process of its own, some of them twice |
 //! | [`report`], [`trace`] | what a run hands back, and the hash over all that happened |
-//! | [`cli`], [`terminal`] | the command line, and how it is heard |
+//! | [`cli`] | the command line |
 //! | [`hosts`], [`draw`], [`decimal`] | names and numbers of hosts; the source of all choices; long numbers in JSON |
 
 pub mod batch;
@@ -28,7 +28,6 @@ pub mod plan;
 mod reference;
 pub mod report;
 pub mod run;
-pub mod terminal;
 pub mod trace;
 
 pub use engines::full::determinism::ControlError;

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use grove_sim::terminal::quote;
+use grove_node::terminal::quote;
 
 /// The languages there is a beginning in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

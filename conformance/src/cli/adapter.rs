@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use grove_sim::terminal::{print, program, quote};
+use grove_node::terminal::{print, program, quote};
 
 use super::{Dir, Ended, Output, adapter_of, describe};
 use crate::adapter::impostor::Impostor;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use grove_sim::terminal::{complain, print};
+use grove_node::terminal::{complain, print};
 
 use super::{Dir, Ended, adapter_of};
 use crate::exit::Exit;

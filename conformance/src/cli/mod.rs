@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
-use grove_sim::terminal::{complain, print};
+use grove_node::terminal::{complain, print};
 
 use crate::exit::Exit;
 use crate::progress;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use clap::Subcommand;
-use grove_sim::terminal::quote;
+use grove_node::terminal::quote;
 
 use super::{Ended, Output, fresh_seed};
 use crate::report::{Report, Section};

@@ -87,6 +87,9 @@ pub enum StartError {
         /// What the store said.
         source: StoreError,
     },
+    /// A command was carried out, and what it has to tell can't be written to standard output.
+    #[error("the answer cannot be written to standard output: {0}")]
+    Unheard(io::Error),
     /// The system did not give what any program needs.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -132,6 +135,7 @@ impl StartError {
                 "make sure the server runs and lets this user in, and that the database exists and \
                  the user may create a schema in it"
             }
+            Self::Unheard(_) => "the command itself was carried out; send its output elsewhere",
             Self::System(_) => "check how many threads and open files this user may have",
         }
     }
@@ -139,7 +143,7 @@ impl StartError {
     /// The exit code that tells a script what kind of failure it was.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::System(_) | Self::Refused { .. } => 1,
+            Self::System(_) | Self::Refused { .. } | Self::Unheard(_) => 1,
             Self::BlobsUrl(_) => 2,
             Self::PortTaken(_) | Self::Listen { .. } => 3,
             Self::NoHome
