@@ -340,6 +340,24 @@ fn misled(set: &mut Set, whole: &Log) {
         "skiplink_mismatch",
     ))
     .flag("Links");
+    let jumping = altered(whole, 3, &author(), |draft| draft.backlink = hash(1));
+    let mut question = part(whole, &[3, 2, 1], 3);
+    set.valid(
+        "whole-log-of-3",
+        "All of three entries; none of them has a far link.",
+        question.clone(),
+        proof(3),
+    );
+    question["entries"][0] = hex(&jumping).into();
+    question["entry"] = Hash::of(&jumping).hex().into();
+    follows(set.invalid(
+        "backlink-past-one",
+        "The backlink of 3 names the first entry; there is no far link that could tell.",
+        "whole-log-of-3",
+        question,
+        "backlink_mismatch",
+    ))
+    .flag("Links");
     let older = altered(whole, 13, &author(), |draft| draft.backlink = hash(8));
     let mut question = part(whole, &[13, 12, 8, 4, 1], 13);
     set.valid(
