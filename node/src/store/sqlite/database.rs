@@ -21,6 +21,8 @@ use crate::store::sql::{Columns, Names, Param, Sql, TakeRow};
 thread_local! {
     /// How many statements this thread has used.
     pub static STATEMENTS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    /// How often SQLite has prepared one of them anew, which takes as long as several uses.
+    pub static PREPARED_ANEW: std::cell::Cell<i32> = const { std::cell::Cell::new(0) };
 }
 
 /// A connection to a database of the current version.
@@ -68,9 +70,14 @@ impl Database {
 
     /// The statement, prepared at its first use only.
     pub fn statement(&self, sql: &str) -> Result<CachedStatement<'_>, StoreError> {
+        let statement = self.connection.prepare_cached(sql)?;
         #[cfg(test)]
-        STATEMENTS.with(|count| count.set(count.get() + 1));
-        Ok(self.connection.prepare_cached(sql)?)
+        {
+            use rusqlite::StatementStatus::RePrepare;
+            STATEMENTS.with(|count| count.set(count.get() + 1));
+            PREPARED_ANEW.with(|count| count.set(count.get() + statement.reset_status(RePrepare)));
+        }
+        Ok(statement)
     }
 
     /// Executes the statement; returns how many rows it changed.

@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::SqliteStore;
-use super::database::Database;
+use super::database::{Database, PREPARED_ANEW};
 use super::read::{ENTRIES_AFTER, LOG_POSITIONS};
 use super::select::LIVE_COUNT;
 use super::versions::{self, VERSION};
@@ -141,6 +141,37 @@ fn a_newer_or_foreign_file_is_refused_and_left_alone() {
         assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(place.bytes(), before);
     }
+}
+
+/// SQLite prepares a statement anew for each value that it takes into account for its plan.
+#[test]
+fn no_value_makes_a_statement_be_prepared_anew() {
+    let place = TestFolder::new();
+    let mut store = SqliteStore::open(&place.0).unwrap();
+    store.begin().unwrap();
+    store.insert_schema(&schema()).unwrap();
+    let ask = |store: &mut SqliteStore, number: u64| {
+        let document = publish(store, number, "text");
+        let log_id = LogId::new(number);
+        let most = number as u32 % 3 + 1;
+        assert!(
+            store
+                .tree_of_document(author(), document)
+                .unwrap()
+                .is_some()
+        );
+        let found = store.entries_at(author(), log_id, SeqNum::FIRST, most);
+        assert_eq!(found.unwrap().len(), 1);
+    };
+    ask(&mut store, 1);
+    ask(&mut store, 2);
+    PREPARED_ANEW.set(0);
+
+    for number in 3..20 {
+        ask(&mut store, number);
+    }
+
+    assert_eq!(PREPARED_ANEW.get(), 0);
 }
 
 #[cfg(unix)]
