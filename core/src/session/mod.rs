@@ -120,6 +120,11 @@ impl Peer {
         self
     }
 
+    /// What the peer understands.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// The announcement of these schemas. Its timestamp is greater than that of the one before, even
     /// within one second.
     pub fn announce(&mut self, now: Instant, schemas: SchemaSet) -> Message {

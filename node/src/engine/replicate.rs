@@ -146,7 +146,8 @@ impl<S: Store> Engine<S> {
             match action {
                 Action::Send(message) => self.outputs.push_back(Output::Send { peer, message }),
                 Action::Transfer { session, starts } => {
-                    let transfer = Transfer::new(now, session, starts);
+                    let dialect = state_of(&mut self.peers, peer).session.dialect();
+                    let transfer = Transfer::new(now, session, starts, dialect);
                     self.outputs.push_back(Output::Transfer { peer, transfer });
                 }
                 Action::Announced(_) => state_of(&mut self.peers, peer).news = true,

@@ -5,13 +5,21 @@
 //! nobody else. Entries go in the order in which this node accepted them, which puts everything after what
 //! it depends on.
 //!
+//! A peer of the deployed kind knows one branch per log, and dies of an entry without its operation. It gets
+//! the branch that next arguments would continue, and of that nothing from the first entry on whose operation
+//! is gone (R31).
+//!
 //! Always true:
 //! - `SyncDone` is the last message, and comes once; a transfer that is given up has none.
 //! - No step holds more entries than [`ENTRIES_PER_STEP`].
 
-use grove_core::session::SESSION_TIMEOUT;
+use std::collections::{BTreeMap, BTreeSet};
+
+use grove_core::session::{Dialect, SESSION_TIMEOUT};
 use grove_core::time::Instant;
-use grove_core::wire::{Heights, Message};
+use grove_core::types::{LogId, PublicKey};
+use grove_core::validate::{LogTip, ancestor, prefers};
+use grove_core::wire::{Entry, Heights, Message};
 
 use crate::store::{EntryRow, Read, StoreError};
 
@@ -34,11 +42,14 @@ pub struct Transfer {
     /// How many entries to read at once.
     step: u32,
     is_over: bool,
+    /// What a peer that knows one branch per log is sent; everything when `None`.
+    branches: Option<Branches>,
 }
 
 impl Transfer {
-    /// All entries of these logs from the given numbers on, for a session that stands at this time.
-    pub fn new(now: Instant, session: u64, starts: Heights) -> Self {
+    /// All entries of these logs from the given numbers on that a peer with this dialect understands, for a
+    /// session that stands at this time.
+    pub fn new(now: Instant, session: u64, starts: Heights, dialect: Dialect) -> Self {
         Self {
             session,
             starts,
@@ -46,6 +57,10 @@ impl Transfer {
             after_position: i64::MIN,
             step: LARGE_ENTRIES_PER_STEP,
             is_over: false,
+            branches: match dialect {
+                Dialect::Grove => None,
+                Dialect::Deployed => Some(Branches::default()),
+            },
         }
     }
 
@@ -79,14 +94,75 @@ impl Transfer {
             self.after_position = last.position;
         }
         let session = self.session;
-        // What was lost here was not deleted: the peer gets it elsewhere, or here once it is mended.
-        let whole = rows.into_iter().filter(|row| !row.lost);
-        let entries = whole.map(|row| message_of(session, row));
+        let mut given = Vec::with_capacity(rows.len());
+        for row in rows {
+            let is_given = match &mut self.branches {
+                // What was lost here was not deleted: the peer gets it elsewhere, or here once it is mended.
+                None => !row.lost,
+                Some(branches) => branches.gives(store, &row)?,
+            };
+            given.extend(is_given.then_some(row));
+        }
+        let entries = given.into_iter().map(|row| message_of(session, row));
         let done = self.is_over.then_some(Message::SyncDone {
             session,
             live: false,
         });
         Ok(entries.chain(done).collect())
+    }
+}
+
+/// The one branch of each log that a peer is sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Branches {
+    /// The tip to continue, as it was when the log was met first; `None` where the log has only one.
+    tips: BTreeMap<(PublicKey, LogId), Option<LogTip>>,
+    /// Logs of which an entry had no operation.
+    broken: BTreeSet<(PublicKey, LogId)>,
+}
+
+impl Branches {
+    /// Whether a peer that knows one branch per log is sent this entry.
+    //= R24: towards the deployed network a log is offered along the branch that next args would continue
+    fn gives(&mut self, store: &dyn Read, row: &EntryRow) -> Result<bool, StoreError> {
+        let log = (row.public_key, row.log_id);
+        if self.broken.contains(&log) || !self.is_on_branch(store, row)? {
+            return Ok(false);
+        }
+        //= R31: never an entry whose operation is gone, nor what follows it
+        if row.payload.is_none() {
+            self.broken.insert(log);
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn is_on_branch(&mut self, store: &dyn Read, row: &EntryRow) -> Result<bool, StoreError> {
+        let log = (row.public_key, row.log_id);
+        let tip = match self.tips.get(&log) {
+            Some(tip) => *tip,
+            None => {
+                let trees = store.trees(row.public_key, row.log_id)?;
+                let has_branches = trees.len() > 1 || trees.iter().any(|tree| tree.branched);
+                let tips = trees.into_iter().map(|tree| tree.tip);
+                let preferred = tips.reduce(|best, tip| match prefers(&tip, &best) {
+                    true => tip,
+                    false => best,
+                });
+                let tip = preferred.filter(|_| has_branches);
+                self.tips.insert(log, tip);
+                tip
+            }
+        };
+        let Some(tip) = tip else {
+            return Ok(true);
+        };
+        let found = ancestor((tip.seq_num, tip.hash), row.seq_num, |hash| {
+            let placed = store.placed(hash)?;
+            let entry = placed.and_then(|placed| Entry::decode(&placed.entry).ok());
+            Ok::<_, StoreError>(entry.map(|entry| (entry.backlink, entry.skiplink)))
+        })?;
+        Ok(found == Some(row.hash))
     }
 }
 

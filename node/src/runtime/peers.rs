@@ -359,6 +359,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use grove_core::author::{NextArgs, forge};
+    use grove_core::session::Dialect;
     use grove_core::types::{KeyPair, LogId, PlainValue, SchemaId, SeqNum};
     use grove_core::wire::{Fields, Heights, Operation};
 
@@ -392,7 +393,7 @@ mod tests {
     fn entries_are_read_only_when_nothing_is_ready_and_a_few_at_once() {
         let (engine, starts) = store(300);
         let (outbox, peer) = (Outbox::default(), PeerId([1; 32]));
-        let transfer = Transfer::new(Instant::ZERO, 5, starts);
+        let transfer = Transfer::new(Instant::ZERO, 5, starts, Dialect::Grove);
         outbox.put(Output::Transfer { peer, transfer });
 
         let (mut sent, mut reads, mut largest) = (0, 0, 0);
@@ -426,7 +427,7 @@ mod tests {
     #[test]
     fn a_transfer_ends_with_its_session_without_sync_done() {
         let (engine, starts) = store(300);
-        let mut transfer = Transfer::new(Instant::ZERO, 5, starts);
+        let mut transfer = Transfer::new(Instant::ZERO, 5, starts, Dialect::Grove);
         let late = Instant::ZERO.after(grove_core::session::SESSION_TIMEOUT);
 
         let first = transfer.step(Instant::ZERO, engine.store()).unwrap();

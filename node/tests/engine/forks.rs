@@ -100,7 +100,7 @@ impl Branch {
         signed.attach(update.payload().to_vec()).unwrap()
     }
 
-    fn key(&self) -> PublicKey {
+    pub fn key(&self) -> PublicKey {
         self.key_pair.public_key()
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod collect;
+mod deployed;
 mod failures;
 mod forks;
 mod locks;
