@@ -12,7 +12,7 @@ use grove_core::publish::{
 use grove_core::session::PeerId;
 use grove_core::types::{DocumentId, Hash, SchemaId, SeqNum};
 use grove_core::validate::{LogError, SignedEntry, Submission, validate_operation};
-use grove_core::wire::{Action, Entry};
+use grove_core::wire::{Action, Entry, Operation};
 use grove_core::{Reason, Refusal};
 
 use super::knowledge::name_purge;
@@ -56,7 +56,10 @@ impl<S: Store> Engine<S> {
         match self.judge(submission, Source::Peer) {
             Ok(Judgement::Known) => {
                 let row = self.stored(submission.entry().hash())?;
-                self.restore(submission, &row)
+                match self.restore(submission, &row) {
+                    Ok(()) => Ok(()),
+                    Err(error) => self.park_if_early(submission, error, sender),
+                }
             }
             Ok(Judgement::Accept(acceptance)) => self.accept(submission, acceptance),
             Err(error) => {
@@ -67,13 +70,23 @@ impl<S: Store> Engine<S> {
                     },
                     None => error,
                 };
-                //= RP10: what lacks its inputs waits, and is no error of the session
-                //= R28: what a peer sends too early is parked until its inputs arrive
-                match need_behind(&error) {
-                    Some(need) => self.park(submission, &need, sender),
-                    None => Err(error),
-                }
+                self.park_if_early(submission, error, sender)
             }
+        }
+    }
+
+    /// Parks a refused entry that can be judged anew once something has come.
+    fn park_if_early(
+        &mut self,
+        submission: &Submission,
+        error: IngestError,
+        sender: Option<PeerId>,
+    ) -> Result<(), IngestError> {
+        //= RP10: what lacks its inputs waits, and is no error of the session
+        //= R28: what a peer sends too early is parked until its inputs arrive
+        match need_behind(&error) {
+            Some(need) => self.park(submission, &need, sender),
+            None => Err(error),
         }
     }
 
@@ -89,7 +102,14 @@ impl<S: Store> Engine<S> {
         }
         //= NO1: clients and peers are judged by the same rules
         //= NO2: and so are the operations they hand in
-        let judgement = judge(&self.knowledge(), submission, source)?;
+        let is_delete = |operation: &Operation| operation.action() == Action::Delete;
+        let known = match source {
+            Source::Peer if submission.operation().is_ok_and(is_delete) => {
+                self.knowledge().believing_peers()
+            }
+            Source::Client | Source::Peer => self.knowledge(),
+        };
+        let judgement = judge(&known, submission, source)?;
         if let Judgement::Accept(acceptance) = &judgement {
             self.check_usage(submission.entry().entry(), acceptance.placement)?;
         }
@@ -212,13 +232,12 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
-    /// Gives a stored entry its operation back, when it came without and its document lives.
+    /// Gives a stored entry its operation back, when it came without and its document lives. Where the entry
+    /// belongs was a peer's word until now; the operation tells.
     fn restore(&mut self, submission: &Submission, row: &EntryRow) -> Result<(), IngestError> {
-        let deleted = self
-            .store
-            .document_outline(row.document)?
-            .is_some_and(|row| row.is_deleted());
-        if row.payload.is_some() || deleted || row.purged {
+        let was_ended = self.is_ended(row.document)?;
+        let is_settled = row.stub.is_some() || row.hash == row.document.hash();
+        if row.payload.is_some() || row.purged || (was_ended && is_settled) {
             return Ok(());
         }
         let operation = submission.operation().map_err(PublishError::from)?;
@@ -236,8 +255,17 @@ impl<S: Store> Engine<S> {
             }
             let schema_id = operation.schema_id();
             self.store.reassign_tree(row.hash, document, schema_id)?;
+            let ended = self.store.document_outline(document)?;
+            if let Some(ended) = ended.filter(|row| row.is_deleted()) {
+                self.end(&ended)?;
+            }
         }
         let (hash, payload) = (row.hash, submission.payload());
+        self.met.push_back(Need::Operation(hash.into()));
+        if self.is_ended(document)? {
+            self.leave_stub(hash.into(), &operation)?;
+            return Ok(self.name_end(document)?);
+        }
         self.store
             .restore_payload(hash, payload, operation.action())?;
         self.note_change(document, operation.schema_id())?;
@@ -245,8 +273,13 @@ impl<S: Store> Engine<S> {
         if *operation.schema_id() == SchemaId::SCHEMA_FIELD_DEFINITION {
             self.field_defined(hash.into())?;
         }
-        self.met.push_back(Need::Operation(hash.into()));
         Ok(())
+    }
+
+    /// Whether a document is known to be deleted.
+    pub(super) fn is_ended(&self, id: DocumentId) -> Result<bool, StoreError> {
+        let row = self.store.document_outline(id)?;
+        Ok(row.is_some_and(|row| row.is_deleted()))
     }
 
     /// Keeps the proof of a fork (R24): of the lowest position known to have two entries, those with the

@@ -19,6 +19,8 @@ pub(crate) struct Knowledge<'a> {
     schemas: Option<&'a Schemas>,
     /// Whether purged logs take entries, as they do from peers, without operations.
     fills_purged: bool,
+    /// Whether an operation that never came is known to belong where the peer said that sent its entry.
+    believes_peers: bool,
 }
 
 impl<'a> Knowledge<'a> {
@@ -28,6 +30,7 @@ impl<'a> Knowledge<'a> {
             store,
             schemas: None,
             fills_purged: false,
+            believes_peers: false,
         }
     }
 
@@ -36,6 +39,14 @@ impl<'a> Knowledge<'a> {
         Self {
             schemas: Some(schemas),
             ..Self::of(store)
+        }
+    }
+
+    /// The same for a DELETE that a peer sent, which tells of itself that what it was made on top of is gone.
+    pub(super) fn believing_peers(self) -> Self {
+        Self {
+            believes_peers: true,
+            ..self
         }
     }
 
@@ -153,10 +164,16 @@ impl Known for Knowledge<'_> {
         Ok(self.store.lowest_unused_log_id(author, below)?)
     }
 
-    /// An operation that was purged counts for nothing here, as if it had never come.
+    /// An operation that was purged counts for nothing here, as if it had never come; and so does one that
+    /// never came, as long as only a peer says that it was deleted with its document.
     fn operation(&self, id: OperationId) -> Result<Option<KnownOperation>, IngestError> {
-        let row = self.store.operation(id)?.filter(|row| !row.purged);
-        Ok(row.map(|row| KnownOperation {
+        let Some(row) = self.store.operation(id)?.filter(|row| !row.purged) else {
+            return Ok(None);
+        };
+        if !row.was_seen && !self.believes_peers && !self.is_deleted(row.document)? {
+            return Ok(None);
+        }
+        Ok(Some(KnownOperation {
             document: row.document,
             schema_id: row.schema_id,
         }))

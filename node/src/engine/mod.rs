@@ -412,6 +412,7 @@ impl<S: Store> Engine<S> {
             }
             Input::Command { request, command } => {
                 let result = Ok(self.execute(now, *command)?);
+                self.release()?;
                 self.outputs.push_back(Output::Done { request, result });
                 Ok(())
             }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use grove_core::publish::PublishError;
 use grove_core::session::{Action, HandleError, Logs, Peer, PeerId};
 use grove_core::time::Instant;
 use grove_core::types::{DocumentId, Hash, LogId, OperationId, PublicKey, SchemaId, SeqNum};
@@ -209,7 +210,8 @@ impl<S: Store> Engine<S> {
     }
 
     /// Stores an entry whose operation was deleted with its document, so that its log stays whole
-    /// (R31).
+    /// (R31). That it was deleted, and where it belongs, is what the peer says; it is doubted until a DELETE
+    /// of that document is here, and until then whoever has the operation can still bring it.
     fn take_skeleton(
         &mut self,
         signed: &SignedEntry,
@@ -220,6 +222,11 @@ impl<S: Store> Engine<S> {
         let policy = &self.settings.policy;
         policy.admit_author(entry.public_key)?;
         policy.admit_schema(schema_id)?;
+        let shown = self.store.document_outline(document)?;
+        if let Some(shown) = shown.as_ref().filter(|row| row.schema_id != *schema_id) {
+            let (claimed, actual) = (schema_id.clone(), shown.schema_id.clone());
+            return Err(PublishError::DocumentSchemaMismatch { claimed, actual }.into());
+        }
         if !self.store_skeleton(signed, (document, schema_id.clone()))? {
             return Ok(());
         }
@@ -231,6 +238,9 @@ impl<S: Store> Engine<S> {
         };
         if trees.iter().any(|tree| tree.purged) {
             self.store.purge_log(public_key, log_id)?;
+        } else if !shown.is_some_and(|row| row.is_deleted()) {
+            // Until the tombstone is there it is a claim: the operation is still asked for.
+            self.store.doubt(signed.hash())?;
         }
         Ok(())
     }

@@ -27,6 +27,7 @@ impl<S: Store> Engine<S> {
         //= R7: with the document go the bytes of its operations
         self.store.drop_payloads(row.id)?;
         self.histories.forget(row.id);
+        self.met.push_back(Need::Operation(row.id.into()));
         for entry in &entries {
             match operation_of(entry)? {
                 Some(operation) => self.leave_stub(entry.hash.into(), &operation)?,

@@ -176,6 +176,8 @@ pub struct OperationRow {
     pub schema_id: SchemaId,
     /// Whether its log was purged; then the operation does not count.
     pub purged: bool,
+    /// Whether its bytes ever were here. When not, only the peer who sent its entry says where it belongs.
+    pub was_seen: bool,
     /// Whether its bytes are there.
     pub has_payload: bool,
     /// How many bytes these are.

@@ -47,6 +47,10 @@ pub trait Store: Read {
     /// withheld from peers no more, except those of purged logs.
     fn drop_payloads(&mut self, document: DocumentId) -> Result<(), StoreError>;
 
+    /// Notes that an entry came without its operation, and that nothing confirms that this was deleted. From
+    /// this entry on its tree is withheld from peers, and they are told that it is not there.
+    fn doubt(&mut self, hash: Hash) -> Result<(), StoreError>;
+
     /// Leaves a stub of an operation whose bytes were dropped with its document, in place of another one.
     fn leave_stub(&mut self, hash: Hash, stub: &[u8]) -> Result<(), StoreError>;
 
@@ -67,7 +71,8 @@ pub trait Store: Read {
     /// Keeps a record of something that can't be undone.
     fn insert_audit_entry(&mut self, at: i64, what: &str) -> Result<(), StoreError>;
 
-    /// Moves the tree that begins with this entry to the document it turned out to belong to.
+    /// Moves the tree that begins with this entry to the document it turned out to belong to. All of it is
+    /// doubted then, until its operations come or that document turns out to be deleted.
     fn reassign_tree(
         &mut self,
         first: Hash,

@@ -128,6 +128,7 @@ impl Store for Failing {
         insert_entry(entry: NewEntry<'_>) -> i64;
         restore_payload(hash: Hash, payload: &[u8], action: Action) -> ();
         drop_payloads(document: DocumentId) -> ();
+        doubt(hash: Hash) -> ();
         leave_stub(hash: Hash, stub: &[u8]) -> ();
         insert_change(document: DocumentId) -> ();
         purge_log(key: PublicKey, log_id: LogId) -> u64;

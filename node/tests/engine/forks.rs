@@ -105,7 +105,7 @@ impl Branch {
     }
 }
 
-const PEER: PeerId = PeerId([9; 32]);
+pub const PEER: PeerId = PeerId([9; 32]);
 
 /// Hands messages of one session to an engine; returns what it refused.
 pub fn hand_over<S: Store>(engine: &mut Engine<S>, messages: Vec<Message>) -> Vec<Reason> {

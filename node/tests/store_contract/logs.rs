@@ -7,7 +7,8 @@ use grove_core::types::{DocumentId, Hash, LogId, SchemaId, SeqNum};
 use grove_core::validate::LogTip;
 use grove_core::wire::{Action, Heights};
 use grove_node::store::{
-    Need, OperationRow, ParkedMax, ParkedRow, Read, Store, StoreError, entries_by_documents,
+    Expected, Need, OperationRow, ParkedMax, ParkedRow, Read, Store, StoreError,
+    entries_by_documents,
 };
 use proptest::prelude::*;
 
@@ -128,6 +129,7 @@ pub fn operations_tell_what_is_there_of_them<B: Backend>() {
         document: draft(1, 0, 1).document,
         schema_id: schema_id("cafe"),
         purged: false,
+        was_seen: has_payload,
         has_payload,
         payload_size: has_payload.then_some(5),
     };
@@ -521,6 +523,83 @@ pub fn a_collected_operation_leaves_its_stub_and_is_withheld<B: Backend>() {
             .unwrap();
     });
     assert_eq!(sent(&store), 3);
+}
+
+pub fn what_is_dropped_with_a_document_leaves_stubs_and_is_withheld_no_more<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let [first, second, third] = [1, 2, 3].map(|n| draft(1, 0, n));
+    transact(&mut store, |store| {
+        for entry in [&first, &second, &third] {
+            entry.insert(store);
+        }
+        store.collect(second.hash(), Some(b"collected")).unwrap();
+        store.drop_payloads(first.document).unwrap();
+        store.leave_stub(second.hash(), b"stub").unwrap();
+    });
+
+    let behind = store.entries_behind_create(first.document).unwrap();
+    assert_eq!(behind.len(), 3, "none of them has the document's id");
+    let stubs: Vec<_> = behind.iter().map(|row| row.stub.as_deref()).collect();
+    assert_eq!(stubs, [None, Some(&b"stub"[..]), None]);
+    let starts = Heights::from([(author(1), BTreeMap::from([(LogId::new(0), seq(1))]))]);
+    let sent = store.entries_from(&starts, i64::MIN, 9).unwrap();
+    assert_eq!(sent.len(), 3);
+    let mut begun = draft(2, 0, 1);
+    begun.document = begun.hash().into();
+    transact(&mut store, |store| begun.insert(store));
+    assert_eq!(store.entries_behind_create(begun.document).unwrap(), []);
+    store.begin().unwrap();
+    let whole = store.leave_stub(begun.hash(), b"stub");
+    assert!(matches!(whole, Err(StoreError::Misfit("entry"))));
+    store.rollback().unwrap();
+}
+
+/// Of doubted entries the engine's tests show what peers are told; here is what authors are.
+pub fn a_doubted_tree_belongs_to_no_document_of_its_author<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let mut claimed = draft(1, 0, 1);
+    claimed.action = None;
+    let known = draft(1, 1, 1);
+    let mut later = draft(1, 1, 2);
+    later.action = None;
+    transact(&mut store, |store| {
+        for entry in [&claimed, &known, &later] {
+            entry.insert(store);
+        }
+        store.doubt(claimed.hash()).unwrap();
+        store.doubt(later.hash()).unwrap();
+    });
+    let tree = |store: &B::Store, document| store.tree_of_document(author(1), document).unwrap();
+
+    assert_eq!(tree(&store, claimed.document), None);
+    assert!(
+        tree(&store, known.document).is_some(),
+        "its beginning is certain"
+    );
+    let starts = |log| Heights::from([(author(1), BTreeMap::from([(LogId::new(log), seq(1))]))]);
+    let sent = |store: &B::Store, log| store.entries_from(&starts(log), i64::MIN, 9).unwrap().len();
+    assert_eq!([sent(&store, 0), sent(&store, 1)], [0, 1]);
+
+    // Whoever reads ahead reads the same.
+    transact(&mut store, |store| {
+        let expected = Expected {
+            public_key: author(1),
+            log_id: LogId::new(7),
+            seq_num: seq(1),
+            hash: hash("new"),
+            backlink: None,
+            previous: vec![claimed.hash().into()],
+        };
+        store.read_ahead(&[expected.clone(), expected]).unwrap();
+        assert_eq!(tree(store, claimed.document), None);
+    });
+    transact(&mut store, |store| {
+        store.drop_payloads(claimed.document).unwrap();
+    });
+    assert!(tree(&store, claimed.document).is_some());
+    assert_eq!(sent(&store, 0), 1);
 }
 
 pub fn times_and_audit_log_are_remembered<B: Backend>() {

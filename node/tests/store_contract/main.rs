@@ -76,6 +76,8 @@ macro_rules! contract {
             many_are_found_at_once
             changes_are_told_in_their_order
             a_collected_operation_leaves_its_stub_and_is_withheld
+            what_is_dropped_with_a_document_leaves_stubs_and_is_withheld_no_more
+            a_doubted_tree_belongs_to_no_document_of_its_author
             times_and_audit_log_are_remembered
             entries_come_in_order_from_a_position
         });

@@ -44,9 +44,14 @@ impl<S: Source> Read for Memory<S> {
         document: DocumentId,
     ) -> Result<Option<TreeRow>, StoreError> {
         let state = self.state();
-        let trees = rows(&state, state.trees_of_document(document))?;
-        let own = trees.into_iter().filter(|row| row.public_key == public_key);
-        Ok(own.reduce(|best, row| {
+        let mut own = Vec::new();
+        for id in state.trees_of_document(document) {
+            let tree = state.tree(id)?;
+            if tree.row.public_key == public_key && !state.is_doubted(id)? {
+                own.push(tree.row.clone());
+            }
+        }
+        Ok(own.into_iter().reduce(|best, row| {
             let comes_first = match row.purged == best.purged {
                 true => prefers(&row.tip, &best.tip),
                 false => best.purged,
@@ -291,10 +296,11 @@ impl<S: Source> Read for Memory<S> {
         let mut tips = Tips::new();
         for id in schemas.iter().flat_map(|id| state.trees_of_schema(id)) {
             let row = &state.tree(id)?.row;
-            let logs = tips.entry(row.public_key).or_default();
-            let log = logs.entry(row.log_id).or_default();
-            let all = state.branches_of(id).chain([&row.tip]);
-            log.extend(all.map(|tip| (tip.seq_num, tip.hash)));
+            for tip in state.tips_told(id)? {
+                let logs = tips.entry(row.public_key).or_default();
+                let log = logs.entry(row.log_id).or_default();
+                log.insert((tip.seq_num, tip.hash));
+            }
         }
         Ok(tips)
     }
@@ -303,7 +309,10 @@ impl<S: Source> Read for Memory<S> {
         let state = self.state();
         let mut preferred = PreferredTips::default();
         for id in schemas.iter().flat_map(|id| state.trees_of_schema(id)) {
-            preferred.add(&state.tree(id)?.row);
+            let row = &state.tree(id)?.row;
+            for tip in state.tips_told(id)? {
+                preferred.add(row.public_key, row.log_id, tip);
+            }
         }
         Ok(preferred.into_heights())
     }

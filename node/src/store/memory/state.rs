@@ -16,6 +16,7 @@ use super::map::Map;
 use crate::store::codec::is_brief;
 use crate::store::outside::{Extent, Payload};
 use crate::store::rows::Parked;
+use crate::store::trees::DoubtedTrees;
 use crate::store::{
     DocumentRow, EntryRow, ForkRow, Need, OperationRow, ParkedRow, PlacedEntry, StoreError, TreeRow,
 };
@@ -148,6 +149,39 @@ impl State {
             .map(|(_, tip)| tip)
     }
 
+    /// Whether the operation of a tree's first entry never came, and nothing tells that it was deleted.
+    pub fn is_doubted(&self, id: TreeId) -> Result<bool, StoreError> {
+        let tree = self.tree(id)?;
+        let is_withheld = !tree.row.purged && !tree.gives(SeqNum::FIRST);
+        let first = self.entries_of(id, SeqNum::FIRST).next();
+        let first = first.and_then(|(_, position)| self.entries.get(&position));
+        Ok(is_withheld && first.is_some_and(|first| first.action.is_none()))
+    }
+
+    /// The tips of a tree that peers are told of.
+    pub fn tips_told(&self, id: TreeId) -> Result<Vec<LogTip>, StoreError> {
+        let tree = self.tree(id)?;
+        let row = &tree.row;
+        let is_doubted = |from| {
+            let mut entries = self.entries_of(id, from);
+            entries.any(|(_, at)| self.entries.get(&at).is_some_and(|e| e.action.is_none()))
+        };
+        if row.purged || !tree.withheld_from.is_some_and(is_doubted) {
+            return Ok(self.branches_of(id).chain([&row.tip]).copied().collect());
+        }
+        let positions = self.entries_of(id, SeqNum::FIRST).map(|(_, at)| at);
+        let mut positions: Vec<_> = positions.collect();
+        positions.sort_unstable();
+        let mut trees = DoubtedTrees::default();
+        for at in positions {
+            let stored = self.entries.get(&at).ok_or(DANGLING)?;
+            let was_seen = stored.action.is_some();
+            let (hash, entry) = (stored.hash, &stored.entry);
+            trees.add(row.public_key, row.log_id, hash, entry, was_seen)?;
+        }
+        Ok(trees.tips().map(|(.., tip)| tip).collect())
+    }
+
     /// Positions of a tree's entries, ascending by number from one on.
     pub fn entries_of(&self, tree: TreeId, from: SeqNum) -> impl Iterator<Item = (SeqNum, i64)> {
         self.entries_of_tree
@@ -212,6 +246,7 @@ impl State {
             document: tree.document,
             schema_id: tree.schema_id.clone(),
             purged: tree.purged,
+            was_seen: stored.action.is_some(),
             has_payload: size.is_some(),
             payload_size: size,
         }))

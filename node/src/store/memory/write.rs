@@ -109,6 +109,13 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn doubt(&mut self, hash: Hash) -> Result<(), StoreError> {
+        let state = self.source.change();
+        let (_, stored) = state.stored(hash).ok_or(StoreError::Misfit("entry"))?;
+        let (id, seq_num) = (stored.tree, stored.seq_num);
+        state.withhold(id, seq_num)
+    }
+
     fn leave_stub(&mut self, hash: Hash, stub: &[u8]) -> Result<(), StoreError> {
         let state = self.source.change();
         let (position, stored) = state.stored(hash).ok_or(StoreError::Misfit("entry"))?;
@@ -148,11 +155,7 @@ impl Store for MemoryStore {
             stored.payload = None;
             stored.stub = stub.map(<[u8]>::to_vec);
         })?;
-        let mut tree = state.tree(id)?.clone();
-        let from = tree.withheld_from.map_or(seq_num, |from| from.min(seq_num));
-        tree.withheld_from = Some(from);
-        state.trees.insert(id, tree);
-        Ok(())
+        state.withhold(id, seq_num)
     }
 
     fn insert_time(&mut self, at: i64) -> Result<(), StoreError> {
@@ -191,6 +194,7 @@ impl Store for MemoryStore {
         state.trees_of_schema.insert((schema_id.clone(), id), ());
         tree.row.document = document;
         tree.row.schema_id = schema_id.clone();
+        tree.withheld_from = Some(SeqNum::FIRST);
         state.trees.insert(id, tree);
         Ok(())
     }
@@ -355,6 +359,15 @@ impl State {
         let fits = entry.seq_num.backlink() == Some(before.seq_num)
             && (row.public_key, row.log_id) == (entry.public_key, entry.log_id);
         fits.then_some(before.tree).ok_or(MISFIT)
+    }
+
+    /// Withholds a tree from peers from this number on.
+    fn withhold(&mut self, id: TreeId, seq_num: SeqNum) -> Result<(), StoreError> {
+        let mut tree = self.tree(id)?.clone();
+        let from = tree.withheld_from.map_or(seq_num, |from| from.min(seq_num));
+        tree.withheld_from = Some(from);
+        self.trees.insert(id, tree);
+        Ok(())
     }
 
     fn remove_document(&mut self, id: DocumentId) {

@@ -11,7 +11,7 @@ use super::database::Database;
 use crate::store::codec::{from_log_id, from_seq_num};
 use crate::store::outside::Extent;
 use crate::store::sql::ahead::{Answers, PLACES_MAX, Places, Trees};
-use crate::store::sql::rows::{operation, placed, select_operations, tree};
+use crate::store::sql::rows::{is_doubted, operation, placed, select_operations, tree};
 use crate::store::sql::{Param, Sql, hash};
 use crate::store::{Expected, StoreError, TreeRow};
 
@@ -22,12 +22,15 @@ const TREES: &str = "
     USING (author, log_id, tip_hash)";
 
 /// Of the trees in which authors write documents those to continue.
-const TREES_OF_DOCUMENTS: &str = "
-    SELECT DISTINCT ON (author, document)
+const TREES_OF_DOCUMENTS: &str = concat!(
+    "SELECT DISTINCT ON (author, document)
         author, log_id, document, schema, tip, tip_hash, ended, branched, purged
     FROM logs JOIN unnest($1::bigint[], $2::bytea[]) AS asked (author, document)
     USING (author, document)
-    ORDER BY author, document, purged, ended, tip DESC, tip_hash";
+    WHERE NOT ",
+    is_doubted!("$3"),
+    " ORDER BY author, document, purged, ended, tip DESC, tip_hash"
+);
 
 /// The first few entries at these positions.
 const PLACES: &str = "
@@ -225,7 +228,8 @@ impl Database {
             }
         }
         if !of.is_empty() {
-            for tree in self.all(TREES_OF_DOCUMENTS, &[&of, &documents], |row| {
+            let first = from_seq_num(SeqNum::FIRST);
+            for tree in self.all(TREES_OF_DOCUMENTS, &[&of, &documents, &first], |row| {
                 tree(self, row)
             })? {
                 found.insert((tree.public_key, tree.document), Some(tree));

@@ -239,6 +239,11 @@ impl Store for PostgresStore {
         sql::drop_payloads(&self.database, document)
     }
 
+    fn doubt(&mut self, hash: Hash) -> Result<(), StoreError> {
+        self.known().forget();
+        sql::doubt(&self.database, hash)
+    }
+
     fn leave_stub(&mut self, hash: Hash, stub: &[u8]) -> Result<(), StoreError> {
         sql::leave_stub(&self.database, hash, stub)
     }

@@ -142,6 +142,7 @@ impl Ahead {
                 document: tree.document,
                 schema_id: tree.schema_id,
                 purged: tree.purged,
+                was_seen: true,
                 has_payload: true,
                 payload_size: Some(payload.len() as u64),
             };

@@ -27,7 +27,7 @@ use ahead::Ahead;
 pub use names::Names;
 pub use trees::{begin_branch, extend_branch};
 pub use write::{
-    collect, drop_payloads, insert_change, insert_fork, insert_time, leave_stub, purge_log,
+    collect, doubt, drop_payloads, insert_change, insert_fork, insert_time, leave_stub, purge_log,
     reassign_tree, restore_payload, unmaterialised,
 };
 

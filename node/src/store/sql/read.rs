@@ -7,12 +7,15 @@ use grove_core::types::{
 };
 use grove_core::wire::{Heights, SchemaSet, Tips};
 
-use super::rows::{self, select_entries, select_operations, select_placed, select_trees, seq_num};
+use super::rows::{
+    self, has_doubts, is_doubted, select_entries, select_operations, select_placed, select_trees,
+    seq_num,
+};
 use super::{Dialect, Param, Sql, hash};
 use crate::store::codec::{from_log_id, from_seq_num, to_log_id};
 use crate::store::objects::Objects;
 use crate::store::outside::Extent;
-use crate::store::trees::PreferredTips;
+use crate::store::trees::{DoubtedTrees, PreferredTips};
 use crate::store::{
     Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, Read,
     StoreError, Take, TreeRow, Usage,
@@ -34,15 +37,33 @@ pub const CHANGES_AFTER: &str = "
     )
     ORDER BY 1";
 
+/// The tip to continue of each tree of documents of some schemas.
+const HEIGHTS: &str = concat!(
+    "SELECT author, log_id, tip, tip_hash, ended FROM logs
+     WHERE schema IN (SELECT id FROM schemas WHERE schema_id IN rarray(?1)) AND NOT ",
+    has_doubts!("logs")
+);
+
 /// The tips of all branches of documents of some schemas.
-const TIPS: &str = "
-    WITH trees AS (
+const TIPS: &str = concat!(
+    "WITH trees AS (
         SELECT id, author, log_id, tip, tip_hash FROM logs
-        WHERE schema IN (SELECT id FROM schemas WHERE schema_id IN rarray(?1))
-    )
+        WHERE schema IN (SELECT id FROM schemas WHERE schema_id IN rarray(?1)) AND NOT ",
+    has_doubts!("logs"),
+    ")
     SELECT author, log_id, tip, tip_hash FROM trees
     UNION ALL
-    SELECT t.author, t.log_id, b.seq_num, b.hash FROM branches b JOIN trees t ON t.id = b.log";
+    SELECT t.author, t.log_id, b.seq_num, b.hash FROM branches b JOIN trees t ON t.id = b.log"
+);
+
+/// The entries of trees of some schemas with such as are doubted, each tree's in the order of acceptance.
+const DOUBTED: &str = concat!(
+    "SELECT l.author, l.log_id, e.hash, e.entry, e.action IS NOT NULL
+     FROM logs l JOIN entries e ON e.log = l.id
+     WHERE l.schema IN (SELECT id FROM schemas WHERE schema_id IN rarray(?1)) AND ",
+    has_doubts!("l"),
+    " ORDER BY e.id"
+);
 
 /// The lowest log id an author has not used: 0, or the first one above one that was used.
 const LOWEST_UNUSED: &str = "
@@ -108,10 +129,15 @@ impl<T: Dialect> Read for T {
         let author = author_or!(database, public_key, None);
         database.ask_one(
             select_trees!(
-                "WHERE author = ?1 AND document = ?2 \
-                 ORDER BY purged, ended, tip DESC, tip_hash LIMIT 1"
+                "WHERE author = ?1 AND document = ?2 AND NOT ",
+                is_doubted!("?3"),
+                " ORDER BY purged, ended, tip DESC, tip_hash LIMIT 1"
             ),
-            &[Param::Int(author), Param::hash(&document.hash())],
+            &[
+                Param::Int(author),
+                Param::hash(&document.hash()),
+                Param::Int(from_seq_num(SeqNum::FIRST)),
+            ],
             |row| rows::tree(database, row),
         )
     }
@@ -420,13 +446,23 @@ impl<T: Dialect> Read for T {
         let database = self.database();
         let schemas: Vec<_> = schemas.iter().map(ToString::to_string).collect();
         let mut tips = Tips::new();
-        database.ask(TIPS, &[Param::Texts(&schemas)], &mut |row| {
-            let author = database.public_key(row.int(0)?)?;
+        let mut add = |author, log_id, tip| {
             let logs = tips.entry(author).or_default();
-            let log = logs.entry(to_log_id(row.int(1)?)).or_default();
-            log.insert((seq_num(row, 2)?, hash(row, 3)?));
-            Ok(true)
-        })?;
+            logs.entry(log_id).or_default().insert(tip);
+        };
+        let questions = &mut || {
+            database.ask(TIPS, &[Param::Texts(&schemas)], &mut |row| {
+                let author = database.public_key(row.int(0)?)?;
+                let tip = (seq_num(row, 2)?, hash(row, 3)?);
+                add(author, to_log_id(row.int(1)?), tip);
+                Ok(true)
+            })?;
+            for (author, log_id, tip) in doubted(database, &schemas)?.tips() {
+                add(author, log_id, (tip.seq_num, tip.hash));
+            }
+            Ok(())
+        };
+        self.snapshot(questions)?;
         Ok(tips)
     }
 
@@ -434,14 +470,17 @@ impl<T: Dialect> Read for T {
         let database = self.database();
         let schemas: Vec<_> = schemas.iter().map(ToString::to_string).collect();
         let mut preferred = PreferredTips::default();
-        database.ask(
-            select_trees!("WHERE schema IN (SELECT id FROM schemas WHERE schema_id IN rarray(?1))"),
-            &[Param::Texts(&schemas)],
-            &mut |row| {
-                preferred.add(&rows::tree(database, row)?);
+        self.snapshot(&mut || {
+            database.ask(HEIGHTS, &[Param::Texts(&schemas)], &mut |row| {
+                let author = database.public_key(row.int(0)?)?;
+                preferred.add(author, to_log_id(row.int(1)?), rows::tip(row, 2)?);
                 Ok(true)
-            },
-        )?;
+            })?;
+            for (author, log_id, tip) in doubted(database, &schemas)?.tips() {
+                preferred.add(author, log_id, tip);
+            }
+            Ok(())
+        })?;
         Ok(preferred.into_heights())
     }
 
@@ -565,6 +604,18 @@ impl<T: Dialect> Read for T {
     fn counts(&self) -> Result<Counts, StoreError> {
         Dialect::counts(self)
     }
+}
+
+/// What can be told to peers of the trees of schemas that have entries which are doubted.
+fn doubted(database: &impl Sql, schemas: &[String]) -> Result<DoubtedTrees, StoreError> {
+    let mut trees = DoubtedTrees::default();
+    database.ask(DOUBTED, &[Param::Texts(schemas)], &mut |row| {
+        let author = database.public_key(row.int(0)?)?;
+        let log_id = to_log_id(row.int(1)?);
+        trees.add(author, log_id, hash(row, 2)?, row.bytes(3)?, row.flag(4)?)?;
+        Ok(true)
+    })?;
+    Ok(trees)
 }
 
 fn entries(

@@ -46,22 +46,54 @@ pub(super) use select_placed;
 
 /// The columns of [`tree`].
 macro_rules! select_trees {
-    ($rest:literal) => {
+    ($($rest:expr),+ $(,)?) => {
         concat!(
             "SELECT author, log_id, document, schema, tip, tip_hash, ended, branched, purged \
              FROM logs ",
-            $rest
+            $($rest),+
         )
     };
 }
 pub(super) use select_trees;
+
+/// Whether a tree has entries whose operations never came and of which nothing tells that they were deleted.
+macro_rules! has_doubts {
+    ($tree:literal) => {
+        concat!(
+            "(",
+            $tree,
+            ".withheld_from IS NOT NULL AND NOT ",
+            $tree,
+            ".purged AND EXISTS (SELECT 1 FROM entries u WHERE u.log = ",
+            $tree,
+            ".id AND u.seq_num >= ",
+            $tree,
+            ".withheld_from AND u.action IS NULL))"
+        )
+    };
+}
+pub(super) use has_doubts;
+
+/// Whether that is so of a tree's first entry, whose number is the value of this name; then it is not known to
+/// which document the tree belongs.
+macro_rules! is_doubted {
+    ($first:literal) => {
+        concat!(
+            "(logs.withheld_from IS NOT NULL AND NOT logs.purged AND EXISTS (SELECT 1 FROM entries u \
+             WHERE u.log = logs.id AND u.seq_num = ",
+            $first,
+            " AND u.seq_num = logs.withheld_from AND u.action IS NULL))"
+        )
+    };
+}
+pub(in crate::store) use is_doubted;
 
 /// The columns of [`operation`].
 macro_rules! select_operations {
     ($rest:literal) => {
         concat!(
             "SELECT l.document, l.schema, l.purged, coalesce(e.outside, octet_length(e.payload)), \
-             e.hash, e.id FROM entries e JOIN logs l ON l.id = e.log ",
+             e.hash, e.id, e.action IS NOT NULL FROM entries e JOIN logs l ON l.id = e.log ",
             $rest
         )
     };
@@ -160,6 +192,7 @@ pub fn operation(database: &impl Sql, row: &dyn Columns) -> Result<OperationRow,
         document: hash(row, 0)?.into(),
         schema_id: database.schema_id(row.int(1)?)?,
         purged: row.flag(2)?,
+        was_seen: row.flag(6)?,
         has_payload: size.is_some(),
         payload_size: size.map(i64::cast_unsigned),
     })

@@ -137,6 +137,16 @@ pub fn collect(database: &impl Sql, hash: Hash, stub: Option<&[u8]>) -> Result<(
         &[hash, Param::MaybeBytes(stub)],
         "entry",
     )?;
+    withhold(database, hash)
+}
+
+/// Doubts an entry whose operation never came.
+pub fn doubt(database: &impl Sql, hash: Hash) -> Result<(), StoreError> {
+    withhold(database, Param::hash(&hash))
+}
+
+/// Withholds a tree from an entry on.
+fn withhold(database: &impl Sql, hash: Param<'_>) -> Result<(), StoreError> {
     database.change_one(
         "UPDATE logs SET withheld_from = CASE WHEN withheld_from < e.seq_num
              THEN withheld_from ELSE e.seq_num END
@@ -170,7 +180,7 @@ pub fn reassign_tree(
 ) -> Result<(), StoreError> {
     let schema = database.schema_row_or_insert(schema_id)?;
     database.change_one(
-        "UPDATE logs SET document = ?2, schema = ?3
+        "UPDATE logs SET document = ?2, schema = ?3, withheld_from = ?4
          WHERE id = (SELECT log FROM entries WHERE hash = ?1 AND seq_num = ?4)",
         &[
             Param::hash(&first),

@@ -93,6 +93,10 @@ impl Store for SqliteStore {
         sql::drop_payloads(&self.database, document)
     }
 
+    fn doubt(&mut self, hash: Hash) -> Result<(), StoreError> {
+        sql::doubt(&self.database, hash)
+    }
+
     fn leave_stub(&mut self, hash: Hash, stub: &[u8]) -> Result<(), StoreError> {
         sql::leave_stub(&self.database, hash, stub)
     }
