@@ -11,9 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
-use crate::api::{
-    Api, ApiError, DocumentRef, NextArgsText, NodeRefusal, args_of_refusal, json_body,
-};
+use crate::api::{Api, ApiError, DocumentRef, NextArgsText, NodeRefusal, json_body};
 use crate::transport::Transport;
 
 const PATH: &str = "/";
@@ -148,4 +146,10 @@ fn refusal(error: &Json) -> Result<NodeRefusal, ApiError> {
         message: message.to_owned(),
         next_args: args_of_refusal(&error["data"]),
     })
+}
+
+/// The next args that come with a refusal, unless they are missing or broken; then they can be asked for.
+fn args_of_refusal(data: &Json) -> Option<Box<NextArgs>> {
+    let args = NextArgsAnswer::deserialize(data.get("nextArgs")?).ok()?;
+    args.parse().ok().map(Box::new)
 }

@@ -232,8 +232,30 @@ async fn who_would_fork_is_told_how_to_go_on() {
     let data = &forked["error"]["data"];
     assert_eq!(data["code"], "would_fork");
     assert_eq!(data["existing"], first.entry().hash().to_string());
-    let fresh = json!({ "logId": "1", "seqNum": "1", "backlink": null, "skiplink": null });
-    assert_eq!(data["nextArgs"], fresh);
+    let fresh = |log_id: &str| {
+        json!({
+            "entryHashBacklink": null, "entryHashSkiplink": null, "seqNum": "1", "logId": log_id,
+        })
+    };
+    assert_eq!(data["nextArgs"], fresh("1"));
+    // The next one who would begin the same log is told of another, at any door and in batches.
+    let third = forge(&author.0, &args, &piece(b"three")).unwrap();
+    let answer = http_support::publish(&node, &third).await;
+    let extensions = &answer["errors"][0]["extensions"];
+    assert_eq!(extensions["code"], "would_fork", "{answer}");
+    assert_eq!(extensions["existing"], first.entry().hash().to_string());
+    let plain = json!({ "logId": "2", "seqNum": "1", "backlink": null, "skiplink": null });
+    assert_eq!(extensions["nextArgs"], plain);
+    let many = [b"four", b"five"].map(|data| forge(&author.0, &args, &piece(data)).unwrap());
+    let entries = many.each_ref().map(|submission| {
+        let encoded = encoded(submission);
+        json!({ "entryEncoded": encoded["entry"], "operationEncoded": encoded["operation"] })
+    });
+    let answer = node
+        .rpc("panda_publishEntries", json!({ "entries": entries }))
+        .await;
+    let told = |at: usize| answer["result"]["results"][at]["error"]["nextArgs"].clone();
+    assert_eq!([told(0), told(1)], ["3", "4"].map(fresh), "{answer}");
 }
 
 //= RC1 test
@@ -497,7 +519,7 @@ async fn logs_are_read_by_range() {
     let data = &refused["error"]["data"];
     assert_eq!(data["code"], "would_fork");
     assert_eq!(data["existing"], second);
-    assert_eq!(data["nextArgs"]["backlink"], second);
+    assert_eq!(data["nextArgs"]["entryHashBacklink"], second);
     assert_eq!(data["nextArgs"]["seqNum"], "3");
     let none = node.rpc("panda_getFork", log.clone()).await;
     assert_eq!(

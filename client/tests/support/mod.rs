@@ -316,15 +316,10 @@ pub fn answer(memory: &Mutex<Memory>, path: &str, body: &Json) -> Option<Reply> 
 
 fn to_rpc(outcome: Result<NextArgs, Refusal>) -> Json {
     match outcome {
-        Ok(args) => json!({ "jsonrpc": "2.0", "id": 1, "result": {
-            "entryHashBacklink": args.backlink.map(|hash| hash.to_string()),
-            "entryHashSkiplink": args.skiplink.map(|hash| hash.to_string()),
-            "seqNum": args.seq_num.to_string(),
-            "logId": args.log_id.to_string(),
-        } }),
+        Ok(args) => json!({ "jsonrpc": "2.0", "id": 1, "result": arguments(&args) }),
         Err(refusal) => {
             let mut error = json!({ "code": -32000, "message": "refused" });
-            match details(&refusal) {
+            match details(&refusal, arguments) {
                 Some(details) => error["data"] = details,
                 None => error["code"] = 0.into(),
             }
@@ -333,13 +328,22 @@ fn to_rpc(outcome: Result<NextArgs, Refusal>) -> Json {
     }
 }
 
-/// What programs are told of a refusal.
-fn details(refusal: &Refusal) -> Option<Json> {
+/// What programs are told of a refusal, each by the words of its API.
+fn details(refusal: &Refusal, spell: fn(&NextArgs) -> Json) -> Option<Json> {
     let mut details = json!({ "code": refusal.code? });
     if let Some(args) = &refusal.next_args {
-        details["nextArgs"] = plain(args);
+        details["nextArgs"] = spell(args);
     }
     Some(details)
+}
+
+fn arguments(args: &NextArgs) -> Json {
+    json!({
+        "entryHashBacklink": args.backlink.map(|hash| hash.to_string()),
+        "entryHashSkiplink": args.skiplink.map(|hash| hash.to_string()),
+        "seqNum": args.seq_num.to_string(),
+        "logId": args.log_id.to_string(),
+    })
 }
 
 fn plain(args: &NextArgs) -> Json {
@@ -355,7 +359,7 @@ fn to_graphql(outcome: Result<NextArgs, Refusal>) -> Json {
     match outcome {
         Ok(args) => json!({ "data": { "answer": plain(&args) } }),
         Err(refusal) => {
-            let error = json!({ "message": "refused", "extensions": details(&refusal) });
+            let error = json!({ "message": "refused", "extensions": details(&refusal, plain) });
             json!({ "data": null, "errors": [error] })
         }
     }

@@ -191,6 +191,13 @@ impl ApiError {
             _ => None,
         }
     }
+
+    /// Puts other fresh arguments, or none, in place of those of an entry that would fork its log.
+    pub(crate) fn set_fresh_args(&mut self, args: Option<NextArgs>) {
+        if let Self::Rejected(Rejection::Refused(PublishError::WouldFork { next, .. })) = self {
+            *next = args.map(Box::new);
+        }
+    }
 }
 
 impl Refusal for ApiError {

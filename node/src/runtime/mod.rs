@@ -26,7 +26,7 @@ use grove_core::author::NextArgs;
 use grove_core::publish::PublishError;
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
-use grove_core::types::{Hash, Keyring};
+use grove_core::types::{DocumentViewId, Hash, Keyring, PublicKey, SeqNum};
 use grove_core::validate::Submission;
 use tokio::sync::watch;
 
@@ -80,6 +80,24 @@ struct Prepared {
     staged: Option<Staged>,
 }
 
+/// Who publishes, and what the operation is made on top of.
+#[derive(Debug)]
+struct Writer {
+    author: PublicKey,
+    view_id: Option<DocumentViewId>,
+}
+
+impl Writer {
+    fn of(prepared: &Prepared) -> Self {
+        let submission = &prepared.submission;
+        let operation = submission.operation().ok();
+        Self {
+            author: submission.entry().entry().public_key,
+            view_id: operation.and_then(|operation| operation.previous().cloned()),
+        }
+    }
+}
+
 /// An entry that was handed in.
 #[derive(Debug)]
 enum Handed {
@@ -118,11 +136,14 @@ impl Node {
     /// Once it was handed to the writer, it runs to its end even when the returned future is dropped.
     pub async fn publish(&self, entry: Vec<u8>, payload: Vec<u8>) -> Result<NextArgs, ApiError> {
         let name = LoggedEntry::of(&entry);
-        let answer = match (self.prepare(entry, payload).await, &self.runtime) {
+        let prepared = self.prepare(entry, payload).await;
+        let writer = prepared.as_ref().map(Writer::of).ok();
+        let answer = match (prepared, &self.runtime) {
             (Err(error), _) => Err(error),
             (Ok(prepared), Runtime::Threads(node)) => node.publish(prepared).await,
             (Ok(prepared), Runtime::Inline(node)) => node.publish(prepared.submission),
         };
+        let answer = self.propose_anew(writer, answer).await;
         name.log_refusal(&answer);
         answer
     }
@@ -152,7 +173,8 @@ impl Node {
             .map(|(entry, payload)| self.prepare(entry, payload))
             .buffered(PREPARED_MAX);
         while let Some(ready) = ready.next().await {
-            answers.push(match (ready, &self.runtime) {
+            let writer = ready.as_ref().map(Writer::of).ok();
+            let answer = match (ready, &self.runtime) {
                 (Err(error), _) => Err(error),
                 (Ok(prepared), Runtime::Threads(node)) => {
                     node.hand_in(prepared).await.map(Handed::Waiting)
@@ -160,19 +182,47 @@ impl Node {
                 (Ok(prepared), Runtime::Inline(node)) => {
                     Ok(Handed::Answered(node.publish(prepared.submission)))
                 }
-            });
+            };
+            answers.push((answer, writer));
         }
         let mut results = Vec::with_capacity(answers.len());
-        for (answer, name) in answers.into_iter().zip(names) {
+        for ((answer, writer), name) in answers.into_iter().zip(names) {
             let result = match answer {
                 Ok(Handed::Answered(result)) => result,
                 Ok(Handed::Waiting(answer)) => threads::answer(answer).await,
                 Err(error) => Err(error),
             };
+            let result = self.propose_anew(writer, result).await;
             name.log_refusal(&result);
             results.push(result);
         }
         results
+    }
+
+    /// Where the fresh arguments of a refusal begin a log, makes it one that nobody else was proposed just
+    /// now: of those who would have begun the same log, only one could succeed with the same arguments.
+    async fn propose_anew(
+        &self,
+        writer: Option<Writer>,
+        answer: Result<NextArgs, ApiError>,
+    ) -> Result<NextArgs, ApiError> {
+        let begins_log = |error: &ApiError| {
+            let next = error.would_fork().and_then(|(_, next)| next);
+            next.is_some_and(|next| next.seq_num == SeqNum::FIRST)
+        };
+        let (mut error, writer) = match (answer, writer) {
+            (Err(error), Some(writer)) => (error, writer),
+            (answer, _) => return answer,
+        };
+        if begins_log(&error) {
+            let (proposals, now) = (self.proposals.clone(), tokio::time::Instant::now());
+            let Writer { author, view_id } = writer;
+            let question =
+                move |store: &dyn Read| proposals.next_args(store, now, author, view_id.as_ref());
+            // What can't be told any more can be asked for.
+            error.set_fresh_args(self.read(question).await.ok());
+        }
+        Err(error)
     }
 
     /// Begins a connection to a peer, in place of another one to the same peer.

@@ -7,7 +7,7 @@ use grove_core::Reason;
 use grove_core::author::NextArgs;
 use grove_core::types::{DocumentId, DocumentViewId};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::super::{bytes_argument, details};
@@ -118,6 +118,15 @@ impl From<NextArgs> for EntryArguments {
     }
 }
 
+/// What programs need to know of a refusal, with fresh arguments in the words of this API.
+pub(super) fn details_here(error: &ApiError) -> Value {
+    let mut details = details(error);
+    if let Some((_, next)) = error.would_fork() {
+        details["nextArgs"] = json!(next.map(|args| EntryArguments::from(*args)));
+    }
+    details
+}
+
 async fn entry_arguments(
     node: Arc<Node>,
     params: EntryArgumentsParams,
@@ -160,7 +169,7 @@ impl<T> From<Result<T, ApiError>> for Outcome<T> {
         match result {
             Ok(result) => Self::Result(result),
             Err(error) => {
-                let mut details = details(&error);
+                let mut details = details_here(&error);
                 details["message"] = error.to_string().into();
                 Self::Error(details)
             }

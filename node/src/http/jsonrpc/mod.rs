@@ -48,7 +48,7 @@ use self::door::{Caller, Door};
 use self::openrpc::Method;
 use self::subscribe::{Counting, Names, Notices};
 use super::streams::{Streams, message_size_max};
-use super::{Limits, details, is_bulky};
+use super::{Limits, is_bulky};
 use crate::api::ApiError;
 use crate::runtime::Node;
 
@@ -246,5 +246,9 @@ fn parse<T: DeserializeOwned>(params: &Params<'_>) -> Result<T, ErrorObjectOwned
 
 fn refuse(error: ApiError) -> ErrorObjectOwned {
     //= RC4: a refusal carries its reason
-    ErrorObjectOwned::owned(REFUSED, error.to_string(), Some(details(&error)))
+    ErrorObjectOwned::owned(
+        REFUSED,
+        error.to_string(),
+        Some(entries::details_here(&error)),
+    )
 }
