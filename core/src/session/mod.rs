@@ -7,8 +7,15 @@
 //!
 //! Always true:
 //! - A session that is over takes no further message.
-//! - At most [`SESSIONS_PER_PEER_MAX`] sessions are open, and none outlives [`SESSION_TIMEOUT`].
-//! - Each side sends one `Tips` (or `Have`) and one `SyncDone` per session.
+//! - At most [`SESSIONS_PER_PEER_MAX`] sessions are open, and none outlives [`SESSION_TIMEOUT`] without a
+//!   message or a transfer under way.
+//! - Each side sends one `Tips` (or `Have`) and one `SyncDone` per session. A deployed peer is sent `SyncDone`
+//!   even where a session is given up, for it never gives one up itself.
+//! - No session is given the id of an open one.
+//!
+//! Deployed nodes answer what does not fit with silence, and keep a session that is never finished until the
+//! connection ends, with no other about the same schemas beside it. So every request is answered, every session
+//! finished, and none is asked for while another one may be open on the other side.
 
 pub mod links;
 
@@ -19,10 +26,12 @@ use crate::reason::{Reason, Refusal};
 use crate::time::{Duration, Instant};
 use crate::wire::{Heights, Message, SchemaSet};
 
+mod name;
 mod offer;
 
 use offer::{Offer, lacking};
 
+pub use name::PeerIdError;
 pub use offer::Logs;
 
 /// The protocol version that announcements carry.
@@ -31,7 +40,7 @@ const VERSION: u64 = 1;
 /// The one session mode: comparing log heights.
 const MODE_LOG_HEIGHT: u64 = 0;
 
-/// How long a session may take before it is given up.
+/// How long a session may be silent before it is given up.
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Who a node is to its peers: the public key of its network identity.
@@ -55,7 +64,8 @@ pub enum Dialect {
 pub enum Action {
     /// Send this message to the peer.
     Send(Message),
-    /// Send all entries of these logs from the given numbers on, then `SyncDone`.
+    /// Send all entries of these logs from the given numbers on, then `SyncDone`. Its end, or that it was given
+    /// up, is to be told with [`Peer::transferred`].
     Transfer {
         /// Session id.
         session: u64,
@@ -64,6 +74,8 @@ pub enum Action {
     },
     /// The peer is interested in these schemas now.
     Announced(SchemaSet),
+    /// A request of ours gave way to another one of the peer, about other schemas. It is to be made again.
+    GaveWay,
     /// A session came to its end on both sides.
     Finished {
         /// Session id.
@@ -86,18 +98,54 @@ pub struct Peer {
 #[derive(Debug)]
 struct PeerSession {
     schemas: SchemaSet,
-    opened: Instant,
+    /// When something of it was last heard or sent.
+    alive: Instant,
     state: State,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// We asked and have no answer yet.
-    Requested { remote_done: bool },
+    Requested {
+        remote_done: bool,
+        /// The id of a request of the peer that crossed ours and gave way to it. Deployed nodes label their
+        /// answer to ours with it.
+        crossed: Option<u64>,
+    },
     /// We told what we have and wait for the peer to do so.
     Offered { local_done: bool, remote_done: bool },
-    /// What both have is compared and our entries sent; the peer is still sending.
-    Compared,
+    /// What both have is compared; one side or both are still sending.
+    Compared { local_done: bool, remote_done: bool },
+}
+
+impl State {
+    /// Whether we said that we are done.
+    fn is_local_done(self) -> bool {
+        match self {
+            Self::Requested { .. } => false,
+            Self::Offered { local_done, .. } | Self::Compared { local_done, .. } => local_done,
+        }
+    }
+
+    /// Whether entries of ours are on their way.
+    fn is_sending(self) -> bool {
+        matches!(
+            self,
+            Self::Compared {
+                local_done: false,
+                ..
+            }
+        )
+    }
+}
+
+/// Sessions that were given up.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expired {
+    /// How many.
+    pub sessions: usize,
+    /// What is to be sent about them.
+    pub messages: Vec<Message>,
 }
 
 impl Peer {
@@ -146,15 +194,18 @@ impl Peer {
         }
         let session = self.next_session;
         self.next_session = self.next_session.wrapping_add(1);
-        let state = State::Requested { remote_done: false };
-        self.sessions.insert(
-            session,
-            PeerSession {
-                schemas: schemas.clone(),
-                opened: now,
-                state,
-            },
-        );
+        let state = State::Requested {
+            remote_done: false,
+            crossed: None,
+        };
+        let alive = now;
+        let opened = PeerSession {
+            schemas: schemas.clone(),
+            alive,
+            state,
+        };
+        let taken = self.sessions.insert(session, opened);
+        assert!(taken.is_none(), "no session is open beside it");
         Some(Message::SyncRequest {
             session,
             mode: MODE_LOG_HEIGHT,
@@ -167,13 +218,48 @@ impl Peer {
         !self.sessions.is_empty()
     }
 
-    /// Gives up sessions that take too long; returns how many.
-    pub fn expire(&mut self, now: Instant) -> usize {
-        //= RP9: a session that takes too long is given up
-        let before = self.sessions.len();
-        self.sessions
-            .retain(|_, session| now < session.opened.after(SESSION_TIMEOUT));
-        before - self.sessions.len()
+    /// Gives up sessions of which nothing was heard for too long.
+    pub fn expire(&mut self, now: Instant) -> Expired {
+        let mut expired = Expired::default();
+        let must_finish = self.dialect == Dialect::Deployed;
+        self.sessions.retain(|id, session| {
+            let state = session.state;
+            //= RP9: a session that takes too long is given up
+            let is_alive = now < session.alive.after(SESSION_TIMEOUT) || state.is_sending();
+            if !is_alive {
+                expired.sessions += 1;
+                if must_finish && !state.is_local_done() {
+                    expired.messages.push(done(*id));
+                }
+            }
+            is_alive
+        });
+        expired
+    }
+
+    /// Learns that a transfer came to its end: `SyncDone` was the last of it. Where it was given up instead, a
+    /// peer that waits for `SyncDone` is sent that now.
+    pub fn transferred(&mut self, now: Instant, session: u64, is_whole: bool) -> Vec<Action> {
+        let dialect = self.dialect;
+        let Some(open) = self.sessions.get_mut(&session) else {
+            return Vec::new();
+        };
+        open.alive = now;
+        let mut actions = Vec::new();
+        if let State::Compared {
+            local_done,
+            remote_done,
+        } = &mut open.state
+        {
+            *local_done = true;
+            if !is_whole && dialect == Dialect::Deployed {
+                actions.push(Action::Send(done(session)));
+            }
+            if *remote_done {
+                actions.push(self.finish(session));
+            }
+        }
+        actions
     }
 
     /// Gives up all open sessions, as after a failure of our own. What either side announced stays.
@@ -183,8 +269,9 @@ impl Peer {
 
     /// Whether an entry may come now in this session. Judging it is the caller's, and does not touch the
     /// session.
-    pub fn expect_entry(&mut self, session: u64) -> Result<(), SessionError> {
-        self.session(session).map(|_| ())
+    pub fn expect_entry(&mut self, now: Instant, session: u64) -> Result<(), SessionError> {
+        self.session(session)?.alive = now;
+        Ok(())
     }
 
     /// Answers a message; `logs` is asked for what we have, when needed.
@@ -207,22 +294,27 @@ impl Peer {
                 mode,
                 schemas,
             } => {
-                if !self.admit(session, mode, &schemas)? {
-                    return Ok(Vec::new());
-                }
+                let mut actions = match self.admit(session, mode, &schemas)? {
+                    Admission::Refused => return Ok(Vec::new()),
+                    Admission::Granted => Vec::new(),
+                    Admission::GrantedInstead => vec![Action::GaveWay],
+                };
                 let understands_tips = self.dialect == Dialect::Grove;
                 let local = Offer::of(logs, &schemas, understands_tips)
                     .and_then(|local| local.fitting(logs, &schemas))
                     .map_err(HandleError::Logs)?;
-                Ok(self.accept(now, session, schemas, local))
+                actions.extend(self.accept(now, session, schemas, local));
+                Ok(actions)
             }
             Message::Have { session, heights } => {
-                self.take_offer(session, &Offer::Heights(heights), logs)
+                self.take_offer(now, session, &Offer::Heights(heights), logs)
             }
-            Message::Tips { session, tips } => self.take_offer(session, &Offer::Tips(tips), logs),
-            Message::SyncDone { session, .. } => Ok(self.remote_done(session)?),
+            Message::Tips { session, tips } => {
+                self.take_offer(now, session, &Offer::Tips(tips), logs)
+            }
+            Message::SyncDone { session, .. } => Ok(self.remote_done(now, session)?),
             Message::Entry { session, .. } | Message::Skeleton { session, .. } => {
-                self.expect_entry(session)?;
+                self.expect_entry(now, session)?;
                 Ok(Vec::new())
             }
         }
@@ -231,10 +323,12 @@ impl Peer {
     /// Answers what a peer has. One that tells heights is told heights.
     fn take_offer<L: Logs>(
         &mut self,
+        now: Instant,
         session: u64,
         remote: &Offer,
         logs: &L,
     ) -> Result<Vec<Action>, HandleError<L::Error>> {
+        let session = self.meant(session);
         let (schemas, told) = self.expects_offer(session)?;
         let local = Offer::of(logs, schemas, remote.has_tips()).map_err(HandleError::Logs)?;
         let starts = lacking(logs, &local, remote).map_err(HandleError::Logs)?;
@@ -242,7 +336,20 @@ impl Peer {
             true => None,
             false => Some(local.fitting(logs, schemas).map_err(HandleError::Logs)?),
         };
-        Ok(self.compared(session, local, starts))
+        Ok(self.compared(now, session, local, starts))
+    }
+
+    /// The session that an answer is meant for, which deployed nodes label with the id of a request of their own
+    /// that gave way.
+    fn meant(&self, id: u64) -> u64 {
+        if self.sessions.contains_key(&id) {
+            return id;
+        }
+        let mut sessions = self.sessions.iter();
+        let meant = sessions.find(|(_, session)| {
+            matches!(session.state, State::Requested { crossed: Some(crossed), .. } if crossed == id)
+        });
+        meant.map_or(id, |(meant, _)| *meant)
     }
 
     fn announced(&mut self, version: u64, timestamp: u64, schemas: SchemaSet) -> Vec<Action> {
@@ -259,20 +366,36 @@ impl Peer {
 
     /// Decides whether a requested session may begin. Of two requests that cross, both sides keep
     /// the one of the greater peer id.
-    fn admit(&mut self, id: u64, mode: u64, schemas: &SchemaSet) -> Result<bool, SessionError> {
+    fn admit(
+        &mut self,
+        id: u64,
+        mode: u64,
+        schemas: &SchemaSet,
+    ) -> Result<Admission, SessionError> {
         if mode != MODE_LOG_HEIGHT {
             return Err(SessionError::Mode(mode));
         }
-        let crossing = self.sessions.iter().find(|(own, session)| {
+        let keeps_own = self.local > self.remote;
+        let mut admission = Admission::Granted;
+        let crossing = self.sessions.iter_mut().find(|(own, session)| {
             let requested = matches!(session.state, State::Requested { .. });
             requested && (**own == id || session.schemas == *schemas)
         });
-        if let Some((&own, _)) = crossing {
+        if let Some((&own, session)) = crossing {
+            let is_same = session.schemas == *schemas;
             //= RP8: the greater peer id keeps its own request
-            if self.local > self.remote {
-                return Ok(false);
+            if keeps_own {
+                if let State::Requested { crossed, .. } = &mut session.state
+                    && is_same
+                {
+                    *crossed = Some(id);
+                }
+                return Ok(Admission::Refused);
             }
             self.sessions.remove(&own);
+            if !is_same {
+                admission = Admission::GrantedInstead;
+            }
         }
         let taken = self
             .sessions
@@ -285,7 +408,7 @@ impl Peer {
         if self.sessions.len() >= SESSIONS_PER_PEER_MAX {
             return Err(SessionError::Limit);
         }
-        Ok(true)
+        Ok(admission)
     }
 
     fn accept(
@@ -304,7 +427,7 @@ impl Peer {
             session,
             PeerSession {
                 schemas,
-                opened: now,
+                alive: now,
                 state,
             },
         );
@@ -312,17 +435,14 @@ impl Peer {
 
         let mut actions = vec![Action::Send(local.into_message(session))];
         if local_done {
-            actions.push(Action::Send(Message::SyncDone {
-                session,
-                live: false,
-            }));
+            actions.push(Action::Send(done(session)));
         }
         actions
     }
 
     /// What the session is about, and whether we have told what we have already.
     fn expects_offer(&mut self, id: u64) -> Result<(&SchemaSet, bool), SessionError> {
-        if self.session(id)?.state == State::Compared {
+        if matches!(self.session(id)?.state, State::Compared { .. }) {
             self.sessions.remove(&id);
             return Err(SessionError::Unexpected(id));
         }
@@ -332,41 +452,61 @@ impl Peer {
     }
 
     /// What the peer lacks is sent; who has not told yet first tells what it has itself.
-    fn compared(&mut self, id: u64, local: Option<Offer>, starts: Heights) -> Vec<Action> {
+    fn compared(
+        &mut self,
+        now: Instant,
+        id: u64,
+        local: Option<Offer>,
+        starts: Heights,
+    ) -> Vec<Action> {
         let session = self
             .sessions
             .get_mut(&id)
             .expect("checked before the logs were read");
         let (local_done, remote_done) = match session.state {
-            State::Requested { remote_done } => (false, remote_done),
+            State::Requested { remote_done, .. } => (false, remote_done),
             State::Offered {
                 local_done,
                 remote_done,
             } => (local_done, remote_done),
-            State::Compared => unreachable!("refused before the logs were read"),
+            State::Compared { .. } => unreachable!("refused before the logs were read"),
         };
-        session.state = State::Compared;
+        session.alive = now;
+        let mut state = State::Compared {
+            local_done,
+            remote_done,
+        };
 
         let mut actions = Vec::new();
         if let Some(local) = local {
             actions.push(Action::Send(local.into_message(id)));
         }
-        if !local_done {
+        if !local_done && starts.is_empty() {
+            actions.push(Action::Send(done(id)));
+            state = State::Compared {
+                local_done: true,
+                remote_done,
+            };
+        } else if !local_done {
             actions.push(Action::Transfer {
                 session: id,
                 starts,
             });
         }
-        if remote_done {
+        session.state = state;
+        if remote_done && state.is_local_done() {
             actions.push(self.finish(id));
         }
         actions
     }
 
-    fn remote_done(&mut self, id: u64) -> Result<Vec<Action>, SessionError> {
-        match &mut self.session(id)?.state {
+    fn remote_done(&mut self, now: Instant, id: u64) -> Result<Vec<Action>, SessionError> {
+        let session = self.session(id)?;
+        session.alive = now;
+        match &mut session.state {
             State::Requested {
                 remote_done: done @ false,
+                ..
             }
             | State::Offered {
                 remote_done: done @ false,
@@ -375,8 +515,17 @@ impl Peer {
                 *done = true;
                 Ok(Vec::new())
             }
-            State::Compared => Ok(vec![self.finish(id)]),
-            State::Requested { .. } | State::Offered { .. } => {
+            State::Compared {
+                local_done,
+                remote_done: done @ false,
+            } => {
+                *done = true;
+                match *local_done {
+                    true => Ok(vec![self.finish(id)]),
+                    false => Ok(Vec::new()),
+                }
+            }
+            State::Requested { .. } | State::Offered { .. } | State::Compared { .. } => {
                 self.sessions.remove(&id);
                 Err(SessionError::Unexpected(id))
             }
@@ -390,6 +539,24 @@ impl Peer {
 
     fn session(&mut self, id: u64) -> Result<&mut PeerSession, SessionError> {
         self.sessions.get_mut(&id).ok_or(SessionError::Unknown(id))
+    }
+}
+
+/// Whether a requested session begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Admission {
+    /// It does.
+    Granted,
+    /// It does, in place of one that we asked for, about other schemas.
+    GrantedInstead,
+    /// It does not, one that we asked for does.
+    Refused,
+}
+
+fn done(session: u64) -> Message {
+    Message::SyncDone {
+        session,
+        live: false,
     }
 }
 

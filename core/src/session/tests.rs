@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use super::*;
 use crate::types::{Hash, KeyPair, LogId, PublicKey, SchemaId, SeqNum};
 use crate::wire::Tips;
+use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 const NOW: Instant = Instant::ZERO;
@@ -74,6 +75,7 @@ struct Side {
     heights: Heights,
     transfers: Vec<Heights>,
     finished: usize,
+    gave_way: usize,
 }
 
 impl Side {
@@ -84,6 +86,7 @@ impl Side {
             heights,
             transfers: Vec::new(),
             finished: 0,
+            gave_way: 0,
         };
         [side(small, large, left), side(large, small, right)]
     }
@@ -97,12 +100,12 @@ impl Side {
                 Action::Send(message) => messages.push(message),
                 Action::Transfer { session, starts } => {
                     self.transfers.push(starts);
-                    messages.push(Message::SyncDone {
-                        session,
-                        live: false,
-                    });
+                    messages.push(done(session));
+                    let ended = self.peer.transferred(NOW, session, true);
+                    self.finished += ended.len();
                 }
                 Action::Finished { .. } => self.finished += 1,
+                Action::GaveWay => self.gave_way += 1,
                 Action::Announced(_) => {}
             }
         }
@@ -113,6 +116,14 @@ impl Side {
         let announcement = other.peer.announce(NOW, schemas());
         self.handle(announcement);
         self.peer.initiate(NOW, &schemas()).unwrap()
+    }
+}
+
+fn request(session: u64, schemas: SchemaSet) -> Message {
+    Message::SyncRequest {
+        session,
+        mode: MODE_LOG_HEIGHT,
+        schemas,
     }
 }
 
@@ -270,8 +281,113 @@ fn an_unanswered_session_is_given_up_at_the_deadline() {
     let [a, b] = &mut sides;
     a.announce_and_initiate(b);
 
-    assert_eq!(a.peer.expire(Instant(SESSION_TIMEOUT.0 - 1)), 0);
-    assert_eq!(a.peer.expire(NOW.after(SESSION_TIMEOUT)), 1);
+    let expire = |peer: &mut Peer, at| peer.expire(at).sessions;
+    assert_eq!(expire(&mut a.peer, Instant(SESSION_TIMEOUT.0 - 1)), 0);
+    assert_eq!(expire(&mut a.peer, NOW.after(SESSION_TIMEOUT)), 1);
+}
+
+//= RP9 test
+#[test]
+fn a_session_lives_as_long_as_something_is_heard_or_sent() {
+    let held = heights(&[(1, 0, 5)]);
+    let [small, large] = [PeerId([1; 32]), PeerId([2; 32])];
+    let mut peer = Peer::new(large, small);
+    let half = Instant(SESSION_TIMEOUT.0 / 2);
+    peer.handle(NOW, request(0, schemas()), &held).unwrap();
+
+    peer.expect_entry(half, 0).unwrap();
+    assert_eq!(peer.expire(NOW.after(SESSION_TIMEOUT)).sessions, 0);
+    let theirs = Message::Have {
+        session: 0,
+        heights: Heights::new(),
+    };
+    let late = half.after(SESSION_TIMEOUT);
+    peer.handle(half, theirs, &held).unwrap();
+    assert_eq!(peer.expire(late.after(SESSION_TIMEOUT)).sessions, 0);
+    assert_eq!(peer.transferred(late, 0, true), [], "the peer is not done");
+    assert_eq!(peer.expire(late.after(SESSION_TIMEOUT)).sessions, 1);
+}
+
+#[test]
+fn no_session_begins_while_entries_of_the_last_are_on_their_way() {
+    let held = heights(&[(1, 0, 5)]);
+    let mut sides = Side::pair(held.clone(), Heights::new());
+    let [a, b] = &mut sides;
+    a.announce_and_initiate(b);
+    let have = Message::Have {
+        session: 0,
+        heights: Heights::new(),
+    };
+
+    a.peer.handle(NOW, have, &held).unwrap();
+    a.peer.handle(NOW, done(0), &held).unwrap();
+    assert_eq!(a.peer.initiate(NOW, &schemas()), None);
+
+    let ended = a.peer.transferred(NOW, 0, true);
+    assert_eq!(ended, [Action::Finished { session: 0 }]);
+    assert!(a.peer.initiate(NOW, &schemas()).is_some());
+}
+
+#[test]
+fn a_deployed_peer_is_told_the_end_of_a_session_that_was_given_up() {
+    let held = heights(&[(1, 0, 5)]);
+    let [small, large] = [PeerId([1; 32]), PeerId([2; 32])];
+    let mut peer = Peer::new(large, small).speaking(Dialect::Deployed);
+    let late = NOW.after(SESSION_TIMEOUT);
+
+    peer.handle(NOW, request(0, schemas()), &held).unwrap();
+    assert_eq!(peer.expire(late).messages, [done(0)]);
+
+    peer.handle(NOW, request(0, schemas()), &held).unwrap();
+    let theirs = Message::Have {
+        session: 0,
+        heights: Heights::new(),
+    };
+    peer.handle(NOW, theirs, &held).unwrap();
+    let told = peer.transferred(NOW, 0, false);
+    assert_eq!(told, [Action::Send(done(0))]);
+    assert_eq!(peer.expire(late).messages, [], "it was told already");
+}
+
+//= RP8 test
+#[test]
+fn a_request_that_gives_way_to_other_schemas_is_made_again() {
+    let mut sides = Side::pair(heights(&[(1, 0, 1)]), heights(&[(2, 0, 1)]));
+    let [a, b] = &mut sides;
+    a.announce_and_initiate(b);
+    let blobs = SchemaSet::from([SchemaId::BLOB]);
+
+    // From the greater peer, with the same id: ours gives way.
+    let answer = a.handle(request(0, blobs.clone()));
+    assert!(matches!(answer[0], Message::Tips { session: 0, .. }));
+    assert_eq!(a.gave_way, 1);
+
+    // From the smaller peer: it has to ask again itself.
+    b.announce_and_initiate(a);
+    assert_eq!(b.handle(request(0, blobs)), []);
+    assert_eq!(b.gave_way, 0);
+}
+
+#[test]
+fn an_answer_labelled_with_a_request_that_gave_way_is_understood() {
+    let mut sides = Side::pair(heights(&[(1, 0, 2)]), heights(&[(2, 0, 1)]));
+    let [a, b] = &mut sides;
+    let ours = b.announce_and_initiate(a);
+    assert_eq!(ours, request(0, schemas()));
+    let labelled = |session| Message::Have {
+        session,
+        heights: heights(&[(1, 0, 2)]),
+    };
+
+    assert_eq!(b.handle(request(7, schemas())), [], "it gives way to ours");
+    let told = b.handle(labelled(7));
+
+    assert!(matches!(told[0], Message::Have { session: 0, .. }));
+    assert_eq!(b.transfers, [heights(&[(2, 0, 1)])]);
+    let again = b.peer.handle(NOW, labelled(7), &Heights::new());
+    assert!(again.is_err(), "only one answer is expected");
+    b.handle(done(0));
+    assert_eq!(b.finished, 1);
 }
 
 #[test]
@@ -323,5 +439,107 @@ fn a_peer_has_only_so_many_sessions_open() {
     match handle(most) {
         Err(HandleError::Session(error)) => assert_eq!(error.reason(), Reason::SessionLimit),
         _ => panic!("one more session was let in"),
+    }
+}
+
+proptest! {
+    /// Whoever asks when, in whatever order messages arrive: every request is answered, every session finished,
+    /// and after a last one both sides were sent what they lack.
+    #[test]
+    fn any_order_of_requests_and_messages_ends_with_both_equal(
+        held in prop::collection::vec((1u8..4, 0u64..3, 1u64..6, any::<bool>(), any::<bool>()), 0..8),
+        steps in prop::collection::vec((0usize..2, any::<bool>()), 0..40),
+        dialects in prop::sample::select(vec![Dialect::Grove, Dialect::Deployed]),
+    ) {
+        let of = |is_left: bool| {
+            let held = held.iter().filter(|(.., left, right)| if is_left { *left } else { *right });
+            heights(&held.map(|(author, log, seq, ..)| (*author, *log, *seq)).collect::<Vec<_>>())
+        };
+        let mut sides = Side::pair(of(true), of(false)).map(|side| Side {
+            peer: side.peer.speaking(dialects),
+            ..side
+        });
+        let mut inboxes = [VecDeque::new(), VecDeque::new()];
+        for from in 0..2 {
+            let announcement = sides[from].peer.announce(NOW, schemas());
+            sides[1 - from].handle(announcement);
+        }
+        let deliver = |sides: &mut [Side; 2], inboxes: &mut [VecDeque<Message>; 2], to: usize| {
+            let Some(message) = inboxes[to].pop_front() else {
+                return;
+            };
+            let answers = sides[to].take(message);
+            inboxes[1 - to].extend(answers);
+        };
+
+        for (side, asks) in steps {
+            if asks {
+                inboxes[1 - side].extend(sides[side].peer.initiate(NOW, &schemas()));
+            } else {
+                deliver(&mut sides, &mut inboxes, side);
+            }
+        }
+        for last in [false, true] {
+            if last {
+                inboxes[1].extend(sides[0].peer.initiate(NOW, &schemas()));
+            }
+            while inboxes.iter().any(|inbox| !inbox.is_empty()) {
+                (0..2).for_each(|to| deliver(&mut sides, &mut inboxes, to));
+            }
+            prop_assert!(sides.iter().all(|side| !side.peer.is_syncing()));
+        }
+
+        let [left, right] = &sides;
+        prop_assert_eq!(&left.heights, &right.heights);
+    }
+}
+
+impl Side {
+    /// Takes a message; what was transferred is there on the other side, which is told with `SyncDone` here.
+    fn take(&mut self, message: Message) -> Vec<Message> {
+        if let Message::Entry { entry, .. } = &message {
+            let height: Vec<u64> = entry
+                .chunks(8)
+                .map(|number| u64::from_be_bytes(number.try_into().unwrap()))
+                .collect();
+            let key = KeyPair::from_seed(&[height[0] as u8; 32]).public_key();
+            let logs = self.heights.entry(key).or_default();
+            let seq_num = SeqNum::new(height[2]).unwrap();
+            let known = logs.entry(LogId::new(height[1])).or_insert(seq_num);
+            *known = (*known).max(seq_num);
+            return Vec::new();
+        }
+        let before = self.transfers.len();
+        let mut messages = self.handle(message);
+        for starts in &self.transfers[before..] {
+            let at = messages
+                .iter()
+                .position(|message| matches!(message, Message::SyncDone { .. }))
+                .unwrap();
+            let Message::SyncDone { session, .. } = messages[at] else {
+                unreachable!()
+            };
+            let lacked = starts
+                .iter()
+                .flat_map(|(key, logs)| logs.keys().map(move |log_id| (*key, *log_id)));
+            for (key, log_id) in lacked {
+                let author = (1u8..4)
+                    .find(|seed| KeyPair::from_seed(&[*seed; 32]).public_key() == key)
+                    .unwrap();
+                let height = self.heights[&key][&log_id];
+                let entry = [u64::from(author), log_id.as_u64(), height.as_u64()]
+                    .map(u64::to_be_bytes)
+                    .concat();
+                messages.insert(
+                    at,
+                    Message::Entry {
+                        session,
+                        entry,
+                        payload: None,
+                    },
+                );
+            }
+        }
+        messages
     }
 }

@@ -51,6 +51,11 @@ impl MessageReader {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Whether the beginning of a message came and its end did not.
+    pub fn is_within(&self) -> bool {
+        self.start < self.buffer.len()
+    }
+
     /// The next whole message; `None` until more bytes come.
     pub fn next_message(&mut self) -> Result<Option<Message>, MessageError> {
         if let Some(refusal) = &self.refusal {

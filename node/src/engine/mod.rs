@@ -51,7 +51,7 @@ mod verify;
 use std::collections::{BTreeMap, VecDeque};
 
 use grove_core::author::NextArgs;
-use grove_core::session::PeerId;
+use grove_core::session::{Dialect, PeerId};
 use grove_core::time::Instant;
 use grove_core::types::{DocumentId, Keyring, LogId, OperationId, PublicKey, SchemaId};
 use grove_core::validate::Submission;
@@ -101,9 +101,11 @@ pub enum Input {
         /// What.
         command: Box<Command>,
     },
-    /// A connection to a peer stands. Peers speak grove's dialect, in which deleted payloads have a
+    /// A connection to a peer stands that speaks grove's dialect, in which deleted payloads have a
     /// message of their own.
     PeerConnected(PeerId),
+    /// A connection to a peer stands that speaks the deployed protocol alone.
+    DeployedPeerConnected(PeerId),
     /// The connection to a peer is gone.
     PeerDisconnected(PeerId),
     /// A peer sent a message.
@@ -112,6 +114,15 @@ pub enum Input {
         peer: PeerId,
         /// What, with the entry in it checked.
         message: Received,
+    },
+    /// A transfer to a peer came to its end.
+    Transferred {
+        /// To whom.
+        peer: PeerId,
+        /// Of which session.
+        session: u64,
+        /// Whether `SyncDone` was the last of it; else it was given up.
+        is_whole: bool,
     },
     /// Some time passed; sessions begin and expire on ticks.
     Tick,
@@ -170,6 +181,8 @@ pub enum Output {
         /// In which log.
         log_id: LogId,
     },
+    /// A session with a peer came to its end: both sides told all they had.
+    Synced(PeerId),
     /// What a peer sent was not accepted; for logs.
     Refused {
         /// Who sent it.
@@ -417,7 +430,11 @@ impl<S: Store> Engine<S> {
                 Ok(())
             }
             Input::PeerConnected(peer) => {
-                self.connect(now, peer);
+                self.connect(now, peer, Dialect::Grove);
+                Ok(())
+            }
+            Input::DeployedPeerConnected(peer) => {
+                self.connect(now, peer, Dialect::Deployed);
                 Ok(())
             }
             Input::PeerDisconnected(peer) => {
@@ -425,6 +442,14 @@ impl<S: Store> Engine<S> {
                 Ok(())
             }
             Input::Received { peer, message } => self.receive(now, peer, message),
+            Input::Transferred {
+                peer,
+                session,
+                is_whole,
+            } => {
+                self.transferred(now, peer, session, is_whole);
+                Ok(())
+            }
             Input::Tick => {
                 self.tick(now);
                 Ok(())
@@ -473,7 +498,7 @@ impl<S: Store> Engine<S> {
                     let result = Err(Rejection::Store(fault));
                     self.outputs.push_back(Output::Done { request, result });
                 }
-                Owed::Connect(peer) => self.connect(now, peer),
+                Owed::Connect(peer, dialect) => self.connect(now, peer, dialect),
                 Owed::Disconnect(peer) => self.disconnect(peer),
             }
         }
@@ -485,7 +510,7 @@ impl<S: Store> Engine<S> {
 enum Owed {
     Answer(RequestId),
     Report(RequestId),
-    Connect(PeerId),
+    Connect(PeerId, Dialect),
     Disconnect(PeerId),
 }
 
@@ -510,9 +535,12 @@ impl Input {
         match self {
             Self::Publish { request, .. } => Some(Owed::Answer(*request)),
             Self::Command { request, .. } => Some(Owed::Report(*request)),
-            Self::PeerConnected(peer) => Some(Owed::Connect(*peer)),
+            Self::PeerConnected(peer) => Some(Owed::Connect(*peer, Dialect::Grove)),
+            Self::DeployedPeerConnected(peer) => Some(Owed::Connect(*peer, Dialect::Deployed)),
             Self::PeerDisconnected(peer) => Some(Owed::Disconnect(*peer)),
-            Self::Elsewhere(_) | Self::Received { .. } | Self::Tick => None,
+            Self::Elsewhere(_) | Self::Received { .. } | Self::Transferred { .. } | Self::Tick => {
+                None
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use grove_core::publish::PublishError;
-use grove_core::session::{Action, HandleError, Logs, Peer, PeerId};
+use grove_core::session::{Action, Dialect, HandleError, Logs, Peer, PeerId};
 use grove_core::time::Instant;
 use grove_core::types::{DocumentId, Hash, LogId, OperationId, PublicKey, SchemaId, SeqNum};
 use grove_core::validate::{SignedEntry, Submission};
@@ -29,10 +29,10 @@ pub(super) struct PeerState {
 }
 
 impl<S: Store> Engine<S> {
-    pub(super) fn connect(&mut self, now: Instant, peer: PeerId) {
+    pub(super) fn connect(&mut self, now: Instant, peer: PeerId, dialect: Dialect) {
         // A new connection replaces one whose end went unnoticed, with all that was under way on it.
         self.disconnect(peer);
-        let mut session = Peer::new(self.settings.local, peer);
+        let mut session = Peer::new(self.settings.local, peer).speaking(dialect);
         let message = session.announce(now, self.wanted_schemas());
         self.peers.insert(
             peer,
@@ -82,7 +82,8 @@ impl<S: Store> Engine<S> {
     pub(super) fn tick(&mut self, now: Instant) {
         let schemas = self.wanted_schemas();
         for (peer, state) in &mut self.peers {
-            if state.session.expire(now) > 0 {
+            let expired = state.session.expire(now);
+            if expired.sessions > 0 {
                 state.news = true;
             }
             let announcement = std::mem::take(&mut state.announce)
@@ -95,7 +96,8 @@ impl<S: Store> Engine<S> {
             if request.is_some() {
                 state.news = false;
             }
-            let messages = announcement.into_iter().chain(request);
+            let messages = expired.messages.into_iter();
+            let messages = messages.chain(announcement).chain(request);
             self.outputs.extend(messages.map(|message| Output::Send {
                 peer: *peer,
                 message,
@@ -116,7 +118,7 @@ impl<S: Store> Engine<S> {
         let logs = StoredLogs(&self.store);
         let answered = match message.0 {
             Kind::Plain(message) => state.session.handle(now, message, &logs),
-            Kind::Entry { session, proof } => match state.session.expect_entry(session) {
+            Kind::Entry { session, proof } => match state.session.expect_entry(now, session) {
                 Ok(()) => return self.take_entry(peer, proof),
                 Err(error) => Err(error.into()),
             },
@@ -125,7 +127,7 @@ impl<S: Store> Engine<S> {
                 proof,
                 schema,
                 document,
-            } => match state.session.expect_entry(session) {
+            } => match state.session.expect_entry(now, session) {
                 Ok(()) => return self.take_bare_entry(peer, proof, document, &schema),
                 Err(error) => Err(error.into()),
             },
@@ -143,6 +145,22 @@ impl<S: Store> Engine<S> {
                 return Ok(());
             }
         };
+        self.act(now, peer, actions);
+        Ok(())
+    }
+
+    /// A transfer to a peer came to its end.
+    pub(super) fn transferred(&mut self, now: Instant, peer: PeerId, session: u64, is_whole: bool) {
+        if let Some(state) = self.peers.get_mut(&peer) {
+            // What was not sent is still to be told.
+            state.news |= !is_whole;
+            let actions = state.session.transferred(now, session, is_whole);
+            self.act(now, peer, actions);
+        }
+    }
+
+    /// Does what a session with a peer leads to.
+    fn act(&mut self, now: Instant, peer: PeerId, actions: Vec<Action>) {
         for action in actions {
             match action {
                 Action::Send(message) => self.outputs.push_back(Output::Send { peer, message }),
@@ -151,11 +169,12 @@ impl<S: Store> Engine<S> {
                     let transfer = Transfer::new(now, session, starts, dialect);
                     self.outputs.push_back(Output::Transfer { peer, transfer });
                 }
-                Action::Announced(_) => state_of(&mut self.peers, peer).news = true,
-                Action::Finished { .. } => {}
+                Action::Announced(_) | Action::GaveWay => {
+                    state_of(&mut self.peers, peer).news = true;
+                }
+                Action::Finished { .. } => self.outputs.push_back(Output::Synced(peer)),
             }
         }
-        Ok(())
     }
 
     /// Judges an entry that a peer sent. Refusing it does not end the session: what follows may be

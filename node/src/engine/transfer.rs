@@ -37,7 +37,8 @@ const STEP_SIZE_MAX: usize = 4 << 20;
 pub struct Transfer {
     session: u64,
     starts: Heights,
-    begun: Instant,
+    /// When the last step was.
+    stepped: Instant,
     after_position: i64,
     /// How many entries to read at once.
     step: u32,
@@ -53,7 +54,7 @@ impl Transfer {
         Self {
             session,
             starts,
-            begun: now,
+            stepped: now,
             after_position: i64::MIN,
             step: LARGE_ENTRIES_PER_STEP,
             is_over: false,
@@ -62,6 +63,11 @@ impl Transfer {
                 Dialect::Deployed => Some(Branches::default()),
             },
         }
+    }
+
+    /// The session it belongs to.
+    pub fn session(&self) -> u64 {
+        self.session
     }
 
     /// Whether nothing more will come.
@@ -76,10 +82,11 @@ impl Transfer {
             return Ok(Vec::new());
         }
         //= RP9: the peer has given up the session by now, and goes on in another from what it got
-        if now >= self.begun.after(SESSION_TIMEOUT) {
+        if now >= self.stepped.after(SESSION_TIMEOUT) {
             self.is_over = true;
             return Ok(Vec::new());
         }
+        self.stepped = self.stepped.max(now);
         let rows = store.entries_from(&self.starts, self.after_position, self.step)?;
         assert!(rows.len() <= self.step as usize, "more than was asked for");
         self.is_over = rows.len() < self.step as usize;

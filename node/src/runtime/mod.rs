@@ -24,7 +24,7 @@ use futures_util::{StreamExt, stream};
 use grove_core::Refusal;
 use grove_core::author::NextArgs;
 use grove_core::publish::PublishError;
-use grove_core::session::PeerId;
+use grove_core::session::{Dialect, PeerId};
 use grove_core::time::Instant;
 use grove_core::types::{DocumentViewId, Hash, Keyring, PublicKey, SeqNum};
 use grove_core::validate::Submission;
@@ -225,9 +225,18 @@ impl Node {
         Err(error)
     }
 
-    /// Begins a connection to a peer, in place of another one to the same peer.
+    /// Begins a connection to a peer that speaks grove's dialect, in place of another one to the same peer.
     pub async fn connect(&self, peer: PeerId) -> Result<PeerConnection, ApiError> {
-        PeerConnection::open(self.clone(), peer).await
+        self.connect_as(peer, Dialect::Grove).await
+    }
+
+    /// As [`connect`](Self::connect), to a peer that speaks this.
+    pub async fn connect_as(
+        &self,
+        peer: PeerId,
+        dialect: Dialect,
+    ) -> Result<PeerConnection, ApiError> {
+        PeerConnection::open(self.clone(), peer, dialect).await
     }
 
     /// Has sessions with peers begin and expire; to be called every now and then while any is connected.
@@ -261,7 +270,7 @@ impl Node {
         }
     }
 
-    fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         match &self.runtime {
             Runtime::Threads(node) => node.now(),
             Runtime::Inline(node) => node.now(),

@@ -8,7 +8,7 @@
 //! Always true:
 //! - What a connection says comes out in the order in which the engine said it; a transfer stands back
 //!   behind messages that are ready.
-//! - `SyncDone` of a transfer comes behind its last entry.
+//! - `SyncDone` of a transfer comes behind its last entry, and the engine hears of it before the peer does.
 //! - A peer that takes nothing out has only so much read for it, and in time is not listened to any more.
 //! - With a connection goes all that was under way on it. The end of one that was replaced says nothing
 //!   about the one in its place.
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use grove_core::Reason;
-use grove_core::session::PeerId;
+use grove_core::session::{Dialect, PeerId};
 use grove_core::time::Instant;
 use grove_core::wire::Message;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
@@ -43,6 +43,8 @@ pub enum PeerOutput {
     /// What the peer sent was not accepted. Not told to the peer: for logs, and for deciding how long to bear
     /// with it.
     Refused(Reason),
+    /// A session came to its end: both sides told all they had.
+    Synced,
 }
 
 /// A connection to a peer. Dropping it ends the connection.
@@ -55,7 +57,7 @@ pub struct PeerConnection {
 }
 
 impl PeerConnection {
-    pub(super) async fn open(node: Node, peer: PeerId) -> Result<Self, ApiError> {
+    pub(super) async fn open(node: Node, peer: PeerId, dialect: Dialect) -> Result<Self, ApiError> {
         /// Connections are told apart by the order in which they were made.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let connection = Self {
@@ -65,7 +67,9 @@ impl PeerConnection {
             peer,
         };
         let outbox = Arc::clone(&connection.outbox);
-        connection.tell(PeerNews::Connected(outbox)).await?;
+        connection
+            .tell(PeerNews::Connected(outbox, dialect))
+            .await?;
         Ok(connection)
     }
 
@@ -85,6 +89,10 @@ impl PeerConnection {
         loop {
             match self.outbox.take() {
                 Taken::Output(output) => return Ok(Some(output)),
+                Taken::Ended(ended) => {
+                    self.tell(PeerNews::Transferred(ended)).await?;
+                    self.outbox.told(ended);
+                }
                 Taken::Closed => return Ok(None),
                 Taken::Nothing => self.outbox.filled.notified().await,
                 Taken::Transfer => {
@@ -140,14 +148,15 @@ impl PeerJob {
     /// Whether a connection begins. What was asked before is answered before: it may concern the connection
     /// that is replaced.
     pub(super) fn is_beginning(&self) -> bool {
-        matches!(self.news, PeerNews::Connected(_))
+        matches!(self.news, PeerNews::Connected(..))
     }
 }
 
 #[derive(Debug)]
 enum PeerNews {
-    Connected(Arc<Outbox>),
+    Connected(Arc<Outbox>, Dialect),
     Disconnected,
+    Transferred(Ended),
     Received(Box<Received>, Room),
 }
 
@@ -172,21 +181,33 @@ impl Peers {
         } = job;
         let stands = self.0.get(&peer).map(|standing| standing.connection);
         match news {
-            PeerNews::Connected(outbox) if stands.is_some_and(|newer| newer > connection) => {
+            PeerNews::Connected(outbox, _) if stands.is_some_and(|newer| newer > connection) => {
                 outbox.close();
                 None
             }
-            PeerNews::Connected(outbox) => {
+            PeerNews::Connected(outbox, dialect) => {
                 let standing = Standing { connection, outbox };
                 if let Some(replaced) = self.0.insert(peer, standing) {
                     replaced.outbox.close();
                 }
-                Some((Input::PeerConnected(peer), None))
+                let input = match dialect {
+                    Dialect::Grove => Input::PeerConnected(peer),
+                    Dialect::Deployed => Input::DeployedPeerConnected(peer),
+                };
+                Some((input, None))
             }
             _ if stands != Some(connection) => None,
             PeerNews::Disconnected => {
                 self.0.remove(&peer);
                 Some((Input::PeerDisconnected(peer), None))
+            }
+            PeerNews::Transferred(Ended { session, is_whole }) => {
+                let input = Input::Transferred {
+                    peer,
+                    session,
+                    is_whole,
+                };
+                Some((input, None))
             }
             PeerNews::Received(message, room) => {
                 let message = *message;
@@ -199,7 +220,7 @@ impl Peers {
     pub(super) fn hand_out(&mut self, output: Output) -> Option<Output> {
         let peer = match &output {
             Output::Send { peer, .. } | Output::Transfer { peer, .. } => *peer,
-            Output::Refused { peer, .. } => *peer,
+            Output::Refused { peer, .. } | Output::Synced(peer) => *peer,
             _ => return Some(output),
         };
         let Some(standing) = self.0.get(&peer) else {
@@ -252,13 +273,26 @@ struct Waiting {
     ready: VecDeque<Message>,
     refusals: VecDeque<Reason>,
     transfers: VecDeque<Transfer>,
+    /// Transfers of whose end the engine has not heard.
+    ended: VecDeque<Ended>,
+    /// Sessions that came to their end and nobody was told of.
+    synced: bool,
     /// Whether entries of a transfer are being read; it is put back then.
     is_reading: bool,
     is_closed: bool,
 }
 
+/// The end of a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ended {
+    session: u64,
+    is_whole: bool,
+}
+
 enum Taken {
     Output(PeerOutput),
+    /// The engine is to be told of the end of a transfer.
+    Ended(Ended),
     /// Entries can be read now.
     Transfer,
     Nothing,
@@ -274,6 +308,7 @@ impl Outbox {
             Output::Refused { reason, .. } if waiting.refusals.len() < REFUSALS_MAX => {
                 waiting.refusals.push_back(reason);
             }
+            Output::Synced(_) => waiting.synced = true,
             _ => {}
         }
         drop(waiting);
@@ -288,6 +323,12 @@ impl Outbox {
         if let Some(reason) = waiting.refusals.pop_front() {
             return Taken::Output(PeerOutput::Refused(reason));
         }
+        if let Some(ended) = waiting.ended.front() {
+            return Taken::Ended(*ended);
+        }
+        if std::mem::take(&mut waiting.synced) {
+            return Taken::Output(PeerOutput::Synced);
+        }
         if let Some(message) = waiting.ready.pop_front() {
             self.emptied.notify_one();
             return Taken::Output(PeerOutput::Send(message));
@@ -296,6 +337,14 @@ impl Outbox {
             return Taken::Nothing;
         }
         Taken::Transfer
+    }
+
+    /// The engine has heard of this end.
+    fn told(&self, ended: Ended) {
+        let mut waiting = self.lock();
+        if waiting.ended.front() == Some(&ended) {
+            waiting.ended.pop_front();
+        }
     }
 
     /// Reads the next entries of the oldest transfer. Runs to its end even when nobody waits any more.
@@ -319,7 +368,11 @@ impl Outbox {
         assert!(waiting.is_reading, "one reads at a time");
         waiting.is_reading = false;
         let messages = stepped?;
-        if !transfer.is_over() {
+        if transfer.is_over() {
+            let is_whole = matches!(messages.last(), Some(Message::SyncDone { .. }));
+            let session = transfer.session();
+            waiting.ended.push_back(Ended { session, is_whole });
+        } else {
             waiting.transfers.push_front(transfer);
         }
         waiting.ready.extend(messages);
@@ -412,6 +465,10 @@ mod tests {
                         heights: Heights::new(),
                     };
                     outbox.put(Output::Send { peer, message });
+                }
+                Taken::Ended(ended) => {
+                    assert!(ended.is_whole && ended.session == 5);
+                    outbox.told(ended);
                 }
                 Taken::Nothing | Taken::Closed => panic!("there is more"),
             }

@@ -274,7 +274,12 @@ impl<S: SharedStore> Writer<S> {
                 tracing::warn!(%public_key, %log_id, "a log is forked, all its branches are kept");
             }
             // To a peer that has just gone.
-            Some(Output::Send { .. } | Output::Transfer { .. } | Output::Refused { .. }) => {}
+            Some(
+                Output::Send { .. }
+                | Output::Transfer { .. }
+                | Output::Refused { .. }
+                | Output::Synced(_),
+            ) => {}
             None => {}
         }
     }

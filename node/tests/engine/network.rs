@@ -52,7 +52,17 @@ fn exchange(engines: &mut [TestEngine; 2], ids: &[PeerId; 2], now: Instant) -> u
             while let Some(output) = engine.poll() {
                 let (to, messages) = match output {
                     Output::Send { peer, message } => (peer, vec![message]),
-                    Output::Transfer { peer, transfer } => (peer, whole(transfer, engine.store())),
+                    Output::Transfer { peer, transfer } => {
+                        let session = transfer.session();
+                        let messages = whole(transfer, engine.store());
+                        let ended = Input::Transferred {
+                            peer,
+                            session,
+                            is_whole: true,
+                        };
+                        engine.handle(now, vec![ended]).unwrap();
+                        (peer, messages)
+                    }
                     _ => continue,
                 };
                 assert_eq!(to, ids[1 - side]);

@@ -64,6 +64,9 @@ pub enum LinkInput {
     Failed(LinkId),
     /// This peer dialled us; the connection was given a name of [`Links::name`].
     Accepted(PeerId, LinkId),
+    /// An address was dialled of which it was not known whose it is, and this peer was there. The connection was
+    /// given a name of [`Links::name`]; one to this peer is wanted from now on.
+    Met(PeerId, LinkId),
     /// A connection is gone.
     Lost(LinkId),
     /// Nothing, but time passed.
@@ -179,10 +182,14 @@ impl Links {
             LinkInput::Forget(peer) => self.forget(peer),
             LinkInput::Dialled(link) => self.dialled(now, link),
             LinkInput::Failed(link) => self.failed(now, link, random),
-            LinkInput::Accepted(peer, link) if peer == self.local => {
+            LinkInput::Accepted(peer, link) | LinkInput::Met(peer, link) if peer == self.local => {
                 self.outputs.push_back(LinkOutput::Close(link));
             }
             LinkInput::Accepted(peer, link) => self.open(now, peer, link, peer),
+            LinkInput::Met(peer, link) => {
+                self.peers.entry(peer).or_default().wanted = true;
+                self.open(now, peer, link, self.local);
+            }
             LinkInput::Lost(link) => self.lost(now, link, random),
             LinkInput::Time => {}
         }

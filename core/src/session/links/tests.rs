@@ -291,7 +291,7 @@ proptest! {
     /// is wanted is dialled again.
     #[test]
     fn links_are_bounded_and_never_give_up(
-        told in prop::collection::vec((0u8..7, 1u8..5, 0u64..40, 0u64..20, any::<u64>()), 0..200),
+        told in prop::collection::vec((0u8..8, 1u8..5, 0u64..40, 0u64..20, any::<u64>()), 0..200),
     ) {
         let times = LinkTimes::default();
         let mut links = Links::new(A, times);
@@ -306,6 +306,7 @@ proptest! {
                 3 => LinkInput::Failed(link),
                 4 => LinkInput::Accepted(peer, links.name()),
                 5 => LinkInput::Lost(link),
+                6 => LinkInput::Met(peer, links.name()),
                 _ => LinkInput::Time,
             };
             links.handle(now, input, random);

@@ -242,6 +242,7 @@ impl Replication {
                     }
                 }
                 Some(PeerOutput::Refused(reason)) => self.refused(other, reason),
+                Some(PeerOutput::Synced) => {}
                 None => return Ok(()),
             }
         }
