@@ -87,14 +87,18 @@ impl HttpTransport<HttpsConnector<HttpConnector>> {
     /// has none.
     pub fn connect(node: &str) -> Result<Self, TransportError> {
         let uri = parse_address(node)?;
-        let builder = HttpsConnectorBuilder::new();
+        // Named, because a program may bring a second provider, between which nothing would choose.
+        let provider = rustls::crypto::ring::default_provider;
+        let builder = HttpsConnectorBuilder::new;
+        let mozilla = || builder().with_provider_and_webpki_roots(provider());
         let builder = if uri.scheme() == Some(&Scheme::HTTPS) {
-            builder
-                .with_native_roots()
-                .unwrap_or_else(|_| HttpsConnectorBuilder::new().with_webpki_roots())
+            builder()
+                .with_provider_and_native_roots(provider())
+                .or_else(|_| mozilla())
         } else {
-            builder.with_webpki_roots()
+            mozilla()
         };
+        let builder = builder.expect("the provider has the versions of TLS it was built with");
         Self::with_connector(builder.https_or_http().enable_http1().build(), node)
     }
 }

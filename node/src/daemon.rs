@@ -4,7 +4,8 @@
 //! command line, and how a process learns that it has to end.
 //!
 //! Always true:
-//! - Nothing is created before the address is listened on, so that a second start by mistake leaves no trace.
+//! - Nothing is created before the addresses are known to be free, so that a second start by mistake leaves no
+//!   trace.
 //! - When [`Daemon::run`] returns, all that was answered is durable and the directory is free.
 
 use std::future::Future;
@@ -14,26 +15,30 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use grove_core::session::PeerId;
+use grove_core::types::KeyPair;
 use tokio::net::TcpListener;
 
 use crate::admin::{self, AdminCommand, Refused, Report};
+#[cfg(feature = "net")]
+use crate::config::PeerSettings;
 use crate::config::{Config, DataDir, StartError};
 use crate::database::ChosenDatabase;
 use crate::engine::{Command, EngineSettings};
 use crate::http::{Http, Limits, serve};
+#[cfg(feature = "net")]
+use crate::net::{Network, NetworkError, NetworkSettings, free_port};
 use crate::runtime::{Node, Stop};
 
 /// How often it is noted how far the node is, which tells the age of entries.
 const TIMES_NOTED: Duration = Duration::from_secs(600);
-
-/// The name under which peers would meet this node. It has no network to peers, so none does.
-const UNNAMED: PeerId = PeerId([0; 32]);
 
 /// A node that is ready to serve.
 #[derive(Debug)]
 pub struct Daemon {
     listener: TcpListener,
     address: SocketAddr,
+    #[cfg(feature = "net")]
+    network: Option<Network>,
     opened: Opened,
 }
 
@@ -44,6 +49,7 @@ struct Opened {
     stop: Stop,
     database: ChosenDatabase,
     data: DataDir,
+    key: KeyPair,
 }
 
 impl Daemon {
@@ -51,10 +57,17 @@ impl Daemon {
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let listener = listen(config.address()).await?;
         let address = listener.local_addr()?;
+        #[cfg(feature = "net")]
+        let port = node_port(&config.peers)?;
         let opened = Opened::open(config).await?;
         Ok(Self {
             listener,
             address,
+            #[cfg(feature = "net")]
+            network: match port {
+                Some(port) => Some(opened.connect(&config.peers, port).await?),
+                None => None,
+            },
             opened,
         })
     }
@@ -62,6 +75,20 @@ impl Daemon {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What other nodes know this one by.
+    pub fn peer_id(&self) -> PeerId {
+        peer_id(&self.opened.key)
+    }
+
+    /// Where other nodes find it; nowhere, when it does without them.
+    pub fn peer_addresses(&self) -> &[SocketAddr] {
+        #[cfg(feature = "net")]
+        if let Some(network) = &self.network {
+            return network.addresses();
+        }
+        &[]
     }
 
     /// The node itself, for those in the same process.
@@ -94,11 +121,14 @@ impl Daemon {
             stop,
             database,
             data,
+            ..
         } = self.opened;
         let socket = DataDir::admin_socket(data.path());
         let beside = tokio::spawn(beside(node.clone(), socket));
         serve(self.listener, Http::new(node, http_limits()), end).await;
         beside.abort();
+        #[cfg(feature = "net")]
+        drop(self.network);
         stop.stop().await;
         // The database is used until here, and the directory with it.
         drop((database, data));
@@ -109,7 +139,8 @@ impl Opened {
     /// Starts a node over what the settings name.
     async fn open(config: &Config) -> Result<Self, StartError> {
         let data = DataDir::open(config)?;
-        let mut settings = EngineSettings::new(UNNAMED);
+        let key = data.node_key()?;
+        let mut settings = EngineSettings::new(peer_id(&key));
         settings.policy = config.policy();
         settings.limits.authors = config.author_limits();
         let database = ChosenDatabase::chosen(config, &data)?;
@@ -120,10 +151,66 @@ impl Opened {
                 stop,
                 database,
                 data,
+                key,
             })
         });
         opened.await.map_err(io::Error::other)?
     }
+}
+
+#[cfg(feature = "net")]
+impl Opened {
+    /// Connects the node with others.
+    async fn connect(&self, settings: &PeerSettings, port: u16) -> Result<Network, StartError> {
+        let (wanted, may_be_another) = settings.port();
+        let mut settings = NetworkSettings {
+            hosts: settings.node_host.clone(),
+            port,
+            direct_nodes: settings.direct_node.clone(),
+            allowed: settings
+                .allow_peer
+                .as_ref()
+                .map(|peers| peers.iter().copied().collect()),
+            blocked: settings.block_peer.iter().copied().collect(),
+            shared_key: settings.psk.clone(),
+            mdns: settings.has_mdns(),
+        };
+        // Somebody may have been quicker since it was looked whether the port is free.
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let may_try = (may_be_another || wanted == 0) && tried < PORTS_TRIED_MAX;
+            match Network::start(&self.node, &self.key, &settings).await {
+                Err(NetworkError::Listen(..)) if may_try => {}
+                started => return started.map_err(|error| StartError::Network(error.into())),
+            }
+            settings.port = free_port(&settings.hosts, 0)?;
+        }
+    }
+}
+
+/// How many ports are tried where any will do.
+#[cfg(feature = "net")]
+const PORTS_TRIED_MAX: u32 = 8;
+
+/// The port for other nodes, which is free just now; none where the node does without them.
+#[cfg(feature = "net")]
+fn node_port(settings: &PeerSettings) -> Result<Option<u16>, StartError> {
+    if settings.offline {
+        return Ok(None);
+    }
+    let (port, may_be_another) = settings.port();
+    let free = match free_port(&settings.node_host, port) {
+        Err(_) if may_be_another => free_port(&settings.node_host, 0),
+        free => free,
+    };
+    free.map(Some)
+        .map_err(|source| StartError::NodePort { port, source })
+}
+
+/// What other nodes know the owner of this key by.
+fn peer_id(key: &KeyPair) -> PeerId {
+    PeerId(*key.public_key().as_bytes())
 }
 
 /// Does one thing to a node's data: by way of the node that runs over it, or without one.

@@ -9,6 +9,7 @@
 //! | [`admin`] | what an operator does to a node's data: purging, collecting garbage |
 //! | [`runtime`] | the threads around the engine, or none under simulation |
 //! | [`http`] | JSON-RPC, GraphQL and health over HTTP |
+//! | [`net`] | the network between nodes: QUIC and TCP, bytes in and bytes out |
 //! | [`config`] | where a node keeps its data and listens |
 //! | [`database`] | which database that is |
 //! | [`daemon`] | a whole node as a value: what `grove-node`, embedders and tests start |
@@ -21,6 +22,8 @@ pub mod daemon;
 pub mod database;
 pub mod engine;
 pub mod http;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod runtime;
 pub mod store;
 pub mod terminal;

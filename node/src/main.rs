@@ -82,9 +82,17 @@ async fn run(config: &Config) -> Result<(), StartError> {
 /// Tells that the node can be used from now on, and where.
 fn announce(daemon: &Daemon) {
     let (kept, address) = (daemon.kept(), daemon.address());
+    let peers = match daemon.peer_addresses() {
+        [] => "none, it stays alone".to_owned(),
+        addresses => {
+            let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            format!("{} at {}", daemon.peer_id(), addresses.join(" "))
+        }
+    };
     // Nobody reading is no reason to stop.
     let _ = print(format_args!(
-        "grove-node {}\n  data      {kept}\n  GraphQL   http://{address}/graphql\n  JSON-RPC  http://{address}/\n",
+        "grove-node {}\n  data      {kept}\n  GraphQL   http://{address}/graphql\n  JSON-RPC  http://{address}/\n  \
+         peers     {peers}\n",
         env!("CARGO_PKG_VERSION"),
     ));
 }

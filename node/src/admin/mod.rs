@@ -1,4 +1,5 @@
-//! What an operator does to a node's data: purging, collecting garbage, reading the audit log of both.
+//! What an operator does to a node's data: purging, collecting garbage, reading the audit log of both; and what
+//! they are told of other nodes.
 //!
 //! Works on a [`Node`], whether it serves clients meanwhile or was started for this alone. Long commands
 //! go in small transactions, so that publishers never wait for long; one that is broken off in the
@@ -6,6 +7,7 @@
 //!
 //! How the operator's words reach the node is for `socket`; the command line is [`crate::config`]'s.
 
+mod peers;
 #[cfg(unix)]
 pub mod socket;
 
@@ -18,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::ApiError;
 use crate::engine::{Command, Purge, Reclaimed, Sweep, SweepKind};
-use crate::runtime::Node;
+use crate::runtime::{Node, PeerStatus};
 
 /// Logs purged in one transaction.
 const LOGS_PER_PURGE: u32 = 200;
@@ -41,6 +43,8 @@ pub enum AdminCommand {
     Purge(Target),
     /// Collect what nothing needs: blob pieces that no blob lists, and on demand old history
     Gc(Collection),
+    /// Show other nodes: who is connected, how replication with them goes, and what went wrong last
+    Peers,
     /// Show the audit log: what was purged and collected, and when
     AuditLog {
         /// How many of the latest
@@ -105,6 +109,9 @@ pub struct Report {
     pub pieces_spared: u64,
     /// The audit log, when it was asked for: seconds since 1970, and what was done.
     pub audit_log: Vec<(i64, String)>,
+    /// Other nodes, when they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peers: Option<Vec<PeerStatus>>,
 }
 
 /// How much of one kind was removed.
@@ -149,6 +156,10 @@ pub async fn perform(node: &Node, now: i64, command: &AdminCommand) -> Result<Re
             })
         }
         AdminCommand::Gc(collection) => collect(node, now, collection).await,
+        AdminCommand::Peers => Ok(Report {
+            peers: Some(node.peers().list()),
+            ..Report::default()
+        }),
         AdminCommand::AuditLog { last } => {
             let last = *last;
             let audit_log = node.read(move |store| Ok(store.audit_log(last)?)).await?;
@@ -316,6 +327,9 @@ impl Report {
                 "spared {} pieces that may still wait for their blob (--grace)\n",
                 self.pieces_spared
             ));
+        }
+        if let Some(peers) = &self.peers {
+            text.push_str(&peers::to_text(peers));
         }
         for (at, what) in &self.audit_log {
             text.push_str(&format!("{}  {what}\n", date(*at)));

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 
-use super::{Config, StartError};
+use grove_core::types::KeyPair;
+
+use super::{Config, StartError, node_key};
 use crate::store::objects::{Location, Objects};
 
 /// How many names for a temporary directory are tried.
@@ -59,6 +61,11 @@ impl DataDir {
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The key by which the node proves to others who it is.
+    pub fn node_key(&self) -> Result<KeyPair, StartError> {
+        node_key::load(&self.path)
     }
 
     /// Where the database is.

@@ -1,5 +1,6 @@
 //! Why a node did not start, or did not go on, and what to do about it.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -40,6 +41,25 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The node's key can't be read or made.
+    #[error("cannot use the node's key in {}: {source}", .path.display())]
+    NodeKey {
+        /// Its file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Something else listens where other nodes would come in.
+    #[error("cannot listen for other nodes on port {port}: {source}")]
+    NodePort {
+        /// The port.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no network to other nodes.
+    #[error(transparent)]
+    Network(Box<dyn Error + Send + Sync>),
     /// The database cannot be opened.
     #[error("cannot open the database {}: {source}", .path.display())]
     Database {
@@ -104,6 +124,17 @@ impl StartError {
                  or 0 for any free one"
             }
             Self::Listen { .. } => "check --http-host and --http-port",
+            Self::NodePort { .. } => {
+                "check --node-host, and choose another port with --node-port, or 0 for any free one; \
+                 --offline does without other nodes"
+            }
+            Self::Network(_) => {
+                "check --node-host and --node-port; --offline does without other nodes"
+            }
+            Self::NodeKey { .. } => {
+                "it must hold 64 hexadecimal digits and be readable by its owner alone; \
+                 without the file the node makes a new key, and has a new peer id then"
+            }
             Self::NoHome => "say where with --data-dir, or keep nothing with --ephemeral",
             Self::InUse { .. } => "stop the other node, or choose another place with --data-dir",
             Self::DataDir { .. } => "check its permissions, or choose another with --data-dir",
@@ -145,8 +176,11 @@ impl StartError {
         ExitCode::from(match self {
             Self::System(_) | Self::Refused { .. } | Self::Unheard(_) => 1,
             Self::BlobsUrl(_) => 2,
-            Self::PortTaken(_) | Self::Listen { .. } => 3,
+            Self::PortTaken(_) | Self::Listen { .. } | Self::NodePort { .. } | Self::Network(_) => {
+                3
+            }
             Self::NoHome
+            | Self::NodeKey { .. }
             | Self::InUse { .. }
             | Self::DataDir { .. }
             | Self::BlobsElsewhere

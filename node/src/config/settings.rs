@@ -11,6 +11,7 @@ use std::str::FromStr;
 use clap::{Parser, ValueEnum};
 use grove_core::types::{PublicKey, SchemaId, SchemaIdError};
 
+use super::network::PeerSettings;
 use crate::admin::AdminCommand;
 use crate::engine::{AuthorLimits, Policy};
 
@@ -66,6 +67,10 @@ pub struct Config {
     /// Address to listen on; 0.0.0.0 lets other machines in
     #[arg(long, env = "GROVE_HTTP_HOST", value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
     pub http_host: IpAddr,
+
+    /// What concerns other nodes
+    #[command(flatten)]
+    pub peers: PeerSettings,
 
     /// Take entries of these keys only; may be given several times
     #[arg(
@@ -215,6 +220,7 @@ impl Config {
             database_url: None,
             http_port: 0,
             http_host: Ipv4Addr::LOCALHOST.into(),
+            peers: PeerSettings::quiet(),
             allow_author: None,
             deny_author: Vec::new(),
             author_entries_max: None,

@@ -12,7 +12,7 @@ use grove_core::validate::Submission;
 use super::audience::Audience;
 use super::driver::{Driver, Turn};
 use super::peers::{PeerJob, Peers};
-use super::{Node, Runtime};
+use super::{KnownPeers, Node, Runtime};
 use crate::api::{ApiError, Proposals};
 use crate::engine::{Command, EngineSettings, Input, Output, Reclaimed, RequestId};
 use crate::store::{Read, SqliteStore, StoreError};
@@ -52,6 +52,7 @@ impl InlineNode {
             schemas,
             subscribers,
             proposals: Proposals::default(),
+            peers: KnownPeers::default(),
         };
         Ok((inline, node))
     }

@@ -11,6 +11,11 @@ mod driver;
 pub(crate) mod events;
 mod feed;
 mod inline;
+#[cfg_attr(
+    not(feature = "net"),
+    allow(dead_code, reason = "without a network nobody is met")
+)]
+mod known;
 mod peers;
 mod readers;
 mod threads;
@@ -40,6 +45,9 @@ use peers::{PeerJob, Room};
 pub use driver::{Driver, Tap, Turn};
 pub use feed::Subscriber;
 pub use inline::InlineNode;
+#[cfg(feature = "net")]
+pub(crate) use known::{Counts, Path, is_bad};
+pub use known::{KnownPeers, PeerState, PeerStatus};
 pub use peers::{PeerConnection, PeerOutput};
 pub use threads::{Stop, ThreadedNode};
 
@@ -60,6 +68,7 @@ pub struct Node {
     schemas: watch::Receiver<u64>,
     subscribers: feed::Subscribers,
     proposals: Proposals,
+    peers: KnownPeers,
 }
 
 thread_local! {
@@ -316,6 +325,11 @@ impl Node {
             Runtime::Threads(node) => node.overdue_deletions(),
             Runtime::Inline(_) => 0,
         }
+    }
+
+    /// What is known of other nodes.
+    pub fn peers(&self) -> &KnownPeers {
+        &self.peers
     }
 
     /// What was proposed to authors just now, by whichever API they asked.

@@ -20,7 +20,7 @@ use super::driver::{Driver, Tap};
 use super::peers::{PeerJob, Peers, Room};
 use super::readers::Readers;
 use super::writer::{Job, Publisher, Writer};
-use super::{Node, Prepared, Runtime};
+use super::{KnownPeers, Node, Prepared, Runtime};
 use crate::api::{ApiError, Proposals};
 use crate::engine::{Command, EngineSettings, Reclaimed, Rejection};
 use crate::store::objects::{Objects, Swept};
@@ -163,6 +163,7 @@ impl ThreadedNode {
                 schemas,
                 subscribers,
                 proposals: Proposals::default(),
+                peers: KnownPeers::default(),
             },
             Stop { jobs, writer },
         ))

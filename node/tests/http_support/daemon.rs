@@ -38,7 +38,7 @@ impl Daemon {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-        let banner: Vec<String> = lines.take(4).map(Result::unwrap).collect();
+        let banner: Vec<String> = lines.take(5).map(Result::unwrap).collect();
         let address = banner.get(2).and_then(|line| {
             let (_, url) = line.split_once("http://")?;
             url.strip_suffix("/graphql")?.parse().ok()
@@ -57,6 +57,18 @@ impl Daemon {
             banner,
             log,
         }
+    }
+
+    /// What other nodes know it by.
+    pub fn peer_id(&self) -> String {
+        let mut words = self.banner[4].split_whitespace();
+        words.nth(1).unwrap().to_owned()
+    }
+
+    /// Where other nodes find it.
+    pub fn peer_address(&self) -> SocketAddr {
+        let mut words = self.banner[4].split_whitespace();
+        words.nth(3).unwrap().parse().unwrap()
     }
 
     /// What it has written to standard error so far.

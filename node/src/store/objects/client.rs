@@ -34,9 +34,15 @@ impl HttpConnector for Connector {
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         tcp.set_nodelay(true);
+        // Named, because libp2p brings a second provider, between which nothing would choose.
+        let provider = rustls::crypto::ring::default_provider;
         let builder = HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .unwrap_or_else(|_| HttpsConnectorBuilder::new().with_webpki_roots());
+            .with_provider_and_native_roots(provider())
+            .or_else(|_| HttpsConnectorBuilder::new().with_provider_and_webpki_roots(provider()))
+            .map_err(|source| object_store::Error::Generic {
+                store: "S3",
+                source: Box::new(source),
+            })?;
         // Whether a plain connection will do was decided by AWS_ALLOW_HTTP before.
         let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
         let client = Client::builder(TokioExecutor::new())

@@ -1,0 +1,75 @@
+//! What a node does on a connection beside replicating: proving that it is alive, telling its addresses, looking for
+//! others in the local network. And how many connections there may be at all.
+
+use std::time::Duration;
+
+use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::identity::Keypair;
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::{PeerId, identify, mdns, ping};
+
+use super::streams::{Gate, Streams};
+
+/// What is told of the software that speaks.
+const AGENT: &str = concat!("grove-node/", env!("CARGO_PKG_VERSION"));
+/// Names the kind of network. That of deployed nodes, which look at it.
+const NETWORK: &str = "aquadoggo/1.0.0";
+
+/// How often the local network is asked for other nodes.
+const QUERY_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether the other side is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// How long it may take to answer.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+const INCOMING_MAX: u32 = 128;
+const OUTGOING_MAX: u32 = 128;
+const PENDING_MAX: u32 = 64;
+/// Two that cross, and those that take their places.
+const PER_PEER_MAX: u32 = 4;
+
+/// Everything a node does on its connections.
+#[derive(NetworkBehaviour)]
+pub(super) struct Behaviour {
+    limits: connection_limits::Behaviour,
+    pub(super) streams: Streams,
+    ping: ping::Behaviour,
+    identify: identify::Behaviour,
+    mdns: Toggle<mdns::tokio::Behaviour>,
+}
+
+impl Behaviour {
+    pub(super) fn new(key: &Keypair, gate: Gate, has_mdns: bool) -> std::io::Result<Self> {
+        let limits = ConnectionLimits::default()
+            .with_max_established_incoming(Some(INCOMING_MAX))
+            .with_max_established_outgoing(Some(OUTGOING_MAX))
+            .with_max_pending_incoming(Some(PENDING_MAX))
+            .with_max_pending_outgoing(Some(PENDING_MAX))
+            .with_max_established_per_peer(Some(PER_PEER_MAX));
+        let ping = ping::Config::new()
+            .with_interval(PING_INTERVAL)
+            .with_timeout(PING_TIMEOUT);
+        let identify = identify::Config::new(NETWORK.to_owned(), key.public());
+        let mdns = has_mdns.then(|| {
+            let config = mdns::Config {
+                query_interval: QUERY_INTERVAL,
+                ..mdns::Config::default()
+            };
+            mdns::tokio::Behaviour::new(config, key.public().to_peer_id())
+        });
+        Ok(Self {
+            limits: connection_limits::Behaviour::new(limits),
+            streams: Streams::new(gate),
+            ping: ping::Behaviour::new(ping),
+            identify: identify::Behaviour::new(identify.with_agent_version(AGENT.to_owned())),
+            mdns: mdns.transpose()?.into(),
+        })
+    }
+
+    /// Whether the operator lets a peer in.
+    pub(super) fn admits(&self, peer: &PeerId) -> bool {
+        self.streams.admits(peer)
+    }
+}
