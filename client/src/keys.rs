@@ -72,6 +72,10 @@ pub fn save(path: &Path, key_pair: &KeyPair) -> Result<(), KeyFileError> {
 /// Reads a key from its file.
 pub fn load(path: &Path) -> Result<KeyPair, KeyFileError> {
     let fail = |error| KeyFileError::io(path, error);
+    // Opening a pipe waits for somebody to write into it, and a device may do anything.
+    if !fs::metadata(path).map_err(fail)?.is_file() {
+        return Err(KeyFileError::Malformed(path.to_owned()));
+    }
     let file = File::open(path).map_err(fail)?;
     check_mode(path, &file).map_err(fail)??;
 

@@ -40,6 +40,26 @@ fn a_key_is_made_once_and_its_seed_never_shown() {
     assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
 }
 
+/// Opening a pipe waits for who writes into it, and a device gives bytes without end.
+#[cfg(unix)]
+#[test]
+fn a_pipe_or_device_for_a_key_is_refused_at_once() {
+    let folder = folder();
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+
+    for path in [pipe.to_str().unwrap(), "/dev/zero", "/dev/null"] {
+        let shown = grove(&["key", "show", "--key", path]);
+
+        assert_eq!(shown.status.code(), Some(3), "{path}: {shown:?}");
+        assert!(
+            text(&shown.stderr).contains("(key_file_malformed)"),
+            "{path}"
+        );
+    }
+}
+
 /// Resetting a node must not delete an identity, nor copying it hand one out.
 #[cfg(target_os = "linux")]
 #[test]

@@ -227,6 +227,7 @@ reasons! {
         ArgumentInvalid "argument_invalid" "an argument has the wrong form",
         ArgumentMissing "argument_missing" "a required argument is absent",
         CursorInvalid "cursor_invalid" "the cursor does not come from this collection",
+        BudgetExceeded "budget_exceeded" "answering takes more work than this node does at once",
         NodeBusy "node_busy" "the node has too much to do or is stopping; try again",
     }
 }

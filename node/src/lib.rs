@@ -7,6 +7,7 @@
 //! | [`store`] | the trait the engine stores through, and SQLite and PostgreSQL behind it |
 //! | [`api`] | answers to clients, free of any syntax |
 //! | [`admin`] | what an operator does to a node's data: purging, collecting garbage |
+//! | [`budget`] | how much work may be done at once |
 //! | [`runtime`] | the threads around the engine, or none under simulation |
 //! | [`http`] | JSON-RPC, GraphQL and health over HTTP |
 //! | [`net`] | the network between nodes: QUIC and TCP, bytes in and bytes out |
@@ -17,6 +18,7 @@
 
 pub mod admin;
 pub mod api;
+pub mod budget;
 pub mod config;
 pub mod daemon;
 pub mod database;

@@ -4,16 +4,21 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use grove_core::author::{NextArgs, forge};
+use grove_core::session::PeerId;
 use grove_core::types::{KeyPair, LogId, PlainValue, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::{Fields, Operation};
 use grove_core::{Reason, Refusal};
+use grove_node::api::ApiError;
+use grove_node::engine::EngineSettings;
 use grove_node::runtime::{FORGOTTEN_WITHIN, Node};
-use grove_node::store::DocumentQuery;
 use grove_node::store::query::{Condition, Test};
+use grove_node::store::{DocumentQuery, Read};
 use support::Folder;
 
 /// Whether any file of a folder holds these bytes.
@@ -238,4 +243,73 @@ async fn with_long_texts(node: &Node) -> SchemaId {
         create(log_id, schema_id.clone(), vec![("text", text(&long))]).await;
     }
     schema_id
+}
+
+/// A question that works on until it is told to end, or is ended.
+fn endless(
+    goes_on: &Arc<AtomicBool>,
+    ended: &Arc<AtomicUsize>,
+) -> impl FnOnce(&dyn Read) -> Result<(), ApiError> + Send + 'static {
+    let (goes_on, ended) = (Arc::clone(goes_on), Arc::clone(ended));
+    move |store| {
+        let mut result = Ok(());
+        while goes_on.load(Ordering::Relaxed) && result.is_ok() {
+            result = store.spend(1000);
+            std::thread::yield_now();
+        }
+        ended.fetch_add(1, Ordering::Relaxed);
+        Ok(result?)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn short_questions_do_not_wait_for_long_ones() {
+    let folder = Folder::new("long");
+    let mut settings = EngineSettings::new(PeerId([0; 32]));
+    settings.limits.questions.work_max = u64::MAX;
+    let (node, stop) = folder.start_with(settings);
+    let (goes_on, ended) = (Arc::new(AtomicBool::new(true)), Arc::default());
+    let long: Vec<_> = (0..40)
+        .map(|_| {
+            let (node, question) = (node.clone(), endless(&goes_on, &ended));
+            tokio::spawn(async move { node.read(question).await })
+        })
+        .collect();
+
+    // Most are told to come back; a few hold their connections to the end.
+    while ended.load(Ordering::Relaxed) < 32 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..100 {
+        assert_eq!(count(&node).await, 0);
+    }
+    assert_eq!(ended.load(Ordering::Relaxed), 32);
+
+    goes_on.store(false, Ordering::Relaxed);
+    let mut answered = 0;
+    for question in long {
+        match question.await.unwrap() {
+            Ok(()) => answered += 1,
+            Err(error) => assert_eq!(error.reason(), Reason::NodeBusy),
+        }
+    }
+    assert_eq!(answered, 8);
+    stop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_nobody_waits_for_is_given_up() {
+    let folder = Folder::new("unheard");
+    let mut settings = EngineSettings::new(PeerId([0; 32]));
+    settings.limits.questions.work_max = u64::MAX;
+    let (node, stop) = folder.start_with(settings);
+    let (goes_on, ended) = (Arc::new(AtomicBool::new(true)), Arc::default());
+
+    let asked = node.read(endless(&goes_on, &ended));
+    let _ = tokio::time::timeout(Duration::from_millis(50), asked).await;
+
+    while ended.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    stop.stop().await;
 }

@@ -16,6 +16,7 @@
 //! | --- | --- |
 //! | `place` | where in its log an entry belongs |
 //! | `next` | the arguments of an author's next entry |
+//! | `unused` | which log id is unused once the highest is used |
 //! | `error` | why something is refused |
 
 mod error;
@@ -23,6 +24,7 @@ mod next;
 mod place;
 #[cfg(test)]
 mod tests;
+mod unused;
 
 use std::borrow::Borrow;
 
@@ -38,6 +40,7 @@ pub use crate::validate::prefers;
 pub use error::PublishError;
 pub use next::{next_args, next_args_after};
 pub use place::{Placed, Placement, place};
+pub use unused::{LOOKS_MAX, unused_log_id};
 
 /// What is known of logs, operations and schemas.
 pub trait Known {
@@ -92,8 +95,8 @@ pub trait Known {
     /// The highest log id this author has used.
     fn highest_log_id(&self, author: PublicKey) -> Result<Option<LogId>, Self::Error>;
 
-    /// The lowest log id that this author has not used.
-    fn lowest_unused_log_id(&self, author: PublicKey) -> Result<Option<LogId>, Self::Error>;
+    /// A log id that this author has not used, by [`unused_log_id`].
+    fn unused_log_id(&self, author: PublicKey) -> Result<Option<LogId>, Self::Error>;
 
     /// What is known of an operation.
     fn operation(&self, id: OperationId) -> Result<Option<KnownOperation>, Self::Error>;

@@ -119,7 +119,7 @@ fn document_of_view<K: Known>(
 
 /// The first entry of the log after the highest one this author has used.
 ///
-/// Once the highest possible log is used, the lowest unused one is proposed instead, so that one
+/// Once the highest possible log is used, a lower unused one is proposed instead, so that one
 /// outlier does not silence a key for ever.
 fn new_log<K: Known>(known: &K, author: PublicKey) -> Result<Refused<NextArgs>, K::Error> {
     //= PB9: a new document gets a new log
@@ -129,7 +129,7 @@ fn new_log<K: Known>(known: &K, author: PublicKey) -> Result<Refused<NextArgs>, 
         None => Some(LogId::default()),
         Some(highest) => match highest.next() {
             Some(next) => Some(altered!(LogIdsGrow, next, highest)),
-            None => known.lowest_unused_log_id(author)?,
+            None => known.unused_log_id(author)?,
         },
     };
     Ok(log_id.map(NextArgs::first).ok_or(PublishError::LogIdMax))

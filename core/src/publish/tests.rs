@@ -135,7 +135,7 @@ impl Known for TestSource {
         Ok(own.map(|entry| entry.log_id).max())
     }
 
-    fn lowest_unused_log_id(&self, author: PublicKey) -> Result<Option<LogId>, PublishError> {
+    fn unused_log_id(&self, author: PublicKey) -> Result<Option<LogId>, PublishError> {
         let is_used = |id: &LogId| self.of_log(author, *id).next().is_some();
         Ok((0..).map(LogId::new).find(|id| !is_used(id)))
     }

@@ -4,11 +4,11 @@
 //! where documents are ordered by their ids it is the id alone.
 
 use grove_core::Reason;
-use grove_core::types::{DocumentId, Hash};
+use grove_core::types::{DocumentId, FieldType, Hash, PublicKey, Schema};
 use grove_core::wire::cbor::{Decoder, Encoder, Item};
 
 use super::ApiError;
-use crate::store::query::{Order, OrderBy, PagePosition, SortKey};
+use crate::store::query::{Order, OrderBy, PagePosition, SORT_KEY_SIZE_MAX, SortKey};
 
 /// The cursor of a place.
 pub fn to_cursor(order: &Order, place: &PagePosition) -> String {
@@ -26,17 +26,22 @@ pub fn to_cursor(order: &Order, place: &PagePosition) -> String {
     hex::encode(out.into_bytes())
 }
 
-/// The place a cursor stands for, which must be of this order. `name` is that of the argument.
+/// The place a cursor stands for, which must be of this order of documents of this schema. `name` is that of
+/// the argument.
 pub fn from_cursor(
     name: &'static str,
+    schema: &Schema,
     order: &Order,
     cursor: &str,
 ) -> Result<PagePosition, ApiError> {
-    read_place(order, cursor).ok_or_else(|| ApiError::Argument {
-        name,
-        text: Reason::CursorInvalid.description().to_owned(),
-        reason: Reason::CursorInvalid,
-    })
+    let place = read_place(order, cursor);
+    place
+        .filter(|place| is_comparable(schema, order, place))
+        .ok_or_else(|| ApiError::Argument {
+            name,
+            text: Reason::CursorInvalid.description().to_owned(),
+            reason: Reason::CursorInvalid,
+        })
 }
 
 fn read_place(order: &Order, cursor: &str) -> Option<PagePosition> {
@@ -67,6 +72,29 @@ fn read_place(order: &Order, cursor: &str) -> Option<PagePosition> {
         && name == order_name(order)
         && descending == order.descending;
     fits.then_some(PagePosition { key: Some(key), id })
+}
+
+/// Whether documents in this order have keys of the kind that the place has. Nobody made any other; a
+/// database would compare what can't be compared, each in its own way.
+fn is_comparable(schema: &Schema, order: &Order, place: &PagePosition) -> bool {
+    let is_size = |size: &dyn Fn(usize) -> bool| matches!(&place.key, Some(SortKey::Bytes(bytes)) if size(bytes.len()));
+    match &order.by {
+        OrderBy::DocumentId => place.key.is_none(),
+        OrderBy::ViewId => is_size(&|size| size <= SORT_KEY_SIZE_MAX),
+        OrderBy::Owner => is_size(&|size| size == PublicKey::SIZE),
+        OrderBy::Edited => matches!(place.key, Some(SortKey::Int(0 | 1))),
+        OrderBy::Field(name) => {
+            let mut fields = schema.fields().iter();
+            let field = fields.find(|(field, _)| field.as_str() == name);
+            match field.map(|(_, field_type)| field_type) {
+                Some(FieldType::Bool) => matches!(place.key, Some(SortKey::Int(0 | 1))),
+                Some(FieldType::Int) => matches!(place.key, Some(SortKey::Int(_))),
+                Some(FieldType::Float) => matches!(place.key, Some(SortKey::Float(_))),
+                Some(_) => is_size(&|size| size <= SORT_KEY_SIZE_MAX),
+                None => false,
+            }
+        }
+    }
 }
 
 /// A field's name, or what no field is called: all their names begin with a letter.

@@ -88,22 +88,29 @@ pub fn document_at_view(
     Ok(engine::document_at_view(store, view_id)?.filter(|row| row.schema_id == *schema_id))
 }
 
-/// A page of a schema's documents; `query` says between which places.
+/// A page of a schema's documents; `query` says between which places. It ends early, with more to follow,
+/// before their values take more than `size_max` bytes, but not before the first of them.
 pub fn collection(
     store: &dyn Read,
     schema_id: &SchemaId,
     mut query: DocumentQuery,
     extent: Extent,
+    size_max: usize,
 ) -> Result<Page, ApiError> {
     let count = extent.count().min(u32::MAX as u64 - 1) as u32;
     query.limit = count + 1;
     query.from_end = extent.is_last();
-    let mut documents = store.list(schema_id, &query)?;
-    let is_more = documents.len() > count as usize;
+    let (mut documents, mut size, mut is_more) = (Vec::new(), 0, false);
+    store.visit(schema_id, &query, &mut |row| {
+        size += row.size();
+        is_more = documents.len() == count as usize || (size > size_max && !documents.is_empty());
+        if !is_more {
+            documents.push(row);
+        }
+        !is_more
+    })?;
     if extent.is_last() {
-        documents.drain(..documents.len() - documents.len().min(count as usize));
-    } else {
-        documents.truncate(count as usize);
+        documents.reverse();
     }
     let end = match extent {
         Extent::First(_) => documents.first(),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use grove_core::publish::{Known, KnownBranch, KnownEntry, KnownOperation, PublishError, prefers};
+use grove_core::publish::{
+    Known, KnownBranch, KnownEntry, KnownOperation, PublishError, prefers, unused_log_id,
+};
 use grove_core::types::{
     DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
 };
@@ -159,9 +161,11 @@ impl Known for Knowledge<'_> {
         Ok(self.store.highest_log_id(author)?)
     }
 
-    fn lowest_unused_log_id(&self, author: PublicKey) -> Result<Option<LogId>, IngestError> {
-        let below = LogId::new(u64::MAX);
-        Ok(self.store.lowest_unused_log_id(author, below)?)
+    fn unused_log_id(&self, author: PublicKey) -> Result<Option<LogId>, IngestError> {
+        unused_log_id(LogId::default(), |log_id| {
+            let first = self.store.entries_at(author, log_id, SeqNum::FIRST, 1)?;
+            Ok(!first.is_empty())
+        })
     }
 
     /// An operation that was purged counts for nothing here, as if it had never come; and so does one that

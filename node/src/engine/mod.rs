@@ -57,6 +57,7 @@ use grove_core::types::{DocumentId, Keyring, LogId, OperationId, PublicKey, Sche
 use grove_core::validate::Submission;
 use grove_core::wire::Message;
 
+use crate::budget::Budget;
 use crate::store::{Change, Expected, Need, News, ParkedMax, Store, StoreError, Upkeep};
 use histories::Histories;
 use ingest::tolerate;
@@ -222,6 +223,42 @@ pub struct EngineLimits {
     /// Most entries that wait for something, and their bytes; the oldest are dropped first (R28). No peer
     /// takes more than a part of it.
     pub parked_max: ParkedMax,
+    /// How much may be done for one question.
+    pub questions: QuestionLimits,
+}
+
+/// How much may be done to answer one question of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuestionLimits {
+    /// Work in units of a [`Budget`].
+    pub work_max: u64,
+    /// Bytes of operations and values that are read for it.
+    pub size_max: u64,
+}
+
+impl Default for QuestionLimits {
+    fn default() -> Self {
+        Self {
+            work_max: 4_000_000,
+            size_max: 96 << 20,
+        }
+    }
+}
+
+impl QuestionLimits {
+    /// What may be done for one question.
+    pub fn budget(&self) -> Budget {
+        Budget::with_bytes(self.work_max, self.size_max)
+    }
+
+    /// The same, but behind the first `at` units only if `pass` allows it.
+    pub(crate) fn budget_with_gate(
+        &self,
+        at: u64,
+        pass: impl Fn(&Budget) -> bool + Send + Sync + 'static,
+    ) -> Budget {
+        Budget::with_gate(self.work_max, self.size_max, at, pass)
+    }
 }
 
 impl Default for EngineLimits {
@@ -232,6 +269,7 @@ impl Default for EngineLimits {
                 entries: 10_000,
                 size: 64 << 20,
             },
+            questions: QuestionLimits::default(),
         }
     }
 }

@@ -61,6 +61,9 @@ pub struct Limits {
     pub json_values_max: usize,
     /// Size of an answer in bytes; that of GraphQL is estimated before it is made.
     pub answer_size_max: usize,
+    /// Size of the values of all documents on a page by JSON-RPC, in bytes; a page ends early before it is
+    /// larger, but holds one document at least.
+    pub page_size_max: usize,
     /// Size of all large answers not yet taken by their clients, in bytes; and, by estimate, of all being
     /// made.
     pub answers_size_max: usize,
@@ -117,6 +120,7 @@ impl Default for Limits {
             bodies_size_max: 96 << 20,
             json_values_max: 200_000,
             answer_size_max: 64 << 20,
+            page_size_max: 4 << 20,
             answers_size_max: 96 << 20,
             batch_len_max: 1000,
             head_timeout: Duration::from_secs(15),

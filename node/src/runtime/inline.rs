@@ -12,9 +12,11 @@ use grove_core::validate::Submission;
 use super::audience::Audience;
 use super::driver::{Driver, Turn};
 use super::peers::{PeerJob, Peers};
+use super::readers::judged;
 use super::{KnownPeers, Node, Runtime};
 use crate::api::{ApiError, Proposals};
-use crate::engine::{Command, EngineSettings, Input, Output, Reclaimed, RequestId};
+use crate::budget::Budget;
+use crate::engine::{Command, EngineSettings, Input, Output, QuestionLimits, Reclaimed, RequestId};
 use crate::store::{Read, SqliteStore, StoreError};
 
 /// Handle to a node that runs on the threads of its callers. Cheap to clone.
@@ -28,6 +30,7 @@ struct Inner {
     outputs: Vec<Output>,
     audience: Audience,
     peers: Peers,
+    questions: QuestionLimits,
 }
 
 /// The one request that can be under way while the engine is locked.
@@ -36,6 +39,7 @@ const REQUEST: RequestId = RequestId(0);
 impl InlineNode {
     /// A node over `store`, with the handle for the HTTP layer.
     pub fn new(store: SqliteStore, settings: EngineSettings) -> Result<(Self, Node), StoreError> {
+        let questions = settings.limits.questions;
         let driver = Driver::new(store, settings)?;
         let audience = Audience::new(driver.store().position()?);
         let (schemas, subscribers) = (audience.schemas(), audience.subscribers());
@@ -45,6 +49,7 @@ impl InlineNode {
             outputs: Vec::new(),
             audience,
             peers: Peers::default(),
+            questions,
         };
         let inline = Self(Arc::new(Mutex::new(inner)));
         let node = Node {
@@ -71,7 +76,12 @@ impl InlineNode {
         &self,
         question: impl FnOnce(&dyn Read) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        question(self.lock().driver.store())
+        let inner = self.lock();
+        let (store, budget) = (inner.driver.store(), inner.questions.budget());
+        store.set_budget(budget.clone());
+        let answer = question(store);
+        store.set_budget(Budget::unlimited());
+        judged(&budget, answer)
     }
 
     pub(super) fn publish(&self, submission: Submission) -> Result<NextArgs, ApiError> {

@@ -6,6 +6,7 @@
 
 mod audience;
 mod cleanup;
+mod client;
 mod clock;
 mod driver;
 pub(crate) mod events;
@@ -42,6 +43,7 @@ use crate::store::objects::{Staged, Swept};
 
 use peers::{PeerJob, Room};
 
+pub use client::Client;
 pub use driver::{Driver, Tap, Turn};
 pub use feed::Subscriber;
 pub use inline::InlineNode;

@@ -18,10 +18,11 @@ use super::cleanup::{IsPending, PendingCleanup};
 use super::clock::Clock;
 use super::driver::{Driver, Tap};
 use super::peers::{PeerJob, Peers, Room};
-use super::readers::Readers;
+use super::readers::{Readers, judged};
 use super::writer::{Job, Publisher, Writer};
 use super::{KnownPeers, Node, Prepared, Runtime};
 use crate::api::{ApiError, Proposals};
+use crate::budget::Budget;
 use crate::engine::{Command, EngineSettings, Reclaimed, Rejection};
 use crate::store::objects::{Objects, Swept};
 use crate::store::{Read, SharedStore, StoreError};
@@ -36,6 +37,9 @@ const QUEUE_UNIT: usize = 1 << 10;
 
 /// How long a question may take.
 const QUESTION_MAX: time::Duration = time::Duration::from_secs(20);
+
+/// How long a question may take with the time in which it waits for others.
+const QUESTION_OVERALL_MAX: time::Duration = time::Duration::from_secs(45);
 
 /// How long a question may take while deleted bytes wait to be dropped, and it may be in the way. With
 /// the times of a [`PendingCleanup`] it makes up [`FORGOTTEN_WITHIN`](super::FORGOTTEN_WITHIN).
@@ -102,7 +106,7 @@ impl ThreadedNode {
         settings: EngineSettings,
         tap: Option<Box<dyn Tap>>,
     ) -> Result<(Node, Stop), StoreError> {
-        let readers = Readers::open(&store)?;
+        let readers = Readers::open(&store, settings.limits.questions)?;
         let news_interval = store.news_interval();
         let objects = store.objects();
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
@@ -288,13 +292,20 @@ impl ThreadedNode {
         question: impl FnOnce(&dyn Read) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let loan = Readers::lend(&self.readers).await.ok_or(ApiError::Busy)?;
-        let answer = move || match question(loan.reader()) {
-            Err(_) if loan.was_interrupted() => Err(ApiError::Busy),
-            answer => answer,
-        };
+        let _ends_unheard = GivesUp(loan.budget().clone());
+        let answer = move || judged(loan.budget(), question(loan.reader()));
         tokio::task::spawn_blocking(answer)
             .await
             .map_err(|_| ApiError::Busy)?
+    }
+}
+
+/// Ends a question once nobody waits for its answer.
+struct GivesUp(Budget);
+
+impl Drop for GivesUp {
+    fn drop(&mut self) {
+        self.0.give_up();
     }
 }
 
@@ -329,11 +340,10 @@ fn watch(jobs: &mpsc::WeakSender<Job>, readers: &Readers, [copies, discarded]: &
         };
         // Readers are in the way of copies alone.
         let is_pending = copies.load(Ordering::Relaxed);
-        readers.interrupt(if is_pending {
-            QUESTION_MAX_PENDING
-        } else {
-            QUESTION_MAX
-        });
+        match is_pending {
+            true => readers.interrupt(QUESTION_MAX_PENDING, QUESTION_MAX_PENDING),
+            false => readers.interrupt(QUESTION_MAX, QUESTION_OVERALL_MAX),
+        }
         if jobs.is_closed() {
             return;
         }

@@ -3,6 +3,8 @@
 //! No type of a driver is in here, only codes and texts: a failure can be compared, written down and read
 //! again, and a driver can be exchanged without anybody else noticing.
 
+use crate::budget::Exhausted;
+
 /// The database failed; the one who asked is not to blame. (Local)
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -25,6 +27,14 @@ pub enum StoreError {
     /// The URL of a database says nothing this program understands. It may hold a password.
     #[error("the URL of the database can't be understood")]
     Url,
+    /// The question would take more work than is allowed. (Caller)
+    #[error(
+        "answering takes more work than this node does at once; ask for less, or by a narrower filter"
+    )]
+    BudgetExceeded,
+    /// Nobody waits for the answer, or others go first.
+    #[error("the question was given up")]
+    GivenUp,
     /// An earlier failure in the same transaction.
     #[error("{0}")]
     Failed(String),
@@ -63,6 +73,8 @@ impl StoreError {
             Self::OtherObjects => "objects_elsewhere",
             Self::Server(_) => "server_failed",
             Self::Url => "url_malformed",
+            Self::BudgetExceeded => "budget_exceeded",
+            Self::GivenUp => "given_up",
             Self::Failed(_) => "transaction_failed",
             Self::Io(_) => "file_failed",
             Self::Foreign => "file_foreign",
@@ -82,6 +94,19 @@ impl From<std::io::Error> for StoreError {
 
 impl grove_core::Refusal for StoreError {
     fn reason(&self) -> grove_core::Reason {
-        grove_core::Reason::StoreFailed
+        match self {
+            Self::BudgetExceeded => grove_core::Reason::BudgetExceeded,
+            Self::GivenUp => grove_core::Reason::NodeBusy,
+            _ => grove_core::Reason::StoreFailed,
+        }
+    }
+}
+
+impl From<Exhausted> for StoreError {
+    fn from(exhausted: Exhausted) -> Self {
+        match exhausted {
+            Exhausted::Spent => Self::BudgetExceeded,
+            Exhausted::GivenUp => Self::GivenUp,
+        }
     }
 }

@@ -9,6 +9,7 @@ mod error;
 mod indexes;
 mod interned;
 mod memory;
+mod meter;
 pub mod objects;
 mod outside;
 #[cfg(feature = "postgres")]

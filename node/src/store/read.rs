@@ -15,12 +15,25 @@ use super::query::DocumentQuery;
 use super::rows::{
     Change, Counts, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, TreeRow, Usage,
 };
+use crate::budget::Budget;
 
 /// Takes documents one by one; says whether it wants more.
 pub type Take<'t> = &'t mut dyn FnMut(DocumentRow) -> bool;
 
 /// Questions to the last committed state (or, inside a transaction, to its own).
 pub trait Read {
+    /// Takes from the budget of the question that is being answered: for work beside reading, such as
+    /// visiting operations in memory. Reading itself takes its share.
+    fn spend(&self, units: u64) -> Result<(), StoreError> {
+        let _ = units;
+        Ok(())
+    }
+
+    /// Works by this budget from now on.
+    fn set_budget(&self, budget: Budget) {
+        let _ = budget;
+    }
+
     /// The tree of this log whose branch to continue ends in this entry. One statement: the first question
     /// about every entry that is published.
     fn tree_of_tip(
@@ -49,13 +62,6 @@ pub trait Read {
 
     /// The highest log id this author has used.
     fn highest_log_id(&self, public_key: PublicKey) -> Result<Option<LogId>, StoreError>;
-
-    /// The lowest log id below this one that the author has not used.
-    fn lowest_unused_log_id(
-        &self,
-        public_key: PublicKey,
-        below: LogId,
-    ) -> Result<Option<LogId>, StoreError>;
 
     /// The entries at a position of a log, of all its branches, ascending by hash and at most `limit`.
     fn entries_at(

@@ -223,6 +223,11 @@ impl DocumentRow {
         self.fields.is_none()
     }
 
+    /// About how many bytes its values take.
+    pub fn size(&self) -> usize {
+        self.fields.as_ref().map_or(0, fields_size)
+    }
+
     /// The values of the fields; `None` when the document is deleted.
     pub fn values(&self) -> Option<Fields<Value>> {
         let fields = self.fields.as_ref()?;
@@ -233,6 +238,26 @@ impl DocumentRow {
                 .collect(),
         )
     }
+}
+
+/// About how many bytes the values of fields take.
+pub fn fields_size(fields: &ViewFields) -> usize {
+    let views_size = |view_ids: &[DocumentViewId]| {
+        let ids: usize = view_ids.iter().map(|view_id| view_id.ids().len()).sum();
+        ids * Hash::SIZE
+    };
+    let value_size = |value: &Value| match value {
+        Value::Str(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::RelationList(ids) => ids.len() * Hash::SIZE,
+        Value::PinnedRelation(view_id) => view_id.ids().len() * Hash::SIZE,
+        Value::PinnedRelationList(view_ids) => views_size(view_ids),
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Relation(_) => Hash::SIZE,
+    };
+    let fields = fields.iter();
+    fields
+        .map(|(name, (value, _))| name.len() + Hash::SIZE + value_size(value))
+        .sum()
 }
 
 /// What a parked entry waits for.

@@ -91,7 +91,6 @@ impl Read for Failing {
         branches(key: PublicKey, log_id: LogId, max: u32) -> u64;
         usage(key: PublicKey, max: u64) -> Usage;
         highest_log_id(key: PublicKey) -> Option<LogId>;
-        lowest_unused_log_id(key: PublicKey, below: LogId) -> Option<LogId>;
         entries_at(key: PublicKey, log_id: LogId, seq_num: SeqNum, limit: u32) -> Vec<PlacedEntry>;
         placed(hash: Hash) -> Option<PlacedEntry>;
         entry(hash: Hash) -> Option<EntryRow>;

@@ -386,13 +386,6 @@ pub fn what_is_read_ahead_is_what_would_be_answered<B: Backend>() {
 pub fn authors_are_told_what_they_use<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
-    let lowest = |store: &B::Store, below| {
-        let below = LogId::new(below);
-        let found = store.lowest_unused_log_id(author(1), below).unwrap();
-        found.map(LogId::as_u64)
-    };
-    assert_eq!(lowest(&store, 0), None);
-    assert_eq!(lowest(&store, 1), Some(0));
     assert_eq!(store.usage(author(1), 9).unwrap(), Default::default());
 
     transact(&mut store, |store| {
@@ -400,19 +393,13 @@ pub fn authors_are_told_what_they_use<B: Backend>() {
             draft(1, log_id, 1).insert(store);
         }
     });
-    assert_eq!(lowest(&store, u64::MAX), Some(0));
     transact(&mut store, |store| {
         draft(1, 0, 1).insert(store);
         let further = draft(1, 0, 1).named("further", Placement::BeginsTree);
         further.insert(store);
         draft(2, 2, 1).insert(store);
     });
-    assert_eq!(lowest(&store, u64::MAX), Some(2));
-    assert_eq!(lowest(&store, 3), Some(2));
-    assert_eq!(lowest(&store, 2), None);
     transact(&mut store, |store| draft(1, 2, 1).insert(store));
-    assert_eq!(lowest(&store, u64::MAX), Some(4));
-    assert_eq!(lowest(&store, 4), None);
 
     let usage = |max| {
         let usage = store.usage(author(1), max).unwrap();

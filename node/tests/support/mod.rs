@@ -21,7 +21,11 @@ impl Folder {
     }
 
     pub fn start(&self) -> (Node, Stop) {
+        self.start_with(EngineSettings::new(PeerId([0; 32])))
+    }
+
+    pub fn start_with(&self, settings: EngineSettings) -> (Node, Stop) {
         let store = SqliteStore::open(&self.path().join("node.sqlite")).unwrap();
-        ThreadedNode::start(store, EngineSettings::new(PeerId([0; 32]))).unwrap()
+        ThreadedNode::start(store, settings).unwrap()
     }
 }

@@ -160,7 +160,7 @@ impl Known for World {
         Ok(self.log_ids(author).max())
     }
 
-    fn lowest_unused_log_id(&self, author: PublicKey) -> Result<Option<LogId>, PublishError> {
+    fn unused_log_id(&self, author: PublicKey) -> Result<Option<LogId>, PublishError> {
         let used: BTreeSet<_> = self.log_ids(author).collect();
         let unused = (0..).map(LogId::new).find(|log_id| !used.contains(log_id));
         Ok(unused)

@@ -22,10 +22,14 @@ pub(super) fn read(schema: &Schema, args: &Arguments) -> Result<(DocumentQuery, 
 }
 
 /// Reads those that say which page.
-pub(super) fn read_page(query: &mut DocumentQuery, args: &Arguments) -> Result<Extent, ApiError> {
+pub(super) fn read_page(
+    schema: &Schema,
+    query: &mut DocumentQuery,
+    args: &Arguments,
+) -> Result<Extent, ApiError> {
     let place = |name| {
         let cursor = text(args, name)?;
-        let read = |cursor: String| api::from_cursor(name, &query.order, &cursor);
+        let read = |cursor: String| api::from_cursor(name, schema, &query.order, &cursor);
         cursor.map(read).transpose()
     };
     (query.after, query.before) = (place("after")?, place("before")?);

@@ -215,7 +215,7 @@ impl Loader<'_> {
         let (mut query, _) = filter::read(schema, arguments)?;
         query.outline = !page.wants_bytes(schema, arguments);
         let everywhere = query.clone();
-        let extent = filter::read_page(&mut query, arguments)?;
+        let extent = filter::read_page(schema, &mut query, arguments)?;
         self.budget.spend(self.budget.document_size)?;
         let (documents, is_more) = self.rows(schema.id(), &mut query, extent, wants)?;
 

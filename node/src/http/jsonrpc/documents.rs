@@ -22,11 +22,11 @@ use crate::store::{DocumentRow, Read};
 /// Documents on a page when the request does not say.
 const FIRST_DEFAULT: u64 = 25;
 
-/// Most documents on a page, whatever is asked: each may be megabytes large, and all are held at once.
+/// Most documents on a page, whatever is asked.
 const FIRST_MAX: u64 = 100;
 
-/// Adds the methods.
-pub(super) fn register(methods: &mut Methods) {
+/// Adds the methods. The values of a page of several documents take no more than this many bytes.
+pub(super) fn register(methods: &mut Methods, size_max: usize) {
     let summary = "A document by its id, or as it was at a view; null when it is not there.";
     let description = method("panda_getDocument", summary, or_null(document_schema()))
         .needs("schema", text())
@@ -34,8 +34,8 @@ pub(super) fn register(methods: &mut Methods) {
         .takes("viewId", view_id());
     methods.add(description, document);
 
-    let summary =
-        "A page of the documents of a schema, by filters and in an order like those of GraphQL.";
+    let summary = "A page of the documents of a schema, by filters and in an order like those of GraphQL. It is \
+                   shorter than asked for where documents are large: `hasNextPage` tells whether to go on.";
     let page = object([
         ("totalCount", count()),
         ("hasNextPage", boolean()),
@@ -54,7 +54,9 @@ pub(super) fn register(methods: &mut Methods) {
         .takes("after", text())
         .takes("last", count())
         .takes("before", text());
-    methods.add(description, documents);
+    methods.add(description, move |node, params| {
+        documents(node, params, size_max)
+    });
 
     let summary = "All schemas the node knows, those of the system aside.";
     let schema = object([
@@ -150,7 +152,11 @@ struct DocumentsParams {
 }
 
 /// A page of the documents of a schema.
-async fn documents(node: Arc<Node>, params: DocumentsParams) -> Result<Value, ApiError> {
+async fn documents(
+    node: Arc<Node>,
+    params: DocumentsParams,
+    size_max: usize,
+) -> Result<Value, ApiError> {
     let schema_id: SchemaId = parse("schema", &params.schema)?;
     let asked = Asked {
         filter: params.filter,
@@ -161,11 +167,12 @@ async fn documents(node: Arc<Node>, params: DocumentsParams) -> Result<Value, Ap
     let capped = |count: Option<u64>| count.map(|count| count.min(FIRST_MAX));
     let extent = Extent::read(capped(params.first), capped(params.last), FIRST_DEFAULT)?;
     let question = move |store: &dyn Read| {
-        let (mut query, _) = api::read_query(&schema_of(store, &schema_id)?, &asked)?;
+        let schema = schema_of(store, &schema_id)?;
+        let (mut query, _) = api::read_query(&schema, &asked)?;
         let place = |name, cursor: &Option<String>, order| {
             let cursor = cursor.as_deref();
             cursor
-                .map(|cursor| api::from_cursor(name, order, cursor))
+                .map(|cursor| api::from_cursor(name, &schema, order, cursor))
                 .transpose()
         };
         let unbounded = query.clone();
@@ -173,7 +180,7 @@ async fn documents(node: Arc<Node>, params: DocumentsParams) -> Result<Value, Ap
         query.before = place("before", &params.before, &query.order)?;
         at_once(store, || {
             let total_count = api::total_count(store, &schema_id, &unbounded)?;
-            let page = api::collection(store, &schema_id, query.clone(), extent)?;
+            let page = api::collection(store, &schema_id, query.clone(), extent, size_max)?;
             let cursor =
                 |row: &DocumentRow| api::to_cursor(&unbounded.order, &unbounded.order.place(row));
             Ok(json!({

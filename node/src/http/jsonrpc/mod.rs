@@ -220,7 +220,7 @@ fn methods(node: Node, streams: &Streams, limits: &Limits) -> Methods {
     entries::register(&mut methods);
     // In hex they take twice that, and they don't come alone.
     reading::register(&mut methods, limits.answer_size_max / 8 * 3);
-    documents::register(&mut methods);
+    documents::register(&mut methods, limits.page_size_max);
     subscribe::register(&mut methods, streams, limits);
 
     let document = openrpc::document(&methods.described, &methods.notifications);

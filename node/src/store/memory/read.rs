@@ -92,22 +92,6 @@ impl<S: Source> Read for Memory<S> {
         Ok(last.map(|(log_id, _)| log_id))
     }
 
-    fn lowest_unused_log_id(
-        &self,
-        public_key: PublicKey,
-        below: LogId,
-    ) -> Result<Option<LogId>, StoreError> {
-        let state = self.state();
-        let mut lowest = Some(LogId::default());
-        for (log_id, _) in state.trees_of_author(public_key, None) {
-            if lowest.is_none_or(|lowest| log_id > lowest) {
-                break;
-            }
-            lowest = log_id.next();
-        }
-        Ok(lowest.filter(|lowest| *lowest < below))
-    }
-
     fn entries_at(
         &self,
         public_key: PublicKey,

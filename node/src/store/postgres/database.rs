@@ -27,6 +27,7 @@ use super::view::View;
 use crate::store::StoreError;
 use crate::store::indexes::IndexAdvisor;
 use crate::store::interned::REMEMBERED_MAX;
+use crate::store::meter::Meter;
 use crate::store::objects::Objects;
 use crate::store::sql::ahead::Ahead;
 use crate::store::sql::{Columns, Names, Param, Sql, TakeRow};
@@ -64,6 +65,7 @@ pub struct Database {
     ahead: Ahead,
     views: RefCell<BTreeMap<i64, Arc<View>>>,
     objects: Option<Arc<Objects>>,
+    meter: Meter,
     /// Which indexes there are and which are asked for, as all connections of this process know it.
     pub advisor: IndexAdvisor,
 }
@@ -96,6 +98,7 @@ impl Database {
             ahead: Ahead::default(),
             views: RefCell::default(),
             objects: None,
+            meter: Meter::default(),
             advisor: IndexAdvisor::default(),
         })
     }
@@ -151,6 +154,7 @@ impl Database {
             let statement = link.prepared(sql)?;
             link.client().query(&statement, params)
         })?;
+        self.meter.spend(rows.len() as u64)?;
         rows.iter().map(read).collect()
     }
 
@@ -172,7 +176,7 @@ impl Database {
                     Ok(None) => break,
                     Ok(Some(row)) => {
                         begun = true;
-                        taken = take(&row);
+                        taken = self.meter.spend(1).and_then(|()| take(&row));
                     }
                     // What was handed over is not handed over again.
                     Err(error) if begun => taken = Err(failure(&error)),
@@ -361,7 +365,9 @@ impl Sql for Database {
             let statement = link.prepared(sql)?;
             link.client().query(&statement, &bound(params))
         })?;
+        self.meter.spend(1)?;
         for row in &rows {
+            self.meter.spend(1)?;
             if !take(row)? {
                 break;
             }
@@ -379,6 +385,10 @@ impl Sql for Database {
 
     fn ahead(&self) -> Option<&Ahead> {
         Some(&self.ahead)
+    }
+
+    fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     fn names(&self) -> &Names {

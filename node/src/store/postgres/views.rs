@@ -22,6 +22,8 @@ use crate::store::codec::{brief, from_setters, from_view_id, is_brief, to_setter
 use crate::store::indexes::Index;
 use crate::store::outside::Extent;
 use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standing};
+use crate::store::rows::fields_size;
+use crate::store::sql::Sql;
 use crate::store::sql::rows::payload;
 use crate::store::{DocumentRow, StoreError, ViewFields};
 
@@ -291,6 +293,7 @@ impl View {
             };
             fields.extend(value.map(|value| (name.as_str().to_owned(), (value, setters[index]))));
         }
+        database.meter().spend_bytes(fields_size(&fields))?;
         Ok(fields)
     }
 }

@@ -19,6 +19,7 @@ use grove_core::types::{DocumentId, Hash, PublicKey, Schema, SchemaId};
 use grove_core::wire::Heights;
 
 use super::codec::{DIGEST_SIZE, to_definition};
+use super::meter::Meter;
 use super::objects::Objects;
 use super::outside::Extent;
 use super::{Counts, DocumentQuery, DocumentRow, EntryRow, StoreError, Take};
@@ -96,6 +97,9 @@ pub trait Sql {
 
     /// Where large bytes are kept.
     fn objects(&self) -> Option<&Arc<Objects>>;
+
+    /// Where it counts its work.
+    fn meter(&self) -> &Meter;
 
     /// What was read ahead, of a database that does so.
     fn ahead(&self) -> Option<&Ahead> {

@@ -12,6 +12,7 @@ use super::rows::{
     seq_num,
 };
 use super::{Dialect, Param, Sql, hash};
+use crate::budget::Budget;
 use crate::store::codec::{from_log_id, from_seq_num, to_log_id};
 use crate::store::objects::Objects;
 use crate::store::outside::Extent;
@@ -65,20 +66,6 @@ const DOUBTED: &str = concat!(
     " ORDER BY e.id"
 );
 
-/// The lowest log id an author has not used: 0, or the first one above one that was used.
-const LOWEST_UNUSED: &str = "
-    SELECT CAST(?2 AS BIGINT) AS log_id
-    WHERE NOT EXISTS (SELECT 1 FROM logs WHERE author = ?1 AND log_id = CAST(?2 AS BIGINT))
-    UNION ALL
-    SELECT * FROM (
-        SELECT log_id + 1 FROM logs l
-        WHERE author = ?1 AND log_id < ?3 AND NOT EXISTS (
-            SELECT 1 FROM logs n WHERE n.author = ?1 AND n.log_id = l.log_id + 1
-        )
-        ORDER BY log_id LIMIT 1
-    ) gap
-    LIMIT 1";
-
 /// Asks a question about an author, whom the database may not know.
 macro_rules! author_or {
     ($database:ident, $key:expr, $none:expr) => {
@@ -99,6 +86,14 @@ macro_rules! answer_ahead {
 }
 
 impl<T: Dialect> Read for T {
+    fn spend(&self, units: u64) -> Result<(), StoreError> {
+        self.database().meter().spend(units)
+    }
+
+    fn set_budget(&self, budget: Budget) {
+        self.database().meter().set(budget);
+    }
+
     fn tree_of_tip(
         &self,
         public_key: PublicKey,
@@ -200,28 +195,6 @@ impl<T: Dialect> Read for T {
             &[Param::Int(author)],
             |row| Ok(to_log_id(row.int(0)?)),
         )
-    }
-
-    fn lowest_unused_log_id(
-        &self,
-        public_key: PublicKey,
-        below: LogId,
-    ) -> Result<Option<LogId>, StoreError> {
-        let database = self.database();
-        let least = LogId::default();
-        let lowest = match database.author(public_key)? {
-            None => Some(least),
-            Some(author) => database.ask_one(
-                LOWEST_UNUSED,
-                &[
-                    Param::Int(author),
-                    Param::Int(from_log_id(least)),
-                    Param::Int(from_log_id(below)),
-                ],
-                |row| Ok(to_log_id(row.int(0)?)),
-            )?,
-        };
-        Ok(lowest.filter(|lowest| *lowest < below))
     }
 
     fn entries_at(

@@ -154,6 +154,9 @@ pub fn entry_of(
     let entry = row.bytes(7)?.to_vec();
     let payload = payload(database, row, 8, &entry)?;
     let lost = payload.is_lost();
+    let payload = payload.into_bytes();
+    let size = entry.len() + payload.as_ref().map_or(0, Vec::len);
+    database.meter().spend_bytes(size)?;
     Ok(EntryRow {
         position: row.int(2)?,
         public_key,
@@ -163,7 +166,7 @@ pub fn entry_of(
         document: hash(row, 6)?.into(),
         schema_id,
         entry,
-        payload: payload.into_bytes(),
+        payload,
         lost,
         purged: row.flag(11)?,
         stub: row.maybe_bytes(12)?.map(<[u8]>::to_vec),

@@ -11,9 +11,11 @@ use rusqlite::types::{ToSqlOutput, Value as Column, ValueRef};
 use rusqlite::{CachedStatement, Connection, Params, Row, ToSql, params_from_iter};
 
 use super::view::View;
+use crate::budget::STEPS_PER_UNIT;
 use crate::store::StoreError;
 use crate::store::indexes::IndexAdvisor;
 use crate::store::interned::REMEMBERED_MAX;
+use crate::store::meter::Meter;
 use crate::store::objects::Objects;
 use crate::store::sql::{Columns, Names, Param, Sql, TakeRow};
 
@@ -31,6 +33,7 @@ pub struct Database {
     names: Names,
     views: RefCell<BTreeMap<i64, Arc<View>>>,
     objects: Option<Arc<Objects>>,
+    meter: Meter,
     /// Which indexes there are and which are asked for, as all connections know it.
     pub advisor: IndexAdvisor,
 }
@@ -41,15 +44,23 @@ impl fmt::Debug for Database {
     }
 }
 
+/// How many steps of its machine SQLite takes before they are counted.
+const STEPS_COUNTED: u64 = 500;
+
 impl Database {
-    pub fn new(connection: Connection, advisor: IndexAdvisor) -> Self {
-        Self {
+    pub fn new(mut connection: Connection, advisor: IndexAdvisor) -> Result<Self, StoreError> {
+        let meter = Meter::default();
+        let counting = meter.clone();
+        let is_over = move || counting.spend(STEPS_COUNTED / STEPS_PER_UNIT).is_err();
+        connection.progress_handler(STEPS_COUNTED as i32, Some(is_over))?;
+        Ok(Self {
             connection,
+            meter,
             names: Names::default(),
             views: RefCell::default(),
             objects: None,
             advisor,
-        }
+        })
     }
 
     /// The same database with large bytes kept there.
@@ -96,6 +107,7 @@ impl Database {
         let mut rows = statement.query(params)?;
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
+            self.meter.spend(1)?;
             out.push(read(row)?);
         }
         Ok(out)
@@ -166,9 +178,12 @@ impl Sql for Database {
         params: &[Param<'_>],
         take: TakeRow<'_>,
     ) -> Result<(), StoreError> {
+        // A statement costs something before it finds anything.
+        self.meter.spend(1)?;
         let mut statement = self.statement(sql)?;
         let mut rows = statement.query(params_from_iter(params))?;
         while let Some(row) = rows.next()? {
+            self.meter.spend(1)?;
             if !take(row)? {
                 break;
             }
@@ -178,6 +193,10 @@ impl Sql for Database {
 
     fn change(&self, sql: &'static str, params: &[Param<'_>]) -> Result<u64, StoreError> {
         Ok(self.execute(sql, params_from_iter(params))? as u64)
+    }
+
+    fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     fn names(&self) -> &Names {

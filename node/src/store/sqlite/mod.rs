@@ -101,7 +101,7 @@ impl SqliteStore {
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
         //= OP9: what is deleted is gone, not just out of sight
         connection.pragma_update(None, "secure_delete", "ON")?;
-        let database = Database::new(connection, IndexAdvisor::default()).with_objects(objects);
+        let database = Database::new(connection, IndexAdvisor::default())?.with_objects(objects);
         if version < versions::VERSION {
             versions::bring_to(versions::VERSION, &database)?;
         }
@@ -148,7 +148,7 @@ impl SharedStore for SqliteStore {
         let connection = Connection::open_with_flags(path, flags)?;
         tune(&connection)?;
         Ok(SqliteReader {
-            database: Database::new(connection, self.database.advisor.clone())
+            database: Database::new(connection, self.database.advisor.clone())?
                 .with_objects(self.objects()),
         })
     }

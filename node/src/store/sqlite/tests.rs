@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod budget;
 mod outside;
 
 use std::path::{Path, PathBuf};
@@ -571,7 +572,7 @@ fn an_older_database_is_brought_up_to_date() {
     std::fs::remove_file(&place.0).unwrap();
     let connection = Connection::open(&place.0).unwrap();
     super::tune(&connection).unwrap();
-    let old = Database::new(connection, IndexAdvisor::default());
+    let old = Database::new(connection, IndexAdvisor::default()).unwrap();
     versions::bring_to(1, &old).unwrap();
     let mut old = SqliteStore {
         database: old,

@@ -20,6 +20,8 @@ pub use super::view::View;
 use crate::store::codec::{from_setters, to_setters};
 use crate::store::indexes::{AccessPath, Part, few};
 use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standing};
+use crate::store::rows::fields_size;
+use crate::store::sql::Sql;
 use crate::store::{StoreError, ViewFields};
 
 /// What is read of a document beside its fields.
@@ -226,6 +228,7 @@ impl View {
             };
             fields.extend(value.map(|value| (name.as_str().to_owned(), (value, setters[index]))));
         }
+        database.meter().spend_bytes(fields_size(&fields))?;
         Ok(fields)
     }
 }

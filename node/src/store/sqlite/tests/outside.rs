@@ -215,7 +215,7 @@ fn an_older_database_gives_its_pieces_away() {
     let place = TestFolder::new();
     let connection = Connection::open(&place.0).unwrap();
     super::super::tune(&connection).unwrap();
-    let database = Database::new(connection, IndexAdvisor::default());
+    let database = Database::new(connection, IndexAdvisor::default()).unwrap();
     versions::bring_to(2, &database).unwrap();
     let mut store = SqliteStore {
         database,
