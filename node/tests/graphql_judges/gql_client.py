@@ -1,4 +1,5 @@
-"""gql, the client for Python, through the scenario of clients.js: it reads the schema and judges by it first.
+"""gql, the client for Python, through the scenario of clients.js: it reads the schema and judges by it
+first. Then it follows the schemas over a WebSocket.
 
 python gql_client.py ENDPOINT SCHEMA_ID
 """
@@ -8,6 +9,7 @@ import sys
 
 from gql import Client, gql
 from gql.transport.aiohttp import AIOHTTPTransport
+from gql.transport.aiohttp_websockets import AIOHTTPWebsocketsTransport
 from gql.transport.exceptions import TransportQueryError
 from graphql import GraphQLError
 
@@ -53,6 +55,24 @@ async def main():
             raise AssertionError("what is no query is asked")
         except GraphQLError:
             pass
+    socket = AIOHTTPWebsocketsTransport(
+        url=endpoint.replace("http", "ws", 1),
+        subprotocols=[AIOHTTPWebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
+    )
+    async with Client(transport=socket) as session:
+        # One question over it, and what is followed beside.
+        found = await session.execute(gql("{ all_%s { totalCount } }" % schema_id))
+        assert found == {f"all_{schema_id}": {"totalCount": 2}}, found
+        told = set()
+        async for event in session.subscribe(gql("subscription { schemas { id name } }")):
+            told.add(event["schemas"]["id"])
+            if schema_id in told:
+                break
+        try:
+            async for event in session.subscribe(gql("subscription { nothing }")):
+                raise AssertionError("what is not there is followed")
+        except TransportQueryError as error:
+            assert error.errors[0]["extensions"]["code"] == "request_malformed", error.errors
     print("gql is content")
 
 
