@@ -143,6 +143,7 @@ impl Opened {
         let mut settings = EngineSettings::new(peer_id(&key));
         settings.policy = config.policy();
         settings.limits.authors = config.author_limits();
+        settings.limits.schemas = config.schema_limits();
         let database = ChosenDatabase::chosen(config, &data)?;
         let opened = tokio::task::spawn_blocking(move || {
             let (node, stop) = database.start(settings)?;

@@ -11,7 +11,8 @@ use grove_core::types::{DocumentId, LogId, PlainValue, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::Operation;
 use http_support::daemon::{Daemon, Directory, run};
-use http_support::{Author, encoded, piece};
+use http_support::{Author, build, create, encoded, piece, send, str};
+use hyper::Method;
 use serde_json::{Value, json};
 
 const PUBLISH: &str = "mutation P($entry: String!, $operation: String!) {
@@ -158,4 +159,85 @@ async fn what_is_not_there_is_not_purged() {
         operate(&directory, &["audit-log"]).unwrap()["audit_log"],
         json!([])
     );
+}
+
+/// All schemas that clients can learn of: by JSON-RPC, by a query for its documents, and by its description.
+async fn schemas_served(daemon: &Daemon, id: &SchemaId) -> [bool; 3] {
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "panda_getSchemas" });
+    let response = send(daemon.address, build(Method::POST, "/", call.to_string())).await;
+    let listed = response.body().contains(&id.to_string());
+    let query = format!("{{ all_{id} {{ totalCount }} }}");
+    let asked = daemon.graphql(&query, Value::Null).await;
+    let query = format!("{{ __type(name: \"{id}\") {{ name }} }}");
+    let described = daemon.graphql(&query, Value::Null).await;
+    [
+        listed,
+        asked["errors"].is_null(),
+        !described["data"]["__type"].is_null(),
+    ]
+}
+
+#[tokio::test]
+async fn a_schema_that_is_deleted_or_not_wanted_is_served_to_nobody() {
+    let directory = Directory::new("operator-schemas");
+    let (author, reader) = (Author::new(1), Author::new(2));
+    let field = create(
+        &SchemaId::SCHEMA_FIELD_DEFINITION,
+        vec![("name", str("text")), ("type", str("str"))],
+    );
+    let field = write(&author, 0, &field);
+    let fields = vec![field.entry().operation_id().into()];
+    let definition = create(
+        &SchemaId::SCHEMA_DEFINITION,
+        vec![
+            ("name", str("secret")),
+            ("description", str("not for everybody")),
+            ("fields", PlainValue::ViewIds(fields)),
+        ],
+    );
+    let definition = write(&author, 1, &definition);
+    let view_id = definition.entry().operation_id();
+    let id = SchemaId::Application {
+        name: "secret".parse().unwrap(),
+        view_id: view_id.into(),
+    };
+    let start = |more: &[&str]| Daemon::start(&[&directory.arguments()[..], more].concat());
+    let stop = |mut daemon: Daemon| {
+        daemon.signal("-TERM");
+        assert_eq!(daemon.exit_code(), Some(0));
+    };
+
+    let daemon = start(&[]);
+    publish(&daemon, &field).await;
+    publish(&daemon, &definition).await;
+    assert_eq!(schemas_served(&daemon, &id).await, [true; 3]);
+    stop(daemon);
+
+    let key = author.public_key();
+    for settings in [
+        ["--deny-author", key.as_str()],
+        ["--allow-schema", "blob_v1"],
+        ["--schemas-max", "0"],
+        ["--author-schemas-max", "0"],
+    ] {
+        let daemon = start(&settings);
+        assert_eq!(
+            schemas_served(&daemon, &id).await,
+            [false; 3],
+            "{settings:?}"
+        );
+        stop(daemon);
+    }
+    let daemon = start(&[]);
+    assert_eq!(schemas_served(&daemon, &id).await, [true; 3]);
+
+    // Anybody may delete it.
+    let delete = Operation::Delete {
+        schema_id: SchemaId::SCHEMA_DEFINITION,
+        previous: view_id.into(),
+    };
+    publish(&daemon, &write(&reader, 0, &delete)).await;
+    assert_eq!(schemas_served(&daemon, &id).await, [false; 3]);
+    stop(daemon);
+    assert_eq!(schemas_served(&start(&[]), &id).await, [false; 3]);
 }

@@ -32,7 +32,7 @@ pub use entries::{EntriesPage, entries_page};
 pub use filter::{Asked, read_query};
 pub use follow::{DocumentEvent, FollowCursor, Subject};
 pub use proposals::Proposals;
-pub use visible::{Visible, schemas_known_at, visible};
+pub use visible::{Visible, visible};
 
 /// The arguments of an author's next entry: for the document of this view, or for a new document.
 ///

@@ -13,7 +13,7 @@ use grove_core::types::{PublicKey, SchemaId, SchemaIdError};
 
 use super::network::PeerSettings;
 use crate::admin::AdminCommand;
-use crate::engine::{AuthorLimits, Policy};
+use crate::engine::{AuthorLimits, Policy, SchemaLimits};
 
 /// Port on which clients look for a node.
 const HTTP_PORT: u16 = 2020;
@@ -116,6 +116,24 @@ pub struct Config {
         default_value_t = AuthorLimits::default().branches
     )]
     pub log_branches_max: u32,
+
+    /// Most schemas of one key; every sixteen fields count as one
+    #[arg(
+        long,
+        env = "GROVE_AUTHOR_SCHEMAS_MAX",
+        value_name = "COUNT",
+        default_value_t = SchemaLimits::default().per_author
+    )]
+    pub author_schemas_max: u64,
+
+    /// Most schemas of all keys together; those that came last are not known
+    #[arg(
+        long,
+        env = "GROVE_SCHEMAS_MAX",
+        value_name = "COUNT",
+        default_value_t = SchemaLimits::default().total
+    )]
+    pub schemas_max: u64,
 
     /// How much is written to the standard error stream
     #[arg(
@@ -226,6 +244,8 @@ impl Config {
             author_entries_max: None,
             author_logs_max: None,
             log_branches_max: AuthorLimits::default().branches,
+            author_schemas_max: SchemaLimits::default().per_author,
+            schemas_max: SchemaLimits::default().total,
             allow_schema: None,
             log_level: LogLevel::Off,
             json: false,
@@ -239,6 +259,14 @@ impl Config {
             entries: self.author_entries_max,
             logs: self.author_logs_max,
             branches: self.log_branches_max,
+        }
+    }
+
+    /// How many schemas are known.
+    pub fn schema_limits(&self) -> SchemaLimits {
+        SchemaLimits {
+            per_author: self.author_schemas_max,
+            total: self.schemas_max,
         }
     }
 

@@ -15,7 +15,8 @@ use grove_core::validate::{LogError, SignedEntry, Submission, validate_operation
 use grove_core::wire::{Action, Entry, Operation};
 use grove_core::{Reason, Refusal};
 
-use super::knowledge::name_purge;
+use super::knowledge::{Knowledge, name_purge};
+use super::schemas::bare;
 use super::{Engine, IngestError, Output, PolicyError};
 use crate::store::{Change, EntryRow, ForkRow, Need, NewEntry, ParkedRow, Store, StoreError};
 
@@ -102,18 +103,46 @@ impl<S: Store> Engine<S> {
         }
         //= NO1: clients and peers are judged by the same rules
         //= NO2: and so are the operations they hand in
-        let is_delete = |operation: &Operation| operation.action() == Action::Delete;
-        let known = match source {
-            Source::Peer if submission.operation().is_ok_and(is_delete) => {
-                self.knowledge().believing_peers()
-            }
-            Source::Client | Source::Peer => self.knowledge(),
-        };
+        let known = self.knowledge_for(submission, source)?;
         let judgement = judge(&known, submission, source)?;
         if let Judgement::Accept(acceptance) = &judgement {
-            self.check_usage(submission.entry().entry(), acceptance.placement)?;
+            let entry = submission.entry().entry();
+            self.check_usage(entry, acceptance.placement)?;
+            self.check_room_for_schema(entry.public_key, &acceptance.operation)?;
         }
         Ok(judgement)
+    }
+
+    /// What is known, to judge an entry by. A DELETE that a peer sent tells of itself that what it was made on top
+    /// of is gone. One of a document that is there needs no schema: what that said may be gone, and the
+    /// document is to go all the same.
+    fn knowledge_for(
+        &self,
+        submission: &Submission,
+        source: Source,
+    ) -> Result<Knowledge<'_>, StoreError> {
+        let known = self.knowledge();
+        let Ok(Operation::Delete {
+            schema_id,
+            previous,
+        }) = submission.operation()
+        else {
+            return Ok(known);
+        };
+        let known = match source {
+            Source::Peer => known.believing_peers(),
+            Source::Client => known,
+        };
+        if self.schemas.knows(schema_id) {
+            return Ok(known);
+        }
+        let before = self.store.operation(previous.ids()[0])?;
+        Ok(
+            match before.filter(|before| before.schema_id == *schema_id) {
+                Some(_) => known.with_bare(bare(schema_id)),
+                None => known,
+            },
+        )
     }
 
     /// Whether its author may have one entry more, in this place.

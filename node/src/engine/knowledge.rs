@@ -11,14 +11,16 @@ use grove_core::types::{
 use grove_core::validate::LogTip;
 use grove_core::wire::Entry;
 
-use super::schemas::Schemas;
+use super::registry::Registry;
 use super::{IngestError, PolicyError};
 use crate::store::{PlacedEntry, Read, StoreError, TreeRow};
 
 /// The knowledge of a store, with the engine's schemas where they are at hand.
 pub(crate) struct Knowledge<'a> {
     store: &'a dyn Read,
-    schemas: Option<&'a Schemas>,
+    schemas: Option<&'a Registry>,
+    /// Stands in for the schema of an operation that needs none.
+    bare: Option<Arc<Schema>>,
     /// Whether purged logs take entries, as they do from peers, without operations.
     fills_purged: bool,
     /// Whether an operation that never came is known to belong where the peer said that sent its entry.
@@ -31,13 +33,14 @@ impl<'a> Knowledge<'a> {
         Self {
             store,
             schemas: None,
+            bare: None,
             fills_purged: false,
             believes_peers: false,
         }
     }
 
     /// What the engine knows, which has read the schemas already.
-    pub(super) fn with_schemas(store: &'a dyn Read, schemas: &'a Schemas) -> Self {
+    pub(super) fn with_schemas(store: &'a dyn Read, schemas: &'a Registry) -> Self {
         Self {
             schemas: Some(schemas),
             ..Self::of(store)
@@ -48,6 +51,14 @@ impl<'a> Knowledge<'a> {
     pub(super) fn believing_peers(self) -> Self {
         Self {
             believes_peers: true,
+            ..self
+        }
+    }
+
+    /// The same, with this schema beside those that are known.
+    pub(super) fn with_bare(self, schema: Option<Schema>) -> Self {
+        Self {
+            bare: schema.map(Arc::new),
             ..self
         }
     }
@@ -190,7 +201,10 @@ impl Known for Knowledge<'_> {
 
     fn schema(&self, id: &SchemaId) -> Result<Option<Arc<Schema>>, IngestError> {
         match self.schemas {
-            Some(schemas) => Ok(schemas.get(id)),
+            Some(schemas) => {
+                let bare = self.bare.as_ref().filter(|bare| bare.id() == id);
+                Ok(schemas.get(id).or_else(|| bare.cloned()))
+            }
             None => Ok(self.store.schema(id)?.map(Arc::new)),
         }
     }

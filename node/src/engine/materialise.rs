@@ -121,7 +121,8 @@ impl<S: Store> Engine<S> {
     /// Stores a state and does what follows from it.
     fn put(&mut self, row: DocumentRow) -> Result<(), IngestError> {
         if row.is_deleted() {
-            return Ok(self.end(&row)?);
+            self.end(&row)?;
+            return Ok(self.definition_deleted(&row)?);
         }
         self.store.put_document(&row)?;
         if row.schema_id == SchemaId::SCHEMA_DEFINITION {

@@ -21,7 +21,7 @@
 //! | `purge` | what the operator removes from this node, and what follows for what comes later |
 //! | `reclaimed` | how much that removed |
 //! | `collect` | which operations and pieces nothing needs any more |
-//! | `schemas` | which schemas are known |
+//! | `schemas`, `registry` | which schemas are known |
 //! | `received` | what is known of a peer's message before it is judged |
 //! | `replicate` | sessions with peers |
 //! | `transfer` | what a peer is sent of what it lacks, step by step |
@@ -42,6 +42,7 @@ mod policy;
 mod purge;
 mod received;
 mod reclaimed;
+mod registry;
 mod replicate;
 mod schemas;
 mod tombstone;
@@ -62,15 +63,15 @@ use crate::store::{Change, Expected, Need, News, ParkedMax, Store, StoreError, U
 use histories::Histories;
 use ingest::tolerate;
 use parking::Parking;
+use registry::Registry;
 use replicate::PeerState;
-use schemas::Schemas;
 
 pub use collect::{Candidates, Sweep, SweepKind, Weighed};
 pub(crate) use error::IngestError;
 pub use error::{Rejection, StoreFault};
 pub(crate) use knowledge::{Knowledge, name_purge};
 pub use lookup::{document_at_view, documents_at_views};
-pub use policy::{AuthorLimits, Policy, PolicyError};
+pub use policy::{AuthorLimits, Policy, PolicyError, SchemaLimits};
 pub use purge::{Command, Purge};
 pub use received::Received;
 pub use reclaimed::Reclaimed;
@@ -175,6 +176,8 @@ pub enum Output {
     Deleted(DocumentId),
     /// A schema is known from now on.
     SchemaAdded(SchemaId),
+    /// A schema is not known any more: what defines it was deleted or purged.
+    SchemaRemoved(SchemaId),
     /// A log turned out to be forked: there are two entries at one position of it. Told once per log.
     Forked {
         /// Who contradicts itself.
@@ -220,6 +223,8 @@ impl EngineSettings {
 pub struct EngineLimits {
     /// How much one author may have here.
     pub authors: AuthorLimits,
+    /// How many schemas are known.
+    pub schemas: SchemaLimits,
     /// Most entries that wait for something, and their bytes; the oldest are dropped first (R28). No peer
     /// takes more than a part of it.
     pub parked_max: ParkedMax,
@@ -265,6 +270,7 @@ impl Default for EngineLimits {
     fn default() -> Self {
         Self {
             authors: AuthorLimits::default(),
+            schemas: SchemaLimits::default(),
             parked_max: ParkedMax {
                 entries: 10_000,
                 size: 64 << 20,
@@ -279,7 +285,7 @@ impl Default for EngineLimits {
 pub struct Engine<S> {
     store: S,
     settings: EngineSettings,
-    schemas: Schemas,
+    schemas: Registry,
     histories: Histories,
     keyring: Keyring,
     /// How many entries are parked, so that looking for them can be left out when there are none.
@@ -305,7 +311,7 @@ impl<S: Store> Engine<S> {
     /// Documents that an older version of the database left without what counts are materialised first.
     pub fn new(store: S, settings: EngineSettings) -> Result<Self, StoreError> {
         let mut engine = Self {
-            schemas: Schemas::load(&store)?,
+            schemas: Registry::of_system(),
             histories: Histories::default(),
             keyring: Keyring::default(),
             parked: store.counts()?.parked,
@@ -318,6 +324,8 @@ impl<S: Store> Engine<S> {
             outputs: VecDeque::new(),
             position: i64::MIN,
         };
+        engine.settle_schemas()?;
+        engine.schemas = schemas::load(&engine.store, &engine.settings)?;
         while engine.mend()? {}
         Ok(engine)
     }

@@ -79,6 +79,25 @@ impl Default for AuthorLimits {
     }
 }
 
+/// How many schemas are known at once; for what is beyond, there is no room. Each sixteen fields of a schema
+/// count as one, and so do definitions that wait for their fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SchemaLimits {
+    /// Most schemas of one author.
+    pub per_author: u64,
+    /// Most schemas of all authors together.
+    pub total: u64,
+}
+
+impl Default for SchemaLimits {
+    fn default() -> Self {
+        Self {
+            per_author: 1_000,
+            total: 10_000,
+        }
+    }
+}
+
 /// Of what an author has too much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Excess {
@@ -88,6 +107,8 @@ pub enum Excess {
     Logs,
     /// Branches, in one log.
     Branches,
+    /// Schemas.
+    Schemas,
 }
 
 impl fmt::Display for Excess {
@@ -96,6 +117,7 @@ impl fmt::Display for Excess {
             Self::Entries => "entries",
             Self::Logs => "logs",
             Self::Branches => "branches of one log",
+            Self::Schemas => "schemas",
         })
     }
 }
@@ -144,6 +166,9 @@ pub enum PolicyError {
     /// The author has as much as one may have.
     #[error("{0} has as many {1} as this node takes of one author")]
     AuthorLimit(PublicKey, Excess),
+    /// There are as many schemas as there may be.
+    #[error("this node knows as many schemas as its operator wants")]
+    SchemasFull,
     /// The log was purged.
     #[error("the operator of this node had log {1} of {0} purged")]
     LogPurged(PublicKey, LogId),
@@ -152,11 +177,18 @@ pub enum PolicyError {
     DocumentPurged(DocumentId),
 }
 
+impl PolicyError {
+    /// The author has as many schemas as one may have.
+    pub(super) fn too_many_schemas(author: PublicKey) -> Self {
+        Self::AuthorLimit(author, Excess::Schemas)
+    }
+}
+
 impl Refusal for PolicyError {
     fn reason(&self) -> Reason {
         match self {
             Self::Author(_) => Reason::AuthorNotAllowed,
-            Self::Schema(_) => Reason::SchemaNotAllowed,
+            Self::Schema(_) | Self::SchemasFull => Reason::SchemaNotAllowed,
             Self::AuthorLimit(..) => Reason::AuthorLimit,
             Self::LogPurged(..) => Reason::LogPurged,
             Self::DocumentPurged(_) => Reason::DocumentPurged,

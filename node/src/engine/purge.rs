@@ -99,6 +99,7 @@ impl<S: Store> Engine<S> {
         reclaimed.documents = documents.len() as u64;
         for (document, schema_id) in documents {
             self.changed_without_entry(document, &schema_id)?;
+            self.definition_purged(document, &schema_id)?;
         }
         Ok(reclaimed)
     }

@@ -2,16 +2,15 @@
 //!
 //! Both runtimes hand over what came out of the engine. Answers are no matter for an audience.
 
-use tokio::sync::watch;
-
 use super::feed::{ChangeFeed, Subscribers};
+use super::learnt::{Learning, Learnt};
 use crate::engine::Output;
 use crate::store::{Read, StoreError};
 
 /// The ways in which a node tells what it did.
 #[derive(Debug)]
 pub(super) struct Audience {
-    schemas: watch::Sender<u64>,
+    schemas: Learning,
     feed: ChangeFeed,
 }
 
@@ -19,14 +18,14 @@ impl Audience {
     /// An audience that knows what happened up to this position.
     pub(super) fn new(position: i64) -> Self {
         Self {
-            schemas: watch::Sender::new(0),
+            schemas: Learning::new(),
             feed: ChangeFeed::new(position),
         }
     }
 
-    /// A counter that moves whenever a schema was added.
-    pub(super) fn schemas(&self) -> watch::Receiver<u64> {
-        self.schemas.subscribe()
+    /// Which schemas become known.
+    pub(super) fn schemas(&self) -> Learnt {
+        self.schemas.learnt()
     }
 
     pub(super) fn subscribers(&self) -> Subscribers {
@@ -36,11 +35,16 @@ impl Audience {
     /// Notes what a turn led to. Schemas are told at once, changes with [`tell`](Self::tell) or
     /// [`tell_from`](Self::tell_from).
     pub(super) fn hear(&mut self, outputs: &[Output]) {
+        let (mut added, mut removed) = (Vec::new(), false);
         for output in outputs {
             match output {
                 Output::SchemaAdded(id) => {
                     tracing::info!(%id, "schema added");
-                    self.schemas.send_modify(|count| *count += 1);
+                    added.push(id.clone());
+                }
+                Output::SchemaRemoved(id) => {
+                    tracing::info!(%id, "schema removed");
+                    removed = true;
                 }
                 Output::Accepted {
                     operation_id,
@@ -52,6 +56,9 @@ impl Audience {
                 Output::Changed(change) => self.feed.note(change.clone()),
                 _ => {}
             }
+        }
+        if removed || !added.is_empty() {
+            self.schemas.note(added);
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::api::{self, ApiError, DocumentEvent, FollowCursor, Subject, Visible};
 use crate::runtime::{Node, Subscriber};
-use crate::store::{Change, EntryRow, Read};
+use crate::store::{Change, EntryRow, Read, SchemaRow};
 
 /// Documents or entries read at once. Each may be megabytes large.
 const PORTION: usize = 16;
@@ -205,14 +205,28 @@ impl Entries {
 }
 
 /// Schemas as they become known.
+///
+/// Looks through all of them once, in portions. From then on it reads those that it is told of; only who
+/// missed too many looks through all again.
 pub(crate) struct Schemas {
     node: Node,
     learnt: watch::Receiver<u64>,
-    told: BTreeSet<SchemaId>,
-    /// Up to where all schemas were told once those ready are.
+    /// Up to which version it knows what was added.
+    version: u64,
+    /// All that became known up to here was told.
     position: i64,
+    look: Option<Look>,
+    /// Those to be read next.
+    named: VecDeque<SchemaId>,
     ready: VecDeque<SchemaEvent>,
-    is_due: bool,
+}
+
+/// A look through all schemas.
+struct Look {
+    /// The last one it saw.
+    after: Option<SchemaId>,
+    /// Where the store was when it began; what became known since is told otherwise.
+    up_to: Option<i64>,
 }
 
 /// A schema that became known.
@@ -226,15 +240,16 @@ impl Schemas {
     /// Begins with all known schemas, or with those that became known after a cursor.
     pub(crate) async fn begin(node: Node, after: Option<String>) -> Result<Self, ApiError> {
         let after = cursor(&node, after).await?;
-        let position = after.map_or(0, FollowCursor::position);
-        let question = move |store: &dyn Read| api::schemas_known_at(store, position);
+        let learnt = node.schemas_changed();
+        let version = *learnt.borrow();
         Ok(Self {
-            learnt: node.schemas_changed(),
-            told: node.read(question).await?,
+            version,
+            learnt,
             node,
-            position,
+            position: after.map_or(0, FollowCursor::position),
+            look: Some(Look::ANEW),
+            named: VecDeque::new(),
             ready: VecDeque::new(),
-            is_due: true,
         })
     }
 
@@ -244,24 +259,101 @@ impl Schemas {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
             }
-            if !std::mem::take(&mut self.is_due) && self.learnt.changed().await.is_err() {
+            if let Some(look) = self.look.take() {
+                self.look_on(look).await?;
+            } else if !self.named.is_empty() {
+                self.read_named().await?;
+            } else if self.learnt.changed().await.is_err() {
                 return Ok(None);
-            }
-            let question = |store: &dyn Read| Ok((store.position()?, store.schemas()?));
-            let (position, schemas) = self.node.read(question).await?;
-            let told = &mut self.told;
-            let new = schemas
-                .into_iter()
-                .filter(|schema| told.insert(schema.id().clone()));
-            let cursor = FollowCursor::at(self.position);
-            self.ready = new.map(|schema| SchemaEvent { cursor, schema }).collect();
-            // Only behind the last of them all were told.
-            if let Some(last) = self.ready.back_mut() {
-                last.cursor = FollowCursor::at(position);
-                self.position = position;
+            } else {
+                let version = *self.learnt.borrow_and_update();
+                match self.node.schemas_added(self.version, version) {
+                    Some(added) => self.named.extend(added),
+                    None => self.look = Some(Look::ANEW),
+                }
+                self.version = version;
             }
         }
     }
+
+    /// Reads the next portion of all schemas.
+    async fn look_on(&mut self, look: Look) -> Result<(), ApiError> {
+        let after = look.after;
+        let question = move |store: &dyn Read| {
+            let position = store.position()?;
+            // One more than is wanted, to know whether there are more.
+            let rows = store.schema_rows(after.as_ref(), PORTION as u32 + 1)?;
+            Ok((position, rows))
+        };
+        let (position, mut rows) = self.node.read(question).await?;
+        let up_to = look.up_to.unwrap_or(position);
+        let is_last = rows.len() <= PORTION;
+        rows.truncate(PORTION);
+        let after = rows.last().map(|row| row.schema.id().clone());
+        let new = rows.into_iter().filter(|row| {
+            let since = row.origin.as_ref().map_or(0, |origin| origin.known_since);
+            let is_new = self.position < since || self.position == 0;
+            !row.withheld && is_new && since <= up_to
+        });
+        let cursor = FollowCursor::at(self.position);
+        self.ready = new
+            .map(|row| SchemaEvent {
+                cursor,
+                schema: row.schema,
+            })
+            .collect();
+        match is_last {
+            true => self.told_up_to(up_to),
+            false => {
+                let up_to = Some(up_to);
+                self.look = Some(Look { after, up_to });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads those that became known.
+    async fn read_named(&mut self) -> Result<(), ApiError> {
+        let portion = self.named.len().min(PORTION);
+        let ids: Vec<_> = self.named.drain(..portion).collect();
+        let is_last = self.named.is_empty();
+        let question = move |store: &dyn Read| {
+            let mut rows = Vec::with_capacity(ids.len());
+            for id in ids {
+                rows.extend(store.kept_schema(&id)?);
+            }
+            Ok(rows)
+        };
+        let rows = self.node.read(question).await?;
+        let since = |row: &SchemaRow| row.origin.as_ref().map_or(0, |origin| origin.known_since);
+        let reached = rows.iter().map(since).max().unwrap_or(0);
+        let cursor = FollowCursor::at(self.position);
+        let known = rows.into_iter().filter(|row| !row.withheld);
+        let known = known.map(|row| SchemaEvent {
+            cursor,
+            schema: row.schema,
+        });
+        self.ready = known.collect();
+        if is_last {
+            self.told_up_to(reached);
+        }
+        Ok(())
+    }
+
+    /// Notes that with those ready all were told that became known up to here. Only the last of them says so.
+    fn told_up_to(&mut self, position: i64) {
+        self.position = position.max(self.position);
+        if let Some(last) = self.ready.back_mut() {
+            last.cursor = FollowCursor::at(self.position);
+        }
+    }
+}
+
+impl Look {
+    const ANEW: Self = Self {
+        after: None,
+        up_to: None,
+    };
 }
 
 /// Publishes, and waits until the effect shows in what this node answers.

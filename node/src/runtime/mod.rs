@@ -17,6 +17,7 @@ mod inline;
     allow(dead_code, reason = "without a network nobody is met")
 )]
 mod known;
+mod learnt;
 mod peers;
 mod readers;
 mod threads;
@@ -32,7 +33,7 @@ use grove_core::author::NextArgs;
 use grove_core::publish::PublishError;
 use grove_core::session::{Dialect, PeerId};
 use grove_core::time::Instant;
-use grove_core::types::{DocumentViewId, Hash, Keyring, PublicKey, SeqNum};
+use grove_core::types::{DocumentViewId, Hash, Keyring, PublicKey, SchemaId, SeqNum};
 use grove_core::validate::Submission;
 use tokio::sync::watch;
 
@@ -67,7 +68,7 @@ const PREPARED_MAX: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Node {
     runtime: Runtime,
-    schemas: watch::Receiver<u64>,
+    schemas: learnt::Learnt,
     subscribers: feed::Subscribers,
     proposals: Proposals,
     peers: KnownPeers,
@@ -352,8 +353,14 @@ impl Node {
         Subscriber::new(self.clone(), &self.subscribers, after).await
     }
 
-    /// A counter that moves whenever a schema was added.
+    /// A counter that moves whenever schemas were added or removed.
     pub fn schemas_changed(&self) -> watch::Receiver<u64> {
-        self.schemas.clone()
+        self.schemas.version.clone()
+    }
+
+    /// The schemas that were added after a version of that counter, up to another; `None` when those are not
+    /// remembered any more.
+    pub(crate) fn schemas_added(&self, after: u64, up_to: u64) -> Option<Vec<SchemaId>> {
+        self.schemas.between(after, up_to)
     }
 }

@@ -269,7 +269,12 @@ impl<S: SharedStore> Writer<S> {
                 self.discarded.add();
             }
             // The audience has heard of these.
-            Some(Output::SchemaAdded(_) | Output::Accepted { .. } | Output::Changed(_)) => {}
+            Some(
+                Output::SchemaAdded(_)
+                | Output::SchemaRemoved(_)
+                | Output::Accepted { .. }
+                | Output::Changed(_),
+            ) => {}
             Some(Output::Forked { public_key, log_id }) => {
                 tracing::warn!(%public_key, %log_id, "a log is forked, all its branches are kept");
             }

@@ -3,11 +3,8 @@
 //! Every encoding here is lossless and keeps the order of what it encodes where SQL compares it.
 //! Which column type holds them is for each database to know.
 
-use grove_core::types::{
-    DocumentId, DocumentViewId, Hash, LogId, OperationId, Schema, SchemaId, SeqNum,
-};
+use grove_core::types::{DocumentId, DocumentViewId, Hash, LogId, OperationId, SeqNum};
 use grove_core::wire::Action;
-use grove_core::wire::cbor::{Decoder, Encoder, Item};
 
 use super::query::SORT_KEY_SIZE_MAX;
 use super::{Need, StoreError};
@@ -104,43 +101,6 @@ pub fn to_document_id(bytes: &[u8]) -> Result<DocumentId, StoreError> {
         [hash] => Ok(hash.into()),
         _ => Err(StoreError::Corrupt("document id")),
     }
-}
-
-/// What a schema says beyond its id: `[description, {name: type}]`.
-pub fn from_definition(schema: &Schema) -> Vec<u8> {
-    let mut encoder = Encoder::new();
-    encoder.array(2).text(schema.description());
-    encoder.map(schema.fields().len());
-    for (name, field_type) in schema.fields() {
-        encoder.text(name.as_str()).text(&field_type.to_string());
-    }
-    encoder.into_bytes()
-}
-
-pub fn to_definition(id: SchemaId, bytes: &[u8]) -> Result<Schema, StoreError> {
-    read_definition(id, bytes).ok_or(StoreError::Corrupt("schema definition"))
-}
-
-fn read_definition(id: SchemaId, bytes: &[u8]) -> Option<Schema> {
-    let mut decoder = Decoder::new(bytes);
-    let (Item::Array(2), Item::Text(description), Item::Map(count)) = (
-        decoder.item().ok()?,
-        decoder.item().ok()?,
-        decoder.item().ok()?,
-    ) else {
-        return None;
-    };
-    let mut fields = Vec::new();
-    for _ in 0..count {
-        let (Item::Text(name), Item::Text(field_type)) =
-            (decoder.item().ok()?, decoder.item().ok()?)
-        else {
-            return None;
-        };
-        fields.push((name.parse().ok()?, field_type.parse().ok()?));
-    }
-    decoder.finish().ok()?;
-    Schema::new(id, description.to_owned(), fields).ok()
 }
 
 /// What the value of a need for an entry begins with.

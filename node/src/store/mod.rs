@@ -5,6 +5,7 @@
 //! for the writer. Every implementation passes the same contract tests.
 
 mod codec;
+mod definition;
 mod error;
 mod indexes;
 mod interned;
@@ -32,7 +33,7 @@ pub use read::{Read, Take, entries_by_documents};
 use rows::Parked;
 pub use rows::{
     Change, Counts, DocumentRow, EntryRow, Expected, ForkRow, Need, NewEntry, News, OperationRow,
-    ParkedMax, ParkedRow, PlacedEntry, TreeRow, Usage, ViewFields,
+    ParkedMax, ParkedRow, PlacedEntry, SchemaOrigin, SchemaRow, TreeRow, Usage, ViewFields,
 };
 pub use shared::{SharedStore, Upkeep};
 #[cfg(test)]

@@ -13,9 +13,13 @@ use grove_core::wire::{Heights, SchemaSet, Tips};
 use super::StoreError;
 use super::query::DocumentQuery;
 use super::rows::{
-    Change, Counts, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, TreeRow, Usage,
+    Change, Counts, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, SchemaRow, TreeRow,
+    Usage,
 };
 use crate::budget::Budget;
+
+/// How many schemas are read at once while all are looked for.
+const SCHEMAS_PER_READ: u32 = 256;
 
 /// Takes documents one by one; says whether it wants more.
 pub type Take<'t> = &'t mut dyn FnMut(DocumentRow) -> bool;
@@ -255,11 +259,44 @@ pub trait Read {
     /// How many documents of a schema meet the conditions of a query, on all its pages.
     fn count(&self, schema_id: &SchemaId, query: &DocumentQuery) -> Result<u64, StoreError>;
 
-    /// All known application schemas, by id.
-    fn schemas(&self) -> Result<Vec<Schema>, StoreError>;
+    /// Schemas that definitions make up, those withheld included: at most so many, behind this one in an order
+    /// of the store's own.
+    fn schema_rows(
+        &self,
+        after: Option<&SchemaId>,
+        limit: u32,
+    ) -> Result<Vec<SchemaRow>, StoreError>;
 
-    /// A known schema, system schemas included.
-    fn schema(&self, id: &SchemaId) -> Result<Option<Schema>, StoreError>;
+    /// All known application schemas, by id.
+    fn schemas(&self) -> Result<Vec<Schema>, StoreError> {
+        let mut schemas = Vec::new();
+        self.at_once(&mut || {
+            let mut after = None;
+            loop {
+                let rows = self.schema_rows(after.as_ref(), SCHEMAS_PER_READ)?;
+                let Some(last) = rows.last() else {
+                    return Ok(());
+                };
+                after = Some(last.schema.id().clone());
+                let known = rows.into_iter().filter(|row| !row.withheld);
+                schemas.extend(known.map(|row| row.schema));
+            }
+        })?;
+        schemas.sort_by(|a, b| a.id().cmp(b.id()));
+        Ok(schemas)
+    }
+
+    /// A schema of definitions as it is kept, also one that is withheld.
+    fn kept_schema(&self, id: &SchemaId) -> Result<Option<SchemaRow>, StoreError>;
+
+    /// A known schema, those of the system included.
+    fn schema(&self, id: &SchemaId) -> Result<Option<Schema>, StoreError> {
+        if let SchemaId::System(system) = id {
+            return Ok(Some(Schema::system(*system)));
+        }
+        let kept = self.kept_schema(id)?.filter(|row| !row.withheld);
+        Ok(kept.map(|row| row.schema))
+    }
 
     /// The evidence of a log's fork.
     fn fork(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<ForkRow>, StoreError>;

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use grove_core::publish::Placement;
 use grove_core::types::{
-    DocumentId, DocumentViewId, Hash, LogId, OperationId, PublicKey, SchemaId, SeqNum, Value,
+    DocumentId, DocumentViewId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
+    Value,
 };
 use grove_core::validate::{ForkEvidence, LogTip, Submission};
 use grove_core::wire::{Action, Fields};
@@ -258,6 +259,39 @@ pub fn fields_size(fields: &ViewFields) -> usize {
     fields
         .map(|(name, (value, _))| name.len() + Hash::SIZE + value_size(value))
         .sum()
+}
+
+/// A schema that definitions make up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaRow {
+    /// What it says.
+    pub schema: Schema,
+    /// Where it comes from; `None` of one that an earlier version of the database kept.
+    pub origin: Option<SchemaOrigin>,
+    /// Whether the operator's settings keep it from being known for now.
+    pub withheld: bool,
+}
+
+/// Where a schema comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaOrigin {
+    /// Who published the latest operation of its definition.
+    pub author: PublicKey,
+    /// The position that had been reached when it became known.
+    pub known_since: i64,
+    /// The operations that its id and the ids of its fields' definitions name.
+    pub parts: Vec<OperationId>,
+}
+
+impl From<Schema> for SchemaRow {
+    /// A schema of which no more is told than what it says.
+    fn from(schema: Schema) -> Self {
+        Self {
+            schema,
+            origin: None,
+            withheld: false,
+        }
+    }
 }
 
 /// What a parked entry waits for.

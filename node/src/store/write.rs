@@ -3,12 +3,14 @@
 //! A store does what it is told, or fails and changes nothing: whether an entry may be stored, and what
 //! else follows from it, is decided before.
 
-use grove_core::types::{DocumentId, Hash, LogId, PublicKey, Schema, SchemaId};
+use grove_core::types::{DocumentId, Hash, LogId, PublicKey, SchemaId};
 use grove_core::wire::Action;
 
 use super::StoreError;
 use super::read::Read;
-use super::rows::{DocumentRow, Expected, ForkRow, Need, NewEntry, News, ParkedMax, ParkedRow};
+use super::rows::{
+    DocumentRow, Expected, ForkRow, Need, NewEntry, News, ParkedMax, ParkedRow, SchemaRow,
+};
 
 /// For how many seconds it is remembered when which position was reached: thirty days.
 pub const TIMES_KEPT_S: i64 = 30 * 24 * 60 * 60;
@@ -93,8 +95,12 @@ pub trait Store: Read {
     /// Removes the state of a document that no longer has one.
     fn remove_document(&mut self, id: DocumentId) -> Result<(), StoreError>;
 
-    /// Makes a schema known.
-    fn insert_schema(&mut self, schema: &Schema) -> Result<(), StoreError>;
+    /// Keeps a schema, in place of what was kept of it before. While it is withheld, its documents are not
+    /// there.
+    fn insert_schema(&mut self, row: &SchemaRow) -> Result<(), StoreError>;
+
+    /// Drops what a schema says. Its documents are not there any more, but can still be deleted.
+    fn remove_schema(&mut self, id: &SchemaId) -> Result<(), StoreError>;
 
     /// Parks an entry; an entry already parked now waits for this need instead.
     fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError>;

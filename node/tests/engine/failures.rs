@@ -7,17 +7,15 @@ use std::ops::Range;
 
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
-use grove_core::types::{
-    DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
-};
+use grove_core::types::{DocumentId, Hash, LogId, OperationId, PublicKey, SchemaId, SeqNum};
 use grove_core::validate::Submission;
 use grove_core::wire::{Action, Heights, Message, SchemaSet, Tips};
 use grove_core::{Reason, Refusal};
 use grove_node::engine::{Engine, EngineSettings, Input, Output, RequestId, verify};
 use grove_node::store::{
     Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, Need, NewEntry, News,
-    OperationRow, ParkedMax, ParkedRow, PlacedEntry, Read, SqliteStore, Store, StoreError, Take,
-    TreeRow, Usage,
+    OperationRow, ParkedMax, ParkedRow, PlacedEntry, Read, SchemaRow, SqliteStore, Store,
+    StoreError, Take, TreeRow, Usage,
 };
 
 use super::support::*;
@@ -110,8 +108,8 @@ impl Read for Failing {
         document(id: DocumentId) -> Option<DocumentRow>;
         visit(schema_id: &SchemaId, query: &DocumentQuery, take: Take<'_>) -> ();
         count(schema_id: &SchemaId, query: &DocumentQuery) -> u64;
-        schemas() -> Vec<Schema>;
-        schema(id: &SchemaId) -> Option<Schema>;
+        schema_rows(after: Option<&SchemaId>, limit: u32) -> Vec<SchemaRow>;
+        kept_schema(id: &SchemaId) -> Option<SchemaRow>;
         fork(key: PublicKey, log_id: LogId) -> Option<ForkRow>;
         position_at(at: i64) -> Option<i64>;
         audit_log(limit: u32) -> Vec<(i64, String)>;
@@ -139,7 +137,8 @@ impl Store for Failing {
         insert_fork(fork: &ForkRow) -> ();
         put_document(document: &DocumentRow) -> ();
         remove_document(id: DocumentId) -> ();
-        insert_schema(schema: &Schema) -> ();
+        insert_schema(row: &SchemaRow) -> ();
+        remove_schema(id: &SchemaId) -> ();
         park(row: &ParkedRow, need: &Need) -> ();
         unpark(need: &Need) -> Vec<ParkedRow>;
         evict_parked(max: ParkedMax) -> u64;

@@ -15,6 +15,7 @@ mod policy;
 mod postgres_server;
 mod publishing;
 mod purge;
+mod schemas;
 mod support;
 mod tombstones;
 mod views;

@@ -20,7 +20,7 @@ use grove_core::session::PeerId;
 use grove_core::types::{DocumentViewId, KeyPair, LogId, OperationId, PlainValue, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::Operation;
-use grove_node::engine::EngineSettings;
+use grove_node::engine::{EngineLimits, EngineSettings};
 use grove_node::http::{Http, Limits, serve};
 use grove_node::runtime::{InlineNode, Node};
 use grove_node::store::SqliteStore;
@@ -47,8 +47,15 @@ impl TestNode {
     }
 
     pub async fn with(limits: Limits) -> Self {
+        Self::with_room_for(EngineLimits::default().schemas.per_author, limits).await
+    }
+
+    /// A node that knows so many schemas of one author.
+    pub async fn with_room_for(schemas: u64, limits: Limits) -> Self {
         let store = SqliteStore::in_memory().unwrap();
-        let (_, node) = InlineNode::new(store, EngineSettings::new(PeerId([0; 32]))).unwrap();
+        let mut settings = EngineSettings::new(PeerId([0; 32]));
+        settings.limits.schemas.per_author = schemas;
+        let (_, node) = InlineNode::new(store, settings).unwrap();
         Self::serving(node, limits).await
     }
 

@@ -85,7 +85,7 @@ fn open(database: &Database) -> PostgresStore {
 fn with_schema(database: &Database) -> PostgresStore {
     let mut store = open(database);
     store.begin().unwrap();
-    store.insert_schema(&schema()).unwrap();
+    store.insert_schema(&schema().into()).unwrap();
     store.commit().unwrap();
     store
 }

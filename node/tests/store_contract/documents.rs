@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use grove_core::types::{DocumentViewId, FieldType, Schema, SchemaId, SystemSchema, Value};
 use grove_node::store::query::{Condition, Order, OrderBy, PagePosition, SortKey, Standing, Test};
-use grove_node::store::{DocumentQuery, DocumentRow, Read, Store, StoreError};
+use grove_node::store::{
+    DocumentQuery, DocumentRow, Read, SchemaOrigin, SchemaRow, Store, StoreError,
+};
 use proptest::prelude::*;
 
 use crate::Backend;
@@ -172,7 +174,7 @@ pub fn documents_of_system_schemas_need_no_introduction<B: Backend>() {
             fields: Some(fields.collect()),
         };
         transact(&mut store, |store| {
-            store.insert_schema(&schema).unwrap();
+            store.insert_schema(&schema.clone().into()).unwrap();
             store.put_document(&row).unwrap();
         });
         assert_eq!(store.document(id).unwrap(), Some(row));
@@ -223,7 +225,7 @@ pub fn schemas_come_back_sorted_by_id<B: Backend>() {
         draft(1, 0, 1).insert(store);
         assert_eq!(store.schema(&schema_id("cafe")).unwrap(), None);
         for schema in schemas.iter().chain(&schemas) {
-            store.insert_schema(schema).unwrap();
+            store.insert_schema(&schema.clone().into()).unwrap();
         }
     });
 
@@ -235,6 +237,107 @@ pub fn schemas_come_back_sorted_by_id<B: Backend>() {
     );
     assert_eq!(store.schema(&schema_id("other")).unwrap(), None);
     assert_eq!(store.counts().unwrap().schemas, 5);
+}
+
+pub fn schemas_come_back_with_where_they_are_from<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let field = || ("a".parse().unwrap(), FieldType::Float);
+    let mut rows: Vec<SchemaRow> = (0..7)
+        .map(|number| {
+            let id = schema_id(&format!("many_{number}"));
+            let schema = Schema::new(id, String::new(), [field()]).unwrap();
+            let origin = SchemaOrigin {
+                author: author(number),
+                known_since: number.into(),
+                parts: vec![hash("one").into(), hash(&number.to_string()).into()],
+            };
+            SchemaRow {
+                schema,
+                origin: (number > 0).then_some(origin),
+                withheld: number > 4,
+            }
+        })
+        .collect();
+    transact(&mut store, |store| {
+        rows.iter()
+            .for_each(|row| store.insert_schema(row).unwrap());
+    });
+
+    let (mut read, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.schema_rows(after.as_ref(), 3).unwrap();
+        assert!(page.len() <= 3);
+        let Some(last) = page.last() else { break };
+        after = Some(last.schema.id().clone());
+        read.extend(page);
+    }
+
+    let by_id = |row: &SchemaRow| row.schema.id().clone();
+    read.sort_by_key(by_id);
+    rows.sort_by_key(by_id);
+    assert_eq!(read, rows);
+    assert_eq!(store.schemas().unwrap().len(), 5);
+    assert_eq!(store.counts().unwrap().schemas, 5);
+    for row in &rows {
+        let id = row.schema.id();
+        assert_eq!(store.kept_schema(id).unwrap().as_ref(), Some(row));
+        let known = (!row.withheld).then(|| row.schema.clone());
+        assert_eq!(store.schema(id).unwrap(), known);
+    }
+}
+
+pub fn a_schema_that_goes_hides_its_documents<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let ids: Vec<_> = ["one", "two", "three"].map(document).to_vec();
+    put_wide(&mut store, &ids);
+    let wide = wide_schema();
+    let hidden = SchemaRow {
+        schema: wide.clone(),
+        origin: Some(SchemaOrigin {
+            author: author(1),
+            known_since: 1,
+            parts: Vec::new(),
+        }),
+        withheld: true,
+    };
+    let shown = store.documents(&ids).unwrap();
+    let nothing = |store: &B::Store| {
+        assert!(store.documents(&ids).unwrap().is_empty());
+        assert_eq!(store.document(ids[0]).unwrap(), None);
+        assert_eq!(store.document_outline(ids[0]).unwrap(), None);
+        assert_eq!(list_ids(store, &everything()), []);
+        assert_eq!(store.count(wide.id(), &everything()).unwrap(), 0);
+    };
+
+    transact(&mut store, |store| store.insert_schema(&hidden).unwrap());
+    nothing(&store);
+    transact(&mut store, |store| {
+        store.insert_schema(&wide.clone().into()).unwrap()
+    });
+    assert_eq!(store.documents(&ids).unwrap(), shown);
+
+    // Once it is gone, they can still be deleted and removed.
+    transact(&mut store, |store| store.remove_schema(wide.id()).unwrap());
+    nothing(&store);
+    let mut deleted = shown[&ids[0]].clone();
+    deleted.fields = None;
+    transact(&mut store, |store| {
+        store.put_document(&deleted).unwrap();
+        store.remove_document(ids[1]).unwrap();
+    });
+    assert!(
+        store
+            .document(ids[0])
+            .unwrap()
+            .is_some_and(|row| row.is_deleted())
+    );
+    transact(&mut store, |store| {
+        store.insert_schema(&wide.clone().into()).unwrap()
+    });
+    assert_eq!(list_ids(&store, &everything()), [ids[2]]);
+    assert_eq!(store.count(wide.id(), &everything()).unwrap(), 1);
 }
 
 pub fn pages_never_skip_or_repeat<B: Backend>() {
@@ -298,7 +401,7 @@ pub fn a_schema_may_have_as_many_fields_as_any<B: Backend>() {
     };
     let rows = [row("b"), row("a")];
     transact(&mut store, |store| {
-        store.insert_schema(&schema).unwrap();
+        store.insert_schema(&schema.clone().into()).unwrap();
         rows.iter().for_each(|row| store.put_document(row).unwrap());
         // In place of itself.
         store.put_document(&rows[1]).unwrap();

@@ -178,7 +178,7 @@ pub fn plain_values() -> [Value; 9] {
 
 pub fn put_wide<S: Store>(store: &mut S, ids: &[DocumentId]) {
     transact(store, |store| {
-        store.insert_schema(&wide_schema()).unwrap();
+        store.insert_schema(&wide_schema().into()).unwrap();
         for id in ids {
             store
                 .put_document(&wide_document(*id, plain_values()))

@@ -59,6 +59,8 @@ macro_rules! contract {
             a_place_somebody_made_up_breaks_nothing
             a_schema_may_have_as_many_fields_as_any
             schemas_come_back_sorted_by_id
+            schemas_come_back_with_where_they_are_from
+            a_schema_that_goes_hides_its_documents
             pages_never_skip_or_repeat
         });
 

@@ -213,7 +213,7 @@ fn any_rows(count: impl Into<SizeRange>) -> impl Strategy<Value = Vec<DocumentRo
 fn filled<B: Backend>(place: &B::Place, rows: &[DocumentRow]) -> B::Store {
     let mut store = B::open(place);
     transact(&mut store, |store| {
-        store.insert_schema(&wide_schema()).unwrap();
+        store.insert_schema(&wide_schema().into()).unwrap();
         rows.iter().for_each(|row| store.put_document(row).unwrap());
     });
     store
@@ -404,7 +404,7 @@ pub fn fields_nobody_knows_are_refused<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     transact(&mut store, |store| {
-        store.insert_schema(&wide_schema()).unwrap()
+        store.insert_schema(&wide_schema().into()).unwrap()
     });
     let query = DocumentQuery {
         order: Order {

@@ -18,7 +18,7 @@ pub fn a_rolled_back_transaction_leaves_nothing<B: Backend>() {
         let mut entry = draft(1 + round, 0, 1);
         entry.schema_id = schema_id(["first", "second"][usize::from(round)]);
         entry.insert(&mut store);
-        store.insert_schema(&wide_schema()).unwrap();
+        store.insert_schema(&wide_schema().into()).unwrap();
         store
             .put_document(&wide_document(entry.document, plain_values()))
             .unwrap();
@@ -60,7 +60,7 @@ pub fn readers_see_committed_state_only<B: Backend>() {
 
     store.begin().unwrap();
     draft(1, 0, 1).insert(&mut store);
-    store.insert_schema(&wide_schema()).unwrap();
+    store.insert_schema(&wide_schema().into()).unwrap();
     store
         .put_document(&wide_document(id, plain_values()))
         .unwrap();

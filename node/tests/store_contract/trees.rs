@@ -353,7 +353,7 @@ pub fn what_is_read_ahead_is_what_would_be_answered<B: Backend>() {
             })
             .collect();
         for store in &mut stores {
-            transact(store, |store| store.insert_schema(&wide_schema()).unwrap());
+            transact(store, |store| store.insert_schema(&wide_schema().into()).unwrap());
             fill(store, &entries, before);
             store.begin().unwrap();
         }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::Arc;
 
 use grove_core::types::{
     DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
@@ -18,8 +19,8 @@ use crate::store::outside::Extent;
 use crate::store::query::{Condition, DocumentQuery, OrderBy, PagePosition, Standing};
 use crate::store::trees::PreferredTips;
 use crate::store::{
-    Change, Counts, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, Read, StoreError,
-    Take, TreeRow, Usage,
+    Change, Counts, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, Read, SchemaRow,
+    StoreError, Take, TreeRow, Usage,
 };
 
 impl<S: Source> Read for Memory<S> {
@@ -173,7 +174,7 @@ impl<S: Source> Read for Memory<S> {
         let state = self.state();
         let mut found = BTreeMap::new();
         for id in ids {
-            if let Some(row) = state.documents.get(id) {
+            if let Some(row) = state.shown(*id) {
                 found.insert(*id, state.document_row(row, Extent::Whole)?);
             }
         }
@@ -307,7 +308,7 @@ impl<S: Source> Read for Memory<S> {
 
     fn document_outline(&self, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
         let state = self.state();
-        let row = state.documents.get(&id);
+        let row = state.shown(id);
         row.map(|row| state.document_row(row, Extent::Outline))
             .transpose()
     }
@@ -373,17 +374,25 @@ impl<S: Source> Read for Memory<S> {
         Ok(self.state().admitted(schema_id, query)?.len() as u64)
     }
 
-    fn schemas(&self) -> Result<Vec<Schema>, StoreError> {
+    fn schema_rows(
+        &self,
+        after: Option<&SchemaId>,
+        limit: u32,
+    ) -> Result<Vec<SchemaRow>, StoreError> {
         let state = self.state();
-        Ok(state
-            .schemas
-            .iter()
-            .map(|(_, schema)| schema.clone())
+        let from = match after {
+            Some(id) => Bound::Excluded(id.clone()),
+            None => Bound::Unbounded,
+        };
+        let rows = state.schemas.range((from, Bound::Unbounded));
+        Ok(rows
+            .take(limit as usize)
+            .map(|(_, row)| row.clone())
             .collect())
     }
 
-    fn schema(&self, id: &SchemaId) -> Result<Option<Schema>, StoreError> {
-        Ok(self.state().schema(id))
+    fn kept_schema(&self, id: &SchemaId) -> Result<Option<SchemaRow>, StoreError> {
+        Ok(self.state().schemas.get(id).cloned())
     }
 
     fn fork(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<ForkRow>, StoreError> {
@@ -409,7 +418,11 @@ impl<S: Source> Read for Memory<S> {
         Ok(Counts {
             entries: state.entries.len() as u64,
             documents: live.count() as u64,
-            schemas: state.schemas.len() as u64,
+            schemas: state
+                .schemas
+                .iter()
+                .filter(|(_, row)| !row.withheld)
+                .count() as u64,
             parked: state.parked.len() as u64,
             forks: state.forks.len() as u64,
             branches: state.branches.len() as u64 + state.further,
@@ -422,8 +435,21 @@ impl State {
     pub fn schema(&self, id: &SchemaId) -> Option<Schema> {
         match id {
             SchemaId::System(system) => Some(Schema::system(*system)),
-            id => self.schemas.get(id).cloned(),
+            id => {
+                let row = self.schemas.get(id).filter(|row| !row.withheld);
+                row.map(|row| row.schema.clone())
+            }
         }
+    }
+
+    /// A document; without its schema none is there.
+    fn shown(&self, id: DocumentId) -> Option<&Arc<DocumentRow>> {
+        let is_known = |id: &SchemaId| match id {
+            SchemaId::System(_) => true,
+            id => self.schemas.get(id).is_some_and(|row| !row.withheld),
+        };
+        let row = self.documents.get(&id);
+        row.filter(|row| row.is_deleted() || is_known(&row.schema_id))
     }
 
     /// The documents that a query asks for, on all its pages, each with its place in the order.

@@ -6,9 +6,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use grove_core::types::{
-    DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum, Value,
-};
+use grove_core::types::{DocumentId, Hash, LogId, OperationId, PublicKey, SchemaId, SeqNum, Value};
 use grove_core::validate::{LogTip, prefers};
 use grove_core::wire::Action;
 
@@ -18,7 +16,8 @@ use crate::store::outside::{Extent, Payload};
 use crate::store::rows::Parked;
 use crate::store::trees::DoubtedTrees;
 use crate::store::{
-    DocumentRow, EntryRow, ForkRow, Need, OperationRow, ParkedRow, PlacedEntry, StoreError, TreeRow,
+    DocumentRow, EntryRow, ForkRow, Need, OperationRow, ParkedRow, PlacedEntry, SchemaRow,
+    StoreError, TreeRow,
 };
 
 /// Names a tree: trees are numbered in the order in which they began.
@@ -46,7 +45,7 @@ pub struct State {
     pub documents: Map<DocumentId, Arc<DocumentRow>>,
     /// By schema, live ones (`false`) before deleted ones.
     pub documents_of_schema: Map<(SchemaId, bool, DocumentId), ()>,
-    pub schemas: Map<SchemaId, Schema>,
+    pub schemas: Map<SchemaId, SchemaRow>,
 
     /// By age.
     pub parked: Map<u64, (ParkedRow, Need)>,

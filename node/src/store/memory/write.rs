@@ -12,8 +12,8 @@ use super::MemoryStore;
 use super::state::{State, Stored, Tree, TreeId};
 use crate::store::codec::brief;
 use crate::store::{
-    DocumentRow, ForkRow, Need, NewEntry, News, ParkedMax, ParkedRow, Read, Store, StoreError,
-    TIMES_KEPT_S, TreeRow, ViewFields,
+    DocumentRow, ForkRow, Need, NewEntry, News, ParkedMax, ParkedRow, Read, SchemaRow, Store,
+    StoreError, TIMES_KEPT_S, TreeRow, ViewFields,
 };
 
 /// The entry before a new one is not where the new one's placement says.
@@ -240,12 +240,17 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn insert_schema(&mut self, schema: &Schema) -> Result<(), StoreError> {
+    fn insert_schema(&mut self, row: &SchemaRow) -> Result<(), StoreError> {
         // Every node knows the system schemas.
-        if !matches!(schema.id(), SchemaId::System(_)) {
+        if !matches!(row.schema.id(), SchemaId::System(_)) {
             let state = self.source.change();
-            state.schemas.insert(schema.id().clone(), schema.clone());
+            state.schemas.insert(row.schema.id().clone(), row.clone());
         }
+        Ok(())
+    }
+
+    fn remove_schema(&mut self, id: &SchemaId) -> Result<(), StoreError> {
+        self.source.change().schemas.remove(id);
         Ok(())
     }
 

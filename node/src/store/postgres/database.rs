@@ -335,6 +335,11 @@ impl Database {
         }
     }
 
+    /// Forgets the view tables of the schema of this number, of which another thing is about to be known.
+    pub fn forget_view(&self, row: i64) {
+        self.views.borrow_mut().remove(&row);
+    }
+
     /// The view tables of the schema of this number, once the schema is known.
     pub fn view(&self, row: i64) -> Result<Option<Arc<View>>, StoreError> {
         if let Some(view) = self.views.borrow().get(&row) {

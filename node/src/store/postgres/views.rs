@@ -259,18 +259,6 @@ impl View {
         })
     }
 
-    /// Removes the view of a document.
-    pub fn remove(&self, database: &Database, document: DocumentId) -> Result<(), StoreError> {
-        for table in &self.tables {
-            let sql = format!("DELETE FROM {table} WHERE document = $1");
-            let gone = database.execute(&sql, &[&document.hash().digest().as_slice()])?;
-            if gone > 0 {
-                database.unclean.borrow_mut().insert(table.clone());
-            }
-        }
-        Ok(())
-    }
-
     /// Reads the columns of a view, the first of which is at `offset`, and if need be those of its setter. A
     /// value that was lost is left out.
     fn read(
@@ -296,6 +284,34 @@ impl View {
         database.meter().spend_bytes(fields_size(&fields))?;
         Ok(fields)
     }
+}
+
+/// Removes the view of a document from the tables of its schema.
+pub fn remove_from(
+    database: &Database,
+    tables: &[String],
+    document: DocumentId,
+) -> Result<(), StoreError> {
+    for table in tables {
+        let sql = format!("DELETE FROM {table} WHERE document = $1");
+        let gone = database.execute(&sql, &[&document.hash().digest().as_slice()])?;
+        if gone > 0 {
+            database.unclean.borrow_mut().insert(table.clone());
+        }
+    }
+    Ok(())
+}
+
+/// The view tables of the schema of this number, of which nobody remembers how many fields it has.
+pub fn tables_of(database: &Database, schema_row: i64) -> Result<Vec<String>, StoreError> {
+    let first = format!("view_{schema_row}");
+    let others = format!(r"view\_{schema_row}\_%");
+    database.all(
+        "SELECT tablename::text FROM pg_tables
+         WHERE schemaname = 'grove' AND (tablename = $1 OR tablename LIKE $2)",
+        &[&first, &others],
+        |row| get(row, 0),
+    )
 }
 
 /// The data of a piece, from the columns of its setter; `None` when its bytes are gone.

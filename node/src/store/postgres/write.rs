@@ -4,20 +4,21 @@
 //! their positions in the order in which they are committed, and tells what others did since.
 
 use grove_core::publish::Placement;
-use grove_core::types::{DocumentId, Hash, LogId, PublicKey, Schema, SchemaId, SeqNum};
+use grove_core::types::{DocumentId, Hash, LogId, PublicKey, SchemaId, SeqNum};
 use grove_core::wire::Action;
 
 use super::PostgresStore;
 use super::codec::{digest, get};
 use super::versions;
-use super::views::{DocumentColumns, PUT_DOCUMENT, View};
-use crate::store::codec::{from_action, from_definition, from_log_id, from_need, from_seq_num};
+use super::views::{DocumentColumns, PUT_DOCUMENT, View, remove_from, tables_of};
+use crate::store::codec::{from_action, from_log_id, from_need, from_seq_num};
+use crate::store::definition::from_definition;
 use crate::store::outside::object_for;
 use crate::store::sql::ahead::Ahead;
 use crate::store::sql::{self, Param, Sql};
 use crate::store::{
     DocumentRow, Expected, ForkRow, Need, NewEntry, News, Parked, ParkedMax, ParkedRow, Read,
-    Store, StoreError,
+    SchemaRow, Store, StoreError,
 };
 
 /// What the writer knows of the state of the database, as of its last transaction.
@@ -302,7 +303,11 @@ impl Store for PostgresStore {
         let database = &self.database;
         let schema = database.schema_row_or_insert(&document.schema_id)?;
         let owner = database.author_or_insert(document.owner)?;
-        let old = self.live_schema_of(document.id)?;
+        let old = match document.is_deleted() {
+            // One whose schema is gone was not read ahead, though it is there.
+            true => self.stored_schema_of(document.id)?,
+            false => self.live_schema_of(document.id)?,
+        };
         let new = (!document.is_deleted()).then_some(schema);
         //= DL5: with the document goes its view
         if let Some(old) = old.filter(|old| Some(*old) != new) {
@@ -342,18 +347,35 @@ impl Store for PostgresStore {
         Ok(())
     }
 
-    fn insert_schema(&mut self, schema: &Schema) -> Result<(), StoreError> {
+    fn insert_schema(&mut self, row: &SchemaRow) -> Result<(), StoreError> {
         // Every node knows the system schemas; their tables are there from the beginning.
-        if matches!(schema.id(), SchemaId::System(_)) {
+        if matches!(row.schema.id(), SchemaId::System(_)) {
             return Ok(());
         }
-        let row = self.database.schema_row_or_insert(schema.id())?;
+        let number = self.database.schema_row_or_insert(row.schema.id())?;
+        self.database.forget_view(number);
         self.database.execute(
             "UPDATE schemas SET definition = $2 WHERE id = $1",
-            &[&row, &from_definition(schema)],
+            &[&number, &from_definition(row)],
         )?;
         self.writer.defines = true;
-        View::new(row, schema.clone()).create(&self.database)
+        View::new(number, row.schema.clone()).create(&self.database)
+    }
+
+    fn remove_schema(&mut self, id: &SchemaId) -> Result<(), StoreError> {
+        if let Some(number) = self.database.schema_row(id)? {
+            self.database.forget_view(number);
+            self.database.execute(
+                "UPDATE schemas SET definition = NULL WHERE id = $1",
+                &[&number],
+            )?;
+            self.database
+                .unclean
+                .borrow_mut()
+                .insert("schemas".to_owned());
+        }
+        self.writer.defines = true;
+        Ok(())
     }
 
     fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError> {
@@ -472,10 +494,13 @@ impl PostgresStore {
     /// The number of the schema of a live document.
     fn live_schema_of(&self, document: DocumentId) -> Result<Option<i64>, StoreError> {
         match self.known().live_schema_of(document) {
-            Some(Some(schema_id)) => return self.database.schema_row(&schema_id),
-            Some(None) => return Ok(None),
-            None => {}
+            Some(Some(schema_id)) => self.database.schema_row(&schema_id),
+            Some(None) => Ok(None),
+            None => self.stored_schema_of(document),
         }
+    }
+
+    fn stored_schema_of(&self, document: DocumentId) -> Result<Option<i64>, StoreError> {
         self.database.first(
             "SELECT schema FROM documents WHERE id = $1 AND NOT deleted",
             &[&document.hash().digest().as_slice()],
@@ -484,9 +509,15 @@ impl PostgresStore {
     }
 
     fn remove_view(&self, document: DocumentId, schema: i64) -> Result<(), StoreError> {
-        let view = self.database.view(schema)?;
-        view.ok_or(StoreError::Corrupt("schema"))?
-            .remove(&self.database, document)
+        // What the schema says may be gone; its documents are not.
+        match self.database.view(schema)? {
+            Some(view) => remove_from(&self.database, &view.tables, document),
+            None => remove_from(
+                &self.database,
+                &tables_of(&self.database, schema)?,
+                document,
+            ),
+        }
     }
 
     fn count_live(&self, schema: Option<i64>, change: i64) {

@@ -18,11 +18,12 @@ use std::sync::Arc;
 use grove_core::types::{DocumentId, Hash, PublicKey, Schema, SchemaId};
 use grove_core::wire::Heights;
 
-use super::codec::{DIGEST_SIZE, to_definition};
+use super::codec::DIGEST_SIZE;
+use super::definition::to_definition;
 use super::meter::Meter;
 use super::objects::Objects;
 use super::outside::Extent;
-use super::{Counts, DocumentQuery, DocumentRow, EntryRow, StoreError, Take};
+use super::{Counts, DocumentQuery, DocumentRow, EntryRow, SchemaRow, StoreError, Take};
 
 use ahead::Ahead;
 pub use names::Names;
@@ -194,6 +195,13 @@ pub trait Sql {
         if let SchemaId::System(system) = id {
             return Ok(Some(Schema::system(system)));
         }
+        let kept = self.kept_schema(row)?.filter(|row| !row.withheld);
+        Ok(kept.map(|row| row.schema))
+    }
+
+    /// The schema of definitions of this number as it is kept.
+    fn kept_schema(&self, row: i64) -> Result<Option<SchemaRow>, StoreError> {
+        let id = self.schema_id(row)?;
         self.ask_one(
             "SELECT definition FROM schemas WHERE id = ?1 AND definition IS NOT NULL",
             &[Param::Int(row)],

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use grove_core::types::{
-    DocumentId, Hash, LogId, OperationId, PublicKey, Schema, SchemaId, SeqNum,
-};
+use grove_core::types::{DocumentId, Hash, LogId, OperationId, PublicKey, SchemaId, SeqNum};
 use grove_core::wire::{Heights, SchemaSet, Tips};
 
 use super::rows::{
@@ -14,12 +12,13 @@ use super::rows::{
 use super::{Dialect, Param, Sql, hash};
 use crate::budget::Budget;
 use crate::store::codec::{from_log_id, from_seq_num, to_log_id};
+use crate::store::definition::to_definition;
 use crate::store::objects::Objects;
 use crate::store::outside::Extent;
 use crate::store::trees::{DoubtedTrees, PreferredTips};
 use crate::store::{
     Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, Read,
-    StoreError, Take, TreeRow, Usage,
+    SchemaRow, StoreError, Take, TreeRow, Usage,
 };
 
 /// What happened to documents from a position on. Of the last position all changes are told, so that who
@@ -518,28 +517,28 @@ impl<T: Dialect> Read for T {
         Dialect::count(self, schema_id, query)
     }
 
-    fn schemas(&self) -> Result<Vec<Schema>, StoreError> {
-        let database = self.database();
-        let rows = database.ask_all(
-            "SELECT id FROM schemas WHERE definition IS NOT NULL",
-            &[],
-            |row| row.int(0),
-        )?;
-        let mut schemas = Vec::with_capacity(rows.len());
-        for row in rows {
-            schemas.extend(database.schema(row)?);
-        }
-        schemas.sort_by(|a, b| a.id().cmp(b.id()));
-        Ok(schemas)
+    fn schema_rows(
+        &self,
+        after: Option<&SchemaId>,
+        limit: u32,
+    ) -> Result<Vec<SchemaRow>, StoreError> {
+        let after = after.map(ToString::to_string).unwrap_or_default();
+        self.database().ask_all(
+            "SELECT schema_id, definition FROM schemas
+             WHERE definition IS NOT NULL AND schema_id > ?1 ORDER BY schema_id LIMIT ?2",
+            &[Param::Text(&after), Param::Int(limit.into())],
+            |row| {
+                let id = row.text(0)?.parse();
+                let id = id.map_err(|_| StoreError::Corrupt("schema id"))?;
+                to_definition(id, row.bytes(1)?)
+            },
+        )
     }
 
-    fn schema(&self, id: &SchemaId) -> Result<Option<Schema>, StoreError> {
-        if let SchemaId::System(system) = id {
-            return Ok(Some(Schema::system(*system)));
-        }
+    fn kept_schema(&self, id: &SchemaId) -> Result<Option<SchemaRow>, StoreError> {
         let database = self.database();
         match database.schema_row(id)? {
-            Some(row) => database.schema(row),
+            Some(row) => database.kept_schema(row),
             None => Ok(None),
         }
     }

@@ -80,9 +80,11 @@ impl<T: AsRef<Database>> Dialect for T {
                 found.insert(id, database.document_row(id, row, 0)?);
             }
             for (schema, ids) in live {
-                let view = database
-                    .view(schema)?
-                    .ok_or(StoreError::Corrupt("schema"))?;
+                // Without its schema a document is not there.
+                let Some(view) = database.view(schema)? else {
+                    ids.iter().for_each(|id| drop(found.remove(id)));
+                    continue;
+                };
                 for (id, fields) in
                     view.get_all(database, digests(ids.iter().map(|id| id.hash())))?
                 {
@@ -214,7 +216,12 @@ impl<T: AsRef<Database>> Dialect for T {
                 // Entries are numbered without gaps and never removed.
                 entries: database.number("SELECT coalesce(max(id), 0) FROM entries", [])?,
                 documents: database.number("SELECT sum(live) FROM schemas", [])?,
-                schemas: database.number("SELECT count(definition) FROM schemas", [])?,
+                // The last byte of a definition says whether it is withheld.
+                schemas: database.number(
+                    "SELECT count(*) FROM schemas
+                     WHERE definition IS NOT NULL AND substr(definition, -1) <> x'f5'",
+                    [],
+                )?,
                 parked: database.number("SELECT count(*) FROM parked", [])?,
                 forks: database.number("SELECT count(*) FROM forks", [])?,
                 branches: database.number(
@@ -244,7 +251,10 @@ impl Database {
                 return Ok(None);
             };
             if !deleted {
-                let view = self.view(schema)?.ok_or(StoreError::Corrupt("schema"))?;
+                // Without its schema a document is not there.
+                let Some(view) = self.view(schema)? else {
+                    return Ok(None);
+                };
                 let fields = view.get(self, id, extent)?;
                 document.fields = Some(fields.ok_or(StoreError::Corrupt("document"))?);
             }

@@ -150,7 +150,7 @@ fn no_value_makes_a_statement_be_prepared_anew() {
     let place = TestFolder::new();
     let mut store = SqliteStore::open(&place.0).unwrap();
     store.begin().unwrap();
-    store.insert_schema(&schema()).unwrap();
+    store.insert_schema(&schema().into()).unwrap();
     let ask = |store: &mut SqliteStore, number: u64| {
         let document = publish(store, number, "text");
         let log_id = LogId::new(number);
@@ -182,7 +182,7 @@ fn files_are_for_their_owner_alone() {
     let place = TestFolder::new();
     let mut store = SqliteStore::open(&place.0).unwrap();
     store.begin().unwrap();
-    store.insert_schema(&schema()).unwrap();
+    store.insert_schema(&schema().into()).unwrap();
     store.commit().unwrap();
 
     let files: Vec<_> = std::fs::read_dir(place.folder()).unwrap().collect();
@@ -206,7 +206,7 @@ fn dropped_bytes_leave_the_files() {
         String::from_utf8(CANARY.to_vec()).unwrap().repeat(size)
     };
     store.begin().unwrap();
-    store.insert_schema(&schema()).unwrap();
+    store.insert_schema(&schema().into()).unwrap();
     let documents: Vec<_> = (0..120).map(|n| publish(&mut store, n, &text(n))).collect();
     store.commit().unwrap();
     let holds_canary = |place: &TestFolder| {
@@ -241,7 +241,7 @@ fn a_small_entry_takes_little_room() {
     let place = TestFolder::new();
     let mut store = SqliteStore::open(&place.0).unwrap();
     store.begin().unwrap();
-    store.insert_schema(&schema()).unwrap();
+    store.insert_schema(&schema().into()).unwrap();
     for number in 0..COUNT {
         publish(&mut store, number, &format!("{number:0>150}"));
     }
@@ -268,7 +268,7 @@ fn a_busy_reader_puts_off_the_checkpoint() {
         .execute_batch("BEGIN; SELECT count(*) FROM entries")
         .unwrap();
     store.begin().unwrap();
-    store.insert_schema(&schema()).unwrap();
+    store.insert_schema(&schema().into()).unwrap();
     store.commit().unwrap();
 
     assert!(!store.drop_deleted_copies().unwrap());
@@ -280,7 +280,7 @@ fn a_busy_reader_puts_off_the_checkpoint() {
 fn a_database_in_memory_is_its_only_reader() {
     let mut store = SqliteStore::in_memory().unwrap();
     store.begin().unwrap();
-    store.insert_schema(&schema()).unwrap();
+    store.insert_schema(&schema().into()).unwrap();
     let id = publish(&mut store, 0, "hello");
     store.commit().unwrap();
 
@@ -371,7 +371,7 @@ fn mixed_document(number: i64) -> DocumentRow {
 fn every_order_and_filter_gets_an_index_that_serves() {
     let mut store = SqliteStore::in_memory().unwrap();
     store.begin().unwrap();
-    store.insert_schema(&mixed_schema()).unwrap();
+    store.insert_schema(&mixed_schema().into()).unwrap();
     let documents: Vec<_> = (0..600).map(mixed_document).collect();
     documents
         .iter()
@@ -492,7 +492,7 @@ fn indexes_are_few_and_outlive_a_restart() {
     let place = TestFolder::new();
     let mut store = SqliteStore::open(&place.0).unwrap();
     store.begin().unwrap();
-    store.insert_schema(&mixed_schema()).unwrap();
+    store.insert_schema(&mixed_schema().into()).unwrap();
     (0..600).for_each(|number| store.put_document(&mixed_document(number)).unwrap());
     store.commit().unwrap();
     let ask = |store: &SqliteStore, number: usize| {
@@ -536,7 +536,7 @@ fn dropped_bytes_leave_the_indexes_too() {
     let place = TestFolder::new();
     let mut store = SqliteStore::open(&place.0).unwrap();
     store.begin().unwrap();
-    store.insert_schema(&schema()).unwrap();
+    store.insert_schema(&schema().into()).unwrap();
     let ids: Vec<_> = (0..600)
         .map(|n| publish(&mut store, n, &format!("{CANARY} {n}")))
         .collect();
@@ -580,7 +580,7 @@ fn an_older_database_is_brought_up_to_date() {
         parked: None,
     };
     old.begin().unwrap();
-    old.insert_schema(&schema()).unwrap();
+    old.insert_schema(&schema().into()).unwrap();
     let documents: Vec<_> = (0..5)
         .map(|n| publish_by(insert_first, &mut old, n, "hello"))
         .collect();

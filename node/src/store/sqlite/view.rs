@@ -18,6 +18,11 @@ pub struct View {
     pub(super) brief: bool,
 }
 
+/// The name of the view table of the schema of this number.
+pub(super) fn table(schema_row: i64) -> String {
+    format!("view_{schema_row}")
+}
+
 impl View {
     pub fn new(schema_row: i64, schema: Schema) -> Self {
         let mut columns = String::from("operations");
@@ -26,7 +31,7 @@ impl View {
         }
         Self {
             schema_row,
-            table: format!("view_{schema_row}"),
+            table: table(schema_row),
             brief: *schema.id() == SchemaId::BLOB_PIECE,
             schema,
             columns,

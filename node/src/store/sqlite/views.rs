@@ -17,6 +17,7 @@ use super::codec;
 use super::database::{Database, unexpected_type};
 use super::select::{LIVE_COUNT, Select};
 pub use super::view::View;
+use super::view::table;
 use crate::store::codec::{from_setters, to_setters};
 use crate::store::indexes::{AccessPath, Part, few};
 use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standing};
@@ -183,9 +184,13 @@ impl View {
         })
     }
 
-    /// Removes the view of a document.
-    pub fn remove(&self, database: &Database, document: DocumentId) -> Result<(), StoreError> {
-        let sql = format!("DELETE FROM {} WHERE document = ?1", self.table);
+    /// Removes the view of a document of the schema of this number.
+    pub fn remove(
+        database: &Database,
+        schema_row: i64,
+        document: DocumentId,
+    ) -> Result<(), StoreError> {
+        let sql = format!("DELETE FROM {} WHERE document = ?1", table(schema_row));
         database.execute(&sql, params![document.hash().digest()])?;
         Ok(())
     }

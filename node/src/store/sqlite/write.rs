@@ -4,19 +4,19 @@
 //! known.
 
 use grove_core::publish::Placement;
-use grove_core::types::{DocumentId, Hash, LogId, PublicKey, Schema, SchemaId, SeqNum};
+use grove_core::types::{DocumentId, Hash, LogId, PublicKey, SchemaId, SeqNum};
 use grove_core::wire::Action;
 use rusqlite::params;
 
 use super::SqliteStore;
 use super::views::View;
-use crate::store::codec::{
-    from_action, from_definition, from_log_id, from_need, from_seq_num, from_view_id,
-};
+use crate::store::codec::{from_action, from_log_id, from_need, from_seq_num, from_view_id};
+use crate::store::definition::from_definition;
 use crate::store::outside::object_for;
 use crate::store::sql::{self, Sql};
 use crate::store::{
-    DocumentRow, ForkRow, Need, NewEntry, News, Parked, ParkedMax, ParkedRow, Store, StoreError,
+    DocumentRow, ForkRow, Need, NewEntry, News, Parked, ParkedMax, ParkedRow, SchemaRow, Store,
+    StoreError,
 };
 
 /// The entry before a new one is not where the new one's placement says.
@@ -185,17 +185,29 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    fn insert_schema(&mut self, schema: &Schema) -> Result<(), StoreError> {
+    fn insert_schema(&mut self, row: &SchemaRow) -> Result<(), StoreError> {
         // Every node knows the system schemas; their tables are there from the beginning.
-        if matches!(schema.id(), SchemaId::System(_)) {
+        if matches!(row.schema.id(), SchemaId::System(_)) {
             return Ok(());
         }
-        let row = self.database.schema_row_or_insert(schema.id())?;
+        let number = self.database.schema_row_or_insert(row.schema.id())?;
+        self.database.forget_view(number);
         self.database.execute(
             "UPDATE schemas SET definition = ?2 WHERE id = ?1",
-            params![row, from_definition(schema)],
+            params![number, from_definition(row)],
         )?;
-        View::new(row, schema.clone()).create(&self.database)
+        View::new(number, row.schema.clone()).create(&self.database)
+    }
+
+    fn remove_schema(&mut self, id: &SchemaId) -> Result<(), StoreError> {
+        if let Some(number) = self.database.schema_row(id)? {
+            self.database.forget_view(number);
+            self.database.execute(
+                "UPDATE schemas SET definition = NULL WHERE id = ?1",
+                [number],
+            )?;
+        }
+        Ok(())
     }
 
     fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError> {
@@ -337,9 +349,8 @@ impl SqliteStore {
         let Some(schema) = self.schema_of(document)? else {
             return Ok(());
         };
-        let view = self.database.view(schema)?;
-        view.ok_or(StoreError::Corrupt("schema"))?
-            .remove(&self.database, document)
+        // What the schema says may be gone; its documents are not.
+        View::remove(&self.database, schema, document)
     }
 }
 

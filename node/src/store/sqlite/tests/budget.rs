@@ -7,7 +7,7 @@ use crate::budget::Budget;
 fn a_question_ends_with_its_budget_and_the_next_is_answered() {
     let mut store = SqliteStore::in_memory().unwrap();
     store.begin().unwrap();
-    store.insert_schema(&schema()).unwrap();
+    store.insert_schema(&schema().into()).unwrap();
     for log_id in 0..1000 {
         publish(&mut store, log_id, "some words");
     }
@@ -40,7 +40,7 @@ fn a_question_ends_with_its_budget_and_the_next_is_answered() {
 fn bytes_that_are_handed_over_are_counted() {
     let mut store = SqliteStore::in_memory().unwrap();
     store.begin().unwrap();
-    store.insert_schema(&schema()).unwrap();
+    store.insert_schema(&schema().into()).unwrap();
     let id = publish(&mut store, 0, &"x".repeat(1 << 20));
     store.commit().unwrap();
     let budget = Budget::new(10_000);
