@@ -10,6 +10,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use grove_core::types::SchemaId;
+use grove_node::http::Limits;
 use http_support::follow::GraphSocket;
 use http_support::{Author, TestNode};
 use serde_json::{Value, json};
@@ -234,7 +235,7 @@ async fn many_schemas(node: &TestNode, count: usize) -> Vec<SchemaId> {
 #[tokio::test]
 async fn a_question_costs_the_schemas_it_names() {
     let _alone = ALONE.lock().await;
-    let node = TestNode::start().await;
+    let node = TestNode::with_room_for(3000, Limits::default()).await;
     let schemas = many_schemas(&node, 2000).await;
     let query = |schema: &SchemaId| format!("{{ c: all_{schema} {{ totalCount }} }}");
     node.query(query(&schemas[0])).await;
@@ -290,9 +291,9 @@ async fn subscriptions_keep_nothing_of_the_schemas() {
 #[tokio::test]
 async fn a_description_of_too_much_is_refused_with_a_hint() {
     let _alone = ALONE.lock().await;
-    let mut limits = grove_node::http::Limits::default();
+    let mut limits = Limits::default();
     limits.answer_size_max = 4 << 20;
-    let node = TestNode::with(limits).await;
+    let node = TestNode::with_room_for(3000, limits).await;
     many_schemas(&node, 1000).await;
     let everything = "{ __schema { types { name fields { name type { name } } } } }";
 
@@ -310,4 +311,103 @@ async fn a_description_of_too_much_is_refused_with_a_hint() {
         node.query(names).await["__schema"]["queryType"]["name"],
         "Query"
     );
+}
+
+/// A body by POST as it is, of this type; its status and answer.
+async fn posted(node: &TestNode, path: &str, kind: &str, body: &str) -> (u16, Value) {
+    let mut request = http_support::build(hyper::Method::POST, path, body);
+    let headers = request.headers_mut();
+    headers.insert("content-type", kind.parse().unwrap());
+    let response = node.request(request).await;
+    let answer = serde_json::from_str(response.body()).unwrap_or_default();
+    (response.status().as_u16(), answer)
+}
+
+/// What graphql-cop, an auditor of GraphQL servers, tries to overload one with. Its remaining points are meant
+/// to be so here: the schema is described to anybody, queries come by GET, and there is a page to try them.
+#[tokio::test]
+async fn the_overloads_that_graphql_cop_tries_are_small_or_refused() {
+    let _alone = ALONE.lock().await;
+    let node = TestNode::start().await;
+    node.query("{ __typename }").await;
+    let many =
+        |count: usize, word: &dyn Fn(usize) -> String| (0..count).map(word).collect::<String>();
+    let aliases = |count| format!("{{ {} }}", many(count, &|n| format!("a{n}: __typename ")));
+    let circle = |depth: usize| {
+        let (open, close) = ("fields { type { ".repeat(depth), "} } ".repeat(depth));
+        format!("{{ __schema {{ types {{ {open}name {close}}} }} }}")
+    };
+
+    // Aliases and repeated fields count each, however they come; what is within bounds costs little.
+    for (name, query) in [
+        ("aliases", aliases(101)),
+        ("one field", format!("{{ {} }}", "__typename ".repeat(1000))),
+        (
+            "one directive",
+            format!("{{ __typename {} }}", "@skip(if: false) ".repeat(10)),
+        ),
+    ] {
+        let (answer, peak, taken) = cost(node.graphql(&query, Value::Null)).await;
+        assert!(
+            peak <= 2 && taken <= 10,
+            "{name}: {peak} MB at once, {taken} MB in all"
+        );
+        let told = answer["errors"].as_array().map_or(0, Vec::len);
+        assert!(told <= 5, "{name}: {told} errors are told");
+    }
+    assert_eq!(
+        node.query_error(&aliases(10_001)).await,
+        "request_too_large"
+    );
+    let unknown = format!("{{ __typename {} }}", "@aa".repeat(1000));
+    let (answer, _, taken) = cost(node.graphql(&unknown, Value::Null)).await;
+    assert!(answer["errors"].as_array().unwrap().len() <= 5, "{answer}");
+    assert!(taken <= 10, "{taken} MB in all");
+    for depth in 3..8 {
+        assert_eq!(node.query_error(&circle(depth)).await, "request_too_large");
+    }
+    let ring =
+        "query { ...A } fragment A on Query { __typename ...B } fragment B on Query { ...A }";
+    assert!(node.query_error(ring).await.starts_with("request_"));
+
+    // A list of queries is none, nor is what a form of a web page sends.
+    let batch = json!(vec![json!({ "query": "{ __typename }" }); 10]).to_string();
+    let form = "application/x-www-form-urlencoded";
+    for (path, kind, body) in [
+        ("/graphql", "application/json", batch.as_str()),
+        ("/graphql", form, "query=query+%7B__typename%7D"),
+        ("/graphql?query=query+%7B__typename%7D", form, ""),
+        ("/graphql?query=mutation+%7B__typename%7D", form, ""),
+    ] {
+        let (status, answer) = posted(&node, path, kind, body).await;
+        assert!(
+            (400..500).contains(&status),
+            "{path} {kind}: {status} {answer}"
+        );
+        assert_eq!(answer["data"], Value::Null, "{path} {kind}");
+    }
+    let get = node.get("/graphql?query=mutation%7B__typename%7D").await;
+    assert_eq!(get.status(), 405);
+}
+
+/// And what it tries to learn of a server's inside.
+#[tokio::test]
+async fn nothing_is_told_of_the_inside() {
+    let _alone = ALONE.lock().await;
+    let node = TestNode::start().await;
+
+    let traced = node.graphql("query cop { __typename }", Value::Null).await;
+    assert_eq!(traced, json!({ "data": { "__typename": "Query" } }));
+    for query in [
+        "qwerty cop { abc }",
+        "query cop { eventCurso }",
+        "query cop { __schema { directive } }",
+    ] {
+        let answer = node.graphql(query, Value::Null).await;
+        let error = &answer["errors"][0];
+        let members: Vec<_> = error["extensions"].as_object().unwrap().keys().collect();
+        assert_eq!(members, ["code", "phase"], "{answer}");
+        let text = error["message"].as_str().unwrap().to_lowercase();
+        assert!(!text.contains("did you mean"), "{text}");
+    }
 }

@@ -11,7 +11,7 @@ use crate::api::ApiError;
 use crate::http::details;
 
 /// Errors told of one request. A broken query can have as many as it has words.
-const ERRORS_MAX: usize = 10;
+const ERRORS_MAX: usize = 5;
 
 /// Characters of a message. The library quotes values, which can be megabytes large.
 const MESSAGE_LEN_MAX: usize = 300;
