@@ -123,17 +123,25 @@ pub fn venue(number: u64) -> [(&'static str, PlainValue); 5] {
 pub struct NodeProcess {
     child: Child,
     data: TempDir,
+    settings: Vec<String>,
     pub address: String,
 }
 
 impl NodeProcess {
     /// Starts a node over an empty directory.
     pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// Starts one with settings.
+    pub fn with(settings: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a folder");
-        let (child, address) = launch(data.path());
+        let settings: Vec<_> = settings.iter().map(|word| (*word).to_owned()).collect();
+        let (child, address) = launch(data.path(), &settings);
         Self {
             child,
             data,
+            settings,
             address,
         }
     }
@@ -141,7 +149,7 @@ impl NodeProcess {
     /// Ends the node as an operator would and starts it over the same directory.
     pub fn restart(&mut self) {
         self.stop();
-        (self.child, self.address) = launch(self.data.path());
+        (self.child, self.address) = launch(self.data.path(), &self.settings);
     }
 
     fn stop(&mut self) {
@@ -179,10 +187,11 @@ impl Drop for NodeProcess {
     }
 }
 
-fn launch(data: &Path) -> (Child, String) {
+fn launch(data: &Path, settings: &[String]) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_grove-node"))
         .args(["--http-port", "0", "--data-dir"])
         .arg(data)
+        .args(settings)
         .stdout(Stdio::piped())
         .spawn()
         .expect("the node starts");
