@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use authors::{Author, document, fields, id, note_schema, text};
 use grove_core::types::SchemaId;
 use grove_core::validate::Submission;
-use http_support::daemon::{Daemon, Directory};
+use http_support::daemon::{Daemon, Directory, run};
 use http_support::encoded;
 use serde_json::Value;
 
@@ -24,8 +24,12 @@ const PUBLISH: &str = "mutation P($entry: String!, $operation: String!) {
 
 /// A node with a directory of its own that stays connected with others.
 fn start(directory: &Directory, others: &[&Daemon]) -> Daemon {
+    start_with(directory, others, &["--node-port", "0"])
+}
+
+fn start_with(directory: &Directory, others: &[&Daemon], options: &[&str]) -> Daemon {
     let mut arguments: Vec<String> = directory.arguments().map(str::to_owned).into();
-    arguments.extend(["--node-port".to_owned(), "0".to_owned()]);
+    arguments.extend(options.iter().map(|option| (*option).to_owned()));
     for other in others {
         arguments.extend(["--direct-node".to_owned(), other.peer_address().to_string()]);
     }
@@ -60,6 +64,32 @@ async fn wait_for(node: &Daemon, schema: &SchemaId, is_there: impl Fn(&Value) ->
         assert!(begun.elapsed() < ARRIVAL_MAX, "never came: {shown}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// What a node tells its operator of other nodes.
+fn peers(directory: &Directory) -> Vec<Value> {
+    let path = directory.0.to_str().unwrap();
+    let output = run(&["--data-dir", path, "--json", "peers"]);
+    assert!(output.status.success());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    report["peers"].as_array().unwrap().clone()
+}
+
+/// Waits until what a node tells of other nodes is as wanted.
+async fn wait_for_peers(directory: &Directory, is_so: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    let begun = Instant::now();
+    loop {
+        let peers = peers(directory);
+        if is_so(&peers) {
+            return peers;
+        }
+        assert!(begun.elapsed() < ARRIVAL_MAX, "{peers:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn is_connected(peer: &Value) -> bool {
+    peer["state"] == "connected"
 }
 
 fn count(shown: &Value) -> Option<u64> {
@@ -128,4 +158,98 @@ async fn a_node_that_was_away_catches_up_and_keeps_its_name() {
     assert_eq!(shown_back, shown(&stays, &note).await);
     assert_eq!(back.peer_id(), name);
     assert_ne!(back.peer_id(), stays.peer_id());
+}
+
+#[tokio::test]
+async fn nodes_that_dial_each_other_end_with_one_connection() {
+    let directories = [Directory::new("net-one"), Directory::new("net-other")];
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = port.local_addr().unwrap();
+    drop(port);
+    let to_one = address.to_string();
+    let other = start_with(
+        &directories[1],
+        &[],
+        &["--node-port", "0", "--direct-node", &to_one],
+    );
+    let port = address.port().to_string();
+    let one = start_with(&directories[0], &[&other], &["--node-port", &port]);
+
+    for (directory, name) in [
+        (&directories[0], other.peer_id()),
+        (&directories[1], one.peer_id()),
+    ] {
+        let is_so = |peers: &[Value]| peers.len() == 1 && peers.iter().all(is_connected);
+        let peers = wait_for_peers(directory, is_so).await;
+        assert_eq!(peers[0]["peer"], name);
+        assert_eq!(peers[0]["protocol"], "grove");
+    }
+}
+
+#[tokio::test]
+async fn only_who_is_let_in_and_has_the_key_of_a_closed_network_is_met() {
+    let [open, kept_out, closed, insider, outsider] = ["open", "kept-out", "closed", "in", "out"]
+        .map(|name| Directory::new(&format!("net-{name}")));
+    let (key, other_key) = ("ab".repeat(32), "cd".repeat(32));
+    let with_key = |key| ["--node-port", "0", "--psk", key];
+    let blocked = start(&kept_out, &[]);
+    let blocks = ["--node-port", "0", "--block-peer", &blocked.peer_id()];
+    let _open = start_with(&open, &[&blocked], &blocks);
+    let inner = start_with(&closed, &[], &with_key(&key));
+    let _insider = start_with(&insider, &[&inner], &with_key(&key));
+    let _outsider = start_with(&outsider, &[&inner], &with_key(&other_key));
+
+    let connected = wait_for_peers(&insider, |peers| peers.iter().any(is_connected)).await;
+    assert_eq!(connected[0]["transport"], "tcp");
+    let has_failed = |peers: &[Value]| peers.iter().any(|peer| !peer["last_error"].is_null());
+    let refused = wait_for_peers(&open, has_failed).await;
+    let unmet = wait_for_peers(&outsider, has_failed).await;
+    assert!(!refused.iter().chain(&unmet).any(is_connected));
+    assert!(!peers(&kept_out).iter().any(is_connected));
+}
+
+/// Each node knows the one before it; what is published on the first is soon there on the last.
+#[tokio::test]
+async fn what_is_published_goes_down_a_line_of_nodes_at_once() {
+    const NODES: usize = 5;
+    const NOTES: u32 = 10;
+    let directories: Vec<_> = (0..NODES)
+        .map(|number| Directory::new(&format!("net-line-{number}")))
+        .collect();
+    let mut nodes: Vec<Daemon> = Vec::new();
+    for directory in &directories {
+        let before: Vec<_> = nodes.last().into_iter().collect();
+        let node = start(directory, &before);
+        nodes.push(node);
+    }
+    let mut author = Author::new(1);
+    let (definitions, note) = note_schema(&mut author);
+    let (first, last) = (&nodes[0], &nodes[NODES - 1]);
+    publish(first, &definitions).await;
+    publish(
+        first,
+        &[author.create(&note, fields(&[("text", text("first"))]))],
+    )
+    .await;
+    wait_for(last, &note, |shown| count(shown) == Some(1)).await;
+
+    let mut times = Vec::new();
+    for number in 0..NOTES {
+        let create = author.create(&note, fields(&[("text", text("next"))]));
+        publish(first, &[create]).await;
+        let begun = Instant::now();
+        let expected = u64::from(number) + 2;
+        wait_for(last, &note, |shown| count(shown) == Some(expected)).await;
+        times.push(begun.elapsed());
+    }
+
+    times.sort();
+    let median = times[times.len() / 2];
+    eprintln!(
+        "over {} hops: median {median:?}, longest {:?}",
+        NODES - 1,
+        times[times.len() - 1]
+    );
+    // On a quiet machine it is a tenth of that.
+    assert!(median < Duration::from_secs(2), "{median:?}");
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aquadoggo::{Configuration, NetworkConfiguration, Node, Transport};
+use log::{LevelFilter, Log, Metadata, Record};
 use p2panda_rs::identity::KeyPair;
 
 const USAGE: &str = "usage: grove-peer-aquadoggo FOLDER HTTP_PORT NODE_PORT [tcp] [relay] [direct=HOST:PORT] [relay=HOST:PORT]";
@@ -19,6 +20,11 @@ async fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
+    // What it says of itself, for whoever looks into a test that fails.
+    let level = env::var("GROVE_PEER_LOG").ok();
+    let level = level.and_then(|level| level.parse().ok());
+    let _ = log::set_boxed_logger(Box::new(ToStderr));
+    log::set_max_level(level.unwrap_or(LevelFilter::Off));
     let node = Node::start(KeyPair::new(), configuration).await;
     println!("started");
     tokio::select! {
@@ -30,12 +36,30 @@ async fn main() -> ExitCode {
     }
 }
 
+struct ToStderr;
+
+impl Log for ToStderr {
+    fn enabled(&self, metadata: &Metadata) -> bool {
+        metadata.target().starts_with("aquadoggo")
+    }
+
+    fn log(&self, record: &Record) {
+        if self.enabled(record.metadata()) {
+            eprintln!("{} {}: {}", record.level(), record.target(), record.args());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
 /// What the arguments ask for.
 fn configuration(arguments: &[String]) -> Option<Configuration> {
     let [folder, http_port, node_port, options @ ..] = arguments else {
         return None;
     };
-    let folder = PathBuf::from(folder);
+    let blobs = PathBuf::from(folder).join("blobs");
+    // The node stops at the first blob where the folder is missing.
+    std::fs::create_dir_all(&blobs).ok()?;
     let mut network = NetworkConfiguration {
         port: node_port.parse().ok()?,
         mdns: false,
@@ -46,7 +70,9 @@ fn configuration(arguments: &[String]) -> Option<Configuration> {
             ("tcp", _) => network.transport = Transport::TCP,
             ("relay", _) => network.relay_mode = true,
             (_, Some(("direct", address))) => {
-                network.direct_node_addresses.push(address.to_owned().into());
+                network
+                    .direct_node_addresses
+                    .push(address.to_owned().into());
             }
             (_, Some(("relay", address))) => {
                 network.relay_addresses.push(address.to_owned().into());
@@ -55,9 +81,9 @@ fn configuration(arguments: &[String]) -> Option<Configuration> {
         }
     }
     Some(Configuration {
-        database_url: format!("sqlite:{}", folder.join("db.sqlite3").display()),
+        database_url: format!("sqlite:{folder}/db.sqlite3"),
         http_port: http_port.parse().ok()?,
-        blobs_base_path: folder.join("blobs"),
+        blobs_base_path: blobs,
         network,
         ..Configuration::default()
     })
