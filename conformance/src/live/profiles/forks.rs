@@ -56,8 +56,7 @@ fn refused(door: Door, answer: Answer) -> Result<WouldFork, Wrong> {
     }
     Ok(WouldFork {
         existing: data["existing"].as_str().unwrap_or_default().to_owned(),
-        // In the words of GraphQL through either door, as the details of every refusal are.
-        next_args: api::read_args(Door::GraphQl, &data["nextArgs"])?,
+        next_args: api::read_args(door, &data["nextArgs"])?,
     })
 }
 
