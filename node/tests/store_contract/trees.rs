@@ -7,7 +7,7 @@ use grove_core::publish::Placement;
 use grove_core::types::{Hash, LogId, SchemaId, SeqNum};
 use grove_core::validate::{LogTip, prefers};
 use grove_core::wire::{Heights, Tips};
-use grove_node::store::{Expected, Read, Store};
+use grove_node::store::{DocumentQuery, Expected, Read, Store};
 use proptest::prelude::*;
 
 use crate::Backend;
@@ -374,12 +374,23 @@ pub fn what_is_read_ahead_is_what_would_be_answered<B: Backend>() {
                 }
                 store.put_document(&row).unwrap();
             }
+            // A store may keep changes back until it is asked something.
+            if (what + at as u8).is_multiple_of(3) {
+                continue;
+            }
             prop_assert_eq!(answers(&stores[0], &entries), answers(&stores[1], &entries));
         }
         for store in &mut stores {
             store.commit().unwrap();
         }
         prop_assert_eq!(answers(&stores[0], &entries), answers(&stores[1], &entries));
+        let all = |store: &B::Store| {
+            let query = DocumentQuery::default();
+            let documents = store.list(wide_schema().id(), &query).unwrap();
+            let count = store.count(wide_schema().id(), &query).unwrap();
+            (store.entries_after(0, None, 99).unwrap(), documents, count)
+        };
+        prop_assert_eq!(all(&stores[0]), all(&stores[1]));
     });
 }
 

@@ -22,6 +22,7 @@ use postgres::{CancelToken, Client, Row, Statement};
 
 use super::codec::get;
 use super::failure;
+use super::pending::Pending;
 use super::server::{Server, ServerSession};
 use super::view::View;
 use crate::store::StoreError;
@@ -48,6 +49,9 @@ enum Phase {
     Failed,
 }
 
+/// Sends what a transaction has kept back.
+pub type Sender = fn(&Database, &Pending) -> Result<(), StoreError>;
+
 /// A connection to a database of the current version.
 pub struct Database {
     server: Server,
@@ -63,6 +67,9 @@ pub struct Database {
     pub unclean: RefCell<BTreeSet<String>>,
     names: Names,
     ahead: Ahead,
+    /// What the transaction has yet to send, and how it is sent.
+    pub pending: RefCell<Pending>,
+    sender: Sender,
     views: RefCell<BTreeMap<i64, Arc<View>>>,
     objects: Option<Arc<Objects>>,
     meter: Meter,
@@ -96,11 +103,19 @@ impl Database {
             unclean: RefCell::default(),
             names: Names::default(),
             ahead: Ahead::default(),
+            pending: RefCell::default(),
+            sender: |_, _| Err(StoreError::Misfit("reader")),
             views: RefCell::default(),
             objects: None,
             meter: Meter::default(),
             advisor: IndexAdvisor::default(),
         })
+    }
+
+    /// The same database for one who keeps changes back.
+    pub fn with_sender(mut self, sender: Sender) -> Self {
+        self.sender = sender;
+        self
     }
 
     /// The same database with large bytes kept there.
@@ -266,7 +281,17 @@ impl Database {
         self.unclean.take();
         self.names.forget();
         self.ahead.forget();
+        self.pending.take();
         self.views.take();
+    }
+
+    /// Sends what the transaction has kept back, so that whatever comes next sees it.
+    pub fn send_pending(&self) -> Result<(), StoreError> {
+        let pending = self.pending.take();
+        match pending.is_empty() {
+            true => Ok(()),
+            false => (self.sender)(self, &pending),
+        }
     }
 
     /// Uses the connection, made anew if it was lost.
@@ -274,6 +299,7 @@ impl Database {
         &self,
         mut operation: impl FnMut(&mut Link) -> Result<T, postgres::Error>,
     ) -> Result<T, StoreError> {
+        self.send_pending()?;
         let inside = match self.phase.get() {
             Phase::Failed => return Err(StoreError::Server("the transaction is lost".to_owned())),
             phase => phase == Phase::Open,

@@ -11,8 +11,10 @@ mod codec;
 mod database;
 mod indexes;
 mod outside;
+mod pending;
 mod read;
 mod select;
+mod send;
 mod server;
 mod versions;
 mod view;
@@ -60,7 +62,8 @@ impl PostgresStore {
     /// The same with large bytes outside of it. A database that refers to such can't do without. All
     /// processes that share a database have to name the same place.
     pub fn open_with(server: &Server, objects: Option<Arc<Objects>>) -> Result<Self, StoreError> {
-        let database = Database::connect(server.clone())?.with_objects(objects);
+        let database = Database::connect(server.clone())?;
+        let database = database.with_objects(objects).with_sender(send::send);
         versions::bring_up_to_date(&database)?;
         database.find_indexes()?;
         let mut store = Self {

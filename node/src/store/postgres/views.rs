@@ -15,10 +15,11 @@ use postgres::types::ToSql;
 
 use super::codec::{self, Column, digest, get};
 use super::database::Database;
+use super::pending::Document;
 use super::select::{self, Select};
 pub use super::view::View;
 use super::view::{FIELDS_PER_TABLE, direction, joined, name};
-use crate::store::codec::{brief, from_setters, from_view_id, is_brief, to_setters, to_view_id};
+use crate::store::codec::{brief, from_setters, is_brief, to_setters, to_view_id};
 use crate::store::indexes::Index;
 use crate::store::outside::Extent;
 use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standing};
@@ -33,48 +34,11 @@ const DOCUMENT_COLUMNS: &str = "d.id, a.public_key, d.view_id, d.edited";
 /// What is read of the operation that set a value which is kept in brief.
 const SETTER_COLUMNS: &str = ", e.entry, e.payload, e.object, e.outside";
 
-/// Stores a document in place of an earlier one, but for its view.
-pub const PUT_DOCUMENT: &str = "
-    INSERT INTO documents (id, schema, owner, view_id, edited, deleted) VALUES ($1, $2, $3, $4, $5, $6)
-    ON CONFLICT (id) DO UPDATE
-    SET schema = excluded.schema, owner = excluded.owner, view_id = excluded.view_id,
-        edited = excluded.edited, deleted = excluded.deleted";
+/// Most views in one statement.
+const ROWS_MAX: usize = 64;
 
-/// A document as its columns, but for its view.
-#[derive(Debug)]
-pub struct DocumentColumns {
-    id: Vec<u8>,
-    schema: i64,
-    owner: i64,
-    view_id: Vec<u8>,
-    edited: bool,
-    deleted: bool,
-}
-
-impl DocumentColumns {
-    pub fn of(document: &DocumentRow, schema: i64, owner: i64) -> Self {
-        Self {
-            id: document.id.hash().digest().to_vec(),
-            schema,
-            owner,
-            view_id: from_view_id(&document.view_id),
-            edited: document.edited,
-            deleted: document.is_deleted(),
-        }
-    }
-
-    /// The values of [`PUT_DOCUMENT`].
-    pub fn params(&self) -> Vec<&(dyn ToSql + Sync)> {
-        vec![
-            &self.id,
-            &self.schema,
-            &self.owner,
-            &self.view_id,
-            &self.edited,
-            &self.deleted,
-        ]
-    }
-}
+/// Most values in one statement; the protocol counts them with 16 bits.
+const PARAMS_MAX: usize = 30_000;
 
 impl View {
     /// The documents of a query in their order, or from the last to the first when they are those from the
@@ -183,14 +147,8 @@ impl View {
         Ok(())
     }
 
-    /// Stores a document with its view in place of an earlier one. Takes one statement unless there are more
-    /// fields than a table can hold.
-    pub fn put(
-        &self,
-        database: &Database,
-        document: &DocumentColumns,
-        fields: &ViewFields,
-    ) -> Result<(), StoreError> {
+    /// The columns of a view: the operations that set the fields, and their values.
+    pub fn columns(&self, fields: &ViewFields) -> Result<(Vec<u8>, Vec<Column>), StoreError> {
         const MISFIT: StoreError = StoreError::Misfit("fields");
         if fields.len() != self.schema.fields().len() {
             return Err(MISFIT);
@@ -205,37 +163,90 @@ impl View {
             });
             setters.push(*setter);
         }
-        let setters = from_setters(&setters);
-        for (part, table) in self.tables.iter().enumerate() {
-            let first = part * FIELDS_PER_TABLE;
-            let values = values.iter().skip(first).take(FIELDS_PER_TABLE);
-            let mut names: Vec<String> = (first..).take(values.len()).map(name).collect();
-            let mut params: Vec<&(dyn ToSql + Sync)> = vec![&document.id];
-            let mut with = String::new();
-            let mut first_place = 2;
-            if part == 0 {
-                params = document.params();
-                first_place = params.len() + 1;
-                with = format!("WITH document AS ({PUT_DOCUMENT}) ");
-                names.insert(0, "operations".to_owned());
-                params.push(&setters);
+        Ok((from_setters(&setters), values))
+    }
+
+    /// Stores the views of documents in place of earlier ones, many with one statement. How many are one of
+    /// few numbers, so that few statements have to be prepared.
+    pub fn put(&self, database: &Database, documents: &[&Document]) -> Result<(), StoreError> {
+        let width = self.schema.fields().len().min(FIELDS_PER_TABLE) + 2;
+        let rows_max = (PARAMS_MAX / width).min(ROWS_MAX);
+        for part in 0..self.tables.len() {
+            let mut rest = documents;
+            while !rest.is_empty() {
+                let count: usize = 1 << rest.len().min(rows_max).ilog2();
+                let (rows, after) = rest.split_at(count);
+                self.put_part(database, part, rows, false)?;
+                rest = after;
             }
-            params.extend(values.map(|value| value as &(dyn ToSql + Sync)));
-            let places = (first_place..=params.len()).map(|place| format!("${place}"));
-            let places: Vec<_> = std::iter::once("$1".to_owned()).chain(places).collect();
-            let updates: Vec<_> = names
-                .iter()
-                .map(|name| format!("{name} = excluded.{name}"))
-                .collect();
-            let sql = format!(
-                "{with}INSERT INTO {table} (document, {}) VALUES ({}) \
-                 ON CONFLICT (document) DO UPDATE SET {}",
-                names.join(", "),
-                places.join(", "),
-                updates.join(", "),
-            );
-            database.execute(&sql, &params)?;
         }
+        Ok(())
+    }
+
+    /// Stores one document with its view in place of an earlier one. Takes one statement unless there are more
+    /// fields than a table can hold.
+    pub fn put_alone(&self, database: &Database, document: &Document) -> Result<(), StoreError> {
+        (0..self.tables.len())
+            .try_for_each(|part| self.put_part(database, part, &[document], part == 0))
+    }
+
+    /// Stores that part of views which one table holds; and the document, when there is one and it is to be
+    /// stored along.
+    fn put_part(
+        &self,
+        database: &Database,
+        part: usize,
+        documents: &[&Document],
+        along: bool,
+    ) -> Result<(), StoreError> {
+        let first = part * FIELDS_PER_TABLE;
+        let fields = self.schema.fields().len() - first;
+        let mut names: Vec<String> = (first..)
+            .take(fields.min(FIELDS_PER_TABLE))
+            .map(name)
+            .collect();
+        if part == 0 {
+            names.insert(0, "operations".to_owned());
+        }
+        let mut params: Vec<&(dyn ToSql + Sync)> = Vec::new();
+        let mut rows = Vec::with_capacity(documents.len());
+        for document in documents {
+            let before = params.len();
+            params.push(&document.columns.id);
+            if part == 0 {
+                params.push(&document.setters);
+            }
+            let values = document.values.iter().skip(first).take(FIELDS_PER_TABLE);
+            params.extend(values.map(|value| value as &(dyn ToSql + Sync)));
+            let places = (before + 1..=params.len()).map(|place| format!("${place}"));
+            rows.push(format!("({})", places.collect::<Vec<_>>().join(", ")));
+        }
+        let updates: Vec<_> = names
+            .iter()
+            .map(|name| format!("{name} = excluded.{name}"))
+            .collect();
+        let with = match documents {
+            [Document { columns, .. }] if along => {
+                let first = params.len() + 1;
+                let rest: [&(dyn ToSql + Sync); 4] = [
+                    &columns.schema,
+                    &columns.owner,
+                    &columns.view_id,
+                    &columns.edited,
+                ];
+                params.extend(rest);
+                put_document(first)
+            }
+            _ => String::new(),
+        };
+        let sql = format!(
+            "{with}INSERT INTO {} (document, {}) VALUES {} ON CONFLICT (document) DO UPDATE SET {}",
+            self.tables[part],
+            names.join(", "),
+            rows.join(", "),
+            updates.join(", "),
+        );
+        database.execute(&sql, &params)?;
         Ok(())
     }
 
@@ -311,6 +322,22 @@ pub fn tables_of(database: &Database, schema_row: i64) -> Result<Vec<String>, St
          WHERE schemaname = 'grove' AND (tablename = $1 OR tablename LIKE $2)",
         &[&first, &others],
         |row| get(row, 0),
+    )
+}
+
+/// Stores a live document in place of an earlier one, along with another statement: its id is the first value,
+/// its other columns are those from this one on.
+fn put_document(first: usize) -> String {
+    let places: Vec<_> = (first..first + 4).map(|at| format!("${at}")).collect();
+    format!(
+        "WITH document AS (
+             INSERT INTO documents (id, schema, owner, view_id, edited, deleted)
+             VALUES ($1, {}, FALSE)
+             ON CONFLICT (id) DO UPDATE
+             SET schema = excluded.schema, owner = excluded.owner, view_id = excluded.view_id,
+                 edited = excluded.edited, deleted = excluded.deleted
+         ) ",
+        places.join(", "),
     )
 }
 

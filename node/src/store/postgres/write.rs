@@ -9,9 +9,10 @@ use grove_core::wire::Action;
 
 use super::PostgresStore;
 use super::codec::{digest, get};
+use super::pending::{Document, DocumentColumns};
 use super::versions;
-use super::views::{DocumentColumns, PUT_DOCUMENT, View, remove_from, tables_of};
-use crate::store::codec::{from_action, from_log_id, from_need, from_seq_num};
+use super::views::{View, remove_from, tables_of};
+use crate::store::codec::{from_action, from_log_id, from_need, from_seq_num, from_view_id};
 use crate::store::definition::from_definition;
 use crate::store::outside::object_for;
 use crate::store::sql::ahead::Ahead;
@@ -150,11 +151,17 @@ impl Store for PostgresStore {
             None => None,
         };
         let payload = entry.payload.filter(|_| object.is_none());
+        let can_wait = object.is_none() && self.is_certain(&entry);
         let position = 1 + match self.writer.position {
             Some(position) => position,
             None => self.position()?,
         };
         let author = self.database.author_or_insert(entry.public_key)?;
+        if can_wait {
+            let schema = self.database.schema_row_or_insert(entry.schema_id)?;
+            self.keep_entry(&entry, position, author, schema)?;
+            return Ok(position);
+        }
         let (log_id, seq_num) = (from_log_id(entry.log_id), from_seq_num(entry.seq_num));
         let hash = entry.hash.digest().as_slice();
         let action = entry.action.map(from_action);
@@ -218,9 +225,7 @@ impl Store for PostgresStore {
                 &[&position, &object, &(payload.len() as i64)],
             )?;
         }
-        self.note_definition(entry.schema_id);
-        self.known().note_entry(&entry, position);
-        self.writer.position = Some(position);
+        self.note_entry(&entry, position);
         Ok(position)
     }
 
@@ -313,14 +318,35 @@ impl Store for PostgresStore {
         if let Some(old) = old.filter(|old| Some(*old) != new) {
             self.remove_view(document.id, old)?;
         }
-        let row = DocumentColumns::of(document, schema, owner);
         match &document.fields {
             Some(fields) => {
                 let view = database.view(schema)?.ok_or(StoreError::Misfit("schema"))?;
-                view.put(database, &row, fields)?;
+                let (setters, values) = view.columns(fields)?;
+                let row = Document {
+                    columns: DocumentColumns::of(document, schema, owner),
+                    setters,
+                    values,
+                };
+                let mut pending = database.pending.borrow_mut();
+                pending.add_document(document.id, row);
+                drop(pending);
+                database.note_change();
             }
             None => {
-                database.execute(PUT_DOCUMENT, &row.params())?;
+                database.execute(
+                    "INSERT INTO documents (id, schema, owner, view_id, edited, deleted)
+                     VALUES ($1, $2, $3, $4, $5, TRUE)
+                     ON CONFLICT (id) DO UPDATE
+                     SET schema = excluded.schema, owner = excluded.owner,
+                         view_id = excluded.view_id, edited = excluded.edited, deleted = TRUE",
+                    &[
+                        &document.id.hash().digest().as_slice(),
+                        &schema,
+                        &owner,
+                        &from_view_id(&document.view_id),
+                        &document.edited,
+                    ],
+                )?;
             }
         }
         self.known().note_document(document);
@@ -448,6 +474,52 @@ impl Store for PostgresStore {
 }
 
 impl PostgresStore {
+    /// Whether it is known that an entry can be stored where its placement says.
+    fn is_certain(&self, entry: &NewEntry<'_>) -> bool {
+        let (author, log_id) = (entry.public_key, entry.log_id);
+        match entry.placement {
+            Placement::Begins => {
+                let first = (author, log_id, SeqNum::FIRST);
+                let taken = self.known().entries_at(&first, 1);
+                entry.seq_num == SeqNum::FIRST && taken.is_some_and(|taken| taken.is_empty())
+            }
+            Placement::Extends(backlink) => {
+                let tree = self.known().tree_of_tip(&(author, log_id, backlink));
+                tree.flatten().is_some_and(|tree| {
+                    !tree.branched && tree.tip.seq_num.next() == Some(entry.seq_num)
+                })
+            }
+            Placement::BeginsTree | Placement::Branches(_) => false,
+        }
+    }
+
+    /// Keeps an entry to be sent with others.
+    fn keep_entry(
+        &mut self,
+        entry: &NewEntry<'_>,
+        position: i64,
+        author: i64,
+        schema: i64,
+    ) -> Result<(), StoreError> {
+        let mut pending = self.database.pending.borrow_mut();
+        pending.add_entry(entry, position, author, schema);
+        let is_full = pending.is_full();
+        drop(pending);
+        self.database.note_change();
+        self.note_entry(entry, position);
+        match is_full {
+            true => self.database.send_pending(),
+            false => Ok(()),
+        }
+    }
+
+    /// Notes what follows from an entry that was stored.
+    fn note_entry(&mut self, entry: &NewEntry<'_>, position: i64) {
+        self.note_definition(entry.schema_id);
+        self.known().note_entry(entry, position);
+        self.writer.position = Some(position);
+    }
+
     /// What the transaction has read ahead.
     fn known(&self) -> &Ahead {
         self.database.read_before()
