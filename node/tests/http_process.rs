@@ -10,9 +10,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
+use clap::Parser as _;
 use grove_core::author::{NextArgs, forge};
-use grove_core::types::{LogId, SchemaId, SeqNum};
+use grove_core::types::{LogId, PlainValue, SchemaId, SeqNum};
+use grove_core::validate::Submission;
 use grove_core::wire::Operation;
+use grove_node::config::Config;
+use grove_node::engine::AuthorLimits;
 use http_support::daemon::{Daemon, Directory, command, run, temporary};
 use http_support::{Author, build, create, encoded, piece, send};
 use hyper::Method;
@@ -260,6 +264,68 @@ fn a_command_whose_answer_nobody_can_read_does_not_panic() {
             "{said}"
         );
     }
+}
+
+/// What one key may have, as the operator says; of branches, which only peers bring, there is a test of the engine.
+#[tokio::test]
+async fn an_operator_bounds_the_entries_and_logs_of_a_key() {
+    let [entries, logs] = ["--author-entries-max=2", "--author-logs-max=2"].map(|bound| {
+        Daemon::start(&[
+            "--ephemeral",
+            "--http-port=0",
+            "--log-branches-max=5",
+            bound,
+        ])
+    });
+    let publish = "mutation P($entry: String!, $operation: String!) {
+        publish(entry: $entry, operation: $operation) { seqNum } }";
+    let author = Author::new(1);
+    let first = |log: u64| {
+        let args = NextArgs::first(LogId::new(log));
+        forge(&author.0, &args, &piece(&log.to_be_bytes())).unwrap()
+    };
+    let update = |on: &Submission| {
+        let operation = Operation::Update {
+            schema_id: SchemaId::BLOB_PIECE,
+            previous: on.entry().operation_id().into(),
+            fields: [("data".to_owned(), PlainValue::Bytes(b"more".to_vec()))].into(),
+        };
+        let args = NextArgs::after(LogId::new(0), SeqNum::FIRST, on.entry().hash(), |_| None);
+        forge(&author.0, &args.unwrap(), &operation).unwrap()
+    };
+    let code = async |daemon: &Daemon, submission: &Submission| {
+        let answer = daemon.graphql(publish, encoded(submission)).await;
+        answer["errors"][0]["extensions"]["code"].clone()
+    };
+
+    for daemon in [&entries, &logs] {
+        assert_eq!(code(daemon, &first(0)).await, Value::Null);
+        assert_eq!(code(daemon, &first(1)).await, Value::Null);
+        assert_eq!(code(daemon, &first(2)).await, "author_limit");
+    }
+    assert_eq!(code(&entries, &update(&first(0))).await, "author_limit");
+    assert_eq!(code(&logs, &update(&first(0))).await, Value::Null);
+    let other = Author::new(2);
+    let theirs = forge(&other.0, &NextArgs::first(LogId::new(0)), &piece(b"theirs")).unwrap();
+    assert_eq!(code(&entries, &theirs).await, Value::Null, "another key");
+
+    let limits = |arguments: &[&str]| {
+        let program = ["grove-node"].into_iter().chain(arguments.iter().copied());
+        Config::try_parse_from(program).map(|config| config.author_limits())
+    };
+    let all = [
+        "--author-entries-max=7",
+        "--author-logs-max=3",
+        "--log-branches-max=5",
+    ];
+    let expected = AuthorLimits {
+        entries: Some(7),
+        logs: Some(3),
+        branches: 5,
+    };
+    assert_eq!(limits(&all).unwrap(), expected);
+    assert_eq!(limits(&[]).unwrap(), AuthorLimits::default());
+    assert!(limits(&["--log-branches-max=many"]).is_err());
 }
 
 #[test]

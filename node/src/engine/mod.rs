@@ -45,6 +45,8 @@ mod reclaimed;
 mod registry;
 mod replicate;
 mod schemas;
+#[cfg(test)]
+mod tests;
 mod tombstone;
 mod transfer;
 mod verify;
