@@ -1,7 +1,7 @@
 //! What others hold of the node's GraphQL: the audit of graphql-http, graphql-js as the specification's
 //! voice, and published clients, each through one scenario.
 //!
-//! What they ask for is in `graphql_judges/`. Where Node.js, npm or Python is not installed, the tests say so and
+//! What they ask for is in `graphql_judges/` and `graphql_codegen/`. Where Node.js, npm or Python is not installed, the tests say so and
 //! pass; with `CI=true` they fail.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
@@ -14,6 +14,9 @@ use http_support::site::Site;
 use rstest::rstest;
 
 const SCRIPTS: Scripts = Scripts("graphql_judges");
+
+/// A folder of its own, since it brings many packages along.
+const CODEGEN: Scripts = Scripts("graphql_codegen");
 
 /// A site with a schema whose fields are called like values of GraphQL.
 async fn site() -> Site {
@@ -82,6 +85,20 @@ async fn published_clients_are_content(#[case] client: &str) {
         site.venue("beta", 50, 3.25).await;
         let schema_id = site.venue.to_string();
         judge(&site, &["clients.js", client], &[&schema_id]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn graphql_codegen_writes_types_that_hold() {
+    if CODEGEN.are_ready() {
+        let site = site().await;
+        site.venue("Alpha", 100, 4.5).await;
+        site.venue("beta", 50, 3.25).await;
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = [site.venue.to_string(), folder.path().display().to_string()];
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let generate = |_: &Scripts, arguments: &[&str]| CODEGEN.run(arguments);
+        judge_by(generate, &site, &["codegen.js"], &arguments).await;
     }
 }
 
