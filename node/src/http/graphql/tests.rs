@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
@@ -14,6 +16,7 @@ use tower::ServiceExt;
 
 use crate::engine::EngineSettings;
 use crate::http::{Http, Limits};
+use crate::runtime::events::Schemas;
 use crate::runtime::{InlineNode, Node};
 use crate::store::{STATEMENTS, SqliteStore};
 
@@ -225,6 +228,87 @@ async fn pinned_views_are_shown_as_they_were() {
             assert_eq!(pinned["meta"]["viewId"], pinned["meta"]["documentId"]);
             let is_same = now["meta"]["viewId"] == pinned["meta"]["viewId"];
             assert_eq!(now["fields"]["name"] == "before", is_same);
+        }
+    }
+}
+
+/// With few schemas and with many: what it costs to tell of a new one, to ask for its documents first, and to
+/// describe a type.
+#[tokio::test]
+async fn a_new_schema_costs_no_look_at_the_others() {
+    let mut costs = Vec::new();
+    for known in [2, 50] {
+        let mut site = Site::new();
+        let field = [("a", "str".to_owned())];
+        let mut last = site.schema("first", &field).await;
+        for number in 1..known {
+            last = site.schema(&format!("many{number}x"), &field).await;
+        }
+        let mut schemas = Schemas::begin(site.node.clone(), None).await.unwrap();
+        for _ in 0..known {
+            schemas.next().await.unwrap().unwrap();
+        }
+
+        let new = site.schema("new", &field).await;
+        let before = STATEMENTS.get();
+        let told = schemas.next().await.unwrap().unwrap();
+        let to_tell = STATEMENTS.get() - before;
+        let (found, to_ask) = site
+            .ask(&format!("{{ c: all_{new} {{ totalCount }} }}"))
+            .await;
+        let (described, to_describe) = site
+            .ask(&format!(
+                "{{ t: __type(name: \"{last}\") {{ fields {{ name }} }} }}"
+            ))
+            .await;
+
+        assert_eq!(told.schema.id(), &new);
+        assert_eq!(found["c"]["totalCount"], 0);
+        assert_eq!(described["t"]["fields"].as_array().unwrap().len(), 2);
+        costs.push([to_tell, to_ask, to_describe]);
+    }
+
+    assert_eq!(costs[0], costs[1]);
+    assert!(
+        costs[0].iter().all(|statements| *statements <= 8),
+        "{costs:?}"
+    );
+}
+
+/// Who comes back is told what became known behind the cursor, however many there were before.
+#[tokio::test]
+async fn schemas_are_followed_on_from_a_cursor() {
+    let mut site = Site::new();
+    let field = [("a", "str".to_owned())];
+    let mut old = BTreeSet::new();
+    for number in 0..40 {
+        old.insert(site.schema(&format!("old{number}x"), &field).await);
+    }
+    let mut schemas = Schemas::begin(site.node.clone(), None).await.unwrap();
+    let mut cursor = String::new();
+    for _ in 0..old.len() {
+        let event = schemas.next().await.unwrap().unwrap();
+        assert!(old.remove(event.schema.id()), "told twice");
+        cursor = event.cursor.to_string();
+    }
+    let new = [
+        site.schema("new_a", &field).await,
+        site.schema("new_b", &field).await,
+    ];
+
+    let mut again = Schemas::begin(site.node.clone(), Some(cursor))
+        .await
+        .unwrap();
+    for _ in &new {
+        let event = again.next().await.unwrap().unwrap();
+        assert!(new.contains(event.schema.id()), "{:?}", event.schema.id());
+    }
+    let newest = site.schema("newest", &field).await;
+
+    for followed in [&mut again, &mut schemas] {
+        let mut event = followed.next().await.unwrap().unwrap();
+        while event.schema.id() != &newest {
+            event = followed.next().await.unwrap().unwrap();
         }
     }
 }
