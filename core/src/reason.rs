@@ -206,6 +206,7 @@ reasons! {
     }
     Store {
         StoreFailed "store_failed" "the database failed; nothing was stored",
+        StoreDamaged "store_damaged" "what the database holds of it is damaged; nothing was served or stored",
     }
     Message {
         MessageMalformed "message_malformed" "the bytes are no replication message",

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         .log_internal_errors(false)
         .init();
     match start(&config) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(StartError::Refused { code, message }) if config.json => {
             let error = json!({ "error": { "code": code, "message": message } });
             // The exit code tells it too.
@@ -49,25 +49,29 @@ fn is_colourful() -> bool {
     io::stderr().is_terminal() && !unwanted
 }
 
-fn start(config: &Config) -> Result<(), StartError> {
+fn start(config: &Config) -> Result<ExitCode, StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     match &config.command {
         Some(command) => runtime.block_on(perform(config, command)),
-        None => runtime.block_on(run(config)),
+        None => runtime.block_on(run(config)).map(|()| ExitCode::SUCCESS),
     }
 }
 
-async fn perform(config: &Config, command: &AdminCommand) -> Result<(), StartError> {
+async fn perform(config: &Config, command: &AdminCommand) -> Result<ExitCode, StartError> {
     let report = administer(config, command).await?;
+    let code = match report.is_damaged() {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    };
     let written = if config.json {
         let report = serde_json::to_value(&report).unwrap_or_default();
         print(format_args!("{report}\n"))
     } else {
         print(report.to_text())
     };
-    written.map_err(StartError::Unheard)
+    written.map(|()| code).map_err(StartError::Unheard)
 }
 
 /// Runs a node from its first to its last breath.

@@ -241,3 +241,46 @@ async fn a_schema_that_is_deleted_or_not_wanted_is_served_to_nobody() {
     stop(daemon);
     assert_eq!(schemas_served(&start(&[]), &id).await, [false; 3]);
 }
+
+#[tokio::test]
+async fn verify_tells_what_is_damaged_whether_the_node_runs_or_not() {
+    let directory = Directory::new("verified");
+    let author = Author::new(1);
+    let mut daemon = Daemon::start(&directory.arguments());
+    for number in 0..60 {
+        let data = vec![number as u8; 3_000];
+        publish(&daemon, &write(&author, number, &piece(&data))).await;
+    }
+
+    let sound = operate(&directory, &["verify"]).unwrap();
+    assert_eq!(
+        sound["verified"],
+        json!({ "documents": 60, "entries": 60, "damage": [] })
+    );
+    daemon.signal("-TERM");
+    assert_eq!(daemon.exit_code(), Some(0));
+    let path = directory.0.join("grove.sqlite3");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let needle = [33_u8; 1_000];
+    let at = bytes
+        .windows(1_000)
+        .position(|part| part == needle)
+        .unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+
+    let damage = |answer: Result<Value, Value>| answer.unwrap_err()["verified"]["damage"].clone();
+    let without = damage(operate(&directory, &["verify"]));
+    let daemon = Daemon::start(&directory.arguments());
+    let online = damage(operate(&directory, &["verify"]));
+
+    assert!(
+        without[0].as_str().unwrap().starts_with("page "),
+        "{without}"
+    );
+    assert!(without.as_array().unwrap().len() > 1, "{without}");
+    assert_eq!(online, without);
+    // Whatever lies elsewhere is served.
+    assert!(pieces_there(&daemon).await == 60);
+    publish(&daemon, &write(&author, 60, &piece(b"more"))).await;
+}

@@ -19,8 +19,9 @@ use grove_core::{Reason, Refusal};
 use serde::{Deserialize, Serialize};
 
 use crate::api::ApiError;
-use crate::engine::{Command, Purge, Reclaimed, Sweep, SweepKind};
+use crate::engine::{Command, Purge, Reclaimed, Sweep, SweepKind, Verification};
 use crate::runtime::{Node, PeerStatus};
+use crate::store::Read;
 
 /// Logs purged in one transaction.
 const LOGS_PER_PURGE: u32 = 200;
@@ -45,6 +46,8 @@ pub enum AdminCommand {
     Gc(Collection),
     /// Show other nodes: who is connected, how replication with them goes, and what went wrong last
     Peers,
+    /// Look through everything the database holds and tell what is damaged; changes nothing
+    Verify,
     /// Show the audit log: what was purged and collected, and when
     AuditLog {
         /// How many of the latest
@@ -112,6 +115,20 @@ pub struct Report {
     /// Other nodes, when they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peers: Option<Vec<PeerStatus>>,
+    /// What was found, when everything was looked through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verified>,
+}
+
+/// What came of looking through everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Documents looked at.
+    pub documents: u64,
+    /// Entries looked at.
+    pub entries: u64,
+    /// What is damaged, in words.
+    pub damage: Vec<String>,
 }
 
 /// How much of one kind was removed.
@@ -160,6 +177,7 @@ pub async fn perform(node: &Node, now: i64, command: &AdminCommand) -> Result<Re
             peers: Some(node.peers().list()),
             ..Report::default()
         }),
+        AdminCommand::Verify => verify(node).await,
         AdminCommand::AuditLog { last } => {
             let last = *last;
             let audit_log = node.read(move |store| Ok(store.audit_log(last)?)).await?;
@@ -169,6 +187,34 @@ pub async fn perform(node: &Node, now: i64, command: &AdminCommand) -> Result<Re
             })
         }
     }
+}
+
+/// Looks through everything, step by step, so that no question takes long.
+async fn verify(node: &Node) -> Result<Report, ApiError> {
+    let begin = |store: &dyn Read| Ok(Verification::new(store)?);
+    let mut verification = node.read(begin).await?;
+    loop {
+        let (gone_on, is_more) = node
+            .read(move |store| {
+                let is_more = verification.step(store)?;
+                Ok((verification, is_more))
+            })
+            .await?;
+        verification = gone_on;
+        if !is_more {
+            break;
+        }
+    }
+    let (documents, entries) = verification.looked_at();
+    let damage = verification.findings().iter().map(ToString::to_string);
+    Ok(Report {
+        verified: Some(Verified {
+            documents,
+            entries,
+            damage: damage.collect(),
+        }),
+        ..Report::default()
+    })
 }
 
 /// Purges; says too what it was.
@@ -302,7 +348,28 @@ async fn sweep(node: &Node, kind: SweepKind, dry_run: bool) -> Result<(Reclaimed
     }
 }
 
+impl Verified {
+    fn to_text(&self) -> String {
+        let mut text = String::new();
+        for damage in &self.damage {
+            text.push_str(&format!("{damage}\n"));
+        }
+        let outcome = match self.damage.len() {
+            0 => "all is sound".to_owned(),
+            count => format!("{count} findings"),
+        };
+        let (entries, documents) = (self.entries, self.documents);
+        text + &format!("looked at {entries} entries of {documents} documents: {outcome}\n")
+    }
+}
+
 impl Report {
+    /// Whether something was found to be damaged.
+    pub fn is_damaged(&self) -> bool {
+        let verified = self.verified.as_ref();
+        verified.is_some_and(|verified| !verified.damage.is_empty())
+    }
+
     /// The report in words, for people.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
@@ -330,6 +397,9 @@ impl Report {
         }
         if let Some(peers) = &self.peers {
             text.push_str(&peers::to_text(peers));
+        }
+        if let Some(verified) = &self.verified {
+            text.push_str(&verified.to_text());
         }
         for (at, what) in &self.audit_log {
             text.push_str(&format!("{}  {what}\n", date(*at)));

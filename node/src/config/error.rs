@@ -138,6 +138,10 @@ impl StartError {
             Self::NoHome => "say where with --data-dir, or keep nothing with --ephemeral",
             Self::InUse { .. } => "stop the other node, or choose another place with --data-dir",
             Self::DataDir { .. } => "check its permissions, or choose another with --data-dir",
+            Self::Database { source, .. } if source.is_damage() => {
+                "grove-node verify tells what is damaged, if the node can still read it; put back a copy of the \
+                 data directory, or start with an empty one, which peers and clients fill again"
+            }
             Self::Database { .. } => {
                 "make sure the disk is not full and the file is not damaged, \
                  or choose another place with --data-dir"

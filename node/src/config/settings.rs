@@ -157,7 +157,7 @@ pub struct Config {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  stopped by a signal, all data safe; or the command did what it should
-  1  failed while running
+  1  failed while running; or verify found something damaged
   2  wrong arguments
   3  could not listen on the address
   4  could not use the data directory or the database";

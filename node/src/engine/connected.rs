@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use grove_core::document::{Document, Field, History, ViewState};
-use grove_core::types::{DocumentId, DocumentViewId, OperationId, PublicKey, Schema, Value};
+use grove_core::types::{
+    DocumentId, DocumentViewId, OperationId, PublicKey, Schema, SchemaId, Value,
+};
 use grove_core::validate::validate_operation;
 use grove_core::wire::{Fields, Operation};
 
@@ -58,6 +60,11 @@ impl<'s> Reading<'s> {
             return Ok(());
         }
         let id = OperationId::from(row.hash);
+        // Without it the document would be shown as it never was. Of a piece, whose bytes are everything, the
+        // store leaves them out by itself.
+        if row.lost && *self.schema.id() != SchemaId::BLOB_PIECE {
+            return Err(StoreError::Damaged(format!("operation {id} is another")));
+        }
         let Some(bytes) = row.payload.as_ref().or(row.stub.as_ref()) else {
             return Ok(());
         };

@@ -51,6 +51,7 @@ impl Refusal for Rejection {
         match self {
             Self::Refused(error) => error.reason(),
             Self::Unwanted(error) => error.reason(),
+            Self::Store(StoreFault::Corrupt) => Reason::StoreDamaged,
             Self::Store(_) => Reason::StoreFailed,
         }
     }
@@ -63,6 +64,9 @@ pub enum StoreFault {
     /// The database, its disk or its server.
     #[error("the database failed")]
     Database,
+    /// The file of the database was moved, deleted or replaced under the running node.
+    #[error("the database is gone from its place")]
+    Moved,
     /// What keeps large bytes outside of the database.
     #[error("the storage for blobs failed")]
     Objects,
@@ -80,8 +84,9 @@ impl From<&StoreError> for StoreFault {
             StoreError::Objects(_) | StoreError::NoObjects | StoreError::OtherObjects => {
                 Self::Objects
             }
-            StoreError::Corrupt(_) => Self::Corrupt,
+            StoreError::Corrupt(_) | StoreError::Damaged(_) => Self::Corrupt,
             StoreError::Misfit(_) => Self::Misfit,
+            StoreError::Moved => Self::Moved,
             _ => Self::Database,
         }
     }

@@ -78,7 +78,7 @@ pub use purge::{Command, Purge};
 pub use received::Received;
 pub use reclaimed::Reclaimed;
 pub use transfer::Transfer;
-pub use verify::{Finding, verify};
+pub use verify::{Finding, Verification, verify};
 
 /// Names a publishing request until it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use grove_core::types::{
-    DocumentId, DocumentViewId, OperationId, PublicKey, Schema, SchemaId, SystemSchema,
+    DocumentId, DocumentViewId, Hash, OperationId, PublicKey, Schema, SchemaId, SystemSchema,
 };
 use grove_core::wire::SchemaSet;
 
@@ -34,6 +34,8 @@ pub(super) struct Registry {
     /// waits for it, and not all that anybody ever left incomplete.
     lacking: BTreeMap<OperationId, BTreeSet<DocumentId>>,
     counted: Counted,
+    /// Views of definitions that make no schema, by the hashes of their ids.
+    broken: BTreeSet<Hash>,
 }
 
 #[derive(Debug)]
@@ -126,6 +128,16 @@ impl Registry {
     /// The schema of this id, if it is known.
     pub(super) fn get(&self, id: &SchemaId) -> Option<Arc<Schema>> {
         self.known.get(id).map(|known| Arc::clone(&known.schema))
+    }
+
+    /// Whether it was found out that this view of a definition makes no schema.
+    pub(super) fn is_broken(&self, view: Hash) -> bool {
+        self.broken.contains(&view)
+    }
+
+    /// Remembers that a view of a definition makes no schema.
+    pub(super) fn break_off(&mut self, view: Hash) {
+        self.broken.insert(view);
     }
 
     pub(super) fn knows(&self, id: &SchemaId) -> bool {

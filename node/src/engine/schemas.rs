@@ -18,6 +18,7 @@ use grove_core::types::{
 };
 use grove_core::validate::build_schema;
 use grove_core::wire::{Action, Fields, Operation};
+use grove_core::{Reason, Refusal};
 
 use super::histories::Histories;
 use super::policy::PolicyError;
@@ -36,13 +37,18 @@ enum Attempt {
     Complete(SchemaRow),
     /// A field definition is not there yet.
     Incomplete(Waiting),
-    /// It is known already, not wanted, one too many, or its parts make no schema.
+    /// All its parts are there, and make no schema.
+    Broken(Reason),
+    /// It is known already what it makes, not wanted, or one too many.
     Nothing,
 }
 
 /// Reads what a store knows, and which definitions wait.
 pub(super) fn load(store: &impl Store, settings: &EngineSettings) -> Result<Registry, StoreError> {
     let mut schemas = Registry::of_system();
+    for view in store.broken_definitions()?.into_keys() {
+        schemas.break_off(view);
+    }
     visit_rows(store, |row| {
         if !row.withheld {
             schemas.insert(row.schema, row.origin);
@@ -57,8 +63,10 @@ pub(super) fn load(store: &impl Store, settings: &EngineSettings) -> Result<Regi
         let page = store.list(&SchemaId::SCHEMA_DEFINITION, &query)?;
         for row in &page {
             let attempted = attempt(store, &mut histories, row, &schemas, settings)?;
-            if let Attempt::Incomplete(waiting) = attempted {
-                schemas.wait(row.id, waiting);
+            match attempted {
+                Attempt::Incomplete(waiting) => schemas.wait(row.id, waiting),
+                Attempt::Broken(_) => schemas.break_off(row.view_id.hash()),
+                Attempt::Complete(_) | Attempt::Nothing => {}
             }
         }
         match page.last() {
@@ -138,14 +146,21 @@ impl<S: Store> Engine<S> {
         match self.attempt(row)? {
             Attempt::Incomplete(waiting) => self.schemas.wait(row.id, waiting),
             Attempt::Complete(schema) => self.add_schema(schema)?,
-            Attempt::Nothing => {}
+            Attempt::Broken(_) | Attempt::Nothing => {}
         }
         Ok(())
     }
 
+    /// Tries to make a schema. That a view makes none is found out once.
     fn attempt(&mut self, row: &DocumentRow) -> Result<Attempt, StoreError> {
         let (store, histories) = (&self.store, &mut self.histories);
-        attempt(store, histories, row, &self.schemas, &self.settings)
+        let attempted = attempt(store, histories, row, &self.schemas, &self.settings)?;
+        if let Attempt::Broken(cause) = attempted {
+            let view = row.view_id.hash();
+            self.store.insert_broken_definition(view, cause.code())?;
+            self.schemas.break_off(view);
+        }
+        Ok(attempted)
     }
 
     fn add_schema(&mut self, row: SchemaRow) -> Result<(), StoreError> {
@@ -214,7 +229,9 @@ impl<S: Store> Engine<S> {
             };
             match made {
                 Attempt::Complete(row) => self.schemas.insert(row.schema, row.origin),
-                Attempt::Incomplete(_) | Attempt::Nothing => self.drop_schema(&id)?,
+                Attempt::Incomplete(_) | Attempt::Broken(_) | Attempt::Nothing => {
+                    self.drop_schema(&id)?
+                }
             }
         }
         Ok(())
@@ -404,8 +421,8 @@ fn attempt(
     let (Some(id), Some(listed)) = (defined_by(definition), listed(definition)) else {
         return Ok(Attempt::Nothing);
     };
-    let is_small = listed.len() <= SCHEMA_FIELDS_MAX;
-    if !is_small || schemas.knows(&id) || !settings.policy.wants(&id) {
+    let is_settled = schemas.knows(&id) || schemas.is_broken(definition.view_id.hash());
+    if is_settled || !settings.policy.wants(&id) {
         return Ok(Attempt::Nothing);
     }
     let Some(author) = author_of(store, &definition.view_id)? else {
@@ -418,6 +435,9 @@ fn attempt(
         .is_some();
     if is_full || settings.policy.admit_author(author).is_err() {
         return Ok(Attempt::Nothing);
+    }
+    if listed.len() > SCHEMA_FIELDS_MAX {
+        return Ok(Attempt::Broken(Reason::SchemaFieldCount));
     }
     let mut views: BTreeMap<DocumentViewId, Fields<Value>> = BTreeMap::new();
     for view_id in listed {
@@ -432,13 +452,14 @@ fn attempt(
             }));
         };
         if row.schema_id != SchemaId::SCHEMA_FIELD_DEFINITION {
-            return Ok(Attempt::Nothing);
+            return Ok(Attempt::Broken(Reason::SchemaDefinition));
         }
         views.extend(row.values().map(|values| (view_id.clone(), values)));
     }
     let values = definition.values().unwrap_or_default();
-    let Ok(schema) = build_schema(&definition.view_id, &values, &views) else {
-        return Ok(Attempt::Nothing);
+    let schema = match build_schema(&definition.view_id, &values, &views) {
+        Ok(schema) => schema,
+        Err(error) => return Ok(Attempt::Broken(error.reason())),
     };
     let parts = definition.view_id.ids().iter();
     let parts = parts.chain(listed.iter().flat_map(DocumentViewId::ids));

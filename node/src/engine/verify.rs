@@ -42,13 +42,19 @@ pub enum Finding {
     Count(SchemaId),
     /// The number of entries is not that of those that are there.
     Entries,
+    /// A page of the database file is not what was written to it.
+    Page(u64),
+    /// A document can't be read, for what the database holds of it is damaged.
+    Damaged(DocumentId),
+    /// What was accepted behind this position can't be read.
+    Unreadable(i64),
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Entry(hash) => write!(f, "entry {hash} is not what was signed for its place"),
-            Self::Payload(hash) => write!(f, "the operation of entry {hash} is another"),
+            Self::Payload(hash) => write!(f, "the operation of entry {hash} is gone or another"),
             Self::Undeleted(hash) => write!(f, "the operation of entry {hash} should be gone"),
             Self::Log(key, log) => write!(f, "log {} of {key} is not whole", log.as_u64()),
             Self::Fork(key, log) => {
@@ -61,49 +67,145 @@ impl fmt::Display for Finding {
             Self::Document(id) => write!(f, "document {id} is not what its operations lead to"),
             Self::Count(id) => write!(f, "schema {id} has another number of documents"),
             Self::Entries => write!(f, "there is another number of entries"),
-        }
-    }
-}
-
-/// Looks through all entries, logs and documents.
-pub fn verify(store: &dyn Read) -> Result<Vec<Finding>, StoreError> {
-    let mut check = Examiner {
-        store,
-        keyring: Keyring::default(),
-        findings: Vec::new(),
-        entries: 0,
-        live: BTreeMap::new(),
-    };
-    let mut seen = BTreeSet::new();
-    let mut after = 0;
-    loop {
-        let changes = store.changes(after, CHANGES_PER_READ)?;
-        for change in &changes {
-            if seen.insert(change.document) {
-                check.document(change.document)?;
+            Self::Page(number) => write!(f, "page {number} of the database file is damaged"),
+            Self::Damaged(id) => write!(f, "document {id} can't be read"),
+            Self::Unreadable(position) => {
+                write!(
+                    f,
+                    "what was accepted after entry number {position} can't be read"
+                )
             }
         }
-        // Changes at the last position are told again, so an unmoved position is the end.
-        match changes.last() {
-            Some(last) if last.position > after => after = last.position,
-            _ => break,
-        }
     }
-    check.counts()?;
-    Ok(check.findings)
 }
 
-struct Examiner<'s> {
-    store: &'s dyn Read,
+/// Looks through all pages, entries, logs and documents.
+pub fn verify(store: &dyn Read) -> Result<Vec<Finding>, StoreError> {
+    let mut verification = Verification::new(store)?;
+    while verification.step(store)? {}
+    Ok(verification.findings)
+}
+
+/// A look through a store in steps, each of which sees one state of it: others may write in between.
+#[derive(Debug)]
+pub struct Verification {
+    stage: Stage,
+    /// The position at which it began; when it is another at the end, numbers can't be compared.
+    position: i64,
+    /// Whether there was something of which it is not known what it is.
+    is_partial: bool,
+    seen: BTreeSet<DocumentId>,
     keyring: Keyring,
     findings: Vec<Finding>,
     entries: u64,
     live: BTreeMap<SchemaId, u64>,
 }
 
-impl Examiner<'_> {
-    fn document(&mut self, id: DocumentId) -> Result<(), StoreError> {
-        let rows = self.store.document_entries(id)?;
+#[derive(Debug)]
+enum Stage {
+    /// Pages from this one on.
+    Pages(u64),
+    /// What happened after this position; how far to go on when that can't be read.
+    Changes(i64, i64),
+    Counts,
+    Over,
+}
+
+impl Verification {
+    /// Begins.
+    pub fn new(store: &dyn Read) -> Result<Self, StoreError> {
+        Ok(Self {
+            stage: Stage::Pages(0),
+            position: store.position()?,
+            is_partial: false,
+            seen: BTreeSet::new(),
+            keyring: Keyring::default(),
+            findings: Vec::new(),
+            entries: 0,
+            live: BTreeMap::new(),
+        })
+    }
+
+    /// What was found so far.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// How many documents and entries were looked at.
+    pub fn looked_at(&self) -> (u64, u64) {
+        (self.seen.len() as u64, self.entries)
+    }
+
+    /// Does one step; returns whether there is more to do.
+    pub fn step(&mut self, store: &dyn Read) -> Result<bool, StoreError> {
+        let mut done = Ok(());
+        store.at_once(&mut || {
+            done = self.look(store);
+            Ok(())
+        })?;
+        done.map(|()| !matches!(self.stage, Stage::Over))
+    }
+
+    fn look(&mut self, store: &dyn Read) -> Result<(), StoreError> {
+        match self.stage {
+            Stage::Pages(from) => {
+                let (next, damaged) = store.damaged_pages(from)?;
+                self.findings.extend(damaged.into_iter().map(Finding::Page));
+                self.stage = next.map_or(Stage::Changes(0, 1), Stage::Pages);
+            }
+            Stage::Changes(after, leap) => self.changes(store, after, leap)?,
+            Stage::Counts => {
+                if !self.is_partial && store.position()? == self.position {
+                    self.counts(store)?;
+                }
+                self.stage = Stage::Over;
+            }
+            Stage::Over => {}
+        }
+        Ok(())
+    }
+
+    fn changes(&mut self, store: &dyn Read, after: i64, leap: i64) -> Result<(), StoreError> {
+        let changes = match store.changes(after, CHANGES_PER_READ) {
+            Err(error) if error.is_damage() => {
+                // What follows may be readable.
+                self.is_partial = true;
+                self.findings.push(Finding::Unreadable(after));
+                self.stage = match after.saturating_add(leap) {
+                    next if next < self.position => Stage::Changes(next, leap.saturating_mul(2)),
+                    _ => Stage::Counts,
+                };
+                return Ok(());
+            }
+            changes => changes?,
+        };
+        for change in &changes {
+            if self.seen.insert(change.document) {
+                self.document(store, change.document)?;
+            }
+        }
+        // Changes at the last position are told again, so an unmoved position is the end.
+        self.stage = match changes.last() {
+            Some(last) if last.position > after => Stage::Changes(last.position, 1),
+            _ => Stage::Counts,
+        };
+        Ok(())
+    }
+
+    /// Looks at a document. One that can't be read is a finding.
+    fn document(&mut self, store: &dyn Read, id: DocumentId) -> Result<(), StoreError> {
+        match self.entries_and_state(store, id) {
+            Err(error) if error.is_damage() => {
+                self.is_partial = true;
+                self.findings.push(Finding::Damaged(id));
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    fn entries_and_state(&mut self, store: &dyn Read, id: DocumentId) -> Result<(), StoreError> {
+        let rows = store.document_entries(id)?;
         self.entries += rows.len() as u64;
         let mut logs: BTreeMap<(PublicKey, LogId), Vec<&EntryRow>> = BTreeMap::new();
         for row in &rows {
@@ -113,13 +215,13 @@ impl Examiner<'_> {
             self.entry(row);
         }
         for ((public_key, log_id), rows) in logs {
-            self.log(id, public_key, log_id, &rows)?;
+            self.log(store, id, public_key, log_id, &rows)?;
         }
 
-        let shown = self.store.document(id)?;
+        let shown = store.document(id)?;
         if let Some(shown) = shown.as_ref().filter(|row| row.is_deleted()) {
             self.tombstone(shown, rows)?;
-        } else if !same(&shown, &reduced(self.store, id)?) {
+        } else if !same(&shown, &reduced(store, id)?) {
             self.findings.push(Finding::Document(id));
         }
         if let Some(row) = shown.filter(|row| !row.is_deleted()) {
@@ -139,7 +241,9 @@ impl Examiner<'_> {
             self.findings.push(Finding::Entry(row.hash));
             return;
         };
-        if let Some(payload) = &row.payload
+        if row.lost {
+            self.findings.push(Finding::Payload(row.hash));
+        } else if let Some(payload) = &row.payload
             && signed.attach(payload.clone()).is_err()
         {
             self.findings.push(Finding::Payload(row.hash));
@@ -148,12 +252,13 @@ impl Examiner<'_> {
 
     fn log(
         &mut self,
+        store: &dyn Read,
         document: DocumentId,
         public_key: PublicKey,
         log_id: LogId,
         rows: &[&EntryRow],
     ) -> Result<(), StoreError> {
-        let trees = self.store.trees(public_key, log_id)?;
+        let trees = store.trees(public_key, log_id)?;
         let mut stored: Vec<_> = trees
             .iter()
             .filter(|tree| tree.document == document)
@@ -170,7 +275,7 @@ impl Examiner<'_> {
         if grown(rows) != Some(stored) {
             self.findings.push(Finding::Log(public_key, log_id));
         }
-        let proof = self.store.fork(public_key, log_id)?;
+        let proof = store.fork(public_key, log_id)?;
         let forked_at = match trees.len() {
             0 | 1 => taken_twice(rows),
             _ => Some(SeqNum::FIRST),
@@ -208,16 +313,16 @@ impl Examiner<'_> {
         Ok(())
     }
 
-    fn counts(&mut self) -> Result<(), StoreError> {
-        if self.store.counts()?.entries != self.entries {
+    fn counts(&mut self, store: &dyn Read) -> Result<(), StoreError> {
+        if store.counts()?.entries != self.entries {
             self.findings.push(Finding::Entries);
         }
-        let schemas = self.store.schemas()?;
+        let schemas = store.schemas()?;
         let mut ids: BTreeSet<_> = schemas.iter().map(|schema| schema.id().clone()).collect();
         ids.extend(self.live.keys().cloned());
         for id in ids {
             let live = self.live.get(&id).copied().unwrap_or_default();
-            if self.store.count(&id, &DocumentQuery::default())? != live {
+            if store.count(&id, &DocumentQuery::default())? != live {
                 self.findings.push(Finding::Count(id));
             }
         }

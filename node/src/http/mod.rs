@@ -200,7 +200,8 @@ async fn give_up(State(timeout): State<Duration>, request: Request, next: Next) 
 async fn health(State(node): State<Node>) -> Response {
     let nothing = DocumentId::from(Hash::from_digest([0; 32]));
     let answer = node.read(move |store| Ok(store.document(nothing)?)).await;
-    let answer = answer.and_then(|_| node.is_accepting().then_some(()).ok_or(ApiError::Busy));
+    let answer = answer.and_then(|_| node.check_health());
+    let answer = answer.and_then(|()| node.is_accepting().then_some(()).ok_or(ApiError::Busy));
     match answer {
         Ok(()) => {
             Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })).into_response()

@@ -340,6 +340,15 @@ impl Node {
         &self.proposals
     }
 
+    /// Whether the database is still where it was opened, so that what is written would be found again. Takes
+    /// microseconds, no reader and no place in a queue.
+    pub fn check_health(&self) -> Result<(), ApiError> {
+        match &self.runtime {
+            Runtime::Threads(node) => Ok(node.check_health()?),
+            Runtime::Inline(_) => Ok(()),
+        }
+    }
+
     /// Whether entries are taken: not while the node stops, nor after its writer failed.
     pub fn is_accepting(&self) -> bool {
         match &self.runtime {

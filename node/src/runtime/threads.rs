@@ -4,6 +4,7 @@
 //! them in one. That is what makes `synchronous=FULL` affordable: many publishers share one sync. This file
 //! starts the threads and leads to them; what the writer does is in `writer`.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -61,7 +62,6 @@ const INDEX_PAUSES: u32 = 9;
 const PEERS_SIZE_MAX: usize = (16 << 20) / QUEUE_UNIT;
 
 /// Handle to the threads of a node.
-#[derive(Debug)]
 pub struct ThreadedNode {
     jobs: mpsc::Sender<Job>,
     room: Arc<Semaphore>,
@@ -70,8 +70,19 @@ pub struct ThreadedNode {
     clock: Arc<Clock>,
     /// Where large bytes go before the writer hears of them.
     objects: Option<Arc<Objects>>,
+    /// Whether the database is still where it was.
+    health_check: Arc<dyn Fn() -> Result<(), StoreError> + Send + Sync>,
     /// How often deleted bytes were kept for longer than promised.
     overdue: Arc<AtomicU64>,
+}
+
+impl fmt::Debug for ThreadedNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadedNode")
+            .field("readers", &self.readers)
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Ends a node; dropping it leaves the node running until the process ends.
@@ -109,6 +120,7 @@ impl ThreadedNode {
         let readers = Readers::open(&store, settings.limits.questions)?;
         let news_interval = store.news_interval();
         let objects = store.objects();
+        let health_check = store.health_check().into();
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (wanted, requests) = std::sync::mpsc::sync_channel(1);
         // One request that waits stands for all: what is missing is asked for again.
@@ -159,6 +171,7 @@ impl ThreadedNode {
             readers,
             clock,
             objects,
+            health_check,
             overdue,
         });
         Ok((
@@ -281,6 +294,11 @@ impl ThreadedNode {
 
     pub(super) fn now(&self) -> Instant {
         self.clock.now()
+    }
+
+    /// Whether what is written would be found again.
+    pub(super) fn check_health(&self) -> Result<(), StoreError> {
+        (self.health_check)()
     }
 
     pub(super) fn is_accepting(&self) -> bool {

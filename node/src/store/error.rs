@@ -41,6 +41,9 @@ pub enum StoreError {
     /// The file can't be opened or created.
     #[error("database file: {0}")]
     Io(String),
+    /// Somebody moved, deleted or replaced the file while the node runs.
+    #[error("the file of the database is no longer where it was opened")]
+    Moved,
     /// The file belongs to another program.
     #[error("this is no database of this program")]
     Foreign,
@@ -53,6 +56,9 @@ pub enum StoreError {
     /// What the database holds is not what was written.
     #[error("the database holds a malformed {0}")]
     Corrupt(&'static str),
+    /// The database itself says that what it holds is not what was written.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
     /// The database was written by a newer version.
     #[error("the database has version {found}, this program knows {known}; use a newer program")]
     TooNew {
@@ -64,6 +70,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether what was asked for is not what was written, while other things may be.
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Corrupt(_) | Self::Damaged(_))
+    }
+
     /// A name of the cause that stays the same across databases and versions.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -77,10 +88,12 @@ impl StoreError {
             Self::GivenUp => "given_up",
             Self::Failed(_) => "transaction_failed",
             Self::Io(_) => "file_failed",
+            Self::Moved => "file_moved",
             Self::Foreign => "file_foreign",
             Self::InMemory => "no_readers",
             Self::Misfit(_) => "change_misfit",
             Self::Corrupt(_) => "database_corrupt",
+            Self::Damaged(_) => "database_damaged",
             Self::TooNew { .. } => "database_too_new",
         }
     }
@@ -97,6 +110,7 @@ impl grove_core::Refusal for StoreError {
         match self {
             Self::BudgetExceeded => grove_core::Reason::BudgetExceeded,
             Self::GivenUp => grove_core::Reason::NodeBusy,
+            Self::Corrupt(_) | Self::Damaged(_) => grove_core::Reason::StoreDamaged,
             _ => grove_core::Reason::StoreFailed,
         }
     }

@@ -34,7 +34,16 @@ impl Payload {
         entry: &[u8],
     ) -> Result<Self, StoreError> {
         let Some((name, size)) = object else {
-            return Ok(inside.map_or(Self::Dropped, Self::Here));
+            let Some(bytes) = inside else {
+                return Ok(Self::Dropped);
+            };
+            let entry = Entry::decode(entry);
+            let is_other = entry.is_ok_and(|entry| entry.payload_hash != Hash::of(&bytes));
+            return Ok(if is_other {
+                Self::Lost
+            } else {
+                Self::Here(bytes)
+            });
         };
         let entry = Entry::decode(entry).map_err(|_| StoreError::Corrupt("entry"))?;
         let objects = objects.ok_or(StoreError::NoObjects)?;

@@ -298,6 +298,9 @@ pub trait Read {
         Ok(kept.map(|row| row.schema))
     }
 
+    /// Views of definitions that make no schema, by the hashes of their ids, and why not.
+    fn broken_definitions(&self) -> Result<BTreeMap<Hash, String>, StoreError>;
+
     /// The evidence of a log's fork.
     fn fork(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<ForkRow>, StoreError>;
 
@@ -306,6 +309,12 @@ pub trait Read {
 
     /// The latest records of what can't be undone, the last one first.
     fn audit_log(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError>;
+
+    /// The numbers of pages from this one on that are not what was written, and where to go on looking; a
+    /// database that looks at its pages by itself names none.
+    fn damaged_pages(&self, _from: u64) -> Result<(Option<u64>, Vec<u64>), StoreError> {
+        Ok((None, Vec::new()))
+    }
 
     /// How many entries are stored and how many are parked.
     fn counts(&self) -> Result<Counts, StoreError>;

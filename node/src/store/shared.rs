@@ -70,6 +70,11 @@ pub trait SharedStore: Store + Upkeep + Send + 'static {
         }
     }
 
+    /// What tells, from whatever thread and at any time, whether the database is still where it was.
+    fn health_check(&self) -> Box<dyn Fn() -> Result<(), StoreError> + Send + Sync> {
+        Box::new(|| Ok(()))
+    }
+
     /// Whom to tell, from whatever thread, that [`create_index`](Upkeep::create_index) has something to do.
     fn on_index_wanted(&self, _tell: Box<dyn Fn() + Send + Sync>) {}
 

@@ -102,6 +102,9 @@ pub trait Store: Read {
     /// Drops what a schema says. Its documents are not there any more, but can still be deleted.
     fn remove_schema(&mut self, id: &SchemaId) -> Result<(), StoreError>;
 
+    /// Remembers that a view of a definition makes no schema, by the hash of its id, and why.
+    fn insert_broken_definition(&mut self, view: Hash, cause: &str) -> Result<(), StoreError>;
+
     /// Parks an entry; an entry already parked now waits for this need instead.
     fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError>;
 

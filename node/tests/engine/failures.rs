@@ -110,6 +110,7 @@ impl Read for Failing {
         count(schema_id: &SchemaId, query: &DocumentQuery) -> u64;
         schema_rows(after: Option<&SchemaId>, limit: u32) -> Vec<SchemaRow>;
         kept_schema(id: &SchemaId) -> Option<SchemaRow>;
+        broken_definitions() -> BTreeMap<Hash, String>;
         fork(key: PublicKey, log_id: LogId) -> Option<ForkRow>;
         position_at(at: i64) -> Option<i64>;
         audit_log(limit: u32) -> Vec<(i64, String)>;
@@ -139,6 +140,7 @@ impl Store for Failing {
         remove_document(id: DocumentId) -> ();
         insert_schema(row: &SchemaRow) -> ();
         remove_schema(id: &SchemaId) -> ();
+        insert_broken_definition(view: Hash, cause: &str) -> ();
         park(row: &ParkedRow, need: &Need) -> ();
         unpark(need: &Need) -> Vec<ParkedRow>;
         evict_parked(max: ParkedMax) -> u64;

@@ -4,6 +4,7 @@
 
 mod claims;
 mod collect;
+mod deletion;
 mod deployed;
 mod failures;
 mod forks;

@@ -2,6 +2,7 @@
 
 use grove_core::types::{DocumentViewId, OperationId, PlainValue, SchemaId, Value};
 use grove_core::validate::Submission;
+use grove_core::{Reason, Refusal};
 use grove_node::engine::{document_at_view, verify};
 use grove_node::store::Read;
 
@@ -153,4 +154,43 @@ fn every_view_of_a_branched_document_is_what_it_saw() {
         assert_eq!(row.fields.unwrap()["text"].0, Value::Str(words));
     }
     assert_eq!(verify(engine.store()).unwrap(), []);
+}
+
+#[test]
+fn a_broken_definition_is_looked_into_once() {
+    let mut author = Author::new(1);
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let path = folder.path().join("node.sqlite");
+        engine_over(
+            grove_node::store::SqliteStore::open(&path).unwrap(),
+            1,
+            grove_node::engine::Policy::default(),
+        )
+    };
+    let mut engine = open();
+    let views = changed_field(&mut author, &mut engine, 100);
+    // Two of its fields have one name.
+    let listed = [&views[..90], &views[..1]].concat();
+    let broken = definition(&mut author, "broken", &listed);
+    publish(&mut engine, &broken).unwrap();
+    assert_eq!(engine.operations_read(), 100);
+    assert_eq!(engine.store().schemas().unwrap(), []);
+    let cause = engine.store().broken_definitions().unwrap();
+    let view = DocumentViewId::from(id(&broken));
+    assert_eq!(cause[&view.hash()], "schema_field_duplicate");
+    drop(engine);
+
+    let mut engine = open();
+    let schema_id = SchemaId::Application {
+        name: "broken".parse().unwrap(),
+        view_id: view,
+    };
+    for _ in 0..3 {
+        let create = author.create(&schema_id, fields(&[("field0", text("words"))]));
+        let refused = publish(&mut engine, &create).unwrap_err();
+        assert_eq!(refused.reason(), Reason::SchemaNotFound);
+    }
+
+    assert_eq!(engine.operations_read(), 0);
 }

@@ -98,8 +98,11 @@ impl Folder {
     }
 
     fn run(&self, sql: &str) {
-        let connection = Connection::open(self.path()).unwrap();
-        connection.execute_batch(sql).unwrap();
+        // By the way the store itself takes, once there is one, so that pages have their sums.
+        let flags = rusqlite::OpenFlags::default();
+        let connection = Connection::open_with_flags_and_vfs(self.path(), flags, "grove")
+            .or_else(|_| Connection::open(self.path()));
+        connection.unwrap().execute_batch(sql).unwrap();
     }
 
     fn number(&self, sql: &str) -> i64 {

@@ -395,6 +395,12 @@ impl<S: Source> Read for Memory<S> {
         Ok(self.state().schemas.get(id).cloned())
     }
 
+    fn broken_definitions(&self) -> Result<BTreeMap<Hash, String>, StoreError> {
+        let known = &self.state().broken_definitions;
+        let known = known.iter().map(|(view, cause)| (*view, cause.clone()));
+        Ok(known.collect())
+    }
+
     fn fork(&self, public_key: PublicKey, log_id: LogId) -> Result<Option<ForkRow>, StoreError> {
         Ok(self.state().forks.get(&(public_key, log_id)).cloned())
     }

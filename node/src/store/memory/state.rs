@@ -46,6 +46,7 @@ pub struct State {
     /// By schema, live ones (`false`) before deleted ones.
     pub documents_of_schema: Map<(SchemaId, bool, DocumentId), ()>,
     pub schemas: Map<SchemaId, SchemaRow>,
+    pub broken_definitions: Map<Hash, String>,
 
     /// By age.
     pub parked: Map<u64, (ParkedRow, Need)>,

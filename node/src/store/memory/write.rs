@@ -254,6 +254,12 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn insert_broken_definition(&mut self, view: Hash, cause: &str) -> Result<(), StoreError> {
+        let state = self.source.change();
+        state.broken_definitions.insert(view, cause.to_owned());
+        Ok(())
+    }
+
     fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError> {
         let state = self.source.change();
         // Parked already: it stays as old as it is.

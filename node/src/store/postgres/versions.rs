@@ -15,9 +15,10 @@ use crate::store::sql::Sql;
 use crate::store::trees::need_of;
 
 /// What leads from each version to the next, beginning with nothing.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("versions/1.sql"),
     include_str!("versions/2.sql"),
+    include_str!("versions/3.sql"),
 ];
 
 /// How many parked entries are read at once.

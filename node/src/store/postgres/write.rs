@@ -404,6 +404,10 @@ impl Store for PostgresStore {
         Ok(())
     }
 
+    fn insert_broken_definition(&mut self, view: Hash, cause: &str) -> Result<(), StoreError> {
+        sql::insert_broken_definition(&self.database, view, cause)
+    }
+
     fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError> {
         let inserted = self.database.change_returning(
             "INSERT INTO parked (hash, need, entry, payload) VALUES (?1, ?2, ?3, ?4)

@@ -29,8 +29,8 @@ use ahead::Ahead;
 pub use names::Names;
 pub use trees::{begin_branch, extend_branch};
 pub use write::{
-    collect, doubt, drop_payloads, insert_change, insert_fork, insert_time, leave_stub, purge_log,
-    reassign_tree, restore_payload, unmaterialised,
+    collect, doubt, drop_payloads, insert_broken_definition, insert_change, insert_fork,
+    insert_time, leave_stub, purge_log, reassign_tree, restore_payload, unmaterialised,
 };
 
 /// A value to be bound.
@@ -278,6 +278,10 @@ pub trait Dialect {
     fn count(&self, schema_id: &SchemaId, query: &DocumentQuery) -> Result<u64, StoreError>;
 
     fn audit_log(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError>;
+
+    fn damaged_pages(&self, _from: u64) -> Result<(Option<u64>, Vec<u64>), StoreError> {
+        Ok((None, Vec::new()))
+    }
 
     fn counts(&self) -> Result<Counts, StoreError>;
 }

@@ -535,6 +535,15 @@ impl<T: Dialect> Read for T {
         )
     }
 
+    fn broken_definitions(&self) -> Result<BTreeMap<Hash, String>, StoreError> {
+        let rows =
+            self.database()
+                .ask_all("SELECT view, cause FROM broken_definitions", &[], |row| {
+                    Ok((hash(row, 0)?, row.text(1)?.to_owned()))
+                })?;
+        Ok(rows.into_iter().collect())
+    }
+
     fn kept_schema(&self, id: &SchemaId) -> Result<Option<SchemaRow>, StoreError> {
         let database = self.database();
         match database.schema_row(id)? {
@@ -571,6 +580,10 @@ impl<T: Dialect> Read for T {
 
     fn audit_log(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError> {
         Dialect::audit_log(self, limit)
+    }
+
+    fn damaged_pages(&self, from: u64) -> Result<(Option<u64>, Vec<u64>), StoreError> {
+        Dialect::damaged_pages(self, from)
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {

@@ -1,5 +1,6 @@
 //! The columns of each kind of row, and how they become one.
 
+use grove_core::types::Hash;
 use grove_core::types::SchemaId;
 use grove_core::types::{PublicKey, SeqNum};
 use grove_core::validate::LogTip;
@@ -152,6 +153,10 @@ pub fn entry_of(
     row: &dyn Columns,
 ) -> Result<EntryRow, StoreError> {
     let entry = row.bytes(7)?.to_vec();
+    let stored = hash(row, 5)?;
+    if Hash::of(&entry) != stored {
+        return Err(StoreError::Damaged(format!("entry {stored} is another")));
+    }
     let payload = payload(database, row, 8, &entry)?;
     let lost = payload.is_lost();
     let payload = payload.into_bytes();
@@ -162,7 +167,7 @@ pub fn entry_of(
         public_key,
         log_id: to_log_id(row.int(3)?),
         seq_num: seq_num(row, 4)?,
-        hash: hash(row, 5)?,
+        hash: stored,
         document: hash(row, 6)?.into(),
         schema_id,
         entry,

@@ -212,6 +212,20 @@ pub fn insert_fork(database: &impl Sql, fork: &ForkRow) -> Result<(), StoreError
     )
 }
 
+/// Remembers that a view of a definition makes no schema.
+pub fn insert_broken_definition(
+    database: &impl Sql,
+    view: Hash,
+    cause: &str,
+) -> Result<(), StoreError> {
+    database.change(
+        "INSERT INTO broken_definitions (view, cause) VALUES (?1, ?2)
+         ON CONFLICT (view) DO UPDATE SET cause = excluded.cause",
+        &[Param::hash(&view), Param::Text(cause)],
+    )?;
+    Ok(())
+}
+
 /// Takes out some of the documents whose states an earlier version left wrong.
 pub fn unmaterialised(database: &impl Sql, limit: u32) -> Result<Vec<DocumentId>, StoreError> {
     let documents: Vec<Hash> = database.ask_all(

@@ -2,15 +2,19 @@
 //!
 //! One connection writes; any number of others read, each seeing the last committed state without
 //! waiting. Deleted bytes are overwritten in the file, and leave the write-ahead log with the next
-//! [`Upkeep::drop_deleted_copies`].
+//! [`Upkeep::drop_deleted_copies`]. A page of the file that is not what was written fails the questions that
+//! need it, and no others.
 
 mod codec;
 mod database;
 mod indexes;
+mod location;
 mod outside;
+mod pages;
 mod read;
 mod select;
 mod versions;
+mod vfs;
 mod view;
 mod views;
 mod write;
@@ -23,18 +27,19 @@ mod tests;
 #[cfg(test)]
 pub(crate) use database::STATEMENTS;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, FileControl, OpenFlags};
 
 use super::objects::Objects;
 use super::sql::Sql;
 use super::{Parked, SharedStore, StoreError, Upkeep};
 use crate::store::indexes::IndexAdvisor;
 use database::Database;
+use location::Location;
 
 /// How long a connection waits for another one's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,7 +66,7 @@ const STATEMENTS_MAX: usize = 256;
 pub struct SqliteStore {
     database: Database,
     /// Where readers find the database; `None` in memory.
-    path: Option<PathBuf>,
+    location: Option<Location>,
     /// What is parked, once counted.
     parked: Option<Parked>,
 }
@@ -78,8 +83,9 @@ impl SqliteStore {
         // Absolute, so that it stays true, and can't be mistaken for one of SQLite's special names.
         let path = path.canonicalize()?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&path, flags)?;
-        Self::set_up(connection, Some(path), objects)
+        vfs::register()?;
+        let connection = Connection::open_with_flags_and_vfs(&path, flags, vfs::NAME)?;
+        Self::set_up(connection, Some(Location::of(path)?), objects)
     }
 
     /// A new database in memory, gone with the store. It has no readers but itself.
@@ -89,18 +95,22 @@ impl SqliteStore {
 
     fn set_up(
         connection: Connection,
-        path: Option<PathBuf>,
+        location: Option<Location>,
         objects: Option<Arc<Objects>>,
     ) -> Result<Self, StoreError> {
         tune(&connection)?;
         // Looked at before anything that writes: another program's file stays as it is.
         let version = versions::found(&connection)?;
+        reserve_room_for_sums(&connection)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "cache_size", -CACHE_SIZE_KIB)?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
         //= OP9: what is deleted is gone, not just out of sight
         connection.pragma_update(None, "secure_delete", "ON")?;
+        if (1..versions::WITH_SUMS).contains(&version) {
+            rewrite(&connection)?;
+        }
         let database = Database::new(connection, IndexAdvisor::default())?.with_objects(objects);
         if version < versions::VERSION {
             versions::bring_to(versions::VERSION, &database)?;
@@ -108,7 +118,7 @@ impl SqliteStore {
         database.find_indexes()?;
         let mut store = Self {
             database,
-            path,
+            location,
             parked: None,
         };
         if (1..WITH_OBJECTS).contains(&version) && store.database.objects().is_some() {
@@ -127,6 +137,8 @@ impl Upkeep for SqliteStore {
         let busy: Result<bool, _> =
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        // Pages in memory may hold copies that the file does not, and would bring them back.
+        connection.release_memory()?;
         Ok(!busy?)
     }
 
@@ -143,9 +155,10 @@ impl SharedStore for SqliteStore {
     type Reader = SqliteReader;
 
     fn reader(&self) -> Result<SqliteReader, StoreError> {
-        let path = self.path.as_deref().ok_or(StoreError::InMemory)?;
+        let location = self.location.as_ref().ok_or(StoreError::InMemory)?;
+        let path = location.path();
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
+        let connection = Connection::open_with_flags_and_vfs(path, flags, vfs::NAME)?;
         tune(&connection)?;
         Ok(SqliteReader {
             database: Database::new(connection, self.database.advisor.clone())?
@@ -164,6 +177,13 @@ impl SharedStore for SqliteStore {
 
     fn objects(&self) -> Option<Arc<Objects>> {
         self.database.objects().cloned()
+    }
+
+    fn health_check(&self) -> Box<dyn Fn() -> Result<(), StoreError> + Send + Sync> {
+        match self.location.clone() {
+            Some(location) => Box::new(move || location.check()),
+            None => Box::new(|| Ok(())),
+        }
     }
 }
 
@@ -208,9 +228,32 @@ fn tune(connection: &Connection) -> Result<(), StoreError> {
     select::add_functions(connection)
 }
 
+/// Has every page end with room for its sum. Takes effect when the database is made, or made anew.
+fn reserve_room_for_sums(connection: &Connection) -> Result<(), StoreError> {
+    let mut room = pages::SUM_LEN as i32;
+    Ok(connection.file_control(Some("main"), FileControl::ReserveBytes(&mut room))?)
+}
+
+/// Writes all pages of a database anew, so that each has room for its sum and none holds what was deleted.
+fn rewrite(connection: &Connection) -> Result<(), StoreError> {
+    // All of it need not be held in memory. In the order in which the write-ahead log is moved into the file,
+    // the header that says that there are sums comes first.
+    connection.pragma_update(None, "temp_store", "FILE")?;
+    connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection.release_memory()?)
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ffi::{SQLITE_CORRUPT, SQLITE_IOERR_DATA, SQLITE_NOTADB};
         match error.sqlite_error() {
+            Some(cause)
+                if cause.extended_code == SQLITE_IOERR_DATA
+                    || matches!(cause.extended_code & 0xff, SQLITE_CORRUPT | SQLITE_NOTADB) =>
+            {
+                Self::Damaged(format!("{error} (code {})", cause.extended_code))
+            }
             Some(cause) => Self::Database(format!("{error} (code {})", cause.extended_code)),
             None => Self::Database(error.to_string()),
         }

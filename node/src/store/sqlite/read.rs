@@ -12,6 +12,7 @@ use rusqlite::vtab::array::Array;
 use rusqlite::{Row, params, params_from_iter};
 
 use super::database::{Database, unexpected_type};
+use super::vfs;
 use super::views::Extent;
 use crate::store::codec::{from_log_id, from_seq_num, to_log_id, to_seq_num, to_view_id};
 use crate::store::sql::rows::{entry, select_entries};
@@ -207,6 +208,24 @@ impl<T: AsRef<Database>> Dialect for T {
             [limit],
             |row| Ok(row.try_into()?),
         )
+    }
+
+    fn damaged_pages(&self, from: u64) -> Result<(Option<u64>, Vec<u64>), StoreError> {
+        let database = self.as_ref();
+        // A database in memory has no file with pages.
+        let sql = format!("PRAGMA {}({from})", vfs::DAMAGED_PAGES);
+        let mut statement = database.connection().prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        let Some(row) = rows.next()? else {
+            return Ok((None, Vec::new()));
+        };
+        let text: String = row.get(0)?;
+        let mut numbers = text.split(' ').map(|number| number.parse::<u64>());
+        let next = numbers.next().and_then(Result::ok);
+        Ok((
+            next.filter(|next| *next > from),
+            numbers.flatten().collect(),
+        ))
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {

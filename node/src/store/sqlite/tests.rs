@@ -117,7 +117,9 @@ fn put(store: &mut SqliteStore, id: DocumentId, text: Option<&str>) {
 fn a_newer_or_foreign_file_is_refused_and_left_alone() {
     let newer = TestFolder::new();
     drop(SqliteStore::open(&newer.0).unwrap());
-    let connection = Connection::open(&newer.0).unwrap();
+    let flags = rusqlite::OpenFlags::default();
+    let connection =
+        Connection::open_with_flags_and_vfs(&newer.0, flags, super::vfs::NAME).unwrap();
     connection
         .pragma_update(None, "user_version", VERSION as i64 + 1)
         .unwrap();
@@ -576,7 +578,7 @@ fn an_older_database_is_brought_up_to_date() {
     versions::bring_to(1, &old).unwrap();
     let mut old = SqliteStore {
         database: old,
-        path: None,
+        location: None,
         parked: None,
     };
     old.begin().unwrap();

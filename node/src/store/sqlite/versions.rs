@@ -15,11 +15,12 @@ use crate::store::sql::Sql;
 use crate::store::trees::need_of;
 
 /// What leads from each version to the next, beginning with nothing.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("versions/1.sql"),
     include_str!("versions/2.sql"),
     include_str!("versions/3.sql"),
     include_str!("versions/4.sql"),
+    include_str!("versions/5.sql"),
 ];
 
 /// How many parked entries are read at once.
@@ -28,8 +29,11 @@ const NEEDS_PER_STEP: i64 = 500;
 /// The version this program writes.
 pub const VERSION: usize = STEPS.len();
 
+/// The first version whose pages end with their sums, as the file itself tells.
+pub const WITH_SUMS: usize = 5;
+
 /// Marks the file as a database of this program: "grov".
-const APPLICATION_ID: i64 = 0x6772_6f76;
+pub const APPLICATION_ID: i64 = 0x6772_6f76;
 
 /// The version of the database, 0 when it is empty.
 pub fn found(connection: &Connection) -> Result<usize, StoreError> {

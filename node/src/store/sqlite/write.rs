@@ -30,6 +30,9 @@ impl Store for SqliteStore {
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
+        if let Some(location) = &self.location {
+            location.check()?;
+        }
         self.database.execute("COMMIT", [])?;
         Ok(())
     }
@@ -208,6 +211,10 @@ impl Store for SqliteStore {
             )?;
         }
         Ok(())
+    }
+
+    fn insert_broken_definition(&mut self, view: Hash, cause: &str) -> Result<(), StoreError> {
+        sql::insert_broken_definition(&self.database, view, cause)
     }
 
     fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError> {

@@ -219,7 +219,7 @@ fn an_older_database_gives_its_pieces_away() {
     versions::bring_to(2, &database).unwrap();
     let mut store = SqliteStore {
         database,
-        path: None,
+        location: None,
         parked: None,
     };
     let rows: Vec<_> = (0..70)
