@@ -111,8 +111,10 @@ fn creates(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A chain of updates on one document.
+/// Updates of one document in a row, or all of its CREATE.
 struct Chain {
+    /// What all of them are made on top of; `None` when each is of the one before.
+    below: Option<grove_core::types::OperationId>,
     node: Node,
     log_id: LogId,
     tip: Submission,
@@ -121,10 +123,11 @@ struct Chain {
 }
 
 impl Chain {
-    fn start(name: &str, operations: u64) -> Self {
+    fn start(name: &str, operations: u64, are_branches: bool) -> Self {
         let mut node = Node::start(name);
         let create = node.author.create(&node.schema_id.clone(), &venue(0));
         let mut chain = Self {
+            below: are_branches.then(|| create.entry().operation_id()),
             log_id: create.entry().entry().log_id,
             hashes: vec![create.entry().hash()],
             tip: create.clone(),
@@ -149,7 +152,8 @@ impl Chain {
             skiplink: seq_num.skiplink().map(at),
         };
         let seats = [("seats", PlainValue::Int(seq_num.as_u64() as i64))];
-        let previous = self.tip.entry().operation_id().into();
+        let tip = self.tip.entry().operation_id();
+        let previous = self.below.unwrap_or(tip).into();
         let schema_id = self.node.schema_id.clone();
         self.tip = self.node.author.update(&args, &schema_id, previous, &seats);
         self.hashes.push(self.tip.entry().hash());
@@ -162,7 +166,24 @@ fn updates(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("update of a document of");
     group.sample_size(20);
     for operations in [10, 10_000] {
-        let chain = RefCell::new(Chain::start("updates", operations));
+        let chain = RefCell::new(Chain::start("updates", operations, false));
+        group.bench_function(BenchmarkId::from_parameter(operations), |bencher| {
+            bencher.iter_batched(
+                || chain.borrow_mut().sign(),
+                |update| chain.borrow_mut().node.publish(vec![update]),
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
+/// A further branch of a document that has few or many, one in a transaction.
+fn branches(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("further branch of a document with");
+    group.sample_size(20);
+    for operations in [10, 1_000, 10_000] {
+        let chain = RefCell::new(Chain::start("branches", operations, true));
         group.bench_function(BenchmarkId::from_parameter(operations), |bencher| {
             bencher.iter_batched(
                 || chain.borrow_mut().sign(),
@@ -260,5 +281,5 @@ fn deep(reader: &SqliteReader, schema_id: &SchemaId, query: &DocumentQuery) -> D
     }
 }
 
-criterion_group!(benches, creates, updates, pages);
+criterion_group!(benches, creates, updates, branches, pages);
 criterion_main!(benches);

@@ -122,6 +122,7 @@ impl Registry {
             waiting: BTreeMap::new(),
             lacking: BTreeMap::new(),
             counted: Counted::default(),
+            broken: BTreeSet::new(),
         }
     }
 
