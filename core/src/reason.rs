@@ -228,6 +228,9 @@ reasons! {
         ArgumentInvalid "argument_invalid" "an argument has the wrong form",
         ArgumentMissing "argument_missing" "a required argument is absent",
         CursorInvalid "cursor_invalid" "the cursor does not come from this collection",
+        HostUnknown "host_unknown" "the node is not called so",
+        OriginRefused "origin_refused" "the node does not let pages of this origin ask",
+        ContentType "content_type" "what a page sends must say that it is JSON",
         BudgetExceeded "budget_exceeded" "answering takes more work than this node does at once",
         NodeBusy "node_busy" "the node has too much to do or is stopping; try again",
     }

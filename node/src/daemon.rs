@@ -24,7 +24,7 @@ use crate::config::PeerSettings;
 use crate::config::{Config, DataDir, StartError};
 use crate::database::ChosenDatabase;
 use crate::engine::{Command, EngineSettings};
-use crate::http::{Http, Limits, serve};
+use crate::http::{Access, Http, Limits, serve};
 #[cfg(feature = "net")]
 use crate::net::{Network, NetworkError, NetworkSettings, free_port};
 use crate::runtime::{Node, Stop};
@@ -37,6 +37,7 @@ const TIMES_NOTED: Duration = Duration::from_secs(600);
 pub struct Daemon {
     listener: TcpListener,
     address: SocketAddr,
+    access: Access,
     #[cfg(feature = "net")]
     network: Option<Network>,
     opened: Opened,
@@ -63,6 +64,7 @@ impl Daemon {
         Ok(Self {
             listener,
             address,
+            access: config.access(),
             #[cfg(feature = "net")]
             network: match port {
                 Some(port) => Some(opened.connect(&config.peers, port).await?),
@@ -125,7 +127,8 @@ impl Daemon {
         } = self.opened;
         let socket = DataDir::admin_socket(data.path());
         let beside = tokio::spawn(beside(node.clone(), socket));
-        serve(self.listener, Http::new(node, http_limits()), end).await;
+        let http = Http::with_access(node, http_limits(), self.access);
+        serve(self.listener, http, end).await;
         beside.abort();
         #[cfg(feature = "net")]
         drop(self.network);
@@ -144,6 +147,7 @@ impl Opened {
         settings.policy = config.policy();
         settings.limits.authors = config.author_limits();
         settings.limits.schemas = config.schema_limits();
+        settings.limits.questions = config.question_limits();
         let database = ChosenDatabase::chosen(config, &data)?;
         let opened = tokio::task::spawn_blocking(move || {
             let (node, stop) = database.start(settings)?;

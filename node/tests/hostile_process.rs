@@ -37,7 +37,7 @@ const PUBLISH: &str = "mutation P($entry: String!, $operation: String!) {
 fn post(path: &str, body: &Value) -> String {
     let body = body.to_string();
     format!(
-        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
 }
@@ -144,7 +144,7 @@ async fn large_bodies_by_the_hundred_do_not_fill_the_memory() {
                 let path = ["/", "/graphql"][number % 2];
                 let framing =
                     ["Content-Length: 104857600", "Content-Length: 16000000"][number / 100];
-                let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n");
+                let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n");
                 let mut stream = TcpStream::connect(address).await.unwrap();
                 stream.write_all(head.as_bytes()).await.unwrap();
                 // All but the last byte, so that what was taken stays taken.

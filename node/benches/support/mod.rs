@@ -152,7 +152,8 @@ impl NodeProcess {
         (self.child, self.address) = launch(self.data.path(), &self.settings);
     }
 
-    fn stop(&mut self) {
+    /// Ends the node as an operator would.
+    pub fn stop(&mut self) {
         let pid = self.child.id().to_string();
         let _ = Command::new("kill").args(["-TERM", &pid]).status();
         let _ = self.child.wait();

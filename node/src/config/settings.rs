@@ -13,7 +13,8 @@ use grove_core::types::{PublicKey, SchemaId, SchemaIdError};
 
 use super::network::PeerSettings;
 use crate::admin::AdminCommand;
-use crate::engine::{AuthorLimits, Policy, SchemaLimits};
+use crate::engine::{AuthorLimits, Policy, QuestionLimits, SchemaLimits};
+use crate::http::{Access, Network};
 
 /// Port on which clients look for a node.
 const HTTP_PORT: u16 = 2020;
@@ -71,6 +72,47 @@ pub struct Config {
     /// What concerns other nodes
     #[command(flatten)]
     pub peers: PeerSettings,
+
+    /// Another name by which clients call a node that listens on loopback, as behind a proxy that passes names on;
+    /// may be given several times
+    #[arg(
+        long,
+        env = "GROVE_HTTP_NAMES",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub http_name: Vec<String>,
+
+    /// Origins of web pages that may ask, "*" for any (which is the default) or "none"; may be given several times
+    #[arg(long, env = "GROVE_CORS", value_name = "ORIGIN", value_delimiter = ',')]
+    pub cors: Option<Vec<String>>,
+
+    /// A proxy whose X-Forwarded-For is believed, by its address or network; may be given several times
+    #[arg(
+        long,
+        env = "GROVE_TRUSTED_PROXIES",
+        value_name = "ADDRESS",
+        value_delimiter = ','
+    )]
+    pub trusted_proxy: Vec<Network>,
+
+    /// Most work for one question, in units of about a microsecond: a row read, a KiB handed over
+    #[arg(
+        long,
+        env = "GROVE_QUESTION_WORK_MAX",
+        value_name = "UNITS",
+        default_value_t = QuestionLimits::default().work_max
+    )]
+    pub question_work_max: u64,
+
+    /// Most bytes of operations and values read for one question
+    #[arg(
+        long,
+        env = "GROVE_QUESTION_SIZE_MAX",
+        value_name = "BYTES",
+        default_value_t = QuestionLimits::default().size_max
+    )]
+    pub question_size_max: u64,
 
     /// Take entries of these keys only; may be given several times
     #[arg(
@@ -238,6 +280,11 @@ impl Config {
             database_url: None,
             http_port: 0,
             http_host: Ipv4Addr::LOCALHOST.into(),
+            http_name: Vec::new(),
+            cors: None,
+            trusted_proxy: Vec::new(),
+            question_work_max: QuestionLimits::default().work_max,
+            question_size_max: QuestionLimits::default().size_max,
             peers: PeerSettings::quiet(),
             allow_author: None,
             deny_author: Vec::new(),
@@ -267,6 +314,32 @@ impl Config {
         SchemaLimits {
             per_author: self.author_schemas_max,
             total: self.schemas_max,
+        }
+    }
+
+    /// How much may be done for one question.
+    pub fn question_limits(&self) -> QuestionLimits {
+        QuestionLimits {
+            work_max: self.question_work_max,
+            size_max: self.question_size_max,
+        }
+    }
+
+    /// Who may ask over HTTP.
+    pub fn access(&self) -> Access {
+        let origins = self.cors.as_ref();
+        let origins = origins.filter(|origins| !origins.iter().any(|origin| origin == "*"));
+        let access = Access {
+            hosts: None,
+            origins: origins.map(|origins| {
+                let named = origins.iter().filter(|origin| *origin != "none");
+                named.cloned().collect()
+            }),
+            proxies: self.trusted_proxy.clone(),
+        };
+        match self.http_host.is_loopback() {
+            true => access.on_loopback(self.http_host, &self.http_name),
+            false => access,
         }
     }
 

@@ -11,9 +11,11 @@
 //! clock of its own and draws nothing at random, so the same router runs deployed and simulated.
 //!
 //! Always true:
-//! - Every route answers every origin: a node serves web pages that it did not deliver.
+//! - Unless the operator says otherwise every route answers every origin: a node serves web pages that it did
+//!   not deliver.
 //! - A request that is not understood changes nothing.
 
+mod access;
 mod blobs;
 mod connections;
 mod graphql;
@@ -21,6 +23,7 @@ mod jsonrpc;
 mod pulse;
 mod streams;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -37,10 +40,12 @@ use tower_http::cors::{Any, CorsLayer};
 
 use self::streams::Streams;
 use crate::api::ApiError;
-use crate::runtime::Node;
+use crate::runtime::{Node, Trouble};
+use crate::store::StoreError;
 
 use connections::Memory;
 
+pub use access::{Access, Network, NetworkError};
 pub use connections::{Listener, serve};
 
 /// Bounds on what clients may ask of a node. What holds per connection is in the same place, so that
@@ -150,12 +155,18 @@ pub struct Http {
 }
 
 impl Http {
-    /// The routes of `node`.
+    /// The routes of `node`, for everybody.
     pub fn new(node: Node, limits: Limits) -> Self {
+        Self::with_access(node, limits, Access::default())
+    }
+
+    /// The routes of `node`, for those who are let in.
+    pub fn with_access(node: Node, limits: Limits, access: Access) -> Self {
+        let cors = cors(&access);
         let streams = Streams::new(&limits);
-        let rpc = jsonrpc::routes(node.clone(), streams.clone(), &limits);
         let memory = Memory::new(&limits);
-        let whole = graphql::routes(node.clone(), streams.clone(), &limits)
+        let rpc = jsonrpc::routes(node.clone(), streams.clone(), &limits, &memory);
+        let whole = graphql::routes(node.clone(), streams.clone(), &limits, &memory)
             .merge(rpc)
             .layer(from_fn_with_state(memory.clone(), connections::account));
         let router = Router::new()
@@ -163,7 +174,8 @@ impl Http {
             .merge(blobs::routes(node))
             .merge(whole)
             .layer(from_fn_with_state(limits.request_timeout, give_up))
-            .layer(cors());
+            .layer(from_fn_with_state(Arc::new(access), access::admit))
+            .layer(cors);
         Self {
             router,
             streams,
@@ -178,10 +190,10 @@ impl Http {
     }
 }
 
-/// Any page may talk to the node, whatever headers it sends.
-fn cors() -> CorsLayer {
+/// Pages that are let in may talk to the node, whatever headers they send.
+fn cors(access: &Access) -> CorsLayer {
     CorsLayer::new()
-        .allow_origin(Any)
+        .allow_origin(access.allowed())
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::OPTIONS])
         .allow_headers(Any)
         .expose_headers(Any)
@@ -196,21 +208,34 @@ async fn give_up(State(timeout): State<Duration>, request: Request, next: Next) 
     }
 }
 
-/// Whether the store answers. Asks for a document, since that goes through an index of the database.
+/// How long the store may take to answer those who look after the node.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether the store answers, and entries are stored. Asks for a document, since that goes through an index of the
+/// database, on a connection that no client's question takes.
 async fn health(State(node): State<Node>) -> Response {
     let nothing = DocumentId::from(Hash::from_digest([0; 32]));
-    let answer = node.read(move |store| Ok(store.document(nothing)?)).await;
+    let question = node.read_apart(move |store| Ok(store.document(nothing)?));
+    let answer = tokio::time::timeout(HEALTH_PATIENCE, question).await;
+    let answer = answer.unwrap_or(Err(ApiError::Busy));
     let answer = answer.and_then(|_| node.check_health());
     let answer = answer.and_then(|()| node.is_accepting().then_some(()).ok_or(ApiError::Busy));
-    match answer {
-        Ok(()) => {
-            Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })).into_response()
+    let error = match (answer, node.trouble()) {
+        (Err(error), _) => details(&error),
+        (Ok(()), Some(trouble)) => {
+            let error = match trouble {
+                Trouble::Failing(text) => ApiError::Store(StoreError::Failed(text)),
+                Trouble::Stuck => ApiError::Busy,
+            };
+            details(&error)
         }
-        Err(error) => {
-            let body = json!({ "status": "unavailable", "error": details(&error) });
-            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+        (Ok(()), None) => {
+            let body = json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") });
+            return Json(body).into_response();
         }
-    }
+    };
+    let body = json!({ "status": "unavailable", "error": error });
+    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }
 
 /// What programs need to know of a refusal: its code and phase, and how to go on where a log would have
@@ -233,13 +258,6 @@ fn next_args_out(args: &NextArgs) -> Value {
         "backlink": args.backlink.map(|hash| hash.to_string()),
         "skiplink": args.skiplink.map(|hash| hash.to_string()),
     })
-}
-
-/// Whether JSON holds more values than a request needs; those within texts are counted too. Read, each
-/// value takes many times what its text does.
-fn is_bulky(json: &[u8], values_max: usize) -> bool {
-    let starts = |byte: &&u8| matches!(byte, b',' | b'[' | b'{');
-    json.len() > values_max && json.iter().filter(starts).count() > values_max
 }
 
 /// The bytes an argument gives in hex of either case, which carries no meaning in them.

@@ -1,58 +1,117 @@
-//! What outlives its request: how much of it there may be, and its end when the node stops.
+//! What outlives its request: how much of it there may be, who has it, and its end when the node stops.
+//!
+//! When all places are taken, somebody gives way: of those who hold more than the newcomer would, the one that holds
+//! most, reckoned first by network, then by page, then by socket. Where nobody holds more, a WebSocket that does
+//! nothing gives way, the one that has been silent for longest.
+//!
+//! Always true:
+//! - However many places one client takes, another one finds a place for as long as it holds fewer.
+//! - Who gives way is told so like at the end of the node, and may come again.
 
-use std::sync::Arc;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use grove_core::limits::PAYLOAD_SIZE_MAX;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::Limits;
 use crate::api::ApiError;
+use crate::runtime::Asking;
+
+/// For how long a WebSocket must have been silent to give way.
+const SILENT_MIN: Duration = Duration::from_secs(1);
 
 /// The hold on all subscriptions and WebSockets. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Streams {
-    places: Arc<Semaphore>,
-    sockets: Arc<Semaphore>,
-    rpc_sockets: Arc<Semaphore>,
+    held: Arc<Mutex<Held>>,
+    subscriptions_max: usize,
+    sockets_max: usize,
     stop: watch::Sender<bool>,
+}
+
+/// What there are places for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Subscription,
+    GraphSocket,
+    RpcSocket,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    next: u64,
+    places: BTreeMap<u64, Taken>,
+}
+
+/// A place that somebody has.
+#[derive(Debug)]
+struct Taken {
+    kind: Kind,
+    asking: Asking,
+    heard: Instant,
+    revoked: Arc<Notify>,
 }
 
 /// The place of one subscription or socket. The node does not end before it is given back.
 #[derive(Debug)]
 pub(super) struct SubscriptionPlace {
-    _permit: OwnedSemaphorePermit,
+    held: Arc<Mutex<Held>>,
+    number: u64,
+    revoked: Arc<Notify>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Streams {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(limits.subscriptions_max)),
-            sockets: Arc::new(Semaphore::new(limits.sockets_max)),
-            rpc_sockets: Arc::new(Semaphore::new(limits.sockets_max)),
+            held: Arc::default(),
+            subscriptions_max: limits.subscriptions_max,
+            sockets_max: limits.sockets_max,
             stop: watch::Sender::new(false),
         }
     }
 
-    /// A place for a subscription, if there is one left.
+    /// A place for a subscription, if there is one to be had.
     pub(super) fn place(&self) -> Result<SubscriptionPlace, ApiError> {
-        self.place_of(&self.places)
+        self.place_of(Kind::Subscription, self.subscriptions_max)
     }
 
-    /// A place for a WebSocket of GraphQL, if there is one left.
+    /// A place for a WebSocket of GraphQL, if there is one to be had.
     pub(super) fn socket(&self) -> Result<SubscriptionPlace, ApiError> {
-        self.place_of(&self.sockets)
+        self.place_of(Kind::GraphSocket, self.sockets_max)
     }
 
-    /// A place for a WebSocket of JSON-RPC, if there is one left.
+    /// A place for a WebSocket of JSON-RPC, if there is one to be had.
     pub(super) fn rpc_socket(&self) -> Result<SubscriptionPlace, ApiError> {
-        self.place_of(&self.rpc_sockets)
+        self.place_of(Kind::RpcSocket, self.sockets_max)
     }
 
-    fn place_of(&self, places: &Arc<Semaphore>) -> Result<SubscriptionPlace, ApiError> {
-        let permit = Arc::clone(places).try_acquire_owned();
+    fn place_of(&self, kind: Kind, places_max: usize) -> Result<SubscriptionPlace, ApiError> {
+        let asking = Asking::current();
+        let mut held = lock(&self.held);
+        if held.of(kind).count() >= places_max {
+            let victim = held.who_gives_way(kind, &asking).ok_or(ApiError::Busy)?;
+            if let Some(taken) = held.places.remove(&victim) {
+                taken.revoked.notify_one();
+            }
+        }
+        held.next += 1;
+        let (number, revoked) = (held.next, Arc::new(Notify::new()));
+        let taken = Taken {
+            kind,
+            asking,
+            heard: Instant::now(),
+            revoked: Arc::clone(&revoked),
+        };
+        held.places.insert(number, taken);
         Ok(SubscriptionPlace {
-            _permit: permit.map_err(|_| ApiError::Busy)?,
+            held: Arc::clone(&self.held),
+            number,
+            revoked,
             stopping: self.stop.subscribe(),
         })
     }
@@ -64,13 +123,86 @@ impl Streams {
     }
 }
 
-impl SubscriptionPlace {
-    /// Waits until the node stops.
-    pub(super) async fn stopping(&mut self) {
-        // Without the other side there is nobody who could stop.
-        if self.stopping.wait_for(|stopping| *stopping).await.is_err() {
-            std::future::pending().await
+fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Held {
+    fn of(&self, kind: Kind) -> impl Iterator<Item = (&u64, &Taken)> {
+        let places = self.places.iter();
+        places.filter(move |(_, taken)| taken.kind == kind)
+    }
+
+    /// Whose place goes to the newcomer.
+    fn who_gives_way(&self, kind: Kind, newcomer: &Asking) -> Option<u64> {
+        // How many places are held by all that agree with a holder in its first parts.
+        let mut shares: BTreeMap<Vec<String>, usize> = BTreeMap::new();
+        for (_, taken) in self.of(kind) {
+            for depth in 1..=Asking::DEPTH {
+                *shares.entry(taken.asking.path(depth)).or_default() += 1;
+            }
         }
+        let share = |asking: &Asking, depth| {
+            let share = shares.get(&asking.path(depth));
+            share.copied().unwrap_or_default()
+        };
+        let greedy = self.of(kind).filter_map(|(number, taken)| {
+            let differs = |depth: &usize| taken.asking.path(*depth) != newcomer.path(*depth);
+            let depth = (1..=Asking::DEPTH).find(differs)?;
+            let excess = share(&taken.asking, depth).checked_sub(share(newcomer, depth) + 2)?;
+            let shares = [1, 2, 3].map(|depth| share(&taken.asking, depth));
+            Some(((Reverse(depth), excess, shares), *number))
+        });
+        let greediest = greedy.max().map(|(_, number)| number);
+        greediest.or_else(|| self.most_silent(kind))
+    }
+
+    /// The WebSocket that has done nothing for longest.
+    fn most_silent(&self, kind: Kind) -> Option<u64> {
+        let follows = |number: u64| {
+            let mut subscriptions = self.of(Kind::Subscription);
+            subscriptions.any(|(_, taken)| taken.asking.socket() == Some(number))
+        };
+        let sockets = self.of(kind).filter(|_| kind != Kind::Subscription);
+        let silent = sockets
+            .filter(|(number, taken)| taken.heard.elapsed() >= SILENT_MIN && !follows(**number));
+        silent
+            .min_by_key(|(_, taken)| taken.heard)
+            .map(|(number, _)| *number)
+    }
+}
+
+impl SubscriptionPlace {
+    /// What tells it from all others.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Something was heard of who has it.
+    pub(super) fn heard(&self) {
+        if let Some(taken) = lock(&self.held).places.get_mut(&self.number) {
+            taken.heard = Instant::now();
+        }
+    }
+
+    /// Waits until the node stops, or the place goes to somebody else.
+    pub(super) async fn stopping(&mut self) {
+        let stops = async {
+            // Without the other side there is nobody who could stop.
+            if self.stopping.wait_for(|stopping| *stopping).await.is_err() {
+                std::future::pending().await
+            }
+        };
+        tokio::select! {
+            () = stops => {}
+            () = self.revoked.notified() => {}
+        }
+    }
+}
+
+impl Drop for SubscriptionPlace {
+    fn drop(&mut self) {
+        lock(&self.held).places.remove(&self.number);
     }
 }
 
@@ -78,4 +210,106 @@ impl SubscriptionPlace {
 /// operation, in hex.
 pub(super) fn message_size_max(limits: &Limits) -> usize {
     limits.body_size_max.min(2 * PAYLOAD_SIZE_MAX + (64 << 10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::Client;
+
+    fn streams(places_max: usize) -> Streams {
+        let limits = Limits {
+            subscriptions_max: places_max,
+            sockets_max: places_max,
+            ..Limits::default()
+        };
+        Streams::new(&limits)
+    }
+
+    fn at(address: &str) -> Asking {
+        Client::at(address.parse().unwrap()).into()
+    }
+
+    async fn is_revoked(place: &mut SubscriptionPlace) -> bool {
+        let revoked = tokio::time::timeout(Duration::from_millis(1), place.stopping());
+        revoked.await.is_ok()
+    }
+
+    async fn take(streams: &Streams, asking: &Asking) -> Result<SubscriptionPlace, ApiError> {
+        asking.clone().scope(async { streams.place() }).await
+    }
+
+    #[tokio::test]
+    async fn who_holds_most_gives_way_to_who_holds_less() {
+        let streams = streams(8);
+        let (greedy, modest) = (at("10.0.0.1"), at("10.0.0.2"));
+        let mut many = Vec::new();
+        for _ in 0..8 {
+            many.push(take(&streams, &greedy).await.unwrap());
+        }
+
+        assert!(take(&streams, &greedy).await.is_err());
+        let mut few = Vec::new();
+        for _ in 0..4 {
+            few.push(take(&streams, &modest).await.unwrap());
+        }
+
+        let mut revoked = 0;
+        for place in &mut many {
+            revoked += usize::from(is_revoked(place).await);
+        }
+        assert_eq!(revoked, 4);
+        assert!(take(&streams, &modest).await.is_err(), "it holds as many");
+        for place in &mut few {
+            assert!(!is_revoked(place).await);
+        }
+    }
+
+    #[tokio::test]
+    async fn at_one_address_pages_and_sockets_share() {
+        let streams = streams(8);
+        let local = Client::at("127.0.0.1".parse().unwrap());
+        let page: Asking = local.clone().by_page("https://a.example").into();
+        let mut greedy = Vec::new();
+        for number in 0..8 {
+            let asking = page.clone().on_socket(number / 4);
+            greedy.push(take(&streams, &asking).await.unwrap());
+        }
+
+        let own = take(&streams, &local.clone().into()).await;
+        let third = take(&streams, &page.clone().on_socket(9)).await;
+
+        assert!(own.is_ok() && third.is_ok());
+        let mut revoked = 0;
+        for place in &mut greedy {
+            revoked += usize::from(is_revoked(place).await);
+        }
+        assert_eq!(revoked, 2);
+    }
+
+    #[tokio::test]
+    async fn sockets_that_do_nothing_give_way() {
+        let streams = streams(3);
+        let asking = at("127.0.0.1");
+        let socket = async || asking.clone().scope(async { streams.rpc_socket() }).await;
+        let mut sockets = [
+            socket().await.unwrap(),
+            socket().await.unwrap(),
+            socket().await.unwrap(),
+        ];
+        assert!(socket().await.is_err(), "all have just come");
+        let follows = asking.clone().on_socket(sockets[0].number());
+        let _subscription = take(&streams, &follows).await.unwrap();
+        for taken in lock(&streams.held).places.values_mut() {
+            taken.heard = taken.heard.checked_sub(SILENT_MIN).unwrap();
+        }
+        sockets[1].heard();
+
+        let next = socket().await;
+
+        assert!(next.is_ok());
+        assert!(is_revoked(&mut sockets[2]).await);
+        assert!(!is_revoked(&mut sockets[0]).await && !is_revoked(&mut sockets[1]).await);
+        assert!(socket().await.is_err());
+    }
 }

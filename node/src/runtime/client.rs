@@ -8,20 +8,23 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 tokio::task_local! {
-    static ASKING: Client;
+    static ASKING: Asking;
 }
 
 /// A client, as far as clients are told apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Client {
-    /// Its network.
-    pub(crate) network: Option<IpAddr>,
-    /// The web page in its name, which a page cannot choose: on a machine of one's own, all clients have one
-    /// address.
-    pub(crate) page: Option<Arc<str>>,
+    network: Option<IpAddr>,
+    page: Option<Arc<str>>,
 }
 
-#[allow(dead_code, reason = "the doors tell who asks next")]
+/// A client, and the WebSocket it asks over, if it does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Asking {
+    client: Client,
+    socket: Option<u64>,
+}
+
 impl Client {
     /// A client at an address; of IPv6 the first half, since a household is given a whole /64.
     pub fn at(address: IpAddr) -> Self {
@@ -38,7 +41,8 @@ impl Client {
         }
     }
 
-    /// The same client by way of a page of this origin.
+    /// The same client by way of a page of this origin, which no page can choose: on a machine of one's own, all
+    /// clients have one address.
     pub(crate) fn by_page(mut self, origin: &str) -> Self {
         self.page = Some(origin.into());
         self
@@ -51,10 +55,49 @@ impl Client {
 
     /// The one on whose behalf the current task works.
     pub(crate) fn current() -> Self {
+        Asking::current().client
+    }
+}
+
+impl From<Client> for Asking {
+    fn from(client: Client) -> Self {
+        Self {
+            client,
+            socket: None,
+        }
+    }
+}
+
+impl Asking {
+    /// How many parts its path has.
+    pub(crate) const DEPTH: usize = 3;
+
+    /// The same client over this WebSocket.
+    pub(crate) fn on_socket(mut self, number: u64) -> Self {
+        self.socket = Some(number);
+        self
+    }
+
+    /// The WebSocket.
+    pub(crate) fn socket(&self) -> Option<u64> {
+        self.socket
+    }
+
+    /// Its network, page and socket, the first so many of them.
+    pub(crate) fn path(&self, depth: usize) -> Vec<String> {
+        let network = self.client.network.map(|network| network.to_string());
+        let page = self.client.page.as_deref().map(str::to_owned);
+        let socket = self.socket.map(|socket| socket.to_string());
+        let parts = [network, page, socket].into_iter().take(depth);
+        parts.map(Option::unwrap_or_default).collect()
+    }
+
+    /// The one on whose behalf the current task works.
+    pub(crate) fn current() -> Self {
         ASKING.try_with(Clone::clone).unwrap_or_default()
     }
 
-    /// Does something on behalf of this client.
+    /// Does something on behalf of it.
     pub(crate) async fn scope<T>(self, work: impl Future<Output = T>) -> T {
         ASKING.scope(self, work).await
     }

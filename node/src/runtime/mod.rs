@@ -11,6 +11,7 @@ mod clock;
 mod driver;
 pub(crate) mod events;
 mod feed;
+mod health;
 mod inline;
 #[cfg_attr(
     not(feature = "net"),
@@ -20,6 +21,7 @@ mod known;
 mod learnt;
 mod peers;
 mod readers;
+mod shares;
 mod threads;
 mod writer;
 
@@ -44,9 +46,11 @@ use crate::store::objects::{Staged, Swept};
 
 use peers::{PeerJob, Room};
 
+pub(crate) use client::Asking;
 pub use client::Client;
 pub use driver::{Driver, Tap, Turn};
 pub use feed::Subscriber;
+pub use health::Trouble;
 pub use inline::InlineNode;
 #[cfg(feature = "net")]
 pub(crate) use known::{Counts, Path, is_bad};
@@ -318,6 +322,25 @@ impl Node {
         match &self.runtime {
             Runtime::Threads(node) => node.read(question).await,
             Runtime::Inline(node) => node.read(question),
+        }
+    }
+
+    /// As [`read`](Self::read), on a connection that is kept for those who look after the node.
+    pub(crate) async fn read_apart<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Read) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        match &self.runtime {
+            Runtime::Threads(node) => node.read_apart(question).await,
+            Runtime::Inline(node) => node.read(question),
+        }
+    }
+
+    /// What keeps entries from being stored, if anything does.
+    pub fn trouble(&self) -> Option<Trouble> {
+        match &self.runtime {
+            Runtime::Threads(node) => node.trouble(),
+            Runtime::Inline(_) => None,
         }
     }
 

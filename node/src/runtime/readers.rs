@@ -25,8 +25,8 @@ use crate::budget::{Budget, Exhausted};
 use crate::engine::QuestionLimits;
 use crate::store::{Read, SharedStore, StoreError};
 
-/// Questions answered at once.
-const READERS_MAX: usize = 12;
+/// Questions of clients answered at once.
+pub(super) const READERS_MAX: usize = 12;
 
 /// Long questions that hold a connection, going on or not.
 const LONG_MAX: usize = 8;
@@ -97,13 +97,14 @@ pub(super) struct Loan {
 }
 
 impl Readers {
-    /// Connections to the database of `store`, none of which does more than so much for one question.
+    /// So many connections to the database of `store`, none of which does more than so much for one question.
     pub(super) fn open<S: SharedStore>(
         store: &S,
+        count: usize,
         limits: QuestionLimits,
     ) -> Result<Arc<Self>, StoreError> {
-        let mut idle = Vec::with_capacity(READERS_MAX);
-        for _ in 0..READERS_MAX {
+        let mut idle = Vec::with_capacity(count);
+        for _ in 0..count {
             let connection = store.reader()?;
             idle.push(Reader {
                 interrupt: S::interrupt(&connection).into(),

@@ -16,10 +16,13 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::audience::Audience;
 use super::cleanup::{IsPending, PendingCleanup};
+use super::client::Client;
 use super::clock::Clock;
 use super::driver::{Driver, Tap};
+use super::health::{Health, Trouble};
 use super::peers::{PeerJob, Peers, Room};
-use super::readers::{Readers, judged};
+use super::readers::{READERS_MAX, Readers, judged};
+use super::shares::WriterShares;
 use super::writer::{Job, Publisher, Writer};
 use super::{KnownPeers, Node, Prepared, Runtime};
 use crate::api::{ApiError, Proposals};
@@ -67,6 +70,10 @@ pub struct ThreadedNode {
     room: Arc<Semaphore>,
     room_for_peers: Arc<Semaphore>,
     readers: Arc<Readers>,
+    /// A connection that clients' questions never take.
+    apart: Arc<Readers>,
+    health: Arc<Health>,
+    shares: WriterShares,
     clock: Arc<Clock>,
     /// Where large bytes go before the writer hears of them.
     objects: Option<Arc<Objects>>,
@@ -117,7 +124,9 @@ impl ThreadedNode {
         settings: EngineSettings,
         tap: Option<Box<dyn Tap>>,
     ) -> Result<(Node, Stop), StoreError> {
-        let readers = Readers::open(&store, settings.limits.questions)?;
+        let readers = Readers::open(&store, READERS_MAX, settings.limits.questions)?;
+        let apart = Readers::open(&store, 1, settings.limits.questions)?;
+        let health = Arc::new(Health::default());
         let news_interval = store.news_interval();
         let objects = store.objects();
         let health_check = store.health_check().into();
@@ -144,6 +153,7 @@ impl ThreadedNode {
             audience,
             has_company: news_interval.is_some(),
             clock: Arc::clone(&clock),
+            health: Arc::clone(&health),
             peers: Peers::default(),
             copies,
             discarded,
@@ -169,6 +179,9 @@ impl ThreadedNode {
             room: Arc::new(Semaphore::new(QUEUE_SIZE_MAX)),
             room_for_peers: Arc::new(Semaphore::new(PEERS_SIZE_MAX)),
             readers,
+            apart,
+            health,
+            shares: WriterShares::default(),
             clock,
             objects,
             health_check,
@@ -223,10 +236,12 @@ impl ThreadedNode {
         let (to, waiting) = oneshot::channel();
         let size = submission.payload().len().div_ceil(QUEUE_UNIT);
         let size = u32::try_from(size.clamp(1, QUEUE_SIZE_MAX)).unwrap_or(u32::MAX);
+        let share = self.shares.take(Client::current(), size).await;
         let room = Arc::clone(&self.room).acquire_many_owned(size).await;
         let publisher = Publisher {
             to,
             _room: room.map_err(|_| ApiError::Busy)?,
+            _share: share,
             _staged: staged,
         };
         let job = Job::Publish(Box::new(submission), publisher);
@@ -309,7 +324,25 @@ impl ThreadedNode {
         &self,
         question: impl FnOnce(&dyn Read) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let loan = Readers::lend(&self.readers).await.ok_or(ApiError::Busy)?;
+        Self::read_by(&self.readers, question).await
+    }
+
+    pub(super) async fn read_apart<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Read) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        Self::read_by(&self.apart, question).await
+    }
+
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.health.trouble()
+    }
+
+    async fn read_by<T: Send + 'static>(
+        readers: &Arc<Readers>,
+        question: impl FnOnce(&dyn Read) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let loan = Readers::lend(readers).await.ok_or(ApiError::Busy)?;
         let _ends_unheard = GivesUp(loan.budget().clone());
         let answer = move || judged(loan.budget(), question(loan.reader()));
         tokio::task::spawn_blocking(answer)

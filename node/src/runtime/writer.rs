@@ -15,7 +15,9 @@ use super::audience::Audience;
 use super::cleanup::PendingCleanup;
 use super::clock::Clock;
 use super::driver::{Driver, Turn};
+use super::health::Health;
 use super::peers::{PeerJob, Peers, Room};
+use super::shares::WriterShare;
 use crate::engine::{Command, Input, Output, Reclaimed, Rejection, RequestId};
 use crate::store::SharedStore;
 use crate::store::objects::Staged;
@@ -44,6 +46,8 @@ pub(super) struct Publisher {
     pub(super) to: oneshot::Sender<Result<NextArgs, Rejection>>,
     /// The entry's room in the queue, until it is answered.
     pub(super) _room: OwnedSemaphorePermit,
+    /// The same of what its client may have there.
+    pub(super) _share: Option<WriterShare>,
     /// Bytes that go again unless the entry is accepted.
     pub(super) _staged: Option<Staged>,
 }
@@ -87,6 +91,7 @@ pub(super) struct Writer<S> {
     /// Whether other processes may write to the same database.
     pub(super) has_company: bool,
     pub(super) clock: Arc<Clock>,
+    pub(super) health: Arc<Health>,
     /// Copies the database may keep of bytes of deleted documents.
     pub(super) copies: PendingCleanup,
     /// Bytes of deleted documents outside of it.
@@ -228,7 +233,9 @@ impl<S: SharedStore> Writer<S> {
             batch.replies.len() <= inputs.len(),
             "a reply without a request"
         );
+        self.health.begin();
         let Turn { outputs, failure } = self.driver.turn(self.clock.now(), inputs);
+        self.health.end(failure.as_ref().map(ToString::to_string));
         if let Some(error) = failure {
             tracing::error!(%error, "could not store a batch of entries");
         }

@@ -15,6 +15,9 @@ use crate::http::Limits;
 /// What any body may take without being counted.
 const FREE_SIZE: usize = 64 << 10;
 
+/// What a value of JSON takes once it is read, with its part of the list or object it is in.
+const VALUE_SIZE: usize = 128;
+
 /// What memory is counted in.
 const UNIT: usize = 1 << 10;
 
@@ -33,6 +36,21 @@ impl Memory {
             requests: Arc::new(Semaphore::new(units(limits.bodies_size_max) as usize)),
             answers: Arc::new(Semaphore::new(answers_units as usize)),
             answers_units,
+        }
+    }
+
+    /// Leases what reading this JSON takes beside its text, for as long as it is worked on. The one measure of
+    /// bulk, by whatever way a message comes.
+    pub(in crate::http) fn reading(&self, json: &[u8], values_max: usize) -> Result<Reading, Bulk> {
+        let starts = |byte: &&u8| matches!(byte, b',' | b'[' | b'{');
+        let values = json.iter().filter(starts).count();
+        if values > values_max {
+            return Err(Bulk::Refused);
+        }
+        let lease = MemoryLease::new(self);
+        match lease.hold(values * VALUE_SIZE) {
+            true => Ok(Reading { _lease: lease }),
+            false => Err(Bulk::Busy),
         }
     }
 
@@ -58,6 +76,21 @@ impl AnswerLease {
     pub(super) fn is_free(&self) -> bool {
         self.0.is_none()
     }
+}
+
+/// The memory of JSON that is being worked on, given back on drop.
+#[derive(Debug)]
+pub(in crate::http) struct Reading {
+    _lease: MemoryLease,
+}
+
+/// Why JSON is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum Bulk {
+    /// It holds more values than any request needs; those within texts are counted too.
+    Refused,
+    /// Others take the memory it needs just now.
+    Busy,
 }
 
 fn units(size: usize) -> u32 {
@@ -133,5 +166,35 @@ impl MemoryLease {
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_take_memory_until_they_were_worked_on() {
+        let limits = Limits {
+            bodies_size_max: 1 << 20,
+            ..Limits::default()
+        };
+        let memory = Memory::new(&limits);
+        let json = format!("[{}0]", "0,".repeat(4000));
+        let read = || memory.reading(json.as_bytes(), 5000);
+
+        let held = [read().unwrap(), read().unwrap()];
+
+        assert_eq!(read().unwrap_err(), Bulk::Busy);
+        assert!(
+            memory.reading(b"[1,2,3]", 5000).is_ok(),
+            "small ones are free"
+        );
+        drop(held);
+        assert!(read().is_ok());
+        assert_eq!(
+            memory.reading(json.as_bytes(), 3000).unwrap_err(),
+            Bulk::Refused
+        );
     }
 }

@@ -20,5 +20,5 @@ mod serve;
 mod slots;
 
 pub(super) use bodies::{account, busy};
-pub(super) use memory::Memory;
+pub(super) use memory::{Bulk, Memory};
 pub use serve::{Listener, serve};

@@ -28,6 +28,7 @@ use tower::ServiceExt;
 
 use super::bodies::{RequestBody, ResponseBody};
 use super::slots::{Connection, Slot, Slots, Watched};
+use crate::http::access::Peer;
 use crate::http::{Http, Limits};
 
 /// How long to wait after the system refused to accept, as it does when file descriptors run out.
@@ -77,16 +78,18 @@ pub async fn serve<L: Listener>(mut listener: L, http: Http, shutdown: impl Futu
         let accepted = async {
             let io = listener.accept().await?;
             // A place is looked for only once somebody is there to take it.
-            let slot = slots.take(L::address(&io)).await;
-            Ok::<_, io::Error>((io, slot))
+            let address = L::address(&io);
+            let slot = slots.take(address).await;
+            Ok::<_, io::Error>((io, slot, Peer(address)))
         };
         let accepted = tokio::select! {
             accepted = accepted => accepted,
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((io, slot)) => {
-                let served = connection(io, slot, router.clone(), &limits, stopping.clone());
+            Ok((io, slot, peer)) => {
+                let routes = (router.clone(), peer);
+                let served = connection(io, slot, routes, &limits, stopping.clone());
                 tokio::spawn(served);
             }
             Err(error) => {
@@ -113,7 +116,7 @@ pub async fn serve<L: Listener>(mut listener: L, http: Http, shutdown: impl Futu
 fn connection<Io>(
     io: Io,
     slot: Slot,
-    router: Router,
+    routes: (Router, Peer),
     limits: &Limits,
     mut stopping: watch::Receiver<()>,
 ) -> impl Future<Output = ()> + Send + use<Io>
@@ -125,7 +128,7 @@ where
     let answering = Arc::clone(&watched);
     let slots = Arc::clone(slot.slots());
     let service = service_fn(move |request| {
-        answer(request, router.clone(), answering.clone(), slots.clone())
+        answer(request, routes.clone(), answering.clone(), slots.clone())
     });
     let connection = http1::Builder::new()
         .auto_date_header(limits.date_header)
@@ -163,12 +166,13 @@ where
 /// Has the routes answer a request, and notes what is waited for meanwhile.
 async fn answer(
     mut request: Request<Incoming>,
-    router: Router,
+    (router, peer): (Router, Peer),
     connection: Arc<Connection>,
     slots: Arc<Slots>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     connection.activity().request_began();
     request.extensions_mut().insert(slots);
+    request.extensions_mut().insert(peer);
     only_known_upgrade(&mut request);
     // Whoever sits between may have believed a length that stood beside it, and takes what follows for
     // something else: nothing follows.

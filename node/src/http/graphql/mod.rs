@@ -35,11 +35,12 @@ use self::budget::Pool;
 use self::document::kept::Kept;
 use self::schema::known::Known;
 use super::Limits;
+use super::connections::Memory;
 use super::streams::Streams;
 use crate::runtime::Node;
 
 /// The route.
-pub(super) fn routes(node: Node, streams: Streams, limits: &Limits) -> Router {
+pub(super) fn routes(node: Node, streams: Streams, limits: &Limits, memory: &Memory) -> Router {
     transport::routes(Service {
         pool: Pool::new(limits.answers_size_max),
         schemas: node.schemas_changed(),
@@ -47,6 +48,7 @@ pub(super) fn routes(node: Node, streams: Streams, limits: &Limits) -> Router {
         known: Arc::default(),
         kept: Arc::default(),
         limits: limits.clone(),
+        memory: memory.clone(),
         streams,
     })
 }
@@ -84,6 +86,8 @@ struct Service {
     known: Arc<Known>,
     kept: Arc<Kept>,
     limits: Limits,
+    /// What all requests that are being read may take.
+    memory: Memory,
     streams: Streams,
     /// What all answers being made may take.
     pool: Pool,

@@ -21,7 +21,10 @@ use jsonrpsee::types::{Id, Params};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::refuse;
 use super::subscribe::Counting;
+use crate::api::ApiError;
+use crate::runtime::Asking;
 
 /// How each answer of the library begins.
 const HEAD: &str = "{\"jsonrpc\":\"2.0\",\"id\":";
@@ -104,7 +107,9 @@ impl Door {
     async fn call(&self, call: &Call<'_>, caller: &Caller) -> Option<String> {
         let id = call.id.map_or(Id::Null, stand_in);
         let params = Params::new(call.params.map(RawValue::get));
-        let (connection, extensions) = (caller.connection, Extensions::new());
+        let connection = caller.connection;
+        let mut extensions = Extensions::new();
+        extensions.insert(Asking::current());
         let size_max = self.answer_size_max;
         let response = match self.methods.method(&call.method) {
             None => MethodResponse::error(id, ErrorObjectOwned::from(ErrorCode::MethodNotFound)),
@@ -231,6 +236,11 @@ pub(super) fn restore(answer: Box<str>) -> String {
 pub(super) fn too_large(size_max: usize) -> String {
     let size_max = u32::try_from(size_max).unwrap_or(u32::MAX);
     refused(None, reject_too_big_request(size_max))
+}
+
+/// The answer to a message for which there is no memory just now.
+pub(super) fn too_busy() -> String {
+    refused(None, refuse(ApiError::Busy))
 }
 
 /// An error for a call of this id.

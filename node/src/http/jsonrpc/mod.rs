@@ -47,10 +47,11 @@ use serde_json::{Value, json};
 use self::door::{Caller, Door};
 use self::openrpc::Method;
 use self::subscribe::{Counting, Names, Notices};
+use super::Limits;
+use super::connections::{Bulk, Memory, busy};
 use super::streams::{Streams, message_size_max};
-use super::{Limits, is_bulky};
 use crate::api::ApiError;
-use crate::runtime::Node;
+use crate::runtime::{Asking, Node};
 
 /// Code of every error of ours; `data.code` says which. The specification leaves it to servers.
 const REFUSED: i32 = -32000;
@@ -73,6 +74,7 @@ struct Rpc {
     streams: Streams,
     message_size_max: usize,
     limits: Limits,
+    memory: Memory,
 }
 
 /// Numbers connections by WebSocket, one after the other. Requests by POST have none of their own.
@@ -86,7 +88,7 @@ impl Connections {
 }
 
 /// The route.
-pub(super) fn routes(node: Node, streams: Streams, limits: &Limits) -> Router {
+pub(super) fn routes(node: Node, streams: Streams, limits: &Limits, memory: &Memory) -> Router {
     let methods = methods(node, &streams, limits);
     let ids = Arc::new(Counting::default());
     let door = |methods: RpcModule<Node>| Door {
@@ -102,6 +104,7 @@ pub(super) fn routes(node: Node, streams: Streams, limits: &Limits) -> Router {
         streams,
         message_size_max: message_size_max(limits),
         limits: limits.clone(),
+        memory: memory.clone(),
     };
     let routes = get(greet_or_upgrade).post(answer);
     Router::new().route("/", routes).with_state(rpc)
@@ -117,10 +120,19 @@ async fn greet_or_upgrade(State(rpc): State<Rpc>, request: Request) -> Response 
 
 /// Answers what was posted. Early nodes did not look at the content type, and clients send all kinds.
 async fn answer(State(rpc): State<Rpc>, body: Body) -> Response {
-    let body = to_bytes(body, rpc.limits.body_size_max).await.ok();
-    let Some(body) = body.filter(|body| !is_bulky(body, rpc.limits.json_values_max)) else {
-        let text = door::too_large(rpc.limits.body_size_max);
-        return (StatusCode::PAYLOAD_TOO_LARGE, JSON, text).into_response();
+    let body = to_bytes(body, rpc.limits.body_size_max).await;
+    let body = body.map_err(|_| Bulk::Refused);
+    let body = body.and_then(|body| {
+        let reading = rpc.memory.reading(&body, rpc.limits.json_values_max)?;
+        Ok((body, reading))
+    });
+    let (body, _reading) = match body {
+        Ok(body) => body,
+        Err(Bulk::Busy) => return busy(),
+        Err(Bulk::Refused) => {
+            let text = door::too_large(rpc.limits.body_size_max);
+            return (StatusCode::PAYLOAD_TOO_LARGE, JSON, text).into_response();
+        }
     };
     let nobody = Caller {
         connection: ConnectionId(0),
@@ -185,9 +197,10 @@ impl Methods {
                 name,
                 notification,
                 unsubscribe,
-                move |params, pending, node, _| {
+                move |params, pending, node, extensions| {
                     let (service, begin) = (service.clone(), begin.clone());
-                    subscribe::run(params, pending, node, service, begin)
+                    let asking = extensions.get::<Asking>().cloned().unwrap_or_default();
+                    asking.scope(subscribe::run(params, pending, node, service, begin))
                 },
             )
             .expect("the names differ");

@@ -14,10 +14,11 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::Rpc;
-use super::door::{Caller, restore, too_large};
-use crate::http::is_bulky;
+use super::door::{Caller, restore, too_busy, too_large};
+use crate::http::connections::Bulk;
 use crate::http::pulse::{Pulse, Pulsed};
 use crate::http::streams::SubscriptionPlace;
+use crate::runtime::Asking;
 
 /// Messages of one WebSocket being worked on, and as many waiting to be sent.
 const MESSAGES_MAX: usize = 32;
@@ -32,10 +33,11 @@ pub(super) async fn upgrade(rpc: Rpc, request: Request) -> Response {
     let Ok(place) = rpc.streams.rpc_socket() else {
         return http::response::too_many_requests().map(Body::new);
     };
+    let asking = Asking::current().on_socket(place.number());
     upgrade
         .max_message_size(rpc.message_size_max)
         .max_frame_size(rpc.message_size_max)
-        .on_upgrade(move |socket| run(rpc, socket, place))
+        .on_upgrade(move |socket| asking.scope(run(rpc, socket, place)))
 }
 
 /// Serves one connection to its end. What it has begun to publish is published all the same; its
@@ -53,6 +55,7 @@ async fn run(rpc: Rpc, mut socket: WebSocket, mut place: SubscriptionPlace) {
         let message = tokio::select! {
             received = socket.recv(), if calls.len() < MESSAGES_MAX => {
                 pulse.felt();
+                place.heard();
                 let text = match received {
                     Some(Ok(Message::Text(text))) => text,
                     // Answered by the library.
@@ -64,9 +67,12 @@ async fn run(rpc: Rpc, mut socket: WebSocket, mut place: SubscriptionPlace) {
                 };
                 let (rpc, caller) = (&rpc, &caller);
                 calls.push(async move {
-                    if is_bulky(text.as_bytes(), rpc.limits.json_values_max) {
-                        return Some(too_large(rpc.message_size_max));
-                    }
+                    let values_max = rpc.limits.json_values_max;
+                    let _reading = match rpc.memory.reading(text.as_bytes(), values_max) {
+                        Ok(reading) => reading,
+                        Err(Bulk::Refused) => return Some(too_large(rpc.message_size_max)),
+                        Err(Bulk::Busy) => return Some(too_busy()),
+                    };
                     rpc.sockets.answer(text.as_bytes(), caller).await
                 });
                 continue;

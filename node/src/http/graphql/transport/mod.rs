@@ -23,7 +23,7 @@ use serde_json::json;
 use super::error::{QueryError, refused};
 use super::running::{Running, pieces};
 use super::{Posted, Service};
-use crate::http::is_bulky;
+use crate::http::connections::{Bulk, busy};
 use accept::{Accepted, Json};
 
 /// A page to write queries in. It loads nothing from anywhere.
@@ -77,11 +77,22 @@ fn playground() -> Response {
 
 async fn by_post(State(service): State<Service>, headers: HeaderMap, body: Body) -> Response {
     let accepted = Accepted::of(&headers);
-    let bytes = to_bytes(body, service.limits.body_size_max).await.ok();
-    let Some(bytes) = bytes.filter(|bytes| !is_bulky(bytes, service.limits.json_values_max)) else {
-        let reason = Reason::RequestTooLarge;
-        let errors = refused(reason, reason.description());
-        return answer_of_errors(StatusCode::PAYLOAD_TOO_LARGE, accepted.json(), &errors);
+    let bytes = to_bytes(body, service.limits.body_size_max).await;
+    let bytes = bytes.map_err(|_| Bulk::Refused);
+    let bytes = bytes.and_then(|bytes| {
+        let reading = service
+            .memory
+            .reading(&bytes, service.limits.json_values_max)?;
+        Ok((bytes, reading))
+    });
+    let (bytes, _reading) = match bytes {
+        Ok(bytes) => bytes,
+        Err(Bulk::Busy) => return busy(),
+        Err(Bulk::Refused) => {
+            let reason = Reason::RequestTooLarge;
+            let errors = refused(reason, reason.description());
+            return answer_of_errors(StatusCode::PAYLOAD_TOO_LARGE, accepted.json(), &errors);
+        }
     };
     match Posted::read(&bytes) {
         //= QU8: what went wrong with a request that could be read stands in its answer

@@ -15,12 +15,13 @@ use grove_core::Reason;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::protocol::{Do, NAME, Protocol, close};
+use crate::http::connections;
 use crate::http::graphql::error::refused;
 use crate::http::graphql::running::{Piece, pieces};
 use crate::http::graphql::{Posted, Service};
 use crate::http::pulse::{Pulse, Pulsed};
 use crate::http::streams::{SubscriptionPlace, message_size_max};
-use crate::http::{connections, is_bulky};
+use crate::runtime::Asking;
 
 /// Takes the request for a WebSocket.
 pub(super) async fn upgrade(service: Service, request: Request) -> Response {
@@ -37,7 +38,8 @@ pub(super) async fn upgrade(service: Service, request: Request) -> Response {
         .protocols([NAME])
         .max_message_size(size_max)
         .max_frame_size(size_max);
-    upgrade.on_upgrade(move |socket| Connection::new(service, socket).run(place))
+    let asking = Asking::current().on_socket(place.number());
+    upgrade.on_upgrade(move |socket| asking.scope(Connection::new(service, socket).run(place)))
 }
 
 struct Connection {
@@ -77,7 +79,10 @@ impl Connection {
                 self.pulse.due()
             };
             let done = tokio::select! {
-                received = self.socket.recv() => self.receive(received).await,
+                received = self.socket.recv() => {
+                    place.heard();
+                    self.receive(received).await
+                }
                 Some((id, piece)) = self.running.next(), if !self.running.is_empty() => {
                     self.pass_on(&id, piece).await
                 }
@@ -96,12 +101,12 @@ impl Connection {
     ) -> Result<(), Over> {
         self.pulse.felt();
         match received {
-            Some(Ok(Message::Text(text)))
-                if is_bulky(text.as_bytes(), self.service.limits.json_values_max) =>
-            {
-                self.close(close::TOO_LARGE).await
-            }
             Some(Ok(Message::Text(text))) => {
+                let values_max = self.service.limits.json_values_max;
+                let _reading = match self.service.memory.reading(text.as_bytes(), values_max) {
+                    Ok(reading) => reading,
+                    Err(_) => return self.close(close::TOO_LARGE).await,
+                };
                 for todo in self.protocol.receive(&text) {
                     self.act(todo).await?;
                 }
