@@ -32,8 +32,9 @@ use survey::Survey;
 /// Nesting of selections and values in the text of a document.
 const NESTING_MAX: usize = 100;
 
-/// Words and signs of a document, spaces among them.
-const TOKENS_MAX: usize = 50_000;
+/// Words and signs of a document, spaces among them: those of as many fields or values as it may have, and as
+/// much as is parsed in ten milliseconds.
+const TOKENS_MAX: usize = 30_000;
 
 /// A document that may be planned.
 #[derive(Debug)]
