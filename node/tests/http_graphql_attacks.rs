@@ -284,8 +284,7 @@ async fn subscriptions_keep_nothing_of_the_schemas() {
     socket.settled().await;
     let each = HELD.load(Ordering::Relaxed).saturating_sub(before) / 60;
 
-    // What is remembered of their documents is bounded, and counted here with them.
-    assert!(each <= 64 << 10, "{each} bytes");
+    assert!(each <= 20 << 10, "{each} bytes");
 }
 
 #[tokio::test]

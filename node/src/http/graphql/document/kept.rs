@@ -48,10 +48,13 @@ impl Kept {
         Some(document)
     }
 
-    /// Keeps a document, unless it is large; and what is described may depend on variables.
+    /// Keeps a document, unless it is large. What is described may depend on variables, and a subscription is
+    /// asked for once and goes on.
     pub(in crate::http::graphql) fn insert(&self, text: String, version: u64, document: &Shared) {
         let is_large = text.len() > TEXT_SIZE_MAX || document.fields > FIELDS_MAX;
-        if is_large || document.is_described {
+        let mut operations = document.executable.operations.iter();
+        let is_followed = operations.any(|operation| operation.is_subscription());
+        if is_large || is_followed || document.is_described {
             return;
         }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -204,7 +204,8 @@ impl Connection {
         };
         let (abort, registration) = AbortHandle::new_pair();
         self.aborts.insert(id.clone(), abort);
-        let named = stream::once(begun)
+        // What it took to begin is not kept for as long as it goes on.
+        let named = stream::once(Box::pin(begun))
             .flatten()
             .map(move |piece| (id.clone(), piece));
         self.running
