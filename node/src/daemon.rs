@@ -179,6 +179,8 @@ impl Opened {
             blocked: settings.block_peer.iter().copied().collect(),
             shared_key: settings.psk.clone(),
             mdns: settings.has_mdns(),
+            relay_mode: settings.relay_mode,
+            relays: settings.relay.clone(),
         };
         // Somebody may have been quicker since it was looked whether the port is free.
         let mut tried = 0;

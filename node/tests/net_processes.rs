@@ -253,3 +253,42 @@ async fn what_is_published_goes_down_a_line_of_nodes_at_once() {
     // On a quiet machine it is a tenth of that.
     assert!(median < Duration::from_secs(2), "{median:?}");
 }
+
+/// Two nodes that know of nothing but a relay, which itself keeps nothing.
+#[tokio::test]
+async fn nodes_meet_and_replicate_by_a_relay() {
+    let [hub, left, right] =
+        ["hub", "left", "right"].map(|n| Directory::new(&format!("net-by-{n}")));
+    let hub_options = ["--node-port", "0", "--relay-mode", "--allow-schema", "none"];
+    let hub = start_with(&hub, &[], &hub_options);
+    let relay = hub.peer_address().to_string();
+    let options = ["--node-port", "0", "--relay", &relay];
+    let (one, other) = (
+        start_with(&left, &[], &options),
+        start_with(&right, &[], &options),
+    );
+    let mut author = Author::new(1);
+    let (definitions, note) = note_schema(&mut author);
+    publish(&one, &definitions).await;
+    publish(
+        &one,
+        &[author.create(&note, fields(&[("text", text("through"))]))],
+    )
+    .await;
+
+    wait_for(&other, &note, |shown| count(shown) == Some(1)).await;
+
+    let names = [hub.peer_id(), other.peer_id()];
+    let connected = peers(&left);
+    let connected = connected.iter().filter(|peer| is_connected(peer));
+    let connected: Vec<_> = connected.filter_map(|peer| peer["peer"].as_str()).collect();
+    assert!(
+        names.iter().all(|name| connected.contains(&name.as_str())),
+        "{connected:?}"
+    );
+    assert_eq!(
+        count(&shown(&hub, &note).await),
+        None,
+        "the relay knows no schema"
+    );
+}

@@ -40,6 +40,19 @@ pub struct PeerSettings {
     )]
     pub direct_node: Vec<NodeAddress>,
 
+    /// Relay to be found and reached by; may be given several times
+    #[arg(
+        long,
+        env = "GROVE_RELAYS",
+        value_name = "HOST:PORT",
+        value_delimiter = ','
+    )]
+    pub relay: Vec<NodeAddress>,
+
+    /// Be a relay: others find and reach each other by this node, which must be reachable itself
+    #[arg(long, env = "GROVE_RELAY_MODE")]
+    pub relay_mode: bool,
+
     /// Connect with these nodes only; may be given several times
     #[arg(
         long,
@@ -78,6 +91,8 @@ impl PeerSettings {
             node_port: Some(0),
             node_host: vec![Ipv4Addr::LOCALHOST.into()],
             direct_node: Vec::new(),
+            relay: Vec::new(),
+            relay_mode: false,
             allow_peer: None,
             block_peer: Vec::new(),
             psk: None,

@@ -13,7 +13,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{AsyncReadExt, AsyncWriteExt, FutureExt};
+use futures_util::{AsyncReadExt, AsyncWriteExt};
 use grove_core::session::{Dialect, PeerId};
 use grove_core::wire::{Message, MessageReader};
 use grove_core::{Reason, Refusal};
@@ -34,7 +34,7 @@ const WRITE_SIZE: usize = 64 * 1024;
 const STALL_MAX: Duration = Duration::from_secs(30);
 
 /// How many streams that make no sense a peer may open on one connection.
-const NONSENSE_MAX: u32 = 8;
+pub(super) const NONSENSE_MAX: u32 = 8;
 
 /// How many entries that do not verify or break a rule a peer may send on one connection. An honest one sends
 /// none; a few may be due to an older or newer version of some rule.
@@ -102,8 +102,8 @@ async fn write(
 ) -> Result<(), End> {
     let mut bytes = Vec::new();
     loop {
-        let output = match connection.next().now_or_never() {
-            Some(output) => output?,
+        let output = match connection.ready() {
+            Some(output) => Some(output),
             // Nothing more for now: what was collected goes out.
             None => {
                 if !bytes.is_empty() {

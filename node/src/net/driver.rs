@@ -15,16 +15,18 @@ use futures_util::StreamExt;
 use grove_core::session::links::{LinkId, LinkInput, LinkOutput, LinkTimes, Links};
 use grove_core::session::{Dialect, PeerId};
 use libp2p::core::ConnectedPoint;
+use libp2p::rendezvous::{Namespace, Registration};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError, Stream, Swarm, SwarmEvent};
-use libp2p::{Multiaddr, mdns, ping};
+use libp2p::{Multiaddr, identify, mdns, ping, relay, rendezvous};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::behaviour::{Behaviour, BehaviourEvent};
 use super::conversation::Conversation;
 use super::identity::{core_id, libp2p_id};
-use super::places::{Places, transport_of};
+use super::places::{Places, RELAY, transport_of};
+use super::relays::{NAMESPACE, Relays};
 use super::streams::StreamEvent;
 use crate::config::NodeAddress;
 use crate::runtime::{KnownPeers, Node, Path, Subscriber};
@@ -40,6 +42,9 @@ const TIMES: LinkTimes = LinkTimes {
 
 /// How long the links are left alone at most.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// Nodes that a rendezvous point is asked for at once.
+const FOUND_AT_ONCE_MAX: u64 = 100;
 
 /// Streams of a peer that wait to be read; it has one at a time.
 const STREAMS_MAX: usize = 2;
@@ -71,6 +76,9 @@ struct Connection {
     streams: mpsc::Sender<Stream>,
     /// Until a conversation takes them.
     waiting: Option<mpsc::Receiver<Stream>>,
+    /// The stream to write on, until the links say that the connection lives.
+    outbound: Option<(Stream, Dialect)>,
+    is_open: bool,
     talk: Option<AbortHandle>,
 }
 
@@ -80,6 +88,7 @@ pub(super) struct Driver {
     node: Node,
     links: Links,
     places: Places,
+    relays: Relays,
     peers: KnownPeers,
     dialling: HashMap<ConnectionId, Dialling>,
     connections: BTreeMap<LinkId, Connection>,
@@ -93,7 +102,7 @@ impl Driver {
     pub(super) fn new(
         swarm: Swarm<Behaviour>,
         (node, local): (Node, PeerId),
-        named: &[NodeAddress],
+        (direct, relays): (&[NodeAddress], &[NodeAddress]),
         has_quic: bool,
     ) -> Self {
         let (tell, news) = mpsc::unbounded_channel();
@@ -103,6 +112,7 @@ impl Driver {
             node,
             links: Links::new(local, TIMES),
             places: Places::default(),
+            relays: Relays::default(),
             dialling: HashMap::new(),
             connections: BTreeMap::new(),
             by_id: HashMap::new(),
@@ -110,16 +120,20 @@ impl Driver {
             tell,
             has_quic,
         };
-        for address in named {
-            driver.look_for(address.clone());
+        for address in direct.iter().chain(relays) {
+            let stand_in = driver.look_for(address.clone());
+            if relays.contains(address) {
+                driver.relays.name(stand_in);
+            }
         }
         driver
     }
 
-    fn look_for(&mut self, address: NodeAddress) {
+    fn look_for(&mut self, address: NodeAddress) -> PeerId {
         let stand_in = self.places.name(address.clone());
         self.peers.looked_for(stand_in, address.to_string(), true);
         self.link(LinkInput::Want(stand_in));
+        stand_in
     }
 
     /// Runs until it is dropped, or the node stops.
@@ -127,6 +141,11 @@ impl Driver {
         let mut changes = self.node.subscribe(None).await.ok();
         loop {
             let pause = self.do_what_links_want().await;
+            self.look_at_rendezvous();
+            let pause = self
+                .relays
+                .pause()
+                .map_or(pause, |relays| relays.min(pause));
             tokio::select! {
                 event = self.swarm.select_next_some() => self.happened(event),
                 Some(news) = self.news.recv() => self.hear(news),
@@ -167,6 +186,20 @@ impl Driver {
                     });
                 }
             }
+        }
+    }
+
+    /// Asks relays who else is there, and tells them of this node, where it is time to.
+    fn look_at_rendezvous(&mut self) {
+        for relay in self.relays.due() {
+            let Some(rendezvous) = self.swarm.behaviour_mut().rendezvous.as_mut() else {
+                return;
+            };
+            let (relay, namespace) = (libp2p_id(relay), Namespace::from_static(NAMESPACE));
+            if let Err(error) = rendezvous.register(namespace.clone(), relay, None) {
+                tracing::debug!(%error, %relay, "not told of at a rendezvous point");
+            }
+            rendezvous.discover(Some(namespace), None, Some(FOUND_AT_ONCE_MAX), relay);
         }
     }
 
@@ -226,14 +259,16 @@ impl Driver {
     }
 
     fn open(&mut self, link: LinkId) {
-        let Some(connection) = self.connections.get(&link) else {
+        let Some(connection) = self.connections.get_mut(&link) else {
             return;
         };
-        let (peer, id) = (connection.peer, connection.id);
+        connection.is_open = true;
+        let (peer, outbound) = (connection.peer, connection.outbound.take());
         tracing::info!(%peer, address = connection.path.address, "connected to a peer");
         self.peers.connected(peer, connection.path.clone());
-        let streams = &mut self.swarm.behaviour_mut().streams;
-        streams.open(libp2p_id(peer), id);
+        if let Some((stream, dialect)) = outbound {
+            self.talk(link, stream, dialect);
+        }
     }
 
     fn close(&mut self, link: LinkId) {
@@ -250,6 +285,8 @@ impl Driver {
             path,
             streams,
             waiting: Some(waiting),
+            outbound: None,
+            is_open: false,
             talk: None,
         };
         self.by_id.insert(id, link);
@@ -298,6 +335,22 @@ impl Driver {
                     self.lost(peer, &address);
                 }
             }
+            BehaviourEvent::Identify(identify::Event::Received { connection_id, .. }) => {
+                self.reserve(connection_id);
+            }
+            BehaviourEvent::RelayClient(relay::client::Event::ReservationReqAccepted {
+                relay_peer_id,
+                ..
+            }) => {
+                if let Some(relay) = core_id(&relay_peer_id) {
+                    self.relays.reserved(relay);
+                }
+            }
+            BehaviourEvent::Rendezvous(rendezvous::client::Event::Discovered {
+                rendezvous_node,
+                registrations,
+                ..
+            }) => self.discovered(&rendezvous_node, &registrations),
             BehaviourEvent::Ping(ping::Event {
                 connection,
                 result: Err(ping::Failure::Timeout),
@@ -318,6 +371,40 @@ impl Driver {
         if self.places.find(id, address) {
             self.peers.looked_for(id, place, false);
             self.link(LinkInput::Want(id));
+        }
+    }
+
+    /// Has a place reserved at a relay, which has just told that it is one.
+    fn reserve(&mut self, id: ConnectionId) {
+        let link = self.by_id.get(&id);
+        let connection = link.and_then(|link| self.connections.get(link));
+        let Some(Connection { peer, path, .. }) = connection.filter(|it| it.path.is_outbound)
+        else {
+            return;
+        };
+        let Ok(address) = path.address.parse() else {
+            return;
+        };
+        if let Some(address) = self.relays.reserve(*peer, &address)
+            && let Err(error) = self.swarm.listen_on(address)
+        {
+            tracing::warn!(%error, relay = %peer, "no place at a relay");
+        }
+    }
+
+    /// A relay told who else is there.
+    fn discovered(&mut self, relay: &libp2p::PeerId, registrations: &[Registration]) {
+        let Some(relay) = core_id(relay) else {
+            return;
+        };
+        let local = *self.swarm.local_peer_id();
+        for registration in registrations.iter().take(FOUND_AT_ONCE_MAX as usize) {
+            let peer = registration.record.peer_id();
+            if peer != local
+                && let Some(address) = self.relays.through(relay, peer)
+            {
+                self.found(peer, address);
+            }
         }
     }
 
@@ -344,6 +431,9 @@ impl Driver {
             self.swarm.close_connection(id);
             return dialled.map_or((), |dialling| self.link(LinkInput::Failed(dialling.link)));
         };
+        if !self.prefer_direct(peer, id, &path) {
+            return dialled.map_or((), |dialling| self.link(LinkInput::Failed(dialling.link)));
+        }
         match dialled {
             Some(dialling) if dialling.is_known => {
                 self.add(dialling.link, peer, id, path);
@@ -359,9 +449,33 @@ impl Driver {
         }
     }
 
+    /// A direct connection takes the place of one through a relay, and never the other way. Says whether the new
+    /// connection is kept.
+    fn prefer_direct(&mut self, peer: PeerId, id: ConnectionId, path: &Path) -> bool {
+        let Some(link) = self.links.alive(peer) else {
+            return true;
+        };
+        let Some(alive) = self.connections.get(&link) else {
+            return true;
+        };
+        match (alive.path.transport == RELAY, path.transport == RELAY) {
+            (true, false) => {
+                self.swarm.close_connection(alive.id);
+                self.link(LinkInput::Lost(link));
+                true
+            }
+            (false, true) => {
+                self.swarm.close_connection(id);
+                false
+            }
+            _ => true,
+        }
+    }
+
     /// At an address of which it was not known whose it is, this peer was found.
     fn meet(&mut self, stand_in: PeerId, peer: PeerId, id: ConnectionId, path: Path) {
         self.places.learn(stand_in, peer);
+        self.relays.learn(stand_in, peer);
         if stand_in != peer {
             self.link(LinkInput::Forget(stand_in));
             self.peers.forget(stand_in);
@@ -381,6 +495,7 @@ impl Driver {
             && let Some((stand_in, address)) = self.places.unlearn(dialling.peer)
         {
             self.link(LinkInput::Forget(dialling.peer));
+            self.relays.learn(dialling.peer, stand_in);
             self.peers.looked_for(stand_in, address.to_string(), true);
             return self.link(LinkInput::Want(stand_in));
         }
@@ -399,6 +514,7 @@ impl Driver {
         }
         let (peer, was_alive) = (connection.peer, self.links.alive(connection.peer));
         if was_alive == Some(link) {
+            self.relays.lose(peer);
             tracing::info!(%peer, cause, "a peer is gone");
             self.peers.disconnected(peer);
             if let Some(cause) = cause {
@@ -422,7 +538,10 @@ impl Driver {
                     tracing::debug!(peer = %connection.peer, "a stream too many");
                 }
             }
-            StreamEvent::Outbound(stream, dialect) => self.talk(link, stream, dialect),
+            StreamEvent::Outbound(stream, dialect) if connection.is_open => {
+                self.talk(link, stream, dialect);
+            }
+            StreamEvent::Outbound(stream, dialect) => connection.outbound = Some((stream, dialect)),
             StreamEvent::Failed(why) => {
                 self.peers.failed(connection.peer, why);
                 self.close(link);

@@ -11,6 +11,7 @@
 //! | `behaviour` | what else is done on a connection, and limits |
 //! | `transport` | QUIC, TCP, and networks with a key of their own |
 //! | `places` | where peers are looked for |
+//! | `relays` | how far it is with nodes by which others are found |
 //! | `identity` | peer ids |
 
 mod behaviour;
@@ -18,6 +19,7 @@ mod conversation;
 mod driver;
 mod identity;
 mod places;
+mod relays;
 mod streams;
 mod transport;
 
@@ -29,12 +31,13 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use grove_core::session::PeerId;
 use grove_core::types::KeyPair;
+use libp2p::identity::Keypair;
 use libp2p::swarm::{Swarm, SwarmEvent};
 use tokio::task::JoinHandle;
 
 use crate::config::{NodeAddress, SharedKey};
 use crate::runtime::Node;
-use behaviour::Behaviour;
+use behaviour::{Behaviour, Roles};
 use driver::Driver;
 use identity::core_id;
 
@@ -58,6 +61,10 @@ pub struct NetworkSettings {
     pub shared_key: Option<SharedKey>,
     /// Whether nodes in the local network are looked for.
     pub mdns: bool,
+    /// Whether the node is a relay for others.
+    pub relay_mode: bool,
+    /// Relays to be found and reached by.
+    pub relays: Vec<NodeAddress>,
 }
 
 /// A network that runs. Dropping it ends all connections.
@@ -85,19 +92,20 @@ impl Network {
                 is_allowed && !blocked.contains(&peer)
             })
         });
-        let behaviour = Behaviour::new(&key, gate, settings.mdns).map_err(NetworkError::System)?;
-        let mut swarm = transport::swarm(key, behaviour, settings.shared_key.as_ref())?;
+        let roles = Roles {
+            mdns: settings.mdns,
+            relay: settings.relay_mode,
+            relayed: !settings.relays.is_empty(),
+        };
+        let make = |key: &Keypair, relayed| Behaviour::new(key, gate.clone(), roles, relayed);
+        let mut swarm = transport::swarm(key, &make, settings.shared_key.as_ref())?;
         let has_quic = settings.shared_key.is_none();
         listen(&mut swarm, settings, has_quic).await?;
         let sockets = settings.hosts.iter();
         let sockets = sockets.map(|host| SocketAddr::new(*host, settings.port));
         let addresses = sockets.collect();
-        let driver = Driver::new(
-            swarm,
-            (node.clone(), local),
-            &settings.direct_nodes,
-            has_quic,
-        );
+        let named = (&settings.direct_nodes[..], &settings.relays[..]);
+        let driver = Driver::new(swarm, (node.clone(), local), named, has_quic);
         Ok(Self {
             addresses,
             task: tokio::spawn(driver.run()),
@@ -136,8 +144,15 @@ async fn listen(
     }
     while !waiting.is_empty() {
         match swarm.select_next_some().await {
-            SwarmEvent::NewListenAddr { listener_id, .. } => {
+            SwarmEvent::NewListenAddr {
+                listener_id,
+                address,
+            } => {
                 waiting.remove(&listener_id.to_string());
+                // Without an address a place at this relay would be of no use.
+                if settings.relay_mode {
+                    swarm.add_external_address(address);
+                }
             }
             SwarmEvent::ListenerClosed { reason, .. } => {
                 let why = reason
@@ -192,3 +207,6 @@ fn is_free(hosts: &[IpAddr], port: u16) -> io::Result<u16> {
     }
     Ok(port)
 }
+
+#[cfg(test)]
+mod tests;

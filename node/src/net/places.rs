@@ -154,12 +154,15 @@ fn ip(address: IpAddr) -> Protocol<'static> {
     }
 }
 
+/// How a connection goes that a relay passes on.
+pub(super) const RELAY: &str = "relay";
+
 /// How a connection at this address goes.
 pub(super) fn transport_of(address: &Multiaddr) -> &'static str {
     let mut transport = "tcp";
     for part in address {
         match part {
-            Protocol::P2pCircuit => return "relay",
+            Protocol::P2pCircuit => return RELAY,
             Protocol::QuicV1 => transport = "quic",
             _ => {}
         }

@@ -6,6 +6,7 @@
 //! those of the other side and hands them out; what is said on them is not its matter.
 //!
 //! Always true:
+//! - A stream is opened as soon as a connection stands.
 //! - Both protocols are accepted from the first moment of a connection: a deployed node whose first stream is
 //!   refused never opens another one.
 //! - Streams of peers that the operator does not let in are never seen, because their connections are refused.
@@ -28,8 +29,8 @@ use libp2p::swarm::handler::{
 };
 use libp2p::swarm::{
     ConnectionDenied, ConnectionHandler, ConnectionHandlerEvent, ConnectionId, FromSwarm,
-    NetworkBehaviour, NotifyHandler, Stream, SubstreamProtocol, THandler, THandlerInEvent,
-    THandlerOutEvent, ToSwarm,
+    NetworkBehaviour, Stream, SubstreamProtocol, THandler, THandlerInEvent, THandlerOutEvent,
+    ToSwarm,
 };
 
 /// The protocol of deployed nodes.
@@ -80,11 +81,12 @@ impl Streams {
         }
     }
 
-    /// Asks for a stream on this connection, to write on.
+    /// Asks for a further stream on this connection, to write on.
+    #[cfg(test)]
     pub(super) fn open(&mut self, peer_id: PeerId, connection: ConnectionId) {
         self.pending.push_back(ToSwarm::NotifyHandler {
             peer_id,
-            handler: NotifyHandler::One(connection),
+            handler: libp2p::swarm::NotifyHandler::One(connection),
             event: Open,
         });
     }
@@ -153,11 +155,21 @@ impl NetworkBehaviour for Streams {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Open;
 
-/// The streams of one connection.
-#[derive(Debug, Default)]
+/// The streams of one connection. The first one is opened at once: deployed nodes close a connection on which
+/// nothing is open when they first look at it.
+#[derive(Debug)]
 pub(super) struct Handler {
     is_wanted: bool,
     waiting: VecDeque<StreamEvent>,
+}
+
+impl Default for Handler {
+    fn default() -> Self {
+        Self {
+            is_wanted: true,
+            waiting: VecDeque::new(),
+        }
+    }
 }
 
 impl Handler {

@@ -104,6 +104,14 @@ impl PeerConnection {
         }
     }
 
+    /// What the node has to say next, if that is ready.
+    pub fn ready(&self) -> Option<PeerOutput> {
+        match self.outbox.take() {
+            Taken::Output(output) => Some(output),
+            _ => None,
+        }
+    }
+
     async fn tell(&self, news: PeerNews) -> Result<(), ApiError> {
         let (peer, connection) = (self.peer, self.number);
         let job = PeerJob {
@@ -367,7 +375,14 @@ impl Outbox {
         }
         assert!(waiting.is_reading, "one reads at a time");
         waiting.is_reading = false;
-        let messages = stepped?;
+        let messages = match stepped {
+            Ok(messages) => messages,
+            // Nobody waits any more, or not for as long as it takes: the same is read again.
+            Err(error) => {
+                waiting.transfers.push_front(transfer);
+                return Err(error);
+            }
+        };
         if transfer.is_over() {
             let is_whole = matches!(messages.last(), Some(Message::SyncDone { .. }));
             let session = transfer.session();
