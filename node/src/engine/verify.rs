@@ -114,13 +114,17 @@ enum Stage {
 impl Verification {
     /// Begins.
     pub fn new(store: &dyn Read) -> Result<Self, StoreError> {
+        let (position, findings) = match store.position() {
+            Err(error) if error.is_damage() => (i64::MAX, vec![Finding::Unreadable(0)]),
+            position => (position?, Vec::new()),
+        };
         Ok(Self {
             stage: Stage::Pages(0),
-            position: store.position()?,
-            is_partial: false,
+            position,
+            is_partial: !findings.is_empty(),
             seen: BTreeSet::new(),
             keyring: Keyring::default(),
-            findings: Vec::new(),
+            findings,
             entries: 0,
             live: BTreeMap::new(),
         })
@@ -143,7 +147,18 @@ impl Verification {
             done = self.look(store);
             Ok(())
         })?;
-        done.map(|()| !matches!(self.stage, Stage::Over))
+        match done {
+            Err(error) if error.is_damage() => {
+                self.is_partial = true;
+                self.findings.push(Finding::Unreadable(self.position));
+                self.stage = match self.stage {
+                    Stage::Pages(_) => Stage::Changes(0, 1),
+                    _ => Stage::Over,
+                };
+            }
+            done => done?,
+        }
+        Ok(!matches!(self.stage, Stage::Over))
     }
 
     fn look(&mut self, store: &dyn Read) -> Result<(), StoreError> {
@@ -170,7 +185,9 @@ impl Verification {
             Err(error) if error.is_damage() => {
                 // What follows may be readable.
                 self.is_partial = true;
-                self.findings.push(Finding::Unreadable(after));
+                if leap == 1 {
+                    self.findings.push(Finding::Unreadable(after));
+                }
                 self.stage = match after.saturating_add(leap) {
                     next if next < self.position => Stage::Changes(next, leap.saturating_mul(2)),
                     _ => Stage::Counts,

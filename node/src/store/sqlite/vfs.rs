@@ -5,7 +5,7 @@
 //! their own over what SQLite put into them, and it is emptied soon. Temporary files are left alone, too.
 //!
 //! This is the one file in which the node talks to SQLite by pointers: a VFS is made of C functions. It copies
-//! the system's own VFS and puts itself before three functions of database files.
+//! the system's own VFS and puts itself before four functions of database files.
 //!
 //! Always true:
 //! - A page that is read and is not what was written fails the question (`SQLITE_IOERR_DATA`).
@@ -120,6 +120,7 @@ unsafe extern "C" fn open(
             ours.xRead = Some(read);
             ours.xWrite = Some(write);
             ours.xFileControl = Some(control);
+            ours.xDeviceCharacteristics = Some(characteristics);
             Methods {
                 system: (*file).pMethods,
                 ours,
@@ -208,6 +209,15 @@ unsafe extern "C" fn write(
             Some(page) => system_write(file, page.as_ptr().cast(), len, offset),
             None => system_write(file, buffer, len, offset),
         }
+    }
+}
+
+/// What the disk can do, but for reading parts of pages: no part of one can be compared with its sum.
+unsafe extern "C" fn characteristics(file: *mut sqlite3_file) -> c_int {
+    // SAFETY: SQLite gives a file of ours.
+    unsafe {
+        let known = known(file).and_then(|(_, system)| system.xDeviceCharacteristics);
+        known.map_or(0, |system| system(file) & !ffi::SQLITE_IOCAP_SUBPAGE_READ)
     }
 }
 
