@@ -32,8 +32,8 @@ use survey::Survey;
 /// Nesting of selections and values in the text of a document.
 const NESTING_MAX: usize = 100;
 
-/// Words and signs of a document, spaces among them: those of as many fields or values as it may have, and as
-/// much as is parsed in ten milliseconds.
+/// Words and signs of a document, spaces among them: so many are parsed in ten milliseconds. As many fields or
+/// values as a document may have fit in, unless most of them are given other names.
 const TOKENS_MAX: usize = 30_000;
 
 /// A document that may be planned.
