@@ -356,7 +356,7 @@ fn a_second_signal_stops_at_once() {
     let mut stream = std::net::TcpStream::connect(daemon.address).unwrap();
     std::io::Write::write_all(
         &mut stream,
-        b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
+        b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
     )
     .unwrap();
     let mut answer = [0; 4];
