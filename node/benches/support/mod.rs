@@ -154,6 +154,10 @@ impl NodeProcess {
 
     /// Ends the node as an operator would.
     pub fn stop(&mut self) {
+        // Whoever is stopped twice has no process any more.
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
         let pid = self.child.id().to_string();
         let _ = Command::new("kill").args(["-TERM", &pid]).status();
         let _ = self.child.wait();

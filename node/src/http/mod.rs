@@ -133,7 +133,7 @@ impl Default for Limits {
             stall_timeout: Duration::from_secs(15),
             progress_min: 16 << 10,
             request_timeout: Duration::from_secs(60),
-            drain_timeout: Duration::from_secs(5),
+            drain_timeout: Duration::from_secs(4),
             query_depth_max: 32,
             query_fields_max: 10_000,
             subscriptions_max: 512,
