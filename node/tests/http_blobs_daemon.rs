@@ -174,7 +174,7 @@ async fn drain(address: SocketAddr, blob: OperationId) -> u64 {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = build(Method::GET, &format!("/blobs/{blob}"), "");
     let text = format!(
-        "GET {} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        "GET {} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n",
         request.uri()
     );
     stream.write_all(text.as_bytes()).await.unwrap();

@@ -90,7 +90,7 @@ impl FuzzedNode {
     fn post(&self, path: &str, body: String) -> (u16, Bytes) {
         self.ask(
             Request::post(path)
-                .header("host", "x")
+                .header("host", "localhost")
                 .body(body.into())
                 .unwrap(),
         )
@@ -477,7 +477,7 @@ proptest! {
         method in select(vec![Method::GET, Method::HEAD, Method::POST, Method::DELETE, Method::OPTIONS]),
     ) {
         let path = format!("/blobs/{}", path.join("/"));
-        let mut request = Request::builder().method(method).uri(path).header("host", "x");
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
         for (name, value) in headers {
             request = request.header(name, value);
         }

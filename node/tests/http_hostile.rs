@@ -57,11 +57,13 @@ async fn is_served(address: SocketAddr) {
 
 #[rstest]
 #[case::silent("")]
-#[case::half_a_head("POST /graphql HTTP/1.1\r\nHost: x\r\nX-")]
-#[case::no_body("POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n")]
-#[case::half_a_body("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")]
-#[case::half_a_chunk("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab")]
-#[case::answered("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")]
+#[case::half_a_head("POST /graphql HTTP/1.1\r\nHost: localhost\r\nX-")]
+#[case::no_body("POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n")]
+#[case::half_a_body("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")]
+#[case::half_a_chunk(
+    "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"
+)]
+#[case::answered("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")]
 #[tokio::test]
 async fn who_keeps_the_node_waiting_is_given_up(#[case] text: &str) {
     let node = TestNode::with(hasty()).await;
@@ -74,7 +76,10 @@ async fn who_keeps_the_node_waiting_is_given_up(#[case] text: &str) {
 
 #[rstest]
 #[case::head("GET / HTTP/1.1\r\n", "X-A: b\r\n")]
-#[case::body("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", " ")]
+#[case::body(
+    "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n",
+    " "
+)]
 #[tokio::test]
 async fn trickling_bytes_do_not_count_as_progress(#[case] start: &str, #[case] drop: &str) {
     let node = TestNode::with(hasty()).await;
@@ -99,7 +104,7 @@ async fn an_answer_nobody_takes_is_given_up() {
     let query = "{ all_blob_piece_v1(first: 60) { documents { fields { data } } } }";
     let body = json!({ "query": query }).to_string();
     let head = format!(
-        "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     let mut stream = open(node.address, &(head + &body)).await;
@@ -122,9 +127,9 @@ async fn a_crowd_of_open_connections_keeps_nobody_out() {
     let author = Author::new(1);
     let heads = [
         "",
-        "POST / HTTP/1.1\r\nHost: x\r\n",
-        "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: localhost\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",
     ];
     let mut crowd = Vec::new();
     for round in 0..100u8 {
@@ -171,7 +176,7 @@ async fn open_sockets_do_not_take_the_room_of_requests() {
     for _ in 0..8 {
         sockets.push(Socket::open(node.address).await);
     }
-    let request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut honest = open(node.address, request).await;
     let mut answer = [0; 12];
     honest.read_exact(&mut answer).await.unwrap();
@@ -181,7 +186,7 @@ async fn open_sockets_do_not_take_the_room_of_requests() {
     }
     is_served(node.address).await;
 
-    let last = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let last = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     honest.write_all(last.as_bytes()).await.unwrap();
 
     let rest = rest(&mut honest).await;
@@ -195,7 +200,7 @@ async fn open_sockets_do_not_take_the_room_of_requests() {
 async fn a_hundred_megabytes_are_refused_early(#[case] framing: &str) {
     let node = TestNode::start().await;
     for path in ["/", "/graphql"] {
-        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n");
         let mut stream = open(node.address, &head).await;
         let piece = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
         let mut sent = 0;
@@ -217,7 +222,7 @@ async fn bodies_beyond_the_common_memory_are_told_to_come_back() {
     let query = format!("{{\"query\":\"{{__typename}}\"{padding}}}");
     let mut holding = Vec::new();
     for _ in 0..2 {
-        let head = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n";
+        let head = "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n\r\n";
         holding.push(open(node.address, &(head.to_owned() + &padding)).await);
     }
 
@@ -253,7 +258,7 @@ async fn answers_nobody_takes_give_way_to_others() {
     let query = "{ all_blob_piece_v1(first: 40) { documents { fields { data } } } }";
     let body = json!({ "query": query }).to_string();
     let head = format!(
-        "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     let request = head + &body;
@@ -270,17 +275,19 @@ async fn answers_nobody_takes_give_way_to_others() {
 
 #[rstest]
 #[case::two_lengths(
-    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"
+    "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"
 )]
-#[case::negative_length("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n")]
-#[case::signed_length("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +2\r\n\r\n{}")]
-#[case::huge_length("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n")]
+#[case::negative_length("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n")]
+#[case::signed_length("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: +2\r\n\r\n{}")]
+#[case::huge_length(
+    "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n"
+)]
 #[case::unknown_coding(
-    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"
+    "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"
 )]
 #[case::coding_in_1_0("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")]
-#[case::space_before_colon("POST / HTTP/1.1\r\nHost: x\r\nContent-Length : 2\r\n\r\n{}")]
-#[case::folded("GET /healthz HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n")]
+#[case::space_before_colon("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length : 2\r\n\r\n{}")]
+#[case::folded("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n")]
 #[case::nul_in_head("GET /healthz HTTP/1.1\r\nHost: x\0\r\n\r\n")]
 #[case::bare_text("hello\r\n\r\n")]
 #[case::tls("\u{16}\u{3}\u{1}\u{0}\u{a5}\u{1}\u{0}\u{0}\r\n\r\n")]
@@ -289,7 +296,7 @@ async fn answers_nobody_takes_give_way_to_others() {
 async fn broken_requests_end_the_connection(#[case] text: &str) {
     let node = TestNode::start().await;
     // Taken for a second request only by who has lost count.
-    let smuggled = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let smuggled = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut stream = open(node.address, &format!("{text}{smuggled}")).await;
 
     let answers = statuses(&rest(&mut stream).await);
@@ -307,8 +314,8 @@ async fn broken_requests_end_the_connection(#[case] text: &str) {
 #[tokio::test]
 async fn nothing_follows_a_body_of_two_lengths(#[case] framing: &str) {
     let node = TestNode::start().await;
-    let smuggled = "0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
-    let text = format!("POST /graphql HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n{smuggled}");
+    let smuggled = "0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let text = format!("POST /graphql HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n{smuggled}");
     let mut stream = open(node.address, &text).await;
 
     let answers = statuses(&rest(&mut stream).await);
@@ -319,7 +326,7 @@ async fn nothing_follows_a_body_of_two_lengths(#[case] framing: &str) {
 #[tokio::test]
 async fn pipelined_garbage_spoils_only_its_own_connection() {
     let node = TestNode::start().await;
-    let good = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let good = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let text = format!("{}\0\0\0\0garbage\r\n\r\n{good}", good.repeat(50));
     let mut stream = open(node.address, &text).await;
 
@@ -397,7 +404,7 @@ async fn sockets_beyond_their_number_are_refused() {
         Socket::open(node.address).await,
         Socket::open(node.address).await,
     ];
-    let head = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\
+    let head = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\
                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     let mut third = open(node.address, head).await;
     let mut answer = [0; 12];

@@ -148,6 +148,7 @@ fn as_events(service: &Service, running: Result<Running, Vec<QueryError>>) -> Re
 fn status(errors: &[QueryError]) -> StatusCode {
     match errors.first().map(QueryError::reason) {
         Some(Reason::NodeBusy | Reason::StoreFailed) => StatusCode::SERVICE_UNAVAILABLE,
+        Some(Reason::StoreDamaged) => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     }
 }
