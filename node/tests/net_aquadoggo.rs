@@ -323,8 +323,9 @@ async fn what_stalls_aquadoggos_stalls_nobody_here() {
     publish(ours.address, &[edit, delete]).await;
     publish(ours.address, &create(&mut bob, &note, "bob", 30)).await;
 
+    let between = Directory::new("aquadoggo-between");
     let connected = grove(
-        &Directory::new("aquadoggo-between"),
+        &between,
         &[
             "--node-port",
             "0",
