@@ -12,7 +12,7 @@ use grove_core::types::{
     DocumentId, FieldType, Hash, KeyPair, LogId, PublicKey, Schema, SchemaId, SeqNum, Value,
 };
 use grove_core::wire::Action;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
 use super::SqliteStore;
@@ -117,7 +117,7 @@ fn put(store: &mut SqliteStore, id: DocumentId, text: Option<&str>) {
 fn a_newer_or_foreign_file_is_refused_and_left_alone() {
     let newer = TestFolder::new();
     drop(SqliteStore::open(&newer.0).unwrap());
-    let flags = rusqlite::OpenFlags::default();
+    let flags = OpenFlags::default();
     let connection =
         Connection::open_with_flags_and_vfs(&newer.0, flags, super::vfs::NAME).unwrap();
     connection
@@ -175,6 +175,39 @@ fn no_value_makes_a_statement_be_prepared_anew() {
     }
 
     assert_eq!(PREPARED_ANEW.get(), 0);
+}
+
+/// SQLite itself leaves deleted bytes in the gaps of pages, all of them where `secure_delete` is off.
+#[test]
+fn no_page_goes_to_the_file_with_deleted_bytes_in_its_gaps() {
+    const CANARY: &str = "canary-in-a-gap";
+    let place = TestFolder::new();
+    let holds = || {
+        let bytes = place.bytes();
+        bytes
+            .windows(CANARY.len())
+            .any(|part| part == CANARY.as_bytes())
+    };
+    drop(SqliteStore::open(&place.0).unwrap());
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let file = Connection::open_with_flags_and_vfs(&place.0, flags, super::vfs::NAME).unwrap();
+    file.execute_batch(
+        "PRAGMA secure_delete = OFF; CREATE TABLE words (id INTEGER PRIMARY KEY, word TEXT)",
+    )
+    .unwrap();
+    for number in 0..300 {
+        let word = format!("{}{CANARY}", "-".repeat(number % 97));
+        let sql = "INSERT INTO words (word) VALUES (?1)";
+        file.execute(sql, [word]).unwrap();
+    }
+    file.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        .unwrap();
+    let before = holds();
+
+    file.execute_batch("UPDATE words SET word = 'short'; PRAGMA wal_checkpoint(TRUNCATE)")
+        .unwrap();
+
+    assert!(before && !holds());
 }
 
 #[cfg(unix)]
