@@ -179,19 +179,21 @@ fn create(author: &mut Author, schema: &SchemaId, name: &str, count: usize) -> V
         .collect()
 }
 
+/// Publishes on aquadoggo while nobody replicates with it. It keeps an entry and its operation in two steps, and a
+/// peer that asks in between ends its process ("Operation should be in store"), with the entry kept for ever alone.
+async fn publish_alone(theirs: &Aquadoggo, mut ours: Daemon, submissions: &[Submission]) {
+    ours.signal("-TERM");
+    assert_eq!(ours.exit_code(), Some(0), "{}", ours.log());
+    publish(theirs.address, submissions).await;
+}
+
 /// Everything a document can go through, both ways.
 async fn exchange_everything(options: &[&str]) {
     let theirs = Aquadoggo::start((2020, 2022), options);
     let directory = Directory::new("aquadoggo");
-    let ours = grove(
-        &directory,
-        &[
-            "--node-port",
-            "0",
-            "--direct-node",
-            &theirs.node.to_string(),
-        ],
-    );
+    let direct = theirs.node.to_string();
+    let start = || grove(&directory, &["--node-port", "0", "--direct-node", &direct]);
+    let ours = start();
     let nodes = [ours.address, theirs.address];
     let (mut ada, mut bob) = (Author::new(1), Author::new(2));
     let (definitions, note) = note_schema(&mut ada);
@@ -202,7 +204,9 @@ async fn exchange_everything(options: &[&str]) {
     publish(ours.address, &by_ada).await;
     let first = wait_until_equal(nodes, &note, |shown| shown.len() == 100).await;
     let by_bob = create(&mut bob, &note, "bob", 100);
-    publish(theirs.address, &by_bob).await;
+    publish_alone(&theirs, ours, &by_bob).await;
+    let ours = start();
+    let nodes = [ours.address, theirs.address];
     let second = wait_until_equal(nodes, &note, |shown| shown.len() == 200).await;
     eprintln!("100 documents to aquadoggo in {first:?}, 100 from it in {second:?}");
 
@@ -224,7 +228,9 @@ async fn exchange_everything(options: &[&str]) {
         on_theirs.push(ada.delete(&note, document(created), &[id(created)]));
     }
     publish(ours.address, &on_ours).await;
-    publish(theirs.address, &on_theirs).await;
+    publish_alone(&theirs, ours, &on_theirs).await;
+    let ours = start();
+    let nodes = [ours.address, theirs.address];
     wait_until_equal(nodes, &note, |shown| {
         let edited = with_text(shown, "by ada") + with_text(shown, "by bob");
         shown.len() == 180 && edited == 20
