@@ -182,7 +182,7 @@ pub(crate) struct NextArgsText<'a> {
 
 impl NextArgsText<'_> {
     /// Reads the texts, and refuses links that do not fit the sequence number.
-    pub fn parse(&self) -> Result<NextArgs, ApiError> {
+    pub(crate) fn parse(&self) -> Result<NextArgs, ApiError> {
         let number = |error: NumberError| ApiError::answer(error);
         let link = |text: Option<&str>| {
             text.map(|text| text.parse::<Hash>().map_err(ApiError::answer))

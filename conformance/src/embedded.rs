@@ -10,7 +10,7 @@ macro_rules! files {
 }
 
 /// Every file, as path below `vectors/v1` and bytes.
-pub const VECTORS: &[(&str, &[u8])] = files! {
+pub(crate) const VECTORS: &[(&str, &[u8])] = files! {
     "blob/blob.check__pieces.json"
     "branch/branch.verify__branches.json"
     "branch/branch.verify__partial.json"

@@ -6,12 +6,12 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Whether stdout is read by a person who has not asked for plain text.
-pub fn colour() -> bool {
+pub(crate) fn colour() -> bool {
     stdout().is_terminal() && !no_colour()
 }
 
 /// A bar on stderr; it draws nothing when nobody watches.
-pub fn bar(message: &'static str) -> ProgressBar {
+pub(crate) fn bar(message: &'static str) -> ProgressBar {
     let target = if stderr().is_terminal() {
         ProgressDrawTarget::stderr()
     } else {
@@ -31,7 +31,7 @@ pub fn bar(message: &'static str) -> ProgressBar {
 }
 
 /// Moves a bar; the total is told along because it is only known once the work begins.
-pub fn advance(bar: &ProgressBar, done: usize, total: usize) {
+pub(crate) fn advance(bar: &ProgressBar, done: usize, total: usize) {
     bar.set_length(total as u64);
     bar.set_position(done as u64);
 }

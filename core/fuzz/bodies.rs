@@ -20,10 +20,10 @@ use grove_core::validate::{SignedEntry, validate_operation};
 use grove_core::wire::{Entry, Fields, Message, MessageError, MessageReader, Operation, varint};
 
 /// What must hold of any bytes.
-pub type Body = fn(&[u8]);
+pub(crate) type Body = fn(&[u8]);
 
 /// All bodies by the name of their target.
-pub const BODIES: [(&str, Body); 8] = [
+pub(crate) const BODIES: [(&str, Body); 8] = [
     ("varu64", varu64),
     ("entry", entry),
     ("operation", operation),
@@ -35,7 +35,7 @@ pub const BODIES: [(&str, Body); 8] = [
 ];
 
 /// A number has one encoding, and what follows it is left over.
-pub fn varu64(bytes: &[u8]) {
+pub(crate) fn varu64(bytes: &[u8]) {
     let Ok((value, rest)) = varint::decode(bytes) else {
         return;
     };
@@ -46,7 +46,7 @@ pub fn varu64(bytes: &[u8]) {
 }
 
 /// An entry has one encoding, and a keyring changes nothing about what is said of it.
-pub fn entry(bytes: &[u8]) {
+pub(crate) fn entry(bytes: &[u8]) {
     let decoded = Entry::decode(bytes);
     if let Ok(entry) = &decoded {
         assert_eq!(entry.encode(), bytes);
@@ -64,7 +64,7 @@ pub fn entry(bytes: &[u8]) {
 }
 
 /// An operation has one encoding, before and after it is read with a schema.
-pub fn operation(bytes: &[u8]) {
+pub(crate) fn operation(bytes: &[u8]) {
     let Ok(operation) = Operation::decode(bytes) else {
         return;
     };
@@ -87,7 +87,7 @@ pub fn operation(bytes: &[u8]) {
 
 /// Messages come out of a stream alike however it is cut, and each reads back as itself. The first
 /// byte says how large the pieces are.
-pub fn messages(bytes: &[u8]) {
+pub(crate) fn messages(bytes: &[u8]) {
     let Some((&size, bytes)) = bytes.split_first() else {
         return;
     };
@@ -134,7 +134,7 @@ fn same_value<T: FromStr<Err: Debug> + Display + PartialEq + Debug>(text: &str) 
 }
 
 /// Ids, hashes and names have one spelling; numbers and keys, which have more, keep their value.
-pub fn text(bytes: &[u8]) {
+pub(crate) fn text(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
@@ -150,7 +150,7 @@ pub fn text(bytes: &[u8]) {
 }
 
 /// A schema id has one spelling.
-pub fn schema_id(bytes: &[u8]) {
+pub(crate) fn schema_id(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
@@ -162,7 +162,7 @@ pub fn schema_id(bytes: &[u8]) {
 }
 
 /// A field type has one spelling, and a relation is to a schema.
-pub fn field_type(bytes: &[u8]) {
+pub(crate) fn field_type(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
@@ -217,7 +217,7 @@ fn refs(nodes: &[Node]) -> impl DoubleEndedIterator<Item = (OperationId, &Operat
 
 /// Any graph is refused or walked: each operation once, after all it was made on top of, whatever the
 /// order of arrival; every beginning of the walk is a document that the next operation extends.
-pub fn document(bytes: &[u8]) {
+pub(crate) fn document(bytes: &[u8]) {
     let nodes = nodes(bytes);
     let reduced = Document::reduce(refs(&nodes));
     let backwards = Document::reduce(refs(&nodes).rev());

@@ -13,7 +13,7 @@ use std::io;
 const FORCED: i32 = 130;
 
 /// The signals that end a node.
-pub struct Signals {
+pub(crate) struct Signals {
     #[cfg(unix)]
     ending: Vec<tokio::signal::unix::Signal>,
     /// Heard, since the system ends who does not hear it, and not heeded.
@@ -24,7 +24,7 @@ pub struct Signals {
 #[cfg(unix)]
 impl Signals {
     /// Hears them from now on.
-    pub fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut kinds = vec![
             SignalKind::terminate(),
@@ -78,7 +78,7 @@ impl Signals {
 
 impl Signals {
     /// Waits for the first signal; from then on the next one ends the process at once.
-    pub async fn wait(mut self) {
+    pub(crate) async fn wait(mut self) {
         self.next().await;
         tracing::info!("stopping; a second signal stops at once");
         tokio::spawn(async move {

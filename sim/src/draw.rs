@@ -7,18 +7,18 @@ use std::ops::RangeInclusive;
 
 /// The source of all choices of one seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Draw {
+pub(crate) struct Draw {
     seed: u64,
 }
 
 impl Draw {
     /// The choices that belong to `seed`.
-    pub const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self { seed }
     }
 
     /// A uniform number.
-    pub fn number(self, purpose: &str, entity: u64, counter: u64) -> u64 {
+    pub(crate) fn number(self, purpose: &str, entity: u64, counter: u64) -> u64 {
         let mut bytes = [0; 8];
         self.fill(purpose, entity, counter, &mut bytes);
         u64::from_le_bytes(bytes)
@@ -29,19 +29,19 @@ impl Draw {
     /// # Panics
     ///
     /// When `bound` is 0.
-    pub fn below(self, bound: u64, purpose: &str, entity: u64, counter: u64) -> u64 {
+    pub(crate) fn below(self, bound: u64, purpose: &str, entity: u64, counter: u64) -> u64 {
         assert!(bound > 0, "nothing to choose from");
         let wide = u128::from(self.number(purpose, entity, counter)) * u128::from(bound);
         (wide >> 64) as u64
     }
 
     /// `true` in `percent` of 100 cases.
-    pub fn chance(self, percent: u64, purpose: &str, entity: u64, counter: u64) -> bool {
+    pub(crate) fn chance(self, percent: u64, purpose: &str, entity: u64, counter: u64) -> bool {
         self.below(100, purpose, entity, counter) < percent
     }
 
     /// A number within `range`, both ends included.
-    pub fn within(
+    pub(crate) fn within(
         self,
         range: &RangeInclusive<u64>,
         purpose: &str,
@@ -52,13 +52,13 @@ impl Draw {
     }
 
     /// An index below `count`.
-    pub fn pick(self, count: usize, purpose: &str, entity: u64, counter: u64) -> usize {
+    pub(crate) fn pick(self, count: usize, purpose: &str, entity: u64, counter: u64) -> usize {
         let choice = self.below(count as u64, purpose, entity, counter);
         usize::try_from(choice).expect("below a usize")
     }
 
     /// Fills `buffer` with bytes of any length.
-    pub fn fill(self, purpose: &str, entity: u64, counter: u64, buffer: &mut [u8]) {
+    pub(crate) fn fill(self, purpose: &str, entity: u64, counter: u64, buffer: &mut [u8]) {
         let mut hasher = blake3::Hasher::new_derive_key("grove-sim 2026 random choice");
         hasher.update(&self.seed.to_le_bytes());
         hasher.update(&entity.to_le_bytes());

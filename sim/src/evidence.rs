@@ -9,7 +9,7 @@ use grove_core::wire::Operation;
 
 /// Everything the invariants look at.
 #[derive(Clone, Debug, Default)]
-pub struct Evidence {
+pub(crate) struct Evidence {
     /// The nodes in the order of their numbers.
     pub nodes: Vec<NodeState>,
     /// What clients handed in and nodes acknowledged, in the order of the answers.
@@ -18,7 +18,7 @@ pub struct Evidence {
 
 /// What one node holds and shows.
 #[derive(Clone, Debug, Default)]
-pub struct NodeState {
+pub(crate) struct NodeState {
     /// The host's name.
     pub name: String,
     /// Every entry in its store, by the id of its operation.
@@ -30,14 +30,14 @@ pub struct NodeState {
 }
 
 /// Per forked log two different entries for one place, the lower id first.
-pub type Forks = BTreeMap<(PublicKey, LogId), [OperationId; 2]>;
+pub(crate) type Forks = BTreeMap<(PublicKey, LogId), [OperationId; 2]>;
 
 /// Where an entry stands.
-pub type Position = (PublicKey, LogId, SeqNum);
+pub(crate) type Position = (PublicKey, LogId, SeqNum);
 
 /// One entry in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub(crate) struct Held {
     /// Where the entry stands. Where a log has branches, others may stand there too.
     pub position: Position,
     /// The entry's bytes.
@@ -48,7 +48,7 @@ pub struct Held {
 
 /// A document as a node's API shows it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// The view.
     pub view_id: DocumentViewId,
     /// The fields as JSON.
@@ -57,7 +57,7 @@ pub struct Shown {
 
 /// One publication that a node acknowledged to a client.
 #[derive(Clone, Debug)]
-pub struct Published {
+pub(crate) struct Published {
     /// Which client, and which node answered.
     pub client: usize,
     /// The node that answered.
@@ -74,7 +74,7 @@ pub struct Published {
 
 impl Published {
     /// Whether the operation joined branches of its document.
-    pub fn is_merge(&self) -> bool {
+    pub(crate) fn is_merge(&self) -> bool {
         Operation::decode(&self.operation).is_ok_and(|operation| {
             operation
                 .previous()
@@ -85,7 +85,7 @@ impl Published {
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
+pub(crate) struct Violation {
     /// The invariant's name, stable.
     pub invariant: &'static str,
     /// The first difference, for people.

@@ -20,7 +20,7 @@ const LOCAL: u8 = 3;
 
 /// Why a command did not succeed.
 #[derive(Debug)]
-pub struct CliError {
+pub(super) struct CliError {
     exit_code: u8,
     code: String,
     message: String,
@@ -28,7 +28,7 @@ pub struct CliError {
 
 impl CliError {
     /// The node said no, or has not what was asked for.
-    pub fn refused(code: impl Into<String>, message: String) -> Self {
+    pub(super) fn refused(code: impl Into<String>, message: String) -> Self {
         Self {
             exit_code: REFUSED,
             code: code.into(),
@@ -37,7 +37,7 @@ impl CliError {
     }
 
     /// The request itself is wrong.
-    pub fn usage(code: impl Into<String>, message: String) -> Self {
+    pub(super) fn usage(code: impl Into<String>, message: String) -> Self {
         Self {
             exit_code: USAGE,
             code: code.into(),
@@ -46,7 +46,7 @@ impl CliError {
     }
 
     /// The node cannot be reached, or a file cannot be used.
-    pub fn local(code: impl Into<String>, message: String) -> Self {
+    pub(super) fn local(code: impl Into<String>, message: String) -> Self {
         Self {
             exit_code: LOCAL,
             code: code.into(),
@@ -55,12 +55,12 @@ impl CliError {
     }
 
     /// The input breaks a rule of the protocol.
-    pub fn input(error: &impl Refusal) -> Self {
+    pub(super) fn input(error: &impl Refusal) -> Self {
         Self::usage(error.reason().code(), error.to_string())
     }
 
     /// The session failed; `pending` is the operation whose fate it left open.
-    pub fn session(error: SessionError, pending: Option<OperationId>) -> Self {
+    pub(super) fn session(error: SessionError, pending: Option<OperationId>) -> Self {
         let mut told = Self::from(error);
         if let Some(id) = pending {
             let open = format!("; whether operation {id} was published is unknown");
@@ -70,7 +70,7 @@ impl CliError {
     }
 
     /// Writes the error to stderr.
-    pub fn report(&self, json: bool) -> ExitCode {
+    pub(super) fn report(&self, json: bool) -> ExitCode {
         let line = if json {
             json!({ "error": { "code": self.code, "message": self.message } }).to_string()
         } else {
@@ -133,7 +133,7 @@ impl From<TurnError> for CliError {
 }
 
 /// Says on stderr what went well, but perhaps not as intended.
-pub fn warn(json: bool, message: &str) {
+pub(super) fn warn(json: bool, message: &str) {
     let line = if json {
         json!({ "warning": message }).to_string()
     } else {

@@ -8,14 +8,14 @@ use super::error::CliError;
 use super::output::Output;
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Draw a new private key into a new file
     New,
     /// Show the public key
     Show,
 }
 
-pub fn run(common: &Common, command: &Command) -> Result<Output, CliError> {
+pub(super) fn run(common: &Common, command: &Command) -> Result<Output, CliError> {
     let path = common.key_path()?;
     let key_pair = match command {
         // What is at a former place is as much a key as any: a new one would silently take its place.

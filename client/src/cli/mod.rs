@@ -85,7 +85,7 @@ enum Command {
 }
 
 /// Parses the arguments, does what they ask and tells how it went.
-pub fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let json = arguments.common.json;
     let told = execute(arguments).and_then(|output| {

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 /// What a command found out.
 #[derive(Debug)]
-pub struct Output {
+pub(super) struct Output {
     /// For programs.
     pub json: Json,
     /// For people, without a line feed at the end.
@@ -19,7 +19,7 @@ pub struct Output {
 
 impl Output {
     /// The same pairs for both; names are those of the JSON members.
-    pub fn pairs(pairs: &[(&str, &dyn ToString)]) -> Self {
+    pub(super) fn pairs(pairs: &[(&str, &dyn ToString)]) -> Self {
         let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         let lines: Vec<String> = pairs
             .iter()
@@ -35,7 +35,7 @@ impl Output {
     }
 
     /// Writes the answer to stdout. That a reader has gone is its own affair.
-    pub fn print(self, json: bool) -> io::Result<()> {
+    pub(super) fn print(self, json: bool) -> io::Result<()> {
         let text = if json {
             self.json.to_string()
         } else {
@@ -49,7 +49,7 @@ impl Output {
 }
 
 /// A document as JSON.
-pub fn document_json(document: &DocumentView) -> Json {
+pub(super) fn document_json(document: &DocumentView) -> Json {
     json!({
         "documentId": document.document_id.to_string(),
         "viewId": document.view_id.to_string(),
@@ -59,7 +59,7 @@ pub fn document_json(document: &DocumentView) -> Json {
 }
 
 /// A document as lines: its ids, then its fields indented.
-pub fn document_text(document: &DocumentView) -> String {
+pub(super) fn document_text(document: &DocumentView) -> String {
     let mut lines = vec![
         format!("document  {}", document.document_id),
         format!("view      {}", document.view_id),
@@ -79,7 +79,7 @@ pub fn document_text(document: &DocumentView) -> String {
 }
 
 /// The text with control characters escaped, those included that turn the direction of writing.
-pub fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let is_harmful = |char: char| {
         char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };

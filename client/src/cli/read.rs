@@ -9,7 +9,7 @@ use super::output::{Output, document_json, document_text, printable};
 use super::{Common, look_up_schema};
 
 #[derive(Debug, clap::Args)]
-pub struct Get {
+pub(super) struct Get {
     /// Schema of the document
     #[arg(long, value_name = "ID")]
     schema: SchemaId,
@@ -29,7 +29,7 @@ struct Which {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct List {
+pub(super) struct List {
     /// Schema of the documents
     #[arg(long, value_name = "ID")]
     schema: SchemaId,
@@ -45,7 +45,7 @@ pub struct List {
     all: bool,
 }
 
-pub async fn get(common: &Common, arguments: &Get) -> Result<Output, CliError> {
+pub(super) async fn get(common: &Common, arguments: &Get) -> Result<Output, CliError> {
     let client = common.client()?;
     let schema = look_up_schema(&client, &arguments.schema).await?;
     let lookup = match (&arguments.which.id, &arguments.which.view) {
@@ -63,7 +63,7 @@ pub async fn get(common: &Common, arguments: &Get) -> Result<Output, CliError> {
     })
 }
 
-pub async fn list(common: &Common, arguments: &List) -> Result<Output, CliError> {
+pub(super) async fn list(common: &Common, arguments: &List) -> Result<Output, CliError> {
     let client = common.client()?;
     let schema = look_up_schema(&client, &arguments.schema).await?;
     let (first, after) = (arguments.first, arguments.after.as_deref());

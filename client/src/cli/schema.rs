@@ -22,7 +22,7 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 const WAIT_PAUSE: Duration = Duration::from_millis(250);
 
 /// What the file looks like.
-pub const FORMAT: &str = "\
+pub(super) const FORMAT: &str = "\
 The file names the schema, and its fields with their types in the order in which they are published:
 
   name = \"venue\"
@@ -36,7 +36,7 @@ Types are bool, int, float, str, bytes, and with the id of another schema relati
 pinned_relation, pinned_relation_list.";
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The schema as TOML
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -45,7 +45,7 @@ pub struct Arguments {
     wait: bool,
 }
 
-pub async fn run(common: &Common, arguments: &Arguments) -> Result<Output, CliError> {
+pub(super) async fn run(common: &Common, arguments: &Arguments) -> Result<Output, CliError> {
     let text = read_file(&arguments.file)?;
     let definition = Definition::parse(&text).map_err(|error| CliError::input(&error))?;
     let client = common.client()?;

@@ -11,7 +11,7 @@ use super::output::Output;
 use super::{Common, Writer, look_up_schema};
 
 #[derive(Debug, clap::Args)]
-pub struct Create {
+pub(super) struct Create {
     /// Schema of the document
     #[arg(long, value_name = "ID")]
     schema: SchemaId,
@@ -20,7 +20,7 @@ pub struct Create {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Update {
+pub(super) struct Update {
     #[command(flatten)]
     target: Target,
     #[command(flatten)]
@@ -28,7 +28,7 @@ pub struct Update {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Delete {
+pub(super) struct Delete {
     #[command(flatten)]
     target: Target,
 }
@@ -58,7 +58,7 @@ struct FieldArguments {
     object: Option<String>,
 }
 
-pub async fn create(common: &Common, arguments: &Create) -> Result<Output, CliError> {
+pub(super) async fn create(common: &Common, arguments: &Create) -> Result<Output, CliError> {
     let client = common.client()?;
     let schema = look_up_schema(&client, &arguments.schema).await?;
     let fields = arguments.fields.read(&schema)?;
@@ -67,7 +67,7 @@ pub async fn create(common: &Common, arguments: &Create) -> Result<Output, CliEr
     Ok(describe(&writer.end(answer)?))
 }
 
-pub async fn update(common: &Common, arguments: &Update) -> Result<Output, CliError> {
+pub(super) async fn update(common: &Common, arguments: &Update) -> Result<Output, CliError> {
     let client = common.client()?;
     let schema = look_up_schema(&client, &arguments.target.schema).await?;
     let fields = arguments.fields.read(&schema)?;
@@ -78,7 +78,7 @@ pub async fn update(common: &Common, arguments: &Update) -> Result<Output, CliEr
     Ok(describe(&writer.end(answer)?))
 }
 
-pub async fn delete(common: &Common, arguments: &Delete) -> Result<Output, CliError> {
+pub(super) async fn delete(common: &Common, arguments: &Delete) -> Result<Output, CliError> {
     let client = common.client()?;
     let schema = look_up_schema(&client, &arguments.target.schema).await?;
     let mut writer = common.writer(client).await?;

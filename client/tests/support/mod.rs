@@ -23,7 +23,7 @@ use serde_json::{Value as Json, json};
 use tokio::net::TcpListener;
 
 /// What the server does with a request.
-pub enum Reply {
+pub(crate) enum Reply {
     Answer(u16, Json),
     /// Closes the connection without a word.
     HangUp,
@@ -32,7 +32,7 @@ pub enum Reply {
 }
 
 /// Serves every request by `answer` until the runtime ends, and returns the server's address.
-pub async fn serve<F>(answer: F) -> String
+pub(crate) async fn serve<F>(answer: F) -> String
 where
     F: Fn(&str, Json) -> Reply + Send + Sync + 'static,
 {
@@ -73,7 +73,7 @@ where
 
 /// What goes wrong with the next publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The connection closes before the node acts.
     LoseRequest,
     /// The connection closes after the node acted.
@@ -88,7 +88,7 @@ pub enum Fault {
 
 /// The logs of a node.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// Faults of the coming publish calls, first first.
     pub faults: VecDeque<Fault>,
     /// Whether publishing an entry again is an error, as with old nodes.
@@ -125,13 +125,13 @@ impl From<Reason> for Refusal {
 
 impl Memory {
     /// The entries of all logs.
-    pub fn stored(&self) -> BTreeSet<Hash> {
+    pub(crate) fn stored(&self) -> BTreeSet<Hash> {
         let all = self.logs.values().flatten().copied();
         all.filter(|hash| !self.others.contains(hash)).collect()
     }
 
     /// Forgets the last entry of a log, as a node does that is restored from an old copy.
-    pub fn forget_last(&mut self, author: PublicKey, log_id: LogId) {
+    pub(crate) fn forget_last(&mut self, author: PublicKey, log_id: LogId) {
         self.logs.get_mut(&(author, log_id)).unwrap().pop();
     }
 
@@ -260,13 +260,13 @@ impl Memory {
 
 /// Which of its two APIs a client uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     JsonRpc,
     GraphQl,
 }
 
 /// Answers next args and publish in either protocol; `None` for everything else.
-pub fn answer(memory: &Mutex<Memory>, path: &str, body: &Json) -> Option<Reply> {
+pub(crate) fn answer(memory: &Mutex<Memory>, path: &str, body: &Json) -> Option<Reply> {
     let mut memory = memory.lock().unwrap();
     let rpc = path == "/";
     let params = if rpc {

@@ -16,7 +16,7 @@ use crate::report::Report;
 use crate::suite::store::Files;
 
 #[derive(Debug, Subcommand)]
-pub enum Adapters {
+pub(super) enum Adapters {
     /// Answer for our own library.
     Serve(Serving),
     /// See whether an adapter speaks the protocol, point by point.
@@ -39,7 +39,7 @@ pub enum Adapters {
 
 /// How our own library serves.
 #[derive(Debug, Args)]
-pub struct Serving {
+pub(super) struct Serving {
     /// Rule to break first, to see what notices.
     #[cfg(feature = "mutants")]
     #[arg(long, value_name = "NAME", value_parser = mutant)]
@@ -56,7 +56,7 @@ impl Serving {
 }
 
 #[derive(Debug, Args)]
-pub struct CheckArgs {
+pub(super) struct CheckArgs {
     /// Command line of the adapter; our own library when absent.
     #[arg(long, value_name = "CMD")]
     adapter: Option<String>,
@@ -69,7 +69,7 @@ pub struct CheckArgs {
     output: Output,
 }
 
-pub fn run(command: &Adapters, own: Files<'_>) -> Ended {
+pub(super) fn run(command: &Adapters, own: Files<'_>) -> Ended {
     match command {
         Adapters::Serve(serving) => {
             serving.break_rule();

@@ -13,7 +13,7 @@ use crate::suite::store::Files;
 use crate::suite::{Ruleset, Suite};
 
 #[derive(Debug, Args)]
-pub struct OneCase {
+pub(super) struct OneCase {
     /// Its id.
     id: String,
     /// Say what it turns on, what is right and why, and what its bytes mean. Done unless an adapter is
@@ -36,7 +36,7 @@ pub struct OneCase {
     dir: Dir,
 }
 
-pub fn run(args: &OneCase, own: Files<'_>) -> Ended {
+pub(super) fn run(args: &OneCase, own: Files<'_>) -> Ended {
     let suite = args.dir.suite(own)?;
     let Some((path, file, case)) = explain::find(&suite, &args.id) else {
         complain(format_args!(

@@ -22,7 +22,7 @@ const WHOLE: Terms = Terms {
 };
 
 #[derive(Debug, Args)]
-pub struct Whole {
+pub(super) struct Whole {
     /// Networks to simulate.
     #[arg(long, default_value_t = 50)]
     seeds: u64,
@@ -33,7 +33,7 @@ pub struct Whole {
     dir: Dir,
 }
 
-pub fn run(args: &Whole, own: Files<'_>) -> Ended {
+pub(super) fn run(args: &Whole, own: Files<'_>) -> Ended {
     let started = Instant::now();
     let suite = args.dir.suite(own)?;
     let options = Options {

@@ -11,7 +11,7 @@ use crate::report::{Format, Report, Section};
 use crate::suite::store::Files;
 
 #[derive(Debug, Args)]
-pub struct Tree {
+pub(super) struct Tree {
     /// The source tree.
     #[arg(long, value_name = "DIR", default_value = DEFAULT_ROOT)]
     tree: PathBuf,
@@ -24,7 +24,7 @@ pub struct Tree {
     output: Output,
 }
 
-pub fn run(mut args: Tree, own: Files<'_>) -> Ended {
+pub(super) fn run(mut args: Tree, own: Files<'_>) -> Ended {
     let started = Instant::now();
     let suite = args.dir.suite(own)?;
     let found = coverage::coverage(&args.tree, &suite)?;

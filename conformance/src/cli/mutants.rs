@@ -14,7 +14,7 @@ use crate::suite::store::Files;
 const AGAIN: &str = "cargo run --release -p grove-conformance --features mutants -- mutants";
 
 #[derive(Debug, Args)]
-pub struct Breaking {
+pub(super) struct Breaking {
     /// Only mutants whose name matches, `*` standing for anything.
     #[arg(long, value_name = "GLOB")]
     only: Option<String>,
@@ -30,7 +30,7 @@ pub struct Breaking {
     output: Output,
 }
 
-pub fn run(args: Breaking, own: Files<'_>) -> Ended {
+pub(super) fn run(args: Breaking, own: Files<'_>) -> Ended {
     let started = Instant::now();
     let suite = args.dir.suite(own)?;
     let options = Options {

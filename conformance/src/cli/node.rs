@@ -10,7 +10,7 @@ use crate::report::{Report, Section};
 use crate::{live, progress};
 
 #[derive(Debug, Subcommand)]
-pub enum Nodes {
+pub(super) enum Nodes {
     /// Run the live suite against the node at an address.
     Check {
         /// Address of its HTTP server.
@@ -24,7 +24,7 @@ pub enum Nodes {
     },
 }
 
-pub fn run(Nodes::Check { http, seed, output }: Nodes) -> Ended {
+pub(super) fn run(Nodes::Check { http, seed, output }: Nodes) -> Ended {
     let started = Instant::now();
     let suite = format!("live, {}", env!("CARGO_PKG_VERSION"));
     let mut report = Report::new(format!("Node at {http}"), suite);
@@ -35,7 +35,7 @@ pub fn run(Nodes::Check { http, seed, output }: Nodes) -> Ended {
 }
 
 /// Runs the live suite against the node at `http`.
-pub fn live_section(http: &str, seed: u64) -> Section {
+pub(super) fn live_section(http: &str, seed: u64) -> Section {
     let started = Instant::now();
     let again = format!("grove-conformance node check --http {}", quote(http));
     let bar = progress::bar("live node");

@@ -9,7 +9,7 @@ use crate::report::{Format, Report};
 use crate::suite::store;
 
 #[derive(Debug, Args)]
-pub struct Saved {
+pub(super) struct Saved {
     /// A report.json.
     file: PathBuf,
     /// Form in which it is printed.
@@ -18,7 +18,7 @@ pub struct Saved {
 }
 
 /// Ends as the run ended that left the report.
-pub fn run(args: &Saved) -> Ended {
+pub(super) fn run(args: &Saved) -> Ended {
     let report = Report::from_json(&store::read_bytes(&args.file)?)
         .map_err(|error| format!("{}: {error}", args.file.display()))?;
     show(&report, args.format)?;

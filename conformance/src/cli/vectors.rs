@@ -17,7 +17,7 @@ use crate::suite::{Ruleset, Suite, carried, lint};
 use crate::{generate, progress};
 
 #[derive(Debug, Subcommand)]
-pub enum Vectors {
+pub(super) enum Vectors {
     /// Ask an adapter every case.
     Run(RunArgs),
     /// Print the questions, for an adapter that reads a file.
@@ -51,7 +51,7 @@ pub enum Vectors {
 
 /// Which cases are asked, by which rules and in which order.
 #[derive(Debug, Args)]
-pub struct Choice {
+pub(super) struct Choice {
     /// Rules to judge by.
     #[arg(long, value_enum, default_value_t)]
     ruleset: Ruleset,
@@ -74,7 +74,7 @@ impl Choice {
 }
 
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     /// Command line of the adapter; our own library when absent.
     #[arg(long, value_name = "CMD")]
     adapter: Option<String>,
@@ -95,7 +95,7 @@ pub struct RunArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct JudgeArgs {
+pub(super) struct JudgeArgs {
     /// The answers, one JSON object a line; `-` reads them from standard input.
     answers: PathBuf,
     #[command(flatten)]
@@ -110,7 +110,7 @@ pub struct JudgeArgs {
 
 /// What is asked beside right verdicts.
 #[derive(Debug, Args)]
-pub struct Demands {
+pub(super) struct Demands {
     /// Count a refusal for another reason than the expected one as a failure.
     #[arg(long)]
     strict: bool,
@@ -129,7 +129,7 @@ impl Demands {
     }
 }
 
-pub fn run(command: Vectors, own: Files<'_>) -> Ended {
+pub(super) fn run(command: Vectors, own: Files<'_>) -> Ended {
     match command {
         Vectors::Run(args) => ask_adapter(args, own),
         Vectors::Ask { choice, dir } => ask(&dir.suite(own)?, &choice.selection()),
@@ -197,7 +197,12 @@ fn ask_adapter(args: RunArgs, own: Files<'_>) -> Ended {
 }
 
 /// Runs the vectors; `adapter` is the command line to repeat it with, ours when absent.
-pub fn section(suite: &Suite, options: &Options, terms: &Terms, adapter: Option<&str>) -> Section {
+pub(super) fn section(
+    suite: &Suite,
+    options: &Options,
+    terms: &Terms,
+    adapter: Option<&str>,
+) -> Section {
     let started = Instant::now();
     let bar = progress::bar("vectors");
     let run = runner::run(suite, options, &|done, total| {
@@ -221,7 +226,7 @@ fn of_run(
 }
 
 /// The command that runs the vectors in the same way.
-pub fn again(adapter: Option<&str>, ruleset: Ruleset) -> String {
+pub(super) fn again(adapter: Option<&str>, ruleset: Ruleset) -> String {
     let adapter = adapter_argument(adapter);
     let ruleset = match ruleset {
         Ruleset::Spec => String::new(),
@@ -231,7 +236,7 @@ pub fn again(adapter: Option<&str>, ruleset: Ruleset) -> String {
 }
 
 /// The argument that names an adapter, quoted for the shell.
-pub fn adapter_argument(line: Option<&str>) -> String {
+pub(super) fn adapter_argument(line: Option<&str>) -> String {
     line.map(|line| format!(" --adapter {}", quote(line)))
         .unwrap_or_default()
 }

@@ -15,7 +15,7 @@ const ITEMS_MAX: usize = 6;
 
 /// A data item and where it stands.
 #[derive(Debug)]
-pub struct Node {
+pub(super) struct Node {
     pub at: usize,
     /// Where its content begins.
     pub content: usize,
@@ -26,7 +26,7 @@ pub struct Node {
 }
 
 #[derive(Debug)]
-pub enum What {
+pub(super) enum What {
     Int(i128),
     Bytes(Vec<u8>),
     Text(String),
@@ -51,7 +51,7 @@ struct Head {
 
 impl Node {
     /// Whether the bytes stop making sense somewhere inside.
-    pub fn is_broken(&self) -> bool {
+    pub(super) fn is_broken(&self) -> bool {
         match &self.what {
             What::Broken(_) => true,
             What::Array(items) => items.last().is_some_and(Self::is_broken),
@@ -64,7 +64,7 @@ impl Node {
     }
 
     /// The item in diagnostic notation, long ones cut short.
-    pub fn diagnostic(&self) -> String {
+    pub(super) fn diagnostic(&self) -> String {
         let mark = self.mark;
         match &self.what {
             What::Int(value) => format!("{value}{mark}"),
@@ -95,7 +95,7 @@ impl Node {
 }
 
 /// A key with its value.
-pub fn pair(key: &Node, value: &Node) -> String {
+pub(super) fn pair(key: &Node, value: &Node) -> String {
     if key.is_broken() {
         return key.diagnostic();
     }
@@ -121,7 +121,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Reads the item that begins at `at`.
-pub fn read(bytes: &[u8], at: usize) -> Node {
+pub(super) fn read(bytes: &[u8], at: usize) -> Node {
     item(bytes, at, 0)
 }
 

@@ -112,7 +112,7 @@ impl Reader<'_> {
     }
 }
 
-pub fn dissect(bytes: &[u8]) -> Dissection {
+pub(super) fn dissect(bytes: &[u8]) -> Dissection {
     let (mut reader, read) = read(bytes);
     reader.parts.extend(rest(reader.at, bytes));
     Dissection {
@@ -122,7 +122,7 @@ pub fn dissect(bytes: &[u8]) -> Dissection {
 }
 
 /// What tells an entry from others.
-pub fn in_a_line(bytes: &[u8]) -> String {
+pub(super) fn in_a_line(bytes: &[u8]) -> String {
     let (reader, read) = read(bytes);
     let member = |name: &str| {
         reader

@@ -3,7 +3,7 @@
 use super::cbor::{self, Node, What};
 use super::{Dissection, Part, entry, rest, whole};
 
-pub fn dissect(bytes: &[u8]) -> Dissection {
+pub(super) fn dissect(bytes: &[u8]) -> Dissection {
     let tree = cbor::read(bytes, 0);
     let What::Array(items) = &tree.what else {
         let mut parts = whole(&bytes[..tree.end], &tree.diagnostic());

@@ -6,7 +6,7 @@ use super::cbor::{self, Node, What};
 use super::{Dissection, Part, rest, whole};
 use crate::forge::hex;
 
-pub fn dissect(bytes: &[u8]) -> Dissection {
+pub(super) fn dissect(bytes: &[u8]) -> Dissection {
     let tree = cbor::read(bytes, 0);
     let What::Array(items) = &tree.what else {
         let mut parts = whole(&bytes[..tree.end], &tree.diagnostic());

@@ -6,14 +6,14 @@ use super::{Dissection, Part, rest, whole};
 use crate::forge;
 
 /// A number as it stands.
-pub struct Number {
+pub(super) struct Number {
     pub value: u64,
     pub size: usize,
 }
 
 impl Number {
     /// The number, and whether it is longer than it needs to be.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let shortest = forge::varu64::encode(self.value).len();
         if self.size == shortest {
             self.value.to_string()
@@ -24,7 +24,7 @@ impl Number {
 }
 
 /// Reads the number at the beginning of `bytes`; `None` when they end too early.
-pub fn read(bytes: &[u8]) -> Option<Number> {
+pub(super) fn read(bytes: &[u8]) -> Option<Number> {
     let first = *bytes.first()?;
     let Some(following) = first.checked_sub(247).filter(|size| *size > 0) else {
         return Some(Number {
@@ -40,7 +40,7 @@ pub fn read(bytes: &[u8]) -> Option<Number> {
     Some(Number { value, size })
 }
 
-pub fn dissect(bytes: &[u8]) -> Dissection {
+pub(super) fn dissect(bytes: &[u8]) -> Dissection {
     let Some(number) = read(bytes) else {
         return Dissection {
             parts: whole(bytes, "stops: the number is not all there"),

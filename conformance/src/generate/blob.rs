@@ -7,7 +7,7 @@ use super::set::Set;
 use crate::forge::{hash, hex};
 use crate::suite::Case;
 
-pub fn sets() -> Vec<Set> {
+pub(super) fn sets() -> Vec<Set> {
     let mut set = Set::new("blob.check", "pieces", &["BL2"]);
     sound(&mut set);
     wrong_lengths(&mut set);

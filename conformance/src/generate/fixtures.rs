@@ -5,30 +5,31 @@ use serde_json::{Value, json};
 use crate::forge::{Hash, Item, Key, Log, lipmaa, operation};
 
 /// The worked example's schema: `opening_hour` int, `title` str.
-pub const CAFE: &str = "cafe_0020c88cc25a7df9869c07335191f24edda75097196a4ee8b9826e2562eeb8904454";
+pub(super) const CAFE: &str =
+    "cafe_0020c88cc25a7df9869c07335191f24edda75097196a4ee8b9826e2562eeb8904454";
 
 /// A schema with a field of each type.
-pub const EVERY: &str =
+pub(super) const EVERY: &str =
     "every_0020c65567ae37efea293e34a9c7d13f8f2bf23dbdc3b5c7b9ab46293111c48fc78b";
 
-pub fn author() -> Key {
+pub(super) fn author() -> Key {
     Key::repeating(1)
 }
 
-pub fn other_author() -> Key {
+pub(super) fn other_author() -> Key {
     Key::repeating(2)
 }
 
 /// Id number `n` of a row of ascending ids, which look random.
-pub fn id(n: u8) -> Hash {
+pub(super) fn id(n: u8) -> Hash {
     Hash::numbered(n)
 }
 
-pub fn cafe_schema() -> Value {
+pub(super) fn cafe_schema() -> Value {
     json!({"id": CAFE, "fields": {"opening_hour": "int", "title": "str"}})
 }
 
-pub fn every_schema() -> Value {
+pub(super) fn every_schema() -> Value {
     let relation = |kind: &str| format!("{kind}({CAFE})");
     json!({"id": EVERY, "fields": {
         "a_bool": "bool",
@@ -44,7 +45,7 @@ pub fn every_schema() -> Value {
 }
 
 /// A CREATE of the worked example's schema.
-pub fn cafe_create(opening_hour: i128, title: &str) -> Vec<u8> {
+pub(super) fn cafe_create(opening_hour: i128, title: &str) -> Vec<u8> {
     let fields = [
         ("opening_hour", Item::Int(opening_hour)),
         ("title", Item::text(title)),
@@ -53,12 +54,12 @@ pub fn cafe_create(opening_hour: i128, title: &str) -> Vec<u8> {
 }
 
 /// An UPDATE of the opening hour.
-pub fn cafe_update(previous: &[Hash], opening_hour: i128) -> Vec<u8> {
+pub(super) fn cafe_update(previous: &[Hash], opening_hour: i128) -> Vec<u8> {
     operation::update(CAFE, previous, [("opening_hour", Item::Int(opening_hour))]).encode()
 }
 
 /// A log of `len` entries on one document, each building on the one before.
-pub fn log(key: Key, log_id: u64, len: usize) -> Log {
+pub(super) fn log(key: Key, log_id: u64, len: usize) -> Log {
     let mut log = Log::new(key, log_id);
     let mut tip = None;
     for n in 0..len {
@@ -72,7 +73,7 @@ pub fn log(key: Key, log_id: u64, len: usize) -> Log {
 }
 
 /// The arguments of the entry after the last of a log.
-pub fn next_args(log: &Log) -> Value {
+pub(super) fn next_args(log: &Log) -> Value {
     let link = |seq_num: u64| {
         let entry = (seq_num as usize)
             .checked_sub(1)

@@ -7,7 +7,7 @@ use super::set::Set;
 use crate::forge::{Draft, Hash, Key, hex};
 use crate::suite::Case;
 
-pub fn sets() -> Vec<Set> {
+pub(super) fn sets() -> Vec<Set> {
     let mut set = Set::new("fork.verify", "pairs", &["FK3"]);
     set.key("author", &author());
     set.key("other", &other_author());

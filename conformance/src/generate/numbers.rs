@@ -36,7 +36,7 @@ const BOUNDARIES: [u64; 25] = [
     u64::MAX,
 ];
 
-pub fn sets() -> Vec<Set> {
+pub(super) fn sets() -> Vec<Set> {
     vec![decode(), encode(), lipmaa_links()]
 }
 

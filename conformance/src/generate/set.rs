@@ -16,13 +16,13 @@ use crate::suite::{
 };
 
 /// Name of the whole collection.
-pub const SUITE_NAME: &str = "grove-vectors";
+pub(super) const SUITE_NAME: &str = "grove-vectors";
 
 const REVISION: &str = "handbook of the aquadoggo stack, with grove's rulings R1–R32";
 
 /// Cases of one kind and topic.
 #[derive(Debug)]
-pub struct Set {
+pub(super) struct Set {
     topic: &'static str,
     kind: &'static str,
     requirements: &'static [&'static str],
@@ -33,7 +33,7 @@ pub struct Set {
 
 impl Set {
     /// `requirements` hold for every case that names none of its own.
-    pub fn new(
+    pub(super) fn new(
         kind: &'static str,
         topic: &'static str,
         requirements: &'static [&'static str],
@@ -49,7 +49,7 @@ impl Set {
     }
 
     /// Puts a key into the file's context.
-    pub fn key(&mut self, name: &str, key: &Key) {
+    pub(super) fn key(&mut self, name: &str, key: &Key) {
         let key = ContextKey {
             seed: hex(key.seed()),
             public: hex(key.public()),
@@ -58,40 +58,40 @@ impl Set {
     }
 
     /// Puts a schema into the file's context.
-    pub fn schema(&mut self, name: &str, schema: Value) {
+    pub(super) fn schema(&mut self, name: &str, schema: Value) {
         self.context.schemas.insert(name.to_owned(), schema);
     }
 
     /// Puts the entries of a log into the file's context.
-    pub fn log(&mut self, name: &str, entries: &[Vec<u8>]) {
+    pub(super) fn log(&mut self, name: &str, entries: &[Vec<u8>]) {
         self.context
             .logs
             .insert(name.to_owned(), entries.iter().map(hex).collect());
     }
 
     /// Puts what a node knows into the file's context.
-    pub fn world(&mut self, name: &str, world: Value) {
+    pub(super) fn world(&mut self, name: &str, world: Value) {
         self.context.worlds.insert(name.to_owned(), world);
     }
 
     /// From here on cases are given this member of the context.
-    pub fn using(&mut self, what: &str, name: &str) {
+    pub(super) fn using(&mut self, what: &str, name: &str) {
         self.uses.insert(what.to_owned(), name.to_owned());
     }
 
     /// From here on cases are given nothing of the context.
-    pub fn using_nothing(&mut self) {
+    pub(super) fn using_nothing(&mut self) {
         self.uses.clear();
     }
 
     /// Whether there is a case of this name.
-    pub fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         let id = self.id(name);
         self.cases.iter().any(|case| case.id == id)
     }
 
     /// Adds an input that is right in both rulesets.
-    pub fn valid(
+    pub(super) fn valid(
         &mut self,
         name: &str,
         comment: &str,
@@ -103,7 +103,7 @@ impl Set {
     }
 
     /// Adds an input that both rulesets refuse, one change away from the valid case `near`.
-    pub fn invalid(
+    pub(super) fn invalid(
         &mut self,
         name: &str,
         comment: &str,
@@ -120,7 +120,7 @@ impl Set {
     }
 
     /// As [`Self::invalid`], where the entry at `path` was signed again with the key `key`.
-    pub fn invalid_signed(
+    pub(super) fn invalid_signed(
         &mut self,
         (name, comment): (&str, &str),
         near: &str,
@@ -139,13 +139,13 @@ impl Set {
     }
 
     /// Where the file belongs.
-    pub fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         let folder = self.kind.split('.').next().unwrap_or(self.kind);
         format!("{folder}/{}__{}.json", self.kind, self.topic)
     }
 
     /// The finished file.
-    pub fn finish(mut self) -> File {
+    pub(super) fn finish(mut self) -> File {
         self.fill_in_wire_results();
         for case in &mut self.cases {
             case.limits = Limits::of(&case.input);
@@ -260,7 +260,7 @@ impl Set {
 }
 
 /// A failure with the phase its reason belongs to.
-pub fn failure(reason: &str) -> Failure {
+pub(super) fn failure(reason: &str) -> Failure {
     let reasons = catalogue::reasons();
     let info = reasons
         .get(reason)

@@ -8,7 +8,7 @@ use crate::forge::hex;
 
 /// How a node took a request.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
+pub(super) enum Answer {
     /// It did what was asked.
     Result(Value),
     /// It said no.
@@ -24,7 +24,7 @@ pub enum Answer {
 
 impl Answer {
     /// The result, or the refusal as a fault of the node.
-    pub fn expect(self, what: &str) -> Result<Value, Wrong> {
+    pub(super) fn expect(self, what: &str) -> Result<Value, Wrong> {
         match self {
             Self::Result(value) => Ok(value),
             Self::Refused { code, message, .. } => {
@@ -39,14 +39,14 @@ impl Answer {
 
 /// Which API a request goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
+pub(super) enum Door {
     GraphQl,
     JsonRpc,
 }
 
 /// Where an author's next entry goes, in the words of either API.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NextArgs {
+pub(super) struct NextArgs {
     pub log_id: String,
     pub seq_num: String,
     pub backlink: Option<String>,
@@ -54,7 +54,7 @@ pub struct NextArgs {
 }
 
 /// Asks GraphQL. An answer without `errors` is a result; HTTP must say 200 either way.
-pub fn graphql(client: &Client, query: &str, variables: Value) -> Result<Answer, Wrong> {
+pub(super) fn graphql(client: &Client, query: &str, variables: Value) -> Result<Answer, Wrong> {
     let body = json!({"query": query, "variables": variables}).to_string();
     let response = client.post("/graphql", &body).map_err(Wrong::Behaviour)?;
     if response.status != 200 {
@@ -75,7 +75,7 @@ pub fn graphql(client: &Client, query: &str, variables: Value) -> Result<Answer,
 }
 
 /// Calls a JSON-RPC method.
-pub fn rpc(client: &Client, method: &str, params: Value) -> Result<Answer, Wrong> {
+pub(super) fn rpc(client: &Client, method: &str, params: Value) -> Result<Answer, Wrong> {
     let body = json!({"jsonrpc": "2.0", "method": method, "params": params, "id": 7}).to_string();
     let response = client.post("/", &body).map_err(Wrong::Behaviour)?;
     let answer = json_body(&response)?;
@@ -99,7 +99,7 @@ pub fn rpc(client: &Client, method: &str, params: Value) -> Result<Answer, Wrong
 }
 
 /// Publishes an entry through either door.
-pub fn publish(
+pub(super) fn publish(
     client: &Client,
     door: Door,
     entry: &[u8],
@@ -109,7 +109,7 @@ pub fn publish(
 }
 
 /// As [`publish`], with whatever text in place of the hex.
-pub fn publish_text(
+pub(super) fn publish_text(
     client: &Client,
     door: Door,
     entry: &str,
@@ -134,7 +134,7 @@ pub fn publish_text(
 }
 
 /// Asks for the arguments of the next entry.
-pub fn next_args(
+pub(super) fn next_args(
     client: &Client,
     door: Door,
     key: &str,
@@ -158,7 +158,7 @@ pub fn next_args(
 }
 
 /// Reads next arguments in the words of `door`; integers must be decimal strings.
-pub fn read_args(door: Door, value: &Value) -> Result<NextArgs, Wrong> {
+pub(super) fn read_args(door: Door, value: &Value) -> Result<NextArgs, Wrong> {
     let names = match door {
         Door::GraphQl => ["logId", "seqNum", "backlink", "skiplink"],
         Door::JsonRpc => ["logId", "seqNum", "entryHashBacklink", "entryHashSkiplink"],

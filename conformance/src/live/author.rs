@@ -5,14 +5,14 @@ use crate::forge::{Draft, Hash, Key, Log, hex, lipmaa};
 
 /// One key and one log per document.
 #[derive(Clone, Debug)]
-pub struct Author {
+pub(super) struct Author {
     key: Key,
     logs: Vec<Log>,
 }
 
 impl Author {
     /// An author nobody has met: its key comes from the run's seed and a purpose.
-    pub fn new(seed: u64, purpose: &str) -> Self {
+    pub(super) fn new(seed: u64, purpose: &str) -> Self {
         let text = format!("grove live suite {seed} {purpose}");
         Self {
             key: Key::new(*blake3::hash(text.as_bytes()).as_bytes()),
@@ -20,37 +20,37 @@ impl Author {
         }
     }
 
-    pub fn key(&self) -> &Key {
+    pub(super) fn key(&self) -> &Key {
         &self.key
     }
 
-    pub fn public_key(&self) -> String {
+    pub(super) fn public_key(&self) -> String {
         hex(self.key.public())
     }
 
     /// Begins a log and returns its number.
-    pub fn open_log(&mut self) -> usize {
+    pub(super) fn open_log(&mut self) -> usize {
         let index = self.logs.len();
         self.logs.push(Log::new(self.key.clone(), index as u64));
         index
     }
 
-    pub fn log(&self, index: usize) -> &Log {
+    pub(super) fn log(&self, index: usize) -> &Log {
         &self.logs[index]
     }
 
     /// The honest next entry of a log.
-    pub fn draft(&self, index: usize, operation: &[u8]) -> Draft {
+    pub(super) fn draft(&self, index: usize, operation: &[u8]) -> Draft {
         self.logs[index].draft(operation)
     }
 
     /// Notes an entry a node has taken.
-    pub fn keep(&mut self, index: usize, entry: Vec<u8>, operation: Vec<u8>) -> Hash {
+    pub(super) fn keep(&mut self, index: usize, entry: Vec<u8>, operation: Vec<u8>) -> Hash {
         self.logs[index].push_signed(entry, operation)
     }
 
     /// What a node must say about the next entry of a log.
-    pub fn next_args(&self, index: usize) -> NextArgs {
+    pub(super) fn next_args(&self, index: usize) -> NextArgs {
         let log = &self.logs[index];
         let seq_num = log.entries.len() as u64 + 1;
         let link = |to: u64| (to > 0).then(|| Hash::of(&log.entries[to as usize - 1]).hex());

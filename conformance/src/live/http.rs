@@ -37,7 +37,7 @@ pub struct Exchange {
 
 /// An answer of whatever status.
 #[derive(Debug)]
-pub struct Response {
+pub(super) struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -45,7 +45,7 @@ pub struct Response {
 
 /// Speaks to one node, one request at a time.
 #[derive(Debug)]
-pub struct Client {
+pub(super) struct Client {
     runtime: Runtime,
     inner: HyperClient<HttpConnector, Full<Bytes>>,
     base: String,
@@ -54,7 +54,7 @@ pub struct Client {
 
 impl Client {
     /// A client for the node at `url`, which is `http://host:port` with or without a path after it.
-    pub fn new(url: &str) -> Result<Self, SetUpError> {
+    pub(super) fn new(url: &str) -> Result<Self, SetUpError> {
         let base = url
             .trim_end_matches('/')
             .trim_end_matches("/graphql")
@@ -76,7 +76,7 @@ impl Client {
     }
 
     /// Sends a body to `path`.
-    pub fn post(&self, path: &str, body: &str) -> Result<Response, String> {
+    pub(super) fn post(&self, path: &str, body: &str) -> Result<Response, String> {
         let request = Request::post(format!("{}{path}", self.base))
             .header(CONTENT_TYPE, "application/json")
             .header("origin", "http://conformance.invalid")
@@ -101,7 +101,7 @@ impl Client {
     }
 
     /// What was said since this was last asked.
-    pub fn take_transcript(&self) -> Vec<Exchange> {
+    pub(super) fn take_transcript(&self) -> Vec<Exchange> {
         self.transcript.take()
     }
 

@@ -13,7 +13,7 @@ use crate::forge::{Hash, Item, operation};
 
 /// A run against one node.
 #[derive(Debug)]
-pub struct NodeUnderTest {
+pub(super) struct NodeUnderTest {
     pub client: Client,
     pub seed: u64,
     /// Id of the schema all documents of the run follow.
@@ -25,7 +25,7 @@ pub struct NodeUnderTest {
 
 /// A published document with the log its author writes it in.
 #[derive(Clone, Debug)]
-pub struct Document {
+pub(super) struct Document {
     pub id: Hash,
     pub log: usize,
 }
@@ -43,7 +43,7 @@ const FIELDS: [(&str, &str); 7] = [
 
 impl NodeUnderTest {
     /// Connects and publishes the schema.
-    pub fn set_up(url: &str, seed: u64) -> Result<Self, SetUpError> {
+    pub(super) fn set_up(url: &str, seed: u64) -> Result<Self, SetUpError> {
         let mut target = Self {
             client: Client::new(url)?,
             seed,
@@ -57,23 +57,23 @@ impl NodeUnderTest {
     }
 
     /// Starts the transcript of a check.
-    pub fn begin(&mut self, check: usize) {
+    pub(super) fn begin(&mut self, check: usize) {
         self.check = check;
         self.client.take_transcript();
     }
 
     /// Ends it.
-    pub fn end(&self) -> Vec<Exchange> {
+    pub(super) fn end(&self) -> Vec<Exchange> {
         self.client.take_transcript()
     }
 
     /// An author nobody has met, the same for the same check, purpose and seed.
-    pub fn author(&self, purpose: &str) -> Author {
+    pub(super) fn author(&self, purpose: &str) -> Author {
         Author::new(self.seed, &format!("{} {purpose}", self.check))
     }
 
     /// The fields of a CREATE, each of its own type.
-    pub fn fields(&self, hour: i128, title: &str) -> Vec<(&'static str, Item)> {
+    pub(super) fn fields(&self, hour: i128, title: &str) -> Vec<(&'static str, Item)> {
         vec![
             ("about", Item::id(self.related)),
             ("abouts", Item::ids(&[self.related, self.related])),
@@ -85,20 +85,20 @@ impl NodeUnderTest {
         ]
     }
 
-    pub fn create_operation(&self, hour: i128, title: &str) -> Vec<u8> {
+    pub(super) fn create_operation(&self, hour: i128, title: &str) -> Vec<u8> {
         operation::create(&self.schema_id, self.fields(hour, title)).encode()
     }
 
-    pub fn update_operation(&self, previous: &[Hash], hour: i128) -> Vec<u8> {
+    pub(super) fn update_operation(&self, previous: &[Hash], hour: i128) -> Vec<u8> {
         operation::update(&self.schema_id, previous, [("hour", Item::Int(hour))]).encode()
     }
 
-    pub fn delete_operation(&self, previous: &[Hash]) -> Vec<u8> {
+    pub(super) fn delete_operation(&self, previous: &[Hash]) -> Vec<u8> {
         operation::delete(&self.schema_id, previous).encode()
     }
 
     /// Publishes the honest next entry of a log and checks the arguments that come back.
-    pub fn publish(
+    pub(super) fn publish(
         &self,
         author: &mut Author,
         log: usize,
@@ -119,7 +119,7 @@ impl NodeUnderTest {
     }
 
     /// Publishes a CREATE into a new log.
-    pub fn create(
+    pub(super) fn create(
         &self,
         author: &mut Author,
         hour: i128,
@@ -132,7 +132,7 @@ impl NodeUnderTest {
     }
 
     /// An honest publish by somebody new, as the control around hostile requests.
-    pub fn control(&self, when: &'static str) -> Result<(), Wrong> {
+    pub(super) fn control(&self, when: &'static str) -> Result<(), Wrong> {
         let mut author = self.author(when);
         self.create(&mut author, 1, "control", Door::GraphQl)
             .map(drop)
@@ -143,17 +143,17 @@ impl NodeUnderTest {
     }
 
     /// Fields and meta of a document by its id; null when the node shows none.
-    pub fn document(&self, id: &str) -> Result<Value, Wrong> {
+    pub(super) fn document(&self, id: &str) -> Result<Value, Wrong> {
         self.ask_document("id", id)
     }
 
     /// Fields and meta of a view.
-    pub fn view(&self, view_id: &str) -> Result<Value, Wrong> {
+    pub(super) fn view(&self, view_id: &str) -> Result<Value, Wrong> {
         self.ask_document("viewId", view_id)
     }
 
     /// Asks until `holds`, or the budget is spent.
-    pub fn document_until(
+    pub(super) fn document_until(
         &self,
         id: Hash,
         what: &str,
@@ -215,7 +215,7 @@ impl NodeUnderTest {
 }
 
 /// Asks again and again until there is an `Ok`, or the budget is spent.
-pub fn eventually(
+pub(super) fn eventually(
     what: &str,
     mut ask: impl FnMut() -> Result<Result<Value, Value>, Wrong>,
 ) -> Result<Value, Wrong> {

@@ -11,7 +11,7 @@ const CHAR_WIDTH: usize = 72;
 
 const MARGIN: usize = 20;
 
-pub fn render(report: &Report) -> String {
+pub(super) fn render(report: &Report) -> String {
     let message = message(report);
     let [left, right] =
         [LABEL, &message].map(|text| text.chars().count() * CHAR_WIDTH / 10 + MARGIN);
@@ -33,7 +33,7 @@ pub fn render(report: &Report) -> String {
 }
 
 /// What `https://img.shields.io/endpoint?url=…` reads.
-pub fn render_endpoint(report: &Report) -> String {
+pub(super) fn render_endpoint(report: &Report) -> String {
     let badge = json!({
         "schemaVersion": 1,
         "label": LABEL,

@@ -6,7 +6,7 @@ use super::{Finding, Report, Section, State};
 
 const STYLE: &str = include_str!("page.css");
 
-pub fn render(report: &Report) -> String {
+pub(super) fn render(report: &Report) -> String {
     let state = report.state();
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -147,7 +147,7 @@ const fn class(state: State) -> &'static str {
 }
 
 /// Everything from outside goes through here: a node's answer must not become part of the page.
-pub fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
         match char {

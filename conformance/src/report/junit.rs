@@ -8,7 +8,7 @@ use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, 
 
 use super::{Finding, Report, Section, State, Test};
 
-pub fn render(report: &Report) -> String {
+pub(super) fn render(report: &Report) -> String {
     let mut document = Document::new(report.subject.as_str());
     document.set_time(Duration::from_secs_f64(report.seconds.max(0.0)));
     document.add_test_suites(report.sections.iter().map(suite));

@@ -10,7 +10,7 @@ const FINDINGS_MAX: usize = 50;
 /// Characters of each piece of evidence.
 const EVIDENCE_LEN_MAX: usize = 2000;
 
-pub fn render(report: &Report) -> String {
+pub(super) fn render(report: &Report) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{Finding, Report, State, Test};
 
-pub fn render(report: &Report) -> String {
+pub(super) fn render(report: &Report) -> String {
     let results: Vec<_> = report
         .sections
         .iter()

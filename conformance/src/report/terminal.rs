@@ -13,7 +13,7 @@ const ROWS_MAX: usize = 24;
 /// Lines of evidence shown per finding; the other forms have all of them.
 const EVIDENCE_MAX: usize = 4;
 
-pub fn render(report: &Report, colour: bool) -> String {
+pub(super) fn render(report: &Report, colour: bool) -> String {
     let paint = Paint { colour };
     let mut out = String::new();
     for section in &report.sections {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Longest line taken from an adapter, several times the longest right answer.
-pub const LINE_SIZE_MAX: usize = 4 * 1024 * 1024;
+pub(super) const LINE_SIZE_MAX: usize = 4 * 1024 * 1024;
 
 /// Lines read ahead; an adapter that floods its output has to wait.
 const LINES_WAITING_MAX: usize = 16;
@@ -212,7 +212,7 @@ fn reader(stdout: impl Read + Send + 'static) -> Receiver<Line> {
 
 /// What a reader comes upon.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
+pub(super) enum Line {
     /// The bytes up to the next line feed or the end.
     Whole(Vec<u8>),
     /// More bytes than any answer has.
@@ -222,7 +222,7 @@ pub enum Line {
 }
 
 /// Reads the next line, but never more than a line may have.
-pub fn read_line(input: &mut impl BufRead) -> io::Result<Line> {
+pub(super) fn read_line(input: &mut impl BufRead) -> io::Result<Line> {
     let mut line = Vec::new();
     let max = LINE_SIZE_MAX as u64 + 1;
     let size = input.take(max).read_until(b'\n', &mut line)?;

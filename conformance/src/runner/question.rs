@@ -10,7 +10,7 @@ const REPEAT_EVERY: usize = 16;
 
 /// One question in the queue.
 #[derive(Clone, Debug)]
-pub struct Question<'a> {
+pub(super) struct Question<'a> {
     pub file: &'a File,
     pub case: &'a Case,
     pub kind: &'a str,
@@ -20,7 +20,7 @@ pub struct Question<'a> {
 
 impl Question<'_> {
     /// The line that asks it.
-    pub fn line(&self, seq: u64, ruleset: Ruleset) -> Value {
+    pub(super) fn line(&self, seq: u64, ruleset: Ruleset) -> Value {
         line(self.file, self.case, seq.into(), ruleset)
     }
 }
@@ -38,17 +38,17 @@ pub fn line(file: &File, case: &Case, seq: Value, ruleset: Ruleset) -> Value {
 }
 
 /// An operation nobody has defined.
-pub fn unknown_operation(seed: u64, seq: u64) -> Value {
+pub(super) fn unknown_operation(seed: u64, seq: u64) -> Value {
     json!({"op": format!("zq{seed:x}-never-defined"), "seq": seq})
 }
 
 /// Whether `answer` is what becomes of an operation nobody has defined.
-pub fn is_unsupported(answer: &Value, seq: u64) -> bool {
+pub(super) fn is_unsupported(answer: &Value, seq: u64) -> bool {
     answer["seq"] == seq && answer["unsupported"] == true
 }
 
 /// The selected questions, each once, in the order of the suite.
-pub fn in_order<'a>(
+pub(super) fn in_order<'a>(
     suite: &'a Suite,
     selection: &Selection,
 ) -> Result<Vec<Question<'a>>, RunError> {
@@ -77,7 +77,7 @@ pub fn in_order<'a>(
 }
 
 /// The selected questions, some of them twice, shuffled.
-pub fn with_repetitions<'a>(
+pub(super) fn with_repetitions<'a>(
     suite: &'a Suite,
     selection: &Selection,
 ) -> Result<Vec<Question<'a>>, RunError> {
@@ -101,7 +101,7 @@ fn shuffle<T>(items: &mut [T], seed: u64) {
 }
 
 /// Whether `text` matches `glob`, in which `*` stands for anything.
-pub fn matches(glob: &str, text: &str) -> bool {
+pub(crate) fn matches(glob: &str, text: &str) -> bool {
     let Some((first, rest)) = glob.split_once('*') else {
         return glob == text;
     };

@@ -28,7 +28,7 @@ const START_TIME_MAX: Duration = Duration::from_secs(20);
 /// How long an adapter may take to end once it was told to.
 const END_TIME_MAX: Duration = Duration::from_secs(1);
 
-pub struct Worker<'a> {
+pub(super) struct Worker<'a> {
     options: &'a Options,
     adapter: Option<Adapter>,
     pub implementation: Implementation,
@@ -47,7 +47,10 @@ pub struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     /// Starts the adapter and has it introduce itself.
-    pub fn new(options: &'a Options, queue: VecDeque<Question<'a>>) -> Result<Self, RunError> {
+    pub(super) fn new(
+        options: &'a Options,
+        queue: VecDeque<Question<'a>>,
+    ) -> Result<Self, RunError> {
         let (adapter, implementation) = start(options)?;
         let mut worker = Self {
             options,
@@ -68,7 +71,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Asks everything there is to ask; `tick` is called for each record.
-    pub fn finish(mut self, tick: &(dyn Fn() + Sync)) -> Self {
+    pub(super) fn finish(mut self, tick: &(dyn Fn() + Sync)) -> Self {
         while !(self.queue.is_empty() && self.pending.is_empty()) {
             let before = self.records.len();
             if self.breakdowns > BREAKDOWNS_MAX

@@ -21,7 +21,7 @@ const RUN_MIN: usize = 512;
 const DIGITS_MAX: usize = 4_000_000;
 
 /// Puts the compact form in place of every hex string with a long run of one byte.
-pub fn compact(value: &mut Value) {
+pub(super) fn compact(value: &mut Value) {
     match value {
         Value::String(text) => {
             if let Some(pieces) = pieces(text) {
@@ -46,7 +46,7 @@ pub fn compact(value: &mut Value) {
 }
 
 /// Puts the string in place of every compact form; false when one is malformed.
-pub fn expand(value: &mut Value) -> bool {
+pub(super) fn expand(value: &mut Value) -> bool {
     match value {
         Value::Array(items) => repeat::list(items) && items.iter_mut().all(expand),
         Value::Object(members) if members.contains_key(repeat::MEMBER) => {

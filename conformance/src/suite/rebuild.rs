@@ -12,7 +12,7 @@ use crate::forge::entry::Draft;
 use crate::forge::{Hash, Item, Key, hash, hex, operation, unhex};
 
 /// Reports what one of the encoders makes otherwise.
-pub fn check(kind: &str, case: &Case, report: &mut impl FnMut(String)) {
+pub(super) fn check(kind: &str, case: &Case, report: &mut impl FnMut(String)) {
     let Some(expected) = case.expected(Ruleset::Spec) else {
         return;
     };

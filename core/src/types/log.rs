@@ -75,7 +75,7 @@ impl SeqNum {
 ///
 /// With T(k) = (3^k − 1) / 2: entries numbered T(k) close a block and link to the block before; the
 /// others link to the start of the smallest block around them.
-pub fn lipmaa(n: u64) -> u64 {
+pub(super) fn lipmaa(n: u64) -> u64 {
     if n <= 1 {
         return 0;
     }

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 /// The fields of the documents written.
-pub const FIELDS: [(&str, &str); 5] = [
+pub(crate) const FIELDS: [(&str, &str); 5] = [
     ("name", "str"),
     ("seats", "int"),
     ("rating", "float"),
@@ -29,13 +29,13 @@ pub const FIELDS: [(&str, &str); 5] = [
 ];
 
 /// Signs entries, each document in a log of its own.
-pub struct Author {
+pub(crate) struct Author {
     key_pair: KeyPair,
     next_log: u64,
 }
 
 impl Author {
-    pub fn new(seed: u8) -> Self {
+    pub(crate) fn new(seed: u8) -> Self {
         Self {
             key_pair: KeyPair::from_seed(&[seed; 32]),
             next_log: 0,
@@ -43,7 +43,11 @@ impl Author {
     }
 
     /// Creates a document.
-    pub fn create(&mut self, schema_id: &SchemaId, fields: &[(&str, PlainValue)]) -> Submission {
+    pub(crate) fn create(
+        &mut self,
+        schema_id: &SchemaId,
+        fields: &[(&str, PlainValue)],
+    ) -> Submission {
         let operation = Operation::Create {
             schema_id: schema_id.clone(),
             fields: owned(fields),
@@ -54,7 +58,7 @@ impl Author {
     }
 
     /// Changes the document last created.
-    pub fn update(
+    pub(crate) fn update(
         &self,
         args: &NextArgs,
         schema_id: &SchemaId,
@@ -81,12 +85,12 @@ fn owned(fields: &[(&str, PlainValue)]) -> Fields<PlainValue> {
         .collect()
 }
 
-pub fn text(text: &str) -> PlainValue {
+pub(crate) fn text(text: &str) -> PlainValue {
     PlainValue::Str(text.to_owned())
 }
 
 /// The entries that define a schema of the five fields, and its id.
-pub fn schema(author: &mut Author) -> (Vec<Submission>, SchemaId) {
+pub(crate) fn schema(author: &mut Author) -> (Vec<Submission>, SchemaId) {
     let mut entries = Vec::new();
     let mut fields = Vec::new();
     for (name, kind) in FIELDS {
@@ -108,7 +112,7 @@ pub fn schema(author: &mut Author) -> (Vec<Submission>, SchemaId) {
 }
 
 /// The fields of the document of this number. Names and ratings come in no order.
-pub fn venue(number: u64) -> [(&'static str, PlainValue); 5] {
+pub(crate) fn venue(number: u64) -> [(&'static str, PlainValue); 5] {
     let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     [
         ("name", PlainValue::Str(format!("Venue {:05}", mixed >> 48))),
@@ -120,7 +124,7 @@ pub fn venue(number: u64) -> [(&'static str, PlainValue); 5] {
 }
 
 /// A node process in a data directory of its own; both end with it.
-pub struct NodeProcess {
+pub(crate) struct NodeProcess {
     child: Child,
     data: TempDir,
     settings: Vec<String>,
@@ -129,12 +133,12 @@ pub struct NodeProcess {
 
 impl NodeProcess {
     /// Starts a node over an empty directory.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(&[])
     }
 
     /// Starts one with settings.
-    pub fn with(settings: &[&str]) -> Self {
+    pub(crate) fn with(settings: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a folder");
         let settings: Vec<_> = settings.iter().map(|word| (*word).to_owned()).collect();
         let (child, address) = launch(data.path(), &settings);
@@ -147,13 +151,13 @@ impl NodeProcess {
     }
 
     /// Ends the node as an operator would and starts it over the same directory.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.stop();
         (self.child, self.address) = launch(self.data.path(), &self.settings);
     }
 
     /// Ends the node as an operator would.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         // Whoever is stopped twice has no process any more.
         if !matches!(self.child.try_wait(), Ok(None)) {
             return;
@@ -164,7 +168,7 @@ impl NodeProcess {
     }
 
     /// Bytes of all files in the data directory.
-    pub fn disk_size(&self) -> u64 {
+    pub(crate) fn disk_size(&self) -> u64 {
         let files = std::fs::read_dir(self.data.path()).expect("the directory");
         files
             .map(|file| file.and_then(|file| file.metadata()).expect("a file").len())
@@ -172,7 +176,7 @@ impl NodeProcess {
     }
 
     /// Resident memory now and at its highest, in KiB.
-    pub fn memory(&self) -> (u64, u64) {
+    pub(crate) fn memory(&self) -> (u64, u64) {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.expect("the process lives");
         let figure = |name: &str| {
@@ -213,10 +217,10 @@ fn launch(data: &Path, settings: &[String]) -> (Child, String) {
 }
 
 /// A keep-alive connection to a node. Every answer is checked.
-pub struct Connection(SendRequest<Full<Bytes>>);
+pub(crate) struct Connection(SendRequest<Full<Bytes>>);
 
 impl Connection {
-    pub async fn open(address: &str) -> Self {
+    pub(crate) async fn open(address: &str) -> Self {
         let stream = TcpStream::connect(address).await.expect("the node listens");
         stream.set_nodelay(true).expect("a TCP socket");
         let (connection, driver) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
@@ -227,7 +231,7 @@ impl Connection {
     }
 
     /// Executes a GraphQL request.
-    pub async fn query(&mut self, query: &str) -> Bytes {
+    pub(crate) async fn query(&mut self, query: &str) -> Bytes {
         let body = serde_json::json!({ "query": query }).to_string();
         let answer = self.post("/graphql", body).await;
         assert!(!contains(&answer, b"\"errors\""), "{answer:?}");
@@ -235,7 +239,7 @@ impl Connection {
     }
 
     /// Publishes through GraphQL.
-    pub async fn publish(&mut self, entry: &Submission) {
+    pub(crate) async fn publish(&mut self, entry: &Submission) {
         let (entry, operation) = encoded(entry);
         self.query(&format!(
             r#"mutation {{ publish(entry: "{entry}", operation: "{operation}") {{ logId seqNum backlink skiplink }} }}"#,
@@ -244,7 +248,7 @@ impl Connection {
     }
 
     /// Publishes many entries by one JSON-RPC call.
-    pub async fn publish_all(&mut self, entries: &[Submission]) {
+    pub(crate) async fn publish_all(&mut self, entries: &[Submission]) {
         let entries: Vec<_> = entries.iter().map(encoded).collect();
         let entries: Vec<_> = entries
             .iter()

@@ -24,7 +24,7 @@ use grove_core::wire::{Entry, Heights, Message};
 use crate::store::{EntryRow, Read, StoreError};
 
 /// How many entries are read at once; bounds memory, not the transfer.
-pub const ENTRIES_PER_STEP: u32 = 64;
+pub(super) const ENTRIES_PER_STEP: u32 = 64;
 
 /// How many when they are large, as those before them were.
 const LARGE_ENTRIES_PER_STEP: u32 = 4;

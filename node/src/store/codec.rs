@@ -9,7 +9,7 @@ use grove_core::wire::Action;
 use super::query::SORT_KEY_SIZE_MAX;
 use super::{Need, StoreError};
 
-pub const DIGEST_SIZE: usize = 32;
+pub(super) const DIGEST_SIZE: usize = 32;
 
 /// Moves unsigned numbers into the range of signed ones without changing their order.
 const fn to_signed(number: u64) -> i64 {
@@ -20,47 +20,47 @@ const fn to_unsigned(number: i64) -> u64 {
     number as u64 ^ 1 << 63
 }
 
-pub fn from_log_id(log_id: LogId) -> i64 {
+pub(super) fn from_log_id(log_id: LogId) -> i64 {
     to_signed(log_id.as_u64())
 }
 
-pub fn to_log_id(column: i64) -> LogId {
+pub(super) fn to_log_id(column: i64) -> LogId {
     LogId::new(to_unsigned(column))
 }
 
-pub fn from_seq_num(seq_num: SeqNum) -> i64 {
+pub(super) fn from_seq_num(seq_num: SeqNum) -> i64 {
     to_signed(seq_num.as_u64())
 }
 
-pub fn to_seq_num(column: i64) -> Result<SeqNum, StoreError> {
+pub(super) fn to_seq_num(column: i64) -> Result<SeqNum, StoreError> {
     SeqNum::new(to_unsigned(column)).ok_or(StoreError::Corrupt("sequence number"))
 }
 
 /// The digests of these hashes, one after the other.
-pub fn from_hashes(hashes: impl IntoIterator<Item = Hash>) -> Vec<u8> {
+pub(super) fn from_hashes(hashes: impl IntoIterator<Item = Hash>) -> Vec<u8> {
     hashes.into_iter().flat_map(|hash| *hash.digest()).collect()
 }
 
 /// The hashes whose digests stand one after the other.
-pub fn to_hashes(bytes: &[u8]) -> Result<Vec<Hash>, StoreError> {
+pub(super) fn to_hashes(bytes: &[u8]) -> Result<Vec<Hash>, StoreError> {
     let (digests, []) = bytes.as_chunks::<DIGEST_SIZE>() else {
         return Err(StoreError::Corrupt("list of hashes"));
     };
     Ok(digests.iter().copied().map(Hash::from_digest).collect())
 }
 
-pub fn from_view_id(view_id: &DocumentViewId) -> Vec<u8> {
+pub(super) fn from_view_id(view_id: &DocumentViewId) -> Vec<u8> {
     from_hashes(view_id.ids().iter().map(|id| id.hash()))
 }
 
-pub fn to_view_id(bytes: &[u8]) -> Result<DocumentViewId, StoreError> {
+pub(super) fn to_view_id(bytes: &[u8]) -> Result<DocumentViewId, StoreError> {
     let ids: Vec<OperationId> = to_hashes(bytes)?.into_iter().map(Into::into).collect();
     DocumentViewId::from_sorted(ids).map_err(|_| StoreError::Corrupt("view id"))
 }
 
 /// Bytes in brief: as they are up to the size that decides about the order, else their head and their
 /// hash. That tells any two apart, and orders them.
-pub fn brief(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn brief(bytes: &[u8]) -> Vec<u8> {
     match bytes.split_at_checked(SORT_KEY_SIZE_MAX) {
         None | Some((_, [])) => bytes.to_vec(),
         Some((head, _)) => [head, Hash::of(bytes).digest()].concat(),
@@ -68,13 +68,13 @@ pub fn brief(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Whether these are bytes in brief of which something is left out.
-pub fn is_brief(bytes: &[u8]) -> bool {
+pub(super) fn is_brief(bytes: &[u8]) -> bool {
     bytes.len() > SORT_KEY_SIZE_MAX
 }
 
 /// The ids of the operations that set the fields, in the order of the fields. Mostly all fields were
 /// set by one operation; then its id stands there once.
-pub fn from_setters(setters: &[OperationId]) -> Vec<u8> {
+pub(super) fn from_setters(setters: &[OperationId]) -> Vec<u8> {
     match setters {
         [first, rest @ ..] if rest.iter().all(|other| other == first) => {
             first.hash().digest().to_vec()
@@ -83,7 +83,7 @@ pub fn from_setters(setters: &[OperationId]) -> Vec<u8> {
     }
 }
 
-pub fn to_setters(bytes: &[u8], count: usize) -> Result<Vec<OperationId>, StoreError> {
+pub(super) fn to_setters(bytes: &[u8], count: usize) -> Result<Vec<OperationId>, StoreError> {
     let mut setters: Vec<OperationId> = to_hashes(bytes)?.into_iter().map(Into::into).collect();
     if let [one] = setters[..] {
         setters.resize(count, one);
@@ -96,7 +96,7 @@ pub fn to_setters(bytes: &[u8], count: usize) -> Result<Vec<OperationId>, StoreE
 }
 
 /// The document whose digest this is.
-pub fn to_document_id(bytes: &[u8]) -> Result<DocumentId, StoreError> {
+pub(super) fn to_document_id(bytes: &[u8]) -> Result<DocumentId, StoreError> {
     match to_hashes(bytes)?[..] {
         [hash] => Ok(hash.into()),
         _ => Err(StoreError::Corrupt("document id")),
@@ -104,10 +104,10 @@ pub fn to_document_id(bytes: &[u8]) -> Result<DocumentId, StoreError> {
 }
 
 /// What the value of a need for an entry begins with.
-pub const NEEDS_ENTRY: u8 = 0;
+pub(super) const NEEDS_ENTRY: u8 = 0;
 
 /// A need as one value that differs from that of every other need. It is only compared, never read.
-pub fn from_need(need: &Need) -> Vec<u8> {
+pub(super) fn from_need(need: &Need) -> Vec<u8> {
     let mut bytes = Vec::new();
     match need {
         Need::Entry(hash) => {
@@ -127,6 +127,6 @@ pub fn from_need(need: &Need) -> Vec<u8> {
 }
 
 /// An action as its number.
-pub const fn from_action(action: Action) -> i64 {
+pub(super) const fn from_action(action: Action) -> i64 {
     action.as_u64() as i64
 }

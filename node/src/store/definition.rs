@@ -10,7 +10,7 @@ use grove_core::wire::cbor::{Decoder, Encoder, Item};
 use super::codec::{from_hashes, to_hashes};
 use super::{SchemaOrigin, SchemaRow, StoreError};
 
-pub fn from_definition(row: &SchemaRow) -> Vec<u8> {
+pub(super) fn from_definition(row: &SchemaRow) -> Vec<u8> {
     assert!(
         row.origin.is_some() || !row.withheld,
         "what is withheld has an origin"
@@ -31,7 +31,7 @@ pub fn from_definition(row: &SchemaRow) -> Vec<u8> {
     encoder.into_bytes()
 }
 
-pub fn to_definition(id: SchemaId, bytes: &[u8]) -> Result<SchemaRow, StoreError> {
+pub(super) fn to_definition(id: SchemaId, bytes: &[u8]) -> Result<SchemaRow, StoreError> {
     read(id, bytes).ok_or(StoreError::Corrupt("schema definition"))
 }
 

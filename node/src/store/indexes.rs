@@ -16,7 +16,7 @@ use grove_core::types::{FieldType, Schema, Value};
 use super::query::{Condition, DocumentQuery, OrderBy, Standing, Test};
 
 /// Tables of fewer documents are gone through faster than an index is worth.
-pub const TABLE_SIZE_MIN: u64 = 500;
+pub(super) const TABLE_SIZE_MIN: u64 = 500;
 
 /// Indexes of a schema at a time.
 const INDEXES_MAX: usize = 8;
@@ -28,7 +28,7 @@ const UNUSED_MAX: u64 = 1_000;
 ///
 /// Of more, so many meet the condition that going through all in their order finds the page sooner: of
 /// those, one for each document of the page times all over those that meet it.
-pub fn few(documents: u64, page: u32) -> u32 {
+pub(super) fn few(documents: u64, page: u32) -> u32 {
     let few = documents.saturating_mul(page.clamp(1, 100).into()).isqrt();
     u32::try_from(few).unwrap_or(u32::MAX - 1).max(1_000)
 }
@@ -143,7 +143,7 @@ impl AccessPath {
 
 /// How documents of a question may be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AccessPaths {
+pub(super) struct AccessPaths {
     /// Whether the question names the documents it may find.
     named: bool,
     /// What the most telling condition is on, and whether it leaves one value only.
@@ -154,7 +154,7 @@ pub struct AccessPaths {
 
 impl AccessPaths {
     /// The paths to the live documents of a question; deleted ones are not sought often enough.
-    pub fn of(schema: &Schema, query: &DocumentQuery) -> Option<Self> {
+    pub(super) fn of(schema: &Schema, query: &DocumentQuery) -> Option<Self> {
         if query.standing == Standing::Deleted {
             return None;
         }
@@ -184,13 +184,13 @@ impl AccessPaths {
     }
 
     /// The most telling condition, for counting; `None` when there is a shorter path.
-    pub fn narrow(&self) -> Option<Part> {
+    pub(super) fn narrow(&self) -> Option<Part> {
         self.narrow.filter(|_| !self.named).map(|(part, _)| part)
     }
 
     /// Which path to take, as far as there are indexes. `has` tells of each whether there is, `is_few`
     /// whether few documents meet the conditions on a part.
-    pub fn choose<E>(
+    pub(super) fn choose<E>(
         &self,
         mut has: impl FnMut(Index) -> Result<bool, E>,
         is_few: impl FnOnce(Part) -> Result<bool, E>,
@@ -263,7 +263,7 @@ fn telling(schema: &Schema, condition: &Condition) -> Option<(u8, Part, bool)> {
 }
 
 /// What a condition is on, if an index could help with it.
-pub fn part_of(schema: &Schema, condition: &Condition) -> Option<Part> {
+pub(super) fn part_of(schema: &Schema, condition: &Condition) -> Option<Part> {
     telling(schema, condition).map(|(_, part, _)| part)
 }
 
@@ -280,7 +280,7 @@ fn key_part((number, field_type): (usize, &FieldType)) -> Part {
 }
 
 /// Whether something else than the value itself decides about the order by a field of this type.
-pub fn is_ordered_by_key(field_type: &FieldType) -> bool {
+pub(super) fn is_ordered_by_key(field_type: &FieldType) -> bool {
     !matches!(
         field_type,
         FieldType::Bool | FieldType::Int | FieldType::Float
@@ -288,7 +288,7 @@ pub fn is_ordered_by_key(field_type: &FieldType) -> bool {
 }
 
 /// The number and the type of a field.
-pub fn field<'s>(schema: &'s Schema, name: &str) -> Option<(usize, &'s FieldType)> {
+pub(super) fn field<'s>(schema: &'s Schema, name: &str) -> Option<(usize, &'s FieldType)> {
     let mut fields = schema.fields().iter().enumerate();
     let (number, (_, field_type)) = fields.find(|(_, (field, _))| field.as_str() == name)?;
     Some((number, field_type))

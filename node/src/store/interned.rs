@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use super::StoreError;
 
 /// How many values a connection remembers at most, of each kind.
-pub const REMEMBERED_MAX: usize = 16_384;
+pub(super) const REMEMBERED_MAX: usize = 16_384;
 
 /// Values and the numbers that stand for them.
 #[derive(Debug)]
-pub struct Interned<T>(RefCell<Both<T>>);
+pub(super) struct Interned<T>(RefCell<Both<T>>);
 
 #[derive(Debug)]
 struct Both<T> {
@@ -32,7 +32,7 @@ impl<T> Default for Interned<T> {
 
 impl<T: Clone + Ord> Interned<T> {
     /// The number of a value, looked up when it is not remembered. That there is none is not remembered.
-    pub fn row(
+    pub(super) fn row(
         &self,
         value: &T,
         look_up: impl FnOnce() -> Result<Option<i64>, StoreError>,
@@ -48,12 +48,12 @@ impl<T: Clone + Ord> Interned<T> {
     }
 
     /// The number of a value, if it is remembered.
-    pub fn remembered(&self, value: &T) -> Option<i64> {
+    pub(super) fn remembered(&self, value: &T) -> Option<i64> {
         self.0.borrow().rows.get(value).copied()
     }
 
     /// The value of a number, looked up when it is not remembered.
-    pub fn value(
+    pub(super) fn value(
         &self,
         row: i64,
         look_up: impl FnOnce() -> Result<T, StoreError>,
@@ -67,7 +67,7 @@ impl<T: Clone + Ord> Interned<T> {
     }
 
     /// Remembers what was just given a number.
-    pub fn insert(&self, row: i64, value: T) {
+    pub(super) fn insert(&self, row: i64, value: T) {
         let mut both = self.0.borrow_mut();
         if both.rows.len() >= REMEMBERED_MAX {
             both.rows.clear();
@@ -78,7 +78,7 @@ impl<T: Clone + Ord> Interned<T> {
     }
 
     /// Forgets everything.
-    pub fn forget(&self) {
+    pub(super) fn forget(&self) {
         let mut both = self.0.borrow_mut();
         both.rows.clear();
         both.values.clear();

@@ -13,11 +13,11 @@ use super::StoreError;
 use super::objects::Objects;
 
 /// How many objects are erased before the database is told.
-pub const ERASED_MAX: i64 = 1_000;
+pub(super) const ERASED_MAX: i64 = 1_000;
 
 /// The bytes of an operation, as far as they are known.
 #[derive(Debug)]
-pub enum Payload {
+pub(super) enum Payload {
     Here(Vec<u8>),
     /// They were dropped.
     Dropped,
@@ -27,7 +27,7 @@ pub enum Payload {
 
 impl Payload {
     /// The bytes of an operation whose row says so: in it, or in an object of this name and size.
-    pub fn read(
+    pub(super) fn read(
         objects: Option<&Arc<Objects>>,
         inside: Option<Vec<u8>>,
         object: Option<(&str, i64)>,
@@ -52,11 +52,11 @@ impl Payload {
         Ok(found.map_or(Self::Lost, Self::Here))
     }
 
-    pub fn is_lost(&self) -> bool {
+    pub(super) fn is_lost(&self) -> bool {
         matches!(self, Self::Lost)
     }
 
-    pub fn into_bytes(self) -> Option<Vec<u8>> {
+    pub(super) fn into_bytes(self) -> Option<Vec<u8>> {
         match self {
             Self::Here(bytes) => Some(bytes),
             Self::Dropped | Self::Lost => None,
@@ -64,7 +64,7 @@ impl Payload {
     }
 
     /// The `data` of the piece that the operation made or changed; `None` when its bytes are gone.
-    pub fn into_piece_data(self) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(super) fn into_piece_data(self) -> Result<Option<Vec<u8>>, StoreError> {
         const CORRUPT: StoreError = StoreError::Corrupt("operation");
         let Some(bytes) = self.into_bytes() else {
             return Ok(None);
@@ -82,7 +82,7 @@ impl Payload {
 }
 
 /// The object for an operation that is large enough for one, put by now.
-pub fn object_for(
+pub(super) fn object_for(
     objects: Option<&Arc<Objects>>,
     schema_id: &SchemaId,
     hash: Hash,

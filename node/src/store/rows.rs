@@ -242,7 +242,7 @@ impl DocumentRow {
 }
 
 /// About how many bytes the values of fields take.
-pub fn fields_size(fields: &ViewFields) -> usize {
+pub(super) fn fields_size(fields: &ViewFields) -> usize {
     let views_size = |view_ids: &[DocumentViewId]| {
         let ids: usize = view_ids.iter().map(|view_id| view_id.ids().len()).sum();
         ids * Hash::SIZE

@@ -12,10 +12,10 @@ use super::rows::Need;
 
 /// Of each log the tip to continue, over all its trees.
 #[derive(Debug, Default)]
-pub struct PreferredTips(BTreeMap<PublicKey, BTreeMap<LogId, LogTip>>);
+pub(super) struct PreferredTips(BTreeMap<PublicKey, BTreeMap<LogId, LogTip>>);
 
 impl PreferredTips {
-    pub fn add(&mut self, public_key: PublicKey, log_id: LogId, tip: LogTip) {
+    pub(super) fn add(&mut self, public_key: PublicKey, log_id: LogId, tip: LogTip) {
         let logs = self.0.entry(public_key).or_default();
         let best = logs.entry(log_id).or_insert(tip);
         if prefers(&tip, best) {
@@ -23,7 +23,7 @@ impl PreferredTips {
         }
     }
 
-    pub fn into_heights(self) -> Heights {
+    pub(super) fn into_heights(self) -> Heights {
         let logs = |logs: BTreeMap<LogId, LogTip>| {
             let heights = logs.into_iter().map(|(log_id, tip)| (log_id, tip.seq_num));
             heights.collect()
@@ -36,7 +36,7 @@ impl PreferredTips {
 /// Trees with entries whose operations never came, while nothing confirms that they were deleted. Peers are
 /// told of what comes before those, so that whoever has the operations sends them.
 #[derive(Debug, Default)]
-pub struct DoubtedTrees {
+pub(super) struct DoubtedTrees {
     /// Entries that no doubted one leads to.
     certain: BTreeSet<Hash>,
     tips: BTreeMap<Hash, (PublicKey, LogId, LogTip)>,
@@ -44,7 +44,7 @@ pub struct DoubtedTrees {
 
 impl DoubtedTrees {
     /// Adds an entry, after those it follows.
-    pub fn add(
+    pub(super) fn add(
         &mut self,
         public_key: PublicKey,
         log_id: LogId,
@@ -71,13 +71,13 @@ impl DoubtedTrees {
     }
 
     /// The ends of what is certain.
-    pub fn tips(&self) -> impl Iterator<Item = (PublicKey, LogId, LogTip)> {
+    pub(super) fn tips(&self) -> impl Iterator<Item = (PublicKey, LogId, LogTip)> {
         self.tips.values().copied()
     }
 }
 
 /// The need of a parked entry for the one before it, as it is stored; `None` for what can't need one.
-pub fn need_of(entry: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn need_of(entry: &[u8]) -> Option<Vec<u8>> {
     let backlink = Entry::decode(entry).ok()?.backlink?;
     Some(from_need(&Need::Entry(backlink)))
 }

@@ -13,7 +13,7 @@ use super::rows::{
 };
 
 /// For how many seconds it is remembered when which position was reached: thirty days.
-pub const TIMES_KEPT_S: i64 = 30 * 24 * 60 * 60;
+pub(super) const TIMES_KEPT_S: i64 = 30 * 24 * 60 * 60;
 
 /// Changes, all inside one transaction.
 pub trait Store: Read {

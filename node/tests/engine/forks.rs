@@ -29,14 +29,14 @@ use super::support::*;
 
 /// A path from a first entry, which can be cut anywhere and grown on.
 #[derive(Clone)]
-pub struct Branch {
+pub(crate) struct Branch {
     key_pair: KeyPair,
     log_id: LogId,
     path: Vec<Hash>,
 }
 
 impl Branch {
-    pub fn new(seed: u8, log_id: u64) -> Self {
+    pub(crate) fn new(seed: u8, log_id: u64) -> Self {
         Self {
             key_pair: KeyPair::from_seed(&[seed; 32]),
             log_id: LogId::new(log_id),
@@ -45,13 +45,13 @@ impl Branch {
     }
 
     /// The same branch up to so many entries.
-    pub fn cut(&self, length: usize) -> Self {
+    pub(crate) fn cut(&self, length: usize) -> Self {
         let mut cut = self.clone();
         cut.path.truncate(length);
         cut
     }
 
-    pub fn args(&self) -> NextArgs {
+    pub(crate) fn args(&self) -> NextArgs {
         let hash_at = |at: SeqNum| self.path.get(at.as_u64() as usize - 1).copied();
         let length = SeqNum::new(self.path.len() as u64);
         match length.zip(self.path.last()) {
@@ -60,19 +60,24 @@ impl Branch {
         }
     }
 
-    pub fn write(&mut self, operation: &Operation) -> Submission {
+    pub(crate) fn write(&mut self, operation: &Operation) -> Submission {
         let submission = forge(&self.key_pair, &self.args(), operation).unwrap();
         self.path.push(submission.entry().hash());
         submission
     }
 
-    pub fn create(&mut self, note: &SchemaId, words: &str) -> Submission {
+    pub(crate) fn create(&mut self, note: &SchemaId, words: &str) -> Submission {
         let fields = fields(&[("text", text(words))]);
         let schema_id = note.clone();
         self.write(&Operation::Create { schema_id, fields })
     }
 
-    pub fn update(&mut self, note: &SchemaId, on: &[OperationId], words: &str) -> Submission {
+    pub(crate) fn update(
+        &mut self,
+        note: &SchemaId,
+        on: &[OperationId],
+        words: &str,
+    ) -> Submission {
         self.write(&Operation::Update {
             schema_id: note.clone(),
             previous: DocumentViewId::from_tips(on.iter().copied()).unwrap(),
@@ -80,7 +85,7 @@ impl Branch {
         })
     }
 
-    pub fn delete(&mut self, note: &SchemaId, on: &[OperationId]) -> Submission {
+    pub(crate) fn delete(&mut self, note: &SchemaId, on: &[OperationId]) -> Submission {
         self.write(&Operation::Delete {
             schema_id: note.clone(),
             previous: DocumentViewId::from_tips(on.iter().copied()).unwrap(),
@@ -100,15 +105,15 @@ impl Branch {
         signed.attach(update.payload().to_vec()).unwrap()
     }
 
-    pub fn key(&self) -> PublicKey {
+    pub(crate) fn key(&self) -> PublicKey {
         self.key_pair.public_key()
     }
 }
 
-pub const PEER: PeerId = PeerId([9; 32]);
+pub(crate) const PEER: PeerId = PeerId([9; 32]);
 
 /// Hands messages of one session to an engine; returns what it refused.
-pub fn hand_over<S: Store>(engine: &mut Engine<S>, messages: Vec<Message>) -> Vec<Reason> {
+pub(crate) fn hand_over<S: Store>(engine: &mut Engine<S>, messages: Vec<Message>) -> Vec<Reason> {
     let request = Message::SyncRequest {
         session: 0,
         mode: 0,
@@ -129,7 +134,10 @@ pub fn hand_over<S: Store>(engine: &mut Engine<S>, messages: Vec<Message>) -> Ve
 }
 
 /// Hands entries to an engine as a peer does; returns what it refused.
-pub fn receive<S: Store>(engine: &mut Engine<S>, submissions: &[&Submission]) -> Vec<Reason> {
+pub(crate) fn receive<S: Store>(
+    engine: &mut Engine<S>,
+    submissions: &[&Submission],
+) -> Vec<Reason> {
     let messages = submissions.iter().map(|submission| Message::Entry {
         session: 0,
         entry: submission.entry().bytes().to_vec(),

@@ -20,7 +20,7 @@ const IDLE_MESSAGES: usize = 8;
 
 /// Lets two engines talk, with a tick between bursts, until a tick leaves them silent; returns how
 /// many messages were sent.
-pub fn converge(engines: &mut [TestEngine; 2]) -> usize {
+pub(crate) fn converge(engines: &mut [TestEngine; 2]) -> usize {
     let ids = [PeerId([1; 32]), PeerId([2; 32])];
     let mut messages = 0;
     for side in 0..2 {

@@ -15,17 +15,17 @@ use grove_node::engine::{
 };
 use grove_node::store::{DocumentRow, SqliteStore, Store};
 
-pub type TestEngine = Engine<SqliteStore>;
+pub(crate) type TestEngine = Engine<SqliteStore>;
 
-pub fn engine(identity: u8) -> TestEngine {
+pub(crate) fn engine(identity: u8) -> TestEngine {
     engine_with(identity, Policy::default())
 }
 
-pub fn engine_with(identity: u8, policy: Policy) -> TestEngine {
+pub(crate) fn engine_with(identity: u8, policy: Policy) -> TestEngine {
     engine_over(SqliteStore::in_memory().unwrap(), identity, policy)
 }
 
-pub fn engine_over<S: Store>(store: S, identity: u8, policy: Policy) -> Engine<S> {
+pub(crate) fn engine_over<S: Store>(store: S, identity: u8, policy: Policy) -> Engine<S> {
     let settings = EngineSettings {
         policy,
         ..EngineSettings::new(PeerId([identity; 32]))
@@ -33,7 +33,7 @@ pub fn engine_over<S: Store>(store: S, identity: u8, policy: Policy) -> Engine<S
     Engine::new(store, settings).unwrap()
 }
 
-pub fn publish<S: Store>(
+pub(crate) fn publish<S: Store>(
     engine: &mut Engine<S>,
     submission: &Submission,
 ) -> Result<NextArgs, Rejection> {
@@ -52,7 +52,7 @@ pub fn publish<S: Store>(
     answer.expect("every request is answered")
 }
 
-pub fn command(engine: &mut TestEngine, command: Command) -> Reclaimed {
+pub(crate) fn command(engine: &mut TestEngine, command: Command) -> Reclaimed {
     let input = Input::Command {
         request: RequestId(8),
         command: Box::new(command),
@@ -69,14 +69,14 @@ pub fn command(engine: &mut TestEngine, command: Command) -> Reclaimed {
 }
 
 /// An author who needs no node to write.
-pub struct Author {
+pub(crate) struct Author {
     pub key_pair: KeyPair,
     logs: BTreeMap<LogId, Vec<Hash>>,
     documents: BTreeMap<DocumentId, LogId>,
 }
 
 impl Author {
-    pub fn new(seed: u8) -> Self {
+    pub(crate) fn new(seed: u8) -> Self {
         let key_pair = KeyPair::from_seed(&[seed; 32]);
         Self {
             key_pair,
@@ -85,7 +85,11 @@ impl Author {
         }
     }
 
-    pub fn create(&mut self, schema_id: &SchemaId, fields: Fields<PlainValue>) -> Submission {
+    pub(crate) fn create(
+        &mut self,
+        schema_id: &SchemaId,
+        fields: Fields<PlainValue>,
+    ) -> Submission {
         let log_id = LogId::new(self.logs.len() as u64);
         let operation = Operation::Create {
             schema_id: schema_id.clone(),
@@ -97,7 +101,7 @@ impl Author {
         submission
     }
 
-    pub fn update(
+    pub(crate) fn update(
         &mut self,
         schema_id: &SchemaId,
         document: DocumentId,
@@ -113,7 +117,7 @@ impl Author {
         self.continue_document(document, &operation)
     }
 
-    pub fn delete(
+    pub(crate) fn delete(
         &mut self,
         schema_id: &SchemaId,
         document: DocumentId,
@@ -149,33 +153,33 @@ impl Author {
     }
 
     /// Forgets the newest entry of a document's log, so that the next one forks it.
-    pub fn forget_latest(&mut self, document: DocumentId) {
+    pub(crate) fn forget_latest(&mut self, document: DocumentId) {
         let log_id = self.documents[&document];
         self.logs.get_mut(&log_id).unwrap().pop();
     }
 }
 
-pub fn text(value: &str) -> PlainValue {
+pub(crate) fn text(value: &str) -> PlainValue {
     PlainValue::Str(value.to_owned())
 }
 
-pub fn fields(pairs: &[(&str, PlainValue)]) -> Fields<PlainValue> {
+pub(crate) fn fields(pairs: &[(&str, PlainValue)]) -> Fields<PlainValue> {
     pairs
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.clone()))
         .collect()
 }
 
-pub fn id(submission: &Submission) -> OperationId {
+pub(crate) fn id(submission: &Submission) -> OperationId {
     submission.entry().operation_id()
 }
 
-pub fn document(submission: &Submission) -> DocumentId {
+pub(crate) fn document(submission: &Submission) -> DocumentId {
     id(submission).into()
 }
 
 /// The entries of a schema `note { text: str }`, fields first, and its id.
-pub fn note_schema(author: &mut Author) -> (Vec<Submission>, SchemaId) {
+pub(crate) fn note_schema(author: &mut Author) -> (Vec<Submission>, SchemaId) {
     let field = author.create(
         &SchemaId::SCHEMA_FIELD_DEFINITION,
         fields(&[("name", text("text")), ("type", text("str"))]),
@@ -197,7 +201,7 @@ pub fn note_schema(author: &mut Author) -> (Vec<Submission>, SchemaId) {
 }
 
 /// An engine that knows the schema `note`.
-pub fn with_notes(identity: u8, author: &mut Author) -> (TestEngine, SchemaId) {
+pub(crate) fn with_notes(identity: u8, author: &mut Author) -> (TestEngine, SchemaId) {
     let mut engine = engine(identity);
     let (definitions, schema_id) = note_schema(author);
     for submission in &definitions {
@@ -207,7 +211,10 @@ pub fn with_notes(identity: u8, author: &mut Author) -> (TestEngine, SchemaId) {
 }
 
 /// Everything clients can see of a node's documents.
-pub fn visible<S: Store>(engine: &Engine<S>, documents: &[DocumentId]) -> Vec<Option<DocumentRow>> {
+pub(crate) fn visible<S: Store>(
+    engine: &Engine<S>,
+    documents: &[DocumentId],
+) -> Vec<Option<DocumentRow>> {
     documents
         .iter()
         .map(|id| engine.store().document(*id).unwrap())

@@ -16,7 +16,7 @@ use super::{build, send};
 const END_LIMIT: Duration = Duration::from_secs(60);
 
 /// A running daemon; killed when a test fails before it stopped it.
-pub struct Daemon {
+pub(crate) struct Daemon {
     pub child: Child,
     pub address: SocketAddr,
     pub banner: Vec<String>,
@@ -25,12 +25,12 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    pub fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         Self::spawn(command(arguments))
     }
 
     /// Starts it with more than arguments.
-    pub fn spawn(mut command: Command) -> Self {
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let log = NamedTempFile::new().unwrap();
         let mut child = command
             .stdout(Stdio::piped())
@@ -60,29 +60,29 @@ impl Daemon {
     }
 
     /// What other nodes know it by.
-    pub fn peer_id(&self) -> String {
+    pub(crate) fn peer_id(&self) -> String {
         let mut words = self.banner[4].split_whitespace();
         words.nth(1).unwrap().to_owned()
     }
 
     /// Where other nodes find it.
-    pub fn peer_address(&self) -> SocketAddr {
+    pub(crate) fn peer_address(&self) -> SocketAddr {
         let mut words = self.banner[4].split_whitespace();
         words.nth(3).unwrap().parse().unwrap()
     }
 
     /// What it has written to standard error so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.log.path()).unwrap()
     }
 
-    pub async fn graphql(&self, query: &str, variables: Value) -> Value {
+    pub(crate) async fn graphql(&self, query: &str, variables: Value) -> Value {
         let body = json!({ "query": query, "variables": variables }).to_string();
         let response = send(self.address, build(Method::POST, "/graphql", body)).await;
         serde_json::from_str(response.body()).unwrap()
     }
 
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -93,7 +93,7 @@ impl Daemon {
         );
     }
 
-    pub fn exit_code(&mut self) -> Option<i32> {
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 }
@@ -123,7 +123,7 @@ fn end_of(child: &mut Child) -> String {
 }
 
 /// The daemon with nothing set but what is told here, whoever runs the tests and wherever they lie.
-pub fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_grove-node"));
     let settings = std::env::vars_os().map(|(name, _)| name).filter(|name| {
         let name = name.to_string_lossy();
@@ -138,24 +138,24 @@ pub fn command(arguments: &[&str]) -> Command {
 
 /// Where the daemon takes temporary files to belong: beside the directories of the tests, which a node
 /// would not trust to last if they lay within.
-pub fn temporary() -> PathBuf {
+pub(crate) fn temporary() -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("temporary");
     std::fs::create_dir_all(&path).unwrap();
     path
 }
 
-pub fn run(arguments: &[&str]) -> Output {
+pub(crate) fn run(arguments: &[&str]) -> Output {
     command(arguments).output().unwrap()
 }
 
 /// A directory of this test's own, removed at its end.
-pub struct Directory(
+pub(crate) struct Directory(
     pub PathBuf,
     #[allow(dead_code, reason = "removed with it")] TempDir,
 );
 
 impl Directory {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let folder = tempfile::Builder::new()
             .prefix(name)
             .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
@@ -164,7 +164,7 @@ impl Directory {
         Self(folder.path().join("data"), folder)
     }
 
-    pub fn arguments(&self) -> [&str; 4] {
+    pub(crate) fn arguments(&self) -> [&str; 4] {
         ["--http-port", "0", "--data-dir", self.0.to_str().unwrap()]
     }
 }

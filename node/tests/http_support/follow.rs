@@ -11,19 +11,19 @@ use tokio::net::TcpStream;
 
 use super::socket::Socket;
 
-pub const PROTOCOL: &str = "graphql-transport-ws";
+pub(crate) const PROTOCOL: &str = "graphql-transport-ws";
 
 /// A WebSocket of GraphQL.
-pub struct GraphSocket(pub Socket);
+pub(crate) struct GraphSocket(pub Socket);
 
 impl GraphSocket {
     /// Opens the connection, without a word.
-    pub async fn open(address: SocketAddr) -> Self {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
         Self(Socket::open_at(address, "/graphql", Some(PROTOCOL)).await)
     }
 
     /// Opens the connection and begins the protocol.
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         let mut socket = Self::open(address).await;
         socket
             .0
@@ -33,13 +33,13 @@ impl GraphSocket {
         socket
     }
 
-    pub async fn start(&mut self, id: &str, query: &str) {
+    pub(crate) async fn start(&mut self, id: &str, query: &str) {
         let payload = json!({ "query": query });
         let message = json!({ "type": "subscribe", "id": id, "payload": payload });
         self.0.send_json(&message).await;
     }
 
-    pub async fn complete(&mut self, id: &str) {
+    pub(crate) async fn complete(&mut self, id: &str) {
         self.0
             .send_json(&json!({ "type": "complete", "id": id }))
             .await;
@@ -47,7 +47,7 @@ impl GraphSocket {
 
     /// Waits until the node has taken everything said so far: it takes messages in their order, and a
     /// node in this process begins a subscription without waiting for anything.
-    pub async fn settled(&mut self) {
+    pub(crate) async fn settled(&mut self) {
         self.start("settle", "{ __typename }").await;
         assert_eq!(self.next("settle").await, json!({ "__typename": "Query" }));
         let done = json!({ "type": "complete", "id": "settle" });
@@ -55,7 +55,7 @@ impl GraphSocket {
     }
 
     /// The data of the next answer, which is of this operation and has no errors.
-    pub async fn next(&mut self, id: &str) -> Value {
+    pub(crate) async fn next(&mut self, id: &str) -> Value {
         let message = self.0.json().await;
         let is_next = message["type"] == "next" && message["id"] == id;
         assert!(
@@ -66,12 +66,12 @@ impl GraphSocket {
     }
 
     /// The event in the next answer of a subscription to `events`.
-    pub async fn event(&mut self, id: &str) -> Value {
+    pub(crate) async fn event(&mut self, id: &str) -> Value {
         self.next(id).await["events"].clone()
     }
 
     /// The code of the error with which an operation ends.
-    pub async fn error(&mut self, id: &str) -> String {
+    pub(crate) async fn error(&mut self, id: &str) -> String {
         let message = self.0.json().await;
         let is_error = message["type"] == "error" && message["id"] == id;
         let code = &message["payload"][0]["extensions"]["code"];
@@ -81,7 +81,7 @@ impl GraphSocket {
 }
 
 /// A stream of server-sent events.
-pub struct EventStream {
+pub(crate) struct EventStream {
     body: Incoming,
     received: String,
     /// Comments that came between events.
@@ -90,12 +90,17 @@ pub struct EventStream {
 
 impl EventStream {
     /// Subscribes by POST.
-    pub async fn post(address: SocketAddr, query: &str) -> Self {
+    pub(crate) async fn post(address: SocketAddr, query: &str) -> Self {
         let body = json!({ "query": query }).to_string();
         Self::open(address, Method::POST, "/graphql", body).await
     }
 
-    pub async fn open(address: SocketAddr, method: Method, path: &str, body: String) -> Self {
+    pub(crate) async fn open(
+        address: SocketAddr,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Self {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -118,7 +123,7 @@ impl EventStream {
     }
 
     /// The next event's name and data; `None` at the end.
-    pub async fn next(&mut self) -> Option<(String, Value)> {
+    pub(crate) async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             let block = self.block().await?;
             let field = |name: &str| {
@@ -137,7 +142,7 @@ impl EventStream {
     }
 
     /// The data of the next event, which is an answer without errors.
-    pub async fn answer(&mut self) -> Value {
+    pub(crate) async fn answer(&mut self) -> Value {
         let (name, answer) = self.next().await.unwrap();
         assert!(
             name == "next" && answer["errors"].is_null(),
@@ -147,7 +152,7 @@ impl EventStream {
     }
 
     /// The event in the next answer of a subscription to `events`.
-    pub async fn event(&mut self) -> Value {
+    pub(crate) async fn event(&mut self) -> Value {
         self.answer().await["events"].clone()
     }
 
@@ -166,7 +171,7 @@ impl EventStream {
     }
 
     /// Waits for a comment, as the node sends when it has nothing to tell.
-    pub async fn comment(&mut self) {
+    pub(crate) async fn comment(&mut self) {
         let block = self.block().await.unwrap();
         assert!(block.starts_with(':'), "{block}");
     }

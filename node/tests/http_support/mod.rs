@@ -3,14 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 #[cfg(unix)]
-pub mod daemon;
-pub mod follow;
-pub mod pieces;
-pub mod s3;
+pub(crate) mod daemon;
+pub(crate) mod follow;
+pub(crate) mod pieces;
+pub(crate) mod s3;
 #[cfg(unix)]
-pub mod scripts;
-pub mod site;
-pub mod socket;
+pub(crate) mod scripts;
+pub(crate) mod site;
+pub(crate) mod socket;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -34,7 +34,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A node with an empty database in memory, listening on a port of its own.
-pub struct TestNode {
+pub(crate) struct TestNode {
     pub address: SocketAddr,
     pub node: Node,
     stop: oneshot::Sender<()>,
@@ -42,16 +42,16 @@ pub struct TestNode {
 }
 
 impl TestNode {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(Limits::default()).await
     }
 
-    pub async fn with(limits: Limits) -> Self {
+    pub(crate) async fn with(limits: Limits) -> Self {
         Self::with_room_for(EngineLimits::default().schemas.per_author, limits).await
     }
 
     /// A node that knows so many schemas of one author.
-    pub async fn with_room_for(schemas: u64, limits: Limits) -> Self {
+    pub(crate) async fn with_room_for(schemas: u64, limits: Limits) -> Self {
         let store = SqliteStore::in_memory().unwrap();
         let mut settings = EngineSettings::new(PeerId([0; 32]));
         settings.limits.schemas.per_author = schemas;
@@ -60,7 +60,7 @@ impl TestNode {
     }
 
     /// A node of any kind behind a socket.
-    pub async fn over(node: Node) -> Self {
+    pub(crate) async fn over(node: Node) -> Self {
         Self::serving(node, Limits::default()).await
     }
 
@@ -81,25 +81,25 @@ impl TestNode {
     }
 
     /// Stops listening and waits until all is over.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send(()).unwrap();
         self.served.await.unwrap();
     }
 
-    pub async fn request(&self, request: Request<String>) -> Response<String> {
+    pub(crate) async fn request(&self, request: Request<String>) -> Response<String> {
         send(self.address, request).await
     }
 
-    pub async fn get(&self, path: &str) -> Response<String> {
+    pub(crate) async fn get(&self, path: &str) -> Response<String> {
         self.request(build(Method::GET, path, "")).await
     }
 
-    pub async fn post(&self, path: &str, body: impl Into<String>) -> Response<String> {
+    pub(crate) async fn post(&self, path: &str, body: impl Into<String>) -> Response<String> {
         self.request(build(Method::POST, path, body)).await
     }
 
     /// A JSON-RPC call as published clients send it; the whole answer.
-    pub async fn rpc(&self, method: &str, params: Value) -> Value {
+    pub(crate) async fn rpc(&self, method: &str, params: Value) -> Value {
         let call = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         let response = self.post("/", call.to_string()).await;
         assert_eq!(response.status(), 200);
@@ -107,7 +107,7 @@ impl TestNode {
     }
 
     /// A GraphQL query; the whole answer, which always comes with status 200.
-    pub async fn graphql(&self, query: &str, variables: Value) -> Value {
+    pub(crate) async fn graphql(&self, query: &str, variables: Value) -> Value {
         let body = json!({ "query": query, "variables": variables });
         let response = self.post("/graphql", body.to_string()).await;
         assert_eq!(response.status(), 200, "{}", response.body());
@@ -115,7 +115,7 @@ impl TestNode {
     }
 
     /// A GraphQL query that succeeds; its data.
-    pub async fn query(&self, query: impl Into<String>) -> Value {
+    pub(crate) async fn query(&self, query: impl Into<String>) -> Value {
         let query = query.into();
         let answer = self.graphql(&query, Value::Null).await;
         assert_eq!(answer["errors"], Value::Null, "{query}: {answer}");
@@ -123,7 +123,7 @@ impl TestNode {
     }
 
     /// A GraphQL query that fails; the code of its first error.
-    pub async fn query_error(&self, query: &str) -> String {
+    pub(crate) async fn query_error(&self, query: &str) -> String {
         let answer = self.graphql(query, Value::Null).await;
         let code = &answer["errors"][0]["extensions"]["code"];
         code.as_str()
@@ -132,7 +132,7 @@ impl TestNode {
     }
 
     /// How many entries all schemas together hold, as clients can see.
-    pub async fn is_empty(&self) -> bool {
+    pub(crate) async fn is_empty(&self) -> bool {
         self.node
             .read(|store| Ok(store.counts()?))
             .await
@@ -142,7 +142,7 @@ impl TestNode {
     }
 }
 
-pub fn build(method: Method, path: &str, body: impl Into<String>) -> Request<String> {
+pub(crate) fn build(method: Method, path: &str, body: impl Into<String>) -> Request<String> {
     Request::builder()
         .method(method)
         .uri(path)
@@ -151,13 +151,16 @@ pub fn build(method: Method, path: &str, body: impl Into<String>) -> Request<Str
 }
 
 /// Sends one request on a connection of its own; the answer is text.
-pub async fn send(address: SocketAddr, request: Request<String>) -> Response<String> {
+pub(crate) async fn send(address: SocketAddr, request: Request<String>) -> Response<String> {
     let response = send_for_bytes(address, request).await;
     response.map(|body| String::from_utf8(body.to_vec()).unwrap())
 }
 
 /// Sends one request on a connection of its own.
-pub async fn send_for_bytes(address: SocketAddr, mut request: Request<String>) -> Response<Bytes> {
+pub(crate) async fn send_for_bytes(
+    address: SocketAddr,
+    mut request: Request<String>,
+) -> Response<Bytes> {
     request
         .headers_mut()
         .insert("host", address.to_string().parse().unwrap());
@@ -174,18 +177,22 @@ pub async fn send_for_bytes(address: SocketAddr, mut request: Request<String>) -
 }
 
 /// Somebody with a key who publishes through GraphQL.
-pub struct Author(pub KeyPair);
+pub(crate) struct Author(pub KeyPair);
 
 impl Author {
-    pub fn new(seed: u8) -> Self {
+    pub(crate) fn new(seed: u8) -> Self {
         Self(KeyPair::from_seed(&[seed; 32]))
     }
 
-    pub fn public_key(&self) -> String {
+    pub(crate) fn public_key(&self) -> String {
         self.0.public_key().to_string()
     }
 
-    pub async fn next_args(&self, node: &TestNode, view_id: Option<&DocumentViewId>) -> NextArgs {
+    pub(crate) async fn next_args(
+        &self,
+        node: &TestNode,
+        view_id: Option<&DocumentViewId>,
+    ) -> NextArgs {
         let query = "query NextArgs($publicKey: String!, $viewId: String) {
             nextArgs(publicKey: $publicKey, viewId: $viewId) { logId seqNum backlink skiplink } }";
         let variables = json!({
@@ -197,24 +204,24 @@ impl Author {
     }
 
     /// The entry for an operation, not yet published.
-    pub async fn forge(&self, node: &TestNode, operation: &Operation) -> Submission {
+    pub(crate) async fn forge(&self, node: &TestNode, operation: &Operation) -> Submission {
         let args = self.next_args(node, operation.previous()).await;
         forge(&self.0, &args, operation).unwrap()
     }
 
     /// An author's very first entry, for which nobody needs to be asked.
-    pub fn first(&self, operation: &Operation) -> Submission {
+    pub(crate) fn first(&self, operation: &Operation) -> Submission {
         forge(&self.0, &NextArgs::first(LogId::default()), operation).unwrap()
     }
 
-    pub async fn publish(&self, node: &TestNode, operation: &Operation) -> OperationId {
+    pub(crate) async fn publish(&self, node: &TestNode, operation: &Operation) -> OperationId {
         let submission = self.forge(node, operation).await;
         let answer = publish(node, &submission).await;
         assert!(args(&answer["data"]["publish"]).is_some(), "{answer}");
         submission.entry().operation_id()
     }
 
-    pub async fn create(
+    pub(crate) async fn create(
         &self,
         node: &TestNode,
         schema_id: &SchemaId,
@@ -224,7 +231,7 @@ impl Author {
     }
 
     /// Publishes many documents at once, each in a log of its own behind the author's last.
-    pub async fn create_many(
+    pub(crate) async fn create_many(
         &self,
         node: &TestNode,
         schema_id: &SchemaId,
@@ -245,7 +252,7 @@ impl Author {
         ids
     }
 
-    pub async fn update(
+    pub(crate) async fn update(
         &self,
         node: &TestNode,
         schema_id: &SchemaId,
@@ -264,7 +271,7 @@ impl Author {
         .await
     }
 
-    pub async fn delete(
+    pub(crate) async fn delete(
         &self,
         node: &TestNode,
         schema_id: &SchemaId,
@@ -282,7 +289,12 @@ impl Author {
     }
 
     /// Publishes field definitions and a schema definition.
-    pub async fn schema(&self, node: &TestNode, name: &str, fields: &[(&str, &str)]) -> SchemaId {
+    pub(crate) async fn schema(
+        &self,
+        node: &TestNode,
+        name: &str,
+        fields: &[(&str, &str)],
+    ) -> SchemaId {
         let mut views = Vec::new();
         for (name, field_type) in fields {
             let field = vec![("name", str(name)), ("type", str(field_type))];
@@ -307,14 +319,14 @@ impl Author {
 }
 
 /// Publishes through GraphQL; the whole answer.
-pub async fn publish(node: &TestNode, submission: &Submission) -> Value {
+pub(crate) async fn publish(node: &TestNode, submission: &Submission) -> Value {
     let query = "mutation Publish($entry: String!, $operation: String!) {
         publish(entry: $entry, operation: $operation) { logId seqNum backlink skiplink } }";
     node.graphql(query, encoded(submission)).await
 }
 
 /// The hex of an entry and its operation, as variables of `publish`.
-pub fn encoded(submission: &Submission) -> Value {
+pub(crate) fn encoded(submission: &Submission) -> Value {
     json!({
         "entry": hex::encode(submission.entry().bytes()),
         "operation": hex::encode(submission.payload()),
@@ -331,7 +343,7 @@ fn args(value: &Value) -> Option<NextArgs> {
     })
 }
 
-pub fn create(schema_id: &SchemaId, fields: Vec<(&str, PlainValue)>) -> Operation {
+pub(crate) fn create(schema_id: &SchemaId, fields: Vec<(&str, PlainValue)>) -> Operation {
     Operation::Create {
         schema_id: schema_id.clone(),
         fields: named(fields),
@@ -345,12 +357,12 @@ fn named(fields: Vec<(&str, PlainValue)>) -> BTreeMap<String, PlainValue> {
         .collect()
 }
 
-pub fn str(text: &str) -> PlainValue {
+pub(crate) fn str(text: &str) -> PlainValue {
     PlainValue::Str(text.to_owned())
 }
 
 /// A CREATE of a system schema, so that nothing has to be published before it.
-pub fn piece(data: &[u8]) -> Operation {
+pub(crate) fn piece(data: &[u8]) -> Operation {
     create(
         &SchemaId::BLOB_PIECE,
         vec![("data", PlainValue::Bytes(data.to_vec()))],

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use super::{build, create, encoded, piece, send, send_for_bytes, str};
 
 /// Largest piece.
-pub const PIECE: usize = 256_000;
+pub(crate) const PIECE: usize = 256_000;
 
 /// Bytes without a pattern that a shift could hide in.
-pub fn noise(seed: u32, size: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u32, size: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_u32 ^ seed.wrapping_mul(0x85eb_ca6b);
     let next = |_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -25,7 +25,7 @@ pub fn noise(seed: u32, size: usize) -> Vec<u8> {
     (0..size).map(next).collect()
 }
 
-pub fn blob_fields(
+pub(crate) fn blob_fields(
     length: usize,
     mime_type: &str,
     pieces: &[OperationId],
@@ -44,13 +44,13 @@ fn key_pair() -> KeyPair {
 }
 
 /// A CREATE in this log.
-pub fn first(log_id: u64, operation: &Operation) -> Submission {
+pub(crate) fn first(log_id: u64, operation: &Operation) -> Submission {
     let args = NextArgs::first(LogId::new(log_id));
     forge(&key_pair(), &args, operation).unwrap()
 }
 
 /// A DELETE after a CREATE.
-pub fn deletion(created: &Submission) -> Submission {
+pub(crate) fn deletion(created: &Submission) -> Submission {
     let entry = created.entry();
     let (log_id, seq_num) = (entry.entry().log_id, entry.entry().seq_num);
     let args = NextArgs::after(log_id, seq_num, entry.hash(), |_| None).unwrap();
@@ -62,7 +62,7 @@ pub fn deletion(created: &Submission) -> Submission {
 }
 
 /// Publishes through GraphQL; the whole answer.
-pub async fn publish(address: SocketAddr, submission: &Submission) -> Value {
+pub(crate) async fn publish(address: SocketAddr, submission: &Submission) -> Value {
     let query = "mutation ($entry: String!, $operation: String!) {
         publish(entry: $entry, operation: $operation) { seqNum } }";
     let body = json!({ "query": query, "variables": encoded(submission) });
@@ -71,14 +71,14 @@ pub async fn publish(address: SocketAddr, submission: &Submission) -> Value {
 }
 
 /// Publishes something good.
-pub async fn accepted(address: SocketAddr, submission: &Submission) -> OperationId {
+pub(crate) async fn accepted(address: SocketAddr, submission: &Submission) -> OperationId {
     let answer = publish(address, submission).await;
     assert!(answer["data"]["publish"]["seqNum"].is_string(), "{answer}");
     submission.entry().operation_id()
 }
 
 /// Publishes a blob from this log on; its id and its pieces.
-pub async fn upload(
+pub(crate) async fn upload(
     address: SocketAddr,
     log_id: u64,
     data: &[u8],
@@ -99,7 +99,11 @@ pub async fn upload(
 }
 
 /// Fetches a blob, or a part of it.
-pub async fn fetch(address: SocketAddr, id: OperationId, range: Option<&str>) -> Response<Bytes> {
+pub(crate) async fn fetch(
+    address: SocketAddr,
+    id: OperationId,
+    range: Option<&str>,
+) -> Response<Bytes> {
     let mut request = build(Method::GET, &format!("/blobs/{id}"), "");
     if let Some(range) = range {
         let headers = request.headers_mut();
@@ -109,7 +113,7 @@ pub async fn fetch(address: SocketAddr, id: OperationId, range: Option<&str>) ->
 }
 
 /// The bytes of a piece in hex, or null when there is no such document.
-pub async fn data_of(address: SocketAddr, id: OperationId) -> Value {
+pub(crate) async fn data_of(address: SocketAddr, id: OperationId) -> Value {
     let query = format!("{{ blob_piece_v1(id: \"{id}\") {{ fields {{ data }} }} }}");
     let body = json!({ "query": query }).to_string();
     let response = send(address, build(Method::POST, "/graphql", body)).await;
@@ -118,7 +122,7 @@ pub async fn data_of(address: SocketAddr, id: OperationId) -> Value {
 }
 
 /// Asks until it is so.
-pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     while !holds() {
         assert!(std::time::Instant::now() < deadline, "{what}");

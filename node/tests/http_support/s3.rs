@@ -16,7 +16,7 @@ type Reply = Response<Body>;
 
 /// The service; it ends with the test.
 #[derive(Clone)]
-pub struct S3 {
+pub(crate) struct S3 {
     pub address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -29,7 +29,7 @@ struct Shared {
 }
 
 impl S3 {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -45,7 +45,7 @@ impl S3 {
     }
 
     /// The variables that lead a node here.
-    pub fn variables(&self) -> [(&'static str, String); 5] {
+    pub(crate) fn variables(&self) -> [(&'static str, String); 5] {
         [
             ("AWS_ENDPOINT_URL", format!("http://{}", self.address)),
             ("AWS_ALLOW_HTTP", "true".into()),
@@ -56,7 +56,7 @@ impl S3 {
     }
 
     /// All objects, `bucket/key`.
-    pub fn keys(&self) -> Vec<String> {
+    pub(crate) fn keys(&self) -> Vec<String> {
         self.shared
             .objects
             .lock()
@@ -67,7 +67,7 @@ impl S3 {
     }
 
     /// Puts other bytes in place of all objects.
-    pub fn change_all(&self, change: impl Fn(&Bytes) -> Bytes) {
+    pub(crate) fn change_all(&self, change: impl Fn(&Bytes) -> Bytes) {
         let mut objects = self.shared.objects.lock().unwrap();
         objects
             .values_mut()
@@ -75,23 +75,23 @@ impl S3 {
     }
 
     /// From now on whoever puts an object waits.
-    pub fn hold(&self) {
+    pub(crate) fn hold(&self) {
         self.shared.gate.forget_permits(Semaphore::MAX_PERMITS);
     }
 
     /// Lets them go on.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.shared.gate.add_permits(Semaphore::MAX_PERMITS);
     }
 
     /// From now on everything is refused, or nothing.
-    pub fn refuse(&self, refusing: bool) {
+    pub(crate) fn refuse(&self, refusing: bool) {
         self.shared.refusing.store(refusing, Ordering::SeqCst);
     }
 }
 
 /// What must not turn up anywhere.
-pub const SECRET: &str = "never-to-be-seen-in-a-log";
+pub(crate) const SECRET: &str = "never-to-be-seen-in-a-log";
 
 async fn serve(
     State(shared): State<Arc<Shared>>,

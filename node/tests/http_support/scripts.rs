@@ -20,21 +20,21 @@ const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
 const KILLED_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Programs in a folder of the tests.
-pub struct Scripts(pub &'static str);
+pub(crate) struct Scripts(pub &'static str);
 
 impl Scripts {
     /// Runs a script to a good end. Fails with all it said when it ends badly or not in time.
-    pub fn run(&self, arguments: &[&str]) {
+    pub(crate) fn run(&self, arguments: &[&str]) {
         self.run_by("node", arguments);
     }
 
     /// The same by another program than Node.js.
-    pub fn run_by(&self, program: &str, arguments: &[&str]) {
+    pub(crate) fn run_by(&self, program: &str, arguments: &[&str]) {
         run(program, arguments, &self.folder(), SCRIPT_TIMEOUT);
     }
 
     /// Whether the locked packages can be used, after installing them if need be.
-    pub fn are_ready(&self) -> bool {
+    pub(crate) fn are_ready(&self) -> bool {
         for tool in ["node", "npm"] {
             if !is_installed(tool) {
                 skip(&format!("no {tool}"));
@@ -58,7 +58,7 @@ impl Scripts {
 
     /// Runs a program of Python to a good end, with the packages that the folder asks for. Where there is no
     /// Python, it says so and does nothing.
-    pub fn run_python(&self, arguments: &[&str]) {
+    pub(crate) fn run_python(&self, arguments: &[&str]) {
         if !is_installed("python3") {
             return skip("no python3");
         }
@@ -85,12 +85,12 @@ impl Scripts {
     }
 }
 
-pub fn is_installed(program: &str) -> bool {
+pub(crate) fn is_installed(program: &str) -> bool {
     let version = Command::new(program).arg("--version").output();
     version.is_ok_and(|output| output.status.success())
 }
 
-pub fn skip(reason: &str) {
+pub(crate) fn skip(reason: &str) {
     let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     assert!(!is_ci, "{reason}, which CI must have");
     eprintln!("skipped: {reason} on this machine");

@@ -5,7 +5,7 @@ use grove_core::types::{DocumentViewId, OperationId, PlainValue, SchemaId};
 use super::{Author, TestNode, str};
 
 /// A node with the schemas of a small events site.
-pub struct Site {
+pub(crate) struct Site {
     pub node: TestNode,
     pub author: Author,
     pub venue: SchemaId,
@@ -13,7 +13,7 @@ pub struct Site {
 }
 
 impl Site {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let node = TestNode::start().await;
         let author = Author::new(1);
         let fields = [
@@ -42,7 +42,7 @@ impl Site {
         }
     }
 
-    pub async fn venue(&self, name: &str, seats: i64, rating: f64) -> OperationId {
+    pub(crate) async fn venue(&self, name: &str, seats: i64, rating: f64) -> OperationId {
         let fields = vec![
             ("logo", PlainValue::Bytes(vec![0x00, 0xff])),
             ("name", str(name)),
@@ -53,13 +53,13 @@ impl Site {
         self.author.create(&self.node, &self.venue, fields).await
     }
 
-    pub async fn rename(&self, venue: OperationId, name: &str) -> OperationId {
+    pub(crate) async fn rename(&self, venue: OperationId, name: &str) -> OperationId {
         self.author
             .update(&self.node, &self.venue, venue, vec![("name", str(name))])
             .await
     }
 
-    pub async fn event(&self, venue: OperationId, tour: &[OperationId]) -> OperationId {
+    pub(crate) async fn event(&self, venue: OperationId, tour: &[OperationId]) -> OperationId {
         let fields = vec![
             ("main", PlainValue::Bytes(venue.hash().to_bytes().to_vec())),
             ("pinned", PlainValue::Ids(vec![venue.hash()])),

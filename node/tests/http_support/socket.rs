@@ -5,21 +5,21 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-pub const TEXT: u8 = 1;
-pub const CLOSE: u8 = 8;
-pub const PING: u8 = 9;
-pub const PONG: u8 = 10;
+pub(crate) const TEXT: u8 = 1;
+pub(crate) const CLOSE: u8 = 8;
+pub(crate) const PING: u8 = 9;
+pub(crate) const PONG: u8 = 10;
 
-pub struct Socket(TcpStream);
+pub(crate) struct Socket(TcpStream);
 
 impl Socket {
     /// Opens a WebSocket on `/`.
-    pub async fn open(address: SocketAddr) -> Self {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
         Self::open_at(address, "/", None).await
     }
 
     /// Opens a WebSocket of a subprotocol.
-    pub async fn open_at(address: SocketAddr, path: &str, protocol: Option<&str>) -> Self {
+    pub(crate) async fn open_at(address: SocketAddr, path: &str, protocol: Option<&str>) -> Self {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let protocol = protocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
         let request = format!(
@@ -42,7 +42,7 @@ impl Socket {
     }
 
     /// Sends one frame. The mask that clients must apply is all zeros, which changes nothing.
-    pub async fn send(&mut self, kind: u8, payload: &[u8]) {
+    pub(crate) async fn send(&mut self, kind: u8, payload: &[u8]) {
         let length = u16::try_from(payload.len()).unwrap();
         let mut frame = vec![0x80 | kind];
         if length < 126 {
@@ -57,19 +57,19 @@ impl Socket {
     }
 
     /// Sends the first of several parts of a message, shorter than 126 bytes.
-    pub async fn send_fragment(&mut self, kind: u8, payload: &[u8]) {
+    pub(crate) async fn send_fragment(&mut self, kind: u8, payload: &[u8]) {
         let length = u8::try_from(payload.len()).unwrap();
         let frame = [&[kind, 0x80 | length, 0, 0, 0, 0], payload].concat();
         self.0.write_all(&frame).await.unwrap();
     }
 
     /// Sends bytes as they are.
-    pub async fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.0.write_all(bytes).await
     }
 
     /// The next frame's kind and payload, pings of the node left out; `None` when the connection ended.
-    pub async fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
+    pub(crate) async fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
         loop {
             let frame = self.frame().await?;
             if frame.0 != PING {
@@ -91,12 +91,12 @@ impl Socket {
     }
 
     /// Sends JSON as a text.
-    pub async fn send_json(&mut self, message: &serde_json::Value) {
+    pub(crate) async fn send_json(&mut self, message: &serde_json::Value) {
         self.send(TEXT, message.to_string().as_bytes()).await;
     }
 
     /// The code with which the other side closes, whatever else it says before.
-    pub async fn close_code(&mut self) -> Option<u16> {
+    pub(crate) async fn close_code(&mut self) -> Option<u16> {
         loop {
             let (kind, payload) = self.receive().await?;
             if kind == CLOSE {
@@ -106,7 +106,7 @@ impl Socket {
     }
 
     /// The next frame, which is a text of JSON.
-    pub async fn json(&mut self) -> serde_json::Value {
+    pub(crate) async fn json(&mut self) -> serde_json::Value {
         let (kind, payload) = self.receive().await.unwrap();
         assert_eq!(kind, TEXT);
         serde_json::from_slice(&payload).unwrap()

@@ -145,7 +145,7 @@ fn connect(port: u16, database: &str) -> Result<Client, postgres::Error> {
 }
 
 /// Whether there is a server. Where there must be one, its absence fails the test.
-pub fn is_there() -> bool {
+pub(crate) fn is_there() -> bool {
     match running() {
         Ok(_) => true,
         Err(why) => {
@@ -157,14 +157,14 @@ pub fn is_there() -> bool {
 }
 
 /// An empty database, dropped at the end.
-pub struct Database {
+pub(crate) struct Database {
     port: u16,
     name: String,
 }
 
 impl Database {
     /// A new one; `None` when there is no server and need not be.
-    pub fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let port = running().ok().filter(|_| is_there())?.port;
         let name = format!("grove_{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -174,7 +174,7 @@ impl Database {
     }
 
     /// The URL, with a password that nobody asks for and nobody may see.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!(
             "postgres://grove:hidden@127.0.0.1:{}/{}",
             self.port, self.name
@@ -182,28 +182,28 @@ impl Database {
     }
 
     /// The URL by which the connection is encrypted, and the certificate of who vouches for the server.
-    pub fn encrypted(&self) -> (String, PathBuf) {
+    pub(crate) fn encrypted(&self) -> (String, PathBuf) {
         let url = self.url().replace("127.0.0.1", "localhost") + "?sslmode=require";
         let running = running().expect("it has this database");
         (url, running.directory.join("authority.crt"))
     }
 
-    pub fn server(&self) -> Server {
+    pub(crate) fn server(&self) -> Server {
         self.url().parse().unwrap()
     }
 
     /// Runs statements in the database, as its owner may at any time.
-    pub fn run(&self, sql: &str) {
+    pub(crate) fn run(&self, sql: &str) {
         self.client(|client| client.batch_execute(sql).unwrap(), sql);
     }
 
     /// The one number that a statement answers.
-    pub fn number(&self, sql: &str) -> i64 {
+    pub(crate) fn number(&self, sql: &str) -> i64 {
         self.client(|client| client.query_one(sql, &[]).unwrap().get(0), sql)
     }
 
     /// Ends all sessions of the database but this one, as a server does that goes down.
-    pub fn cut_all(&self) {
+    pub(crate) fn cut_all(&self) {
         self.administer(format!(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
             self.name
@@ -211,7 +211,7 @@ impl Database {
     }
 
     /// Ends all sessions and lets no other begin, or lets them again.
-    pub fn close(&self, closed: bool) {
+    pub(crate) fn close(&self, closed: bool) {
         let name = &self.name;
         self.administer(format!(
             "ALTER DATABASE {name} ALLOW_CONNECTIONS {}",

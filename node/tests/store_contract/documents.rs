@@ -15,7 +15,7 @@ use crate::drafts::{
     transact, wide_document, wide_schema,
 };
 
-pub fn documents_come_back_as_they_were<B: Backend>() {
+pub(crate) fn documents_come_back_as_they_were<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let mut row = wide_document(document("doc"), plain_values());
@@ -54,7 +54,7 @@ fn exact(value: &Value) -> (Value, Option<u64>) {
     }
 }
 
-pub fn extreme_values_come_back_bit_for_bit<B: Backend>() {
+pub(crate) fn extreme_values_come_back_bit_for_bit<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     put_wide(&mut store, &[]);
@@ -118,7 +118,7 @@ pub fn extreme_values_come_back_bit_for_bit<B: Backend>() {
     }
 }
 
-pub fn documents_that_do_not_fit_are_refused<B: Backend>() {
+pub(crate) fn documents_that_do_not_fit_are_refused<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let unknown = wide_document(document("doc"), plain_values());
@@ -146,7 +146,7 @@ pub fn documents_that_do_not_fit_are_refused<B: Backend>() {
     assert_eq!(store.document(document("doc")).unwrap(), None);
 }
 
-pub fn documents_of_system_schemas_need_no_introduction<B: Backend>() {
+pub(crate) fn documents_of_system_schemas_need_no_introduction<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     for system in SystemSchema::ALL {
@@ -182,7 +182,7 @@ pub fn documents_of_system_schemas_need_no_introduction<B: Backend>() {
     assert_eq!(store.schemas().unwrap(), []);
 }
 
-pub fn a_document_may_change_its_schema<B: Backend>() {
+pub(crate) fn a_document_may_change_its_schema<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let id = document("doc");
@@ -210,7 +210,7 @@ pub fn a_document_may_change_its_schema<B: Backend>() {
     );
 }
 
-pub fn schemas_come_back_sorted_by_id<B: Backend>() {
+pub(crate) fn schemas_come_back_sorted_by_id<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let field = || ("a".parse().unwrap(), FieldType::Float);
@@ -239,7 +239,7 @@ pub fn schemas_come_back_sorted_by_id<B: Backend>() {
     assert_eq!(store.counts().unwrap().schemas, 5);
 }
 
-pub fn schemas_come_back_with_where_they_are_from<B: Backend>() {
+pub(crate) fn schemas_come_back_with_where_they_are_from<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let field = || ("a".parse().unwrap(), FieldType::Float);
@@ -287,7 +287,7 @@ pub fn schemas_come_back_with_where_they_are_from<B: Backend>() {
     }
 }
 
-pub fn a_schema_that_goes_hides_its_documents<B: Backend>() {
+pub(crate) fn a_schema_that_goes_hides_its_documents<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let ids: Vec<_> = ["one", "two", "three"].map(document).to_vec();
@@ -340,7 +340,7 @@ pub fn a_schema_that_goes_hides_its_documents<B: Backend>() {
     assert_eq!(store.count(wide.id(), &everything()).unwrap(), 1);
 }
 
-pub fn pages_never_skip_or_repeat<B: Backend>() {
+pub(crate) fn pages_never_skip_or_repeat<B: Backend>() {
     let runner = ProptestConfig::with_cases(12);
     proptest!(runner, |(names in prop::collection::btree_set(any::<u16>(), 0..40), limit in 1u32..9)| {
         let place = B::place();
@@ -363,7 +363,7 @@ pub fn pages_never_skip_or_repeat<B: Backend>() {
     });
 }
 
-pub fn documents_are_found_many_at_once<B: Backend>() {
+pub(crate) fn documents_are_found_many_at_once<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let ids: Vec<_> = ["one", "two", "three"].map(document).to_vec();
@@ -384,7 +384,7 @@ pub fn documents_are_found_many_at_once<B: Backend>() {
     assert!(store.documents(&[]).unwrap().is_empty());
 }
 
-pub fn a_schema_may_have_as_many_fields_as_any<B: Backend>() {
+pub(crate) fn a_schema_may_have_as_many_fields_as_any<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let field = |number: usize| format!("field_{number:04}");
@@ -435,7 +435,7 @@ pub fn a_schema_may_have_as_many_fields_as_any<B: Backend>() {
     assert_eq!(store.list(schema.id(), &everything()).unwrap(), []);
 }
 
-pub fn a_place_somebody_made_up_breaks_nothing<B: Backend>() {
+pub(crate) fn a_place_somebody_made_up_breaks_nothing<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     put_wide(&mut store, &[document("one"), document("two")]);

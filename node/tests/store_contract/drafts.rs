@@ -11,27 +11,27 @@ use grove_node::store::{
     DocumentQuery, DocumentRow, ForkRow, NewEntry, ParkedMax, Read, Store, StoreError,
 };
 
-pub fn hash(text: &str) -> Hash {
+pub(crate) fn hash(text: &str) -> Hash {
     Hash::of(text.as_bytes())
 }
 
-pub fn document(text: &str) -> DocumentId {
+pub(crate) fn document(text: &str) -> DocumentId {
     hash(text).into()
 }
 
-pub fn author(number: u8) -> PublicKey {
+pub(crate) fn author(number: u8) -> PublicKey {
     KeyPair::from_seed(&[number; 32]).public_key()
 }
 
-pub fn seq(number: u64) -> SeqNum {
+pub(crate) fn seq(number: u64) -> SeqNum {
     SeqNum::new(number).unwrap()
 }
 
-pub fn schema_id(name: &str) -> SchemaId {
+pub(crate) fn schema_id(name: &str) -> SchemaId {
     format!("{name}_{}", hash(name)).parse().unwrap()
 }
 
-pub fn transact<S: Store, T>(store: &mut S, change: impl FnOnce(&mut S) -> T) -> T {
+pub(crate) fn transact<S: Store, T>(store: &mut S, change: impl FnOnce(&mut S) -> T) -> T {
     store.begin().unwrap();
     let result = change(store);
     store.commit().unwrap();
@@ -40,7 +40,7 @@ pub fn transact<S: Store, T>(store: &mut S, change: impl FnOnce(&mut S) -> T) ->
 
 /// An entry whose hash and bytes follow from its place.
 #[derive(Debug, Clone)]
-pub struct Draft {
+pub(crate) struct Draft {
     pub public_key: PublicKey,
     pub log_id: u64,
     pub seq_num: u64,
@@ -52,7 +52,7 @@ pub struct Draft {
     pub placement: Placement,
 }
 
-pub fn draft(who: u8, log_id: u64, seq_num: u64) -> Draft {
+pub(crate) fn draft(who: u8, log_id: u64, seq_num: u64) -> Draft {
     Draft {
         public_key: author(who),
         log_id,
@@ -75,17 +75,17 @@ pub fn draft(who: u8, log_id: u64, seq_num: u64) -> Draft {
 
 impl Draft {
     /// The same position in another branch, as the bytes tell.
-    pub fn named(mut self, branch: &str, placement: Placement) -> Self {
+    pub(crate) fn named(mut self, branch: &str, placement: Placement) -> Self {
         self.bytes = format!("{} {branch}", self.bytes);
         self.placement = placement;
         self
     }
 
-    pub fn hash(&self) -> Hash {
+    pub(crate) fn hash(&self) -> Hash {
         hash(&self.bytes)
     }
 
-    pub fn tip(&self) -> LogTip {
+    pub(crate) fn tip(&self) -> LogTip {
         LogTip {
             seq_num: seq(self.seq_num),
             hash: self.hash(),
@@ -93,12 +93,12 @@ impl Draft {
         }
     }
 
-    pub fn insert(&self, store: &mut impl Store) -> Hash {
+    pub(crate) fn insert(&self, store: &mut impl Store) -> Hash {
         self.try_insert(store).unwrap();
         hash(&self.bytes)
     }
 
-    pub fn try_insert(&self, store: &mut impl Store) -> Result<i64, StoreError> {
+    pub(crate) fn try_insert(&self, store: &mut impl Store) -> Result<i64, StoreError> {
         store.insert_entry(NewEntry {
             public_key: self.public_key,
             log_id: LogId::new(self.log_id),
@@ -115,7 +115,7 @@ impl Draft {
     }
 }
 
-pub fn fork(who: u8, log_id: u64, seq_num: u64) -> ForkRow {
+pub(crate) fn fork(who: u8, log_id: u64, seq_num: u64) -> ForkRow {
     ForkRow {
         public_key: author(who),
         log_id: LogId::new(log_id),
@@ -126,7 +126,7 @@ pub fn fork(who: u8, log_id: u64, seq_num: u64) -> ForkRow {
 }
 
 /// A schema with a field of every type.
-pub fn wide_schema() -> Schema {
+pub(crate) fn wide_schema() -> Schema {
     let target = SchemaId::System(SystemSchema::Blob);
     let types = [
         ("bool", FieldType::Bool),
@@ -144,7 +144,7 @@ pub fn wide_schema() -> Schema {
 }
 
 /// A document of the wide schema, all fields set by its CREATE.
-pub fn wide_document(id: DocumentId, values: [Value; 9]) -> DocumentRow {
+pub(crate) fn wide_document(id: DocumentId, values: [Value; 9]) -> DocumentRow {
     let schema = wide_schema();
     let names = schema.fields().keys().map(|name| name.as_str().to_owned());
     DocumentRow {
@@ -157,7 +157,7 @@ pub fn wide_document(id: DocumentId, values: [Value; 9]) -> DocumentRow {
     }
 }
 
-pub fn plain_values() -> [Value; 9] {
+pub(crate) fn plain_values() -> [Value; 9] {
     [
         Value::Bool(true),
         Value::Bytes(b"bytes".to_vec()),
@@ -176,7 +176,7 @@ pub fn plain_values() -> [Value; 9] {
     ]
 }
 
-pub fn put_wide<S: Store>(store: &mut S, ids: &[DocumentId]) {
+pub(crate) fn put_wide<S: Store>(store: &mut S, ids: &[DocumentId]) {
     transact(store, |store| {
         store.insert_schema(&wide_schema().into()).unwrap();
         for id in ids {
@@ -187,17 +187,17 @@ pub fn put_wide<S: Store>(store: &mut S, ids: &[DocumentId]) {
     });
 }
 
-pub fn list_ids(store: &impl Read, query: &DocumentQuery) -> Vec<DocumentId> {
+pub(crate) fn list_ids(store: &impl Read, query: &DocumentQuery) -> Vec<DocumentId> {
     let rows = store.list(&schema_id("wide"), query).unwrap();
     rows.into_iter().map(|row| row.id).collect()
 }
 
-pub fn everything() -> DocumentQuery {
+pub(crate) fn everything() -> DocumentQuery {
     DocumentQuery::default()
 }
 
 /// So many parked entries, whatever their size.
-pub fn at_most(entries: u64) -> ParkedMax {
+pub(crate) fn at_most(entries: u64) -> ParkedMax {
     let size = u64::MAX;
     ParkedMax { entries, size }
 }

@@ -17,7 +17,7 @@ use crate::drafts::{
     Draft, at_most, author, document, draft, fork, hash, schema_id, seq, transact,
 };
 
-pub fn entries_and_logs_are_found_again<B: Backend>() {
+pub(crate) fn entries_and_logs_are_found_again<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let log_ids = [0, 1, u64::MAX, 1 << 63, (1 << 63) - 1];
@@ -97,7 +97,7 @@ pub fn entries_and_logs_are_found_again<B: Backend>() {
     assert_eq!(store.schema_entries(&SchemaId::BLOB).unwrap(), []);
 }
 
-pub fn logs_grow_at_their_tips_only<B: Backend>() {
+pub(crate) fn logs_grow_at_their_tips_only<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     transact(&mut store, |store| draft(1, 0, 1).insert(store));
@@ -111,7 +111,7 @@ pub fn logs_grow_at_their_tips_only<B: Backend>() {
     assert_eq!(store.counts().unwrap().entries, 1);
 }
 
-pub fn operations_tell_what_is_there_of_them<B: Backend>() {
+pub(crate) fn operations_tell_what_is_there_of_them<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let mut skeleton = draft(1, 0, 3);
@@ -160,7 +160,7 @@ pub fn operations_tell_what_is_there_of_them<B: Backend>() {
     store.rollback().unwrap();
 }
 
-pub fn the_latest_evidence_is_kept<B: Backend>() {
+pub(crate) fn the_latest_evidence_is_kept<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let log = LogId::new(0);
@@ -182,7 +182,7 @@ pub fn the_latest_evidence_is_kept<B: Backend>() {
     assert_eq!(store.fork(author(2), log).unwrap(), None);
 }
 
-pub fn trees_move_to_other_documents<B: Backend>() {
+pub(crate) fn trees_move_to_other_documents<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     transact(&mut store, |store| {
@@ -210,7 +210,7 @@ pub fn trees_move_to_other_documents<B: Backend>() {
     assert_eq!(store.schema_entries(&SchemaId::BLOB).unwrap().len(), 2);
 }
 
-pub fn parked_entries_wait_in_order<B: Backend>() {
+pub(crate) fn parked_entries_wait_in_order<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let parked = |number: u8| ParkedRow {
@@ -251,7 +251,7 @@ pub fn parked_entries_wait_in_order<B: Backend>() {
     assert_eq!(store.counts().unwrap().parked, 0);
 }
 
-pub fn parked_entries_are_bounded_in_bytes<B: Backend>() {
+pub(crate) fn parked_entries_are_bounded_in_bytes<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let need = Need::Operation(hash("missing").into());
@@ -279,7 +279,7 @@ pub fn parked_entries_are_bounded_in_bytes<B: Backend>() {
     });
 }
 
-pub fn dropped_payloads_leave_the_tombstone<B: Backend>() {
+pub(crate) fn dropped_payloads_leave_the_tombstone<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let mut end = draft(1, 0, 3);
@@ -305,7 +305,7 @@ pub fn dropped_payloads_leave_the_tombstone<B: Backend>() {
 }
 
 /// Few logs and many are found in different ways; both must agree with the plainest way of all.
-pub fn entries_from_agrees_with_a_plain_filter<B: Backend>() {
+pub(crate) fn entries_from_agrees_with_a_plain_filter<B: Backend>() {
     const MANY: u64 = 300;
     let place = B::place();
     let mut store = B::open(&place);
@@ -354,7 +354,7 @@ fn branched(log_id: u64) -> [Draft; 3] {
     [second, third, further]
 }
 
-pub fn a_purged_log_counts_for_nothing_and_stays_here<B: Backend>() {
+pub(crate) fn a_purged_log_counts_for_nothing_and_stays_here<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let mut end = draft(1, 0, 2);
@@ -399,7 +399,7 @@ pub fn a_purged_log_counts_for_nothing_and_stays_here<B: Backend>() {
     store.rollback().unwrap();
 }
 
-pub fn many_are_found_at_once<B: Backend>() {
+pub(crate) fn many_are_found_at_once<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let hashes: Vec<_> = transact(&mut store, |store| {
@@ -443,7 +443,7 @@ pub fn many_are_found_at_once<B: Backend>() {
     assert_eq!(store.logs_of(author(2), None, 3).unwrap(), []);
 }
 
-pub fn changes_are_told_in_their_order<B: Backend>() {
+pub(crate) fn changes_are_told_in_their_order<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     assert_eq!(store.position().unwrap(), 0);
@@ -488,7 +488,7 @@ pub fn changes_are_told_in_their_order<B: Backend>() {
     assert_eq!(changes(positions[3], 9), []);
 }
 
-pub fn a_collected_operation_leaves_its_stub_and_is_withheld<B: Backend>() {
+pub(crate) fn a_collected_operation_leaves_its_stub_and_is_withheld<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let hashes: Vec<_> = transact(&mut store, |store| {
@@ -525,7 +525,7 @@ pub fn a_collected_operation_leaves_its_stub_and_is_withheld<B: Backend>() {
     assert_eq!(sent(&store), 3);
 }
 
-pub fn what_is_dropped_with_a_document_leaves_stubs_and_is_withheld_no_more<B: Backend>() {
+pub(crate) fn what_is_dropped_with_a_document_leaves_stubs_and_is_withheld_no_more<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let [first, second, third] = [1, 2, 3].map(|n| draft(1, 0, n));
@@ -556,7 +556,7 @@ pub fn what_is_dropped_with_a_document_leaves_stubs_and_is_withheld_no_more<B: B
 }
 
 /// Of doubted entries the engine's tests show what peers are told; here is what authors are.
-pub fn a_doubted_tree_belongs_to_no_document_of_its_author<B: Backend>() {
+pub(crate) fn a_doubted_tree_belongs_to_no_document_of_its_author<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let mut claimed = draft(1, 0, 1);
@@ -602,7 +602,7 @@ pub fn a_doubted_tree_belongs_to_no_document_of_its_author<B: Backend>() {
     assert_eq!(sent(&store, 0), 1);
 }
 
-pub fn times_and_audit_log_are_remembered<B: Backend>() {
+pub(crate) fn times_and_audit_log_are_remembered<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     assert_eq!(store.position_at(100).unwrap(), None);
@@ -628,7 +628,7 @@ pub fn times_and_audit_log_are_remembered<B: Backend>() {
     assert_eq!(store.audit_log(2).unwrap(), expected);
 }
 
-pub fn entries_come_in_order_from_a_position<B: Backend>() {
+pub(crate) fn entries_come_in_order_from_a_position<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     transact(&mut store, |store| {

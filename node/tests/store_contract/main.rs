@@ -126,14 +126,14 @@ mod sqlite {
     use super::Backend;
 
     /// A folder of its own, removed at the end.
-    pub struct Folder(TempDir);
+    pub(crate) struct Folder(TempDir);
 
     impl Folder {
-        pub fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Self(tempfile::tempdir().unwrap())
         }
 
-        pub fn path(&self) -> &Path {
+        pub(crate) fn path(&self) -> &Path {
             self.0.path()
         }
     }

@@ -50,7 +50,7 @@ fn insert(store: &mut impl Store, log_id: u64, data: &[u8]) -> DocumentRow {
     row
 }
 
-pub fn pieces_of_any_size_come_back_whole<B: Backend>() {
+pub(crate) fn pieces_of_any_size_come_back_whole<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let sizes = [0, 1, HEAD, HEAD + 1, HEAD + 32, 8_000, 9_000, 256_000];
@@ -104,7 +104,7 @@ fn found_ids(store: &impl Read) -> Vec<DocumentId> {
     found.iter().map(|row| row.id).collect()
 }
 
-pub fn pieces_are_found_by_all_of_their_data<B: Backend>() {
+pub(crate) fn pieces_are_found_by_all_of_their_data<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let long = |end: u8| [vec![7; HEAD], vec![end; 9_000]].concat();
@@ -152,7 +152,7 @@ pub fn pieces_are_found_by_all_of_their_data<B: Backend>() {
     }
 }
 
-pub fn dropped_pieces_are_gone_and_may_come_back<B: Backend>() {
+pub(crate) fn dropped_pieces_are_gone_and_may_come_back<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let rows: Vec<_> = transact(&mut store, |store| {

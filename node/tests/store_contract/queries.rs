@@ -232,7 +232,7 @@ fn meant(rows: &[DocumentRow], query: &DocumentQuery) -> Vec<DocumentId> {
 
 //= QU4 test
 //= QU5 test
-pub fn questions_find_what_their_meaning_admits<B: Backend>() {
+pub(crate) fn questions_find_what_their_meaning_admits<B: Backend>() {
     let runner = ProptestConfig::with_cases(48);
     proptest!(runner, |(rows in any_rows(0..12), queries in prop::collection::vec(any_query(), 1..24))| {
         let place = B::place();
@@ -249,7 +249,7 @@ pub fn questions_find_what_their_meaning_admits<B: Backend>() {
 }
 
 //= QU4 test
-pub fn pages_lie_between_their_places<B: Backend>() {
+pub(crate) fn pages_lie_between_their_places<B: Backend>() {
     let runner = ProptestConfig::with_cases(24);
     let ends = (0..12usize, 0..12usize);
     proptest!(runner, |(rows in any_rows(12), query in any_query(), (a, b) in ends)| {
@@ -284,7 +284,7 @@ pub fn pages_lie_between_their_places<B: Backend>() {
 }
 
 /// Whatever indexes a store makes on demand, nobody but the clock notices.
-pub fn answers_do_not_depend_on_indexes<B: Backend>() {
+pub(crate) fn answers_do_not_depend_on_indexes<B: Backend>() {
     let runner = ProptestConfig::with_cases(8);
     let queries = prop::collection::vec(any_query(), 8..16);
     proptest!(runner, |(rows in any_rows(700), queries in queries)| {
@@ -326,7 +326,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 
 //= QU4 test
 /// Whatever happens to others, a document that is there all the time and does not change is found once.
-pub fn walks_find_what_stays_once<B: Backend>() {
+pub(crate) fn walks_find_what_stays_once<B: Backend>() {
     let runner = ProptestConfig::with_cases(32);
     let events = prop::collection::vec((any_event(), any::<prop::sample::Index>()), 40);
     proptest!(runner, |(rows in any_rows(20), query in any_query(), backwards in any::<bool>(), events in events)| {
@@ -400,7 +400,7 @@ fn walk_pages(
     }
 }
 
-pub fn fields_nobody_knows_are_refused<B: Backend>() {
+pub(crate) fn fields_nobody_knows_are_refused<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     transact(&mut store, |store| {

@@ -9,7 +9,7 @@ use crate::drafts::{
     schema_id, transact, wide_document, wide_schema,
 };
 
-pub fn a_rolled_back_transaction_leaves_nothing<B: Backend>() {
+pub(crate) fn a_rolled_back_transaction_leaves_nothing<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     for round in 0..2 {
@@ -52,7 +52,7 @@ pub fn a_rolled_back_transaction_leaves_nothing<B: Backend>() {
     });
 }
 
-pub fn readers_see_committed_state_only<B: Backend>() {
+pub(crate) fn readers_see_committed_state_only<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let reader = B::reader(&store);
@@ -79,7 +79,7 @@ pub fn readers_see_committed_state_only<B: Backend>() {
     );
 }
 
-pub fn everything_outlives_a_restart<B: Backend>() {
+pub(crate) fn everything_outlives_a_restart<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let id = document("doc");

@@ -24,7 +24,7 @@ fn tips(store: &impl Read) -> Vec<LogTip> {
     trees.into_iter().map(|tree| tree.tip).collect()
 }
 
-pub fn a_tree_continues_at_its_best_tip<B: Backend>() {
+pub(crate) fn a_tree_continues_at_its_best_tip<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let [first, second, third] = [1, 2, 3].map(|number| draft(1, 0, number));
@@ -95,7 +95,7 @@ pub fn a_tree_continues_at_its_best_tip<B: Backend>() {
     assert_eq!(found.unwrap().tip, elsewhere.tip());
 }
 
-pub fn what_does_not_fit_a_tree_is_refused<B: Backend>() {
+pub(crate) fn what_does_not_fit_a_tree_is_refused<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     let [first, second, third] = [1, 2, 3].map(|number| draft(1, 0, number));
@@ -242,7 +242,7 @@ fn insert(store: &mut impl Store, entries: &[(Draft, Option<usize>)], order: &[u
     entry.insert(store);
 }
 
-pub fn trees_agree_with_a_plain_model_in_any_order<B: Backend>() {
+pub(crate) fn trees_agree_with_a_plain_model_in_any_order<B: Backend>() {
     let runner = ProptestConfig::with_cases(24);
     let keys = prop::collection::vec(any::<u32>(), 14);
     proptest!(runner, |(entries in any_trees(), keys in prop::array::uniform2(keys))| {
@@ -329,7 +329,7 @@ fn answers(store: &impl Read, entries: &[(Draft, Option<usize>)]) -> String {
     answers
 }
 
-pub fn what_is_read_ahead_is_what_would_be_answered<B: Backend>() {
+pub(crate) fn what_is_read_ahead_is_what_would_be_answered<B: Backend>() {
     let runner = ProptestConfig::with_cases(16);
     let keys = prop::collection::vec(any::<u32>(), 14);
     proptest!(runner, |(entries in any_trees(), keys in keys, begun in 0usize..14, what in 0u8..6)| {
@@ -394,7 +394,7 @@ pub fn what_is_read_ahead_is_what_would_be_answered<B: Backend>() {
     });
 }
 
-pub fn authors_are_told_what_they_use<B: Backend>() {
+pub(crate) fn authors_are_told_what_they_use<B: Backend>() {
     let place = B::place();
     let mut store = B::open(&place);
     assert_eq!(store.usage(author(1), 9).unwrap(), Default::default());

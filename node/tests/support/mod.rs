@@ -9,22 +9,22 @@ use grove_node::store::SqliteStore;
 use tempfile::TempDir;
 
 /// A folder for one node after the other, removed at the end.
-pub struct Folder(TempDir);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self(tempfile::Builder::new().prefix(name).tempdir().unwrap())
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    pub fn start(&self) -> (Node, Stop) {
+    pub(crate) fn start(&self) -> (Node, Stop) {
         self.start_with(EngineSettings::new(PeerId([0; 32])))
     }
 
-    pub fn start_with(&self, settings: EngineSettings) -> (Node, Stop) {
+    pub(crate) fn start_with(&self, settings: EngineSettings) -> (Node, Stop) {
         let store = SqliteStore::open(&self.path().join("node.sqlite")).unwrap();
         ThreadedNode::start(store, settings).unwrap()
     }

@@ -4,4 +4,4 @@
 //! | --- | --- |
 //! | [`full`] | the real shells on a simulated network: HTTP, JSON-RPC, GraphQL, framing, SQLite |
 
-pub mod full;
+pub(crate) mod full;

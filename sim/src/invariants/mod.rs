@@ -16,7 +16,7 @@ use crate::evidence::{Evidence, NodeState, Violation};
 /// # Errors
 ///
 /// With the first violation found.
-pub fn check(evidence: &Evidence) -> Result<(), Violation> {
+pub(crate) fn check(evidence: &Evidence) -> Result<(), Violation> {
     acknowledged::check(evidence)?;
     entries::check(evidence)?;
     forks::check(evidence)?;
@@ -25,12 +25,12 @@ pub fn check(evidence: &Evidence) -> Result<(), Violation> {
 }
 
 /// How many logs of a node have branches.
-pub fn forked_logs(node: &NodeState) -> usize {
+pub(crate) fn forked_logs(node: &NodeState) -> usize {
     forks::forks(node).len()
 }
 
 /// Whether all nodes hold the same entries; asked often while the run waits for that.
-pub fn entries_agree(evidence: &Evidence) -> bool {
+pub(crate) fn entries_agree(evidence: &Evidence) -> bool {
     entries::check(evidence).is_ok()
 }
 

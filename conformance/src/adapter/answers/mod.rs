@@ -19,7 +19,7 @@ use super::Answer;
 type Question = fn(&Value, &Value) -> Answer;
 
 /// Every kind with its function of context and input.
-pub const KINDS: &[(&str, Question)] = &[
+pub(super) const KINDS: &[(&str, Question)] = &[
     ("varu64.decode", text::varu64_decode),
     ("varu64.encode", text::varu64_encode),
     ("lipmaa", text::lipmaa_link),

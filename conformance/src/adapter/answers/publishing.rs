@@ -10,14 +10,14 @@ use super::form::{bytes, list, next_args_out, optional, schema_in, text};
 use super::world::World;
 
 /// `publish`: may the node of this world take the entry, and what comes after it?
-pub fn publish(context: &Value, input: &Value) -> Answer {
+pub(super) fn publish(context: &Value, input: &Value) -> Answer {
     let mut world = world(&context["world"])?;
     let next = world.take(&submission(input)?, Source::Client)?;
     Ok(next_args_out(&next))
 }
 
 /// `next_args`: what does the node of this world tell an author?
-pub fn next_args(context: &Value, input: &Value) -> Answer {
+pub(super) fn next_args(context: &Value, input: &Value) -> Answer {
     let world = world(&context["world"])?;
     let author: PublicKey = text(&input["public_key"])?.parse()?;
     let view_id = optional(&input["view_id"], |view_id| Ok(text(view_id)?.parse()?))?;

@@ -18,7 +18,7 @@ use grove_core::wire::Action;
 
 /// Entries with their links, operations and schemas.
 #[derive(Debug, Default)]
-pub struct World {
+pub(super) struct World {
     schemas: BTreeMap<SchemaId, Schema>,
     entries: BTreeMap<Hash, KnownEntry>,
     operations: BTreeMap<OperationId, KnownOperation>,
@@ -27,18 +27,18 @@ pub struct World {
 
 impl World {
     /// Makes a schema known beside those of the system.
-    pub fn add_schema(&mut self, schema: Schema) {
+    pub(super) fn add_schema(&mut self, schema: Schema) {
         self.schemas.insert(schema.id().clone(), schema);
     }
 
     /// Makes an entry known whose operation is no matter; it counts as one of this document.
-    pub fn add_entry(&mut self, signed: &SignedEntry, document: DocumentId) {
+    pub(super) fn add_entry(&mut self, signed: &SignedEntry, document: DocumentId) {
         let known = KnownEntry::new(signed.entry(), signed.hash(), document);
         self.entries.insert(signed.hash(), known);
     }
 
     /// Takes an entry with its operation, and tells the arguments of the one after it.
-    pub fn take(
+    pub(super) fn take(
         &mut self,
         submission: &Submission,
         source: Source,
@@ -51,7 +51,7 @@ impl World {
     }
 
     /// The arguments of the entry after one that is known.
-    pub fn next_args_after(&self, signed: &SignedEntry) -> Result<NextArgs, PublishError> {
+    pub(super) fn next_args_after(&self, signed: &SignedEntry) -> Result<NextArgs, PublishError> {
         let document = signed.operation_id().into();
         let known = KnownEntry::new(signed.entry(), signed.hash(), document);
         next_args_after(self, known.author, &known.branch())

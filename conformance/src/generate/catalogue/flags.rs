@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::suite::{Importance, Note};
 
 /// Every flag a case may carry.
-pub fn flags() -> BTreeMap<String, Note> {
+pub(crate) fn flags() -> BTreeMap<String, Note> {
     use Importance::{High, Low, Medium};
     [
         flag(

@@ -1,7 +1,7 @@
 //! Which kinds build on which: whoever fails below need not look above yet.
 
 /// The kinds to get right before `kind`, from small to big.
-pub fn depends_on(kind: &str) -> Vec<String> {
+pub(crate) fn depends_on(kind: &str) -> Vec<String> {
     let below: &[&str] = match kind {
         "view.parse" => &["hash.parse"],
         "view.hash" => &["hash.of", "view.parse"],

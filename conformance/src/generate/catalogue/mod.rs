@@ -13,10 +13,10 @@ use grove_core::Reason;
 
 use crate::suite::store::ReasonInfo;
 
-pub use flags::flags;
-pub use kinds::depends_on;
-pub use requirements::requirements;
-pub use rulings::rulings;
+pub(super) use flags::flags;
+pub(super) use kinds::depends_on;
+pub(super) use requirements::requirements;
+pub(super) use rulings::rulings;
 
 /// Codes that were given once and are not any more: code, phase, meaning, and the version without it.
 const RETIRED: &[[&str; 4]] = &[[
@@ -27,7 +27,7 @@ const RETIRED: &[[&str; 4]] = &[[
 ]];
 
 /// Every refusal code with its phase.
-pub fn reasons() -> BTreeMap<String, ReasonInfo> {
+pub(super) fn reasons() -> BTreeMap<String, ReasonInfo> {
     let given = Reason::ALL.iter().map(|reason| {
         let info = ReasonInfo {
             phase: reason.phase().name().to_owned(),

@@ -137,7 +137,7 @@ NW3   must    live       queues, messages and sessions of a peer are bounded
 ";
 
 /// Every requirement a case, a check or a simulation may name.
-pub fn requirements() -> BTreeMap<String, Requirement> {
+pub(crate) fn requirements() -> BTreeMap<String, Requirement> {
     [HANDBOOK, PUBLISHING, REPLICATION, DELETION, INTERFACES]
         .into_iter()
         .flat_map(str::lines)

@@ -43,7 +43,7 @@ R32 simulator  a node that never saw the document needs no DELETE of it
 ";
 
 /// Every ruling.
-pub fn rulings() -> BTreeMap<String, Ruling> {
+pub(crate) fn rulings() -> BTreeMap<String, Ruling> {
     let lines = RULINGS.lines().filter(|line| !line.is_empty());
     lines
         .map(|line| {

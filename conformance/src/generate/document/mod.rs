@@ -39,7 +39,7 @@ type Node<'a> = (u8, Act, &'a [u8]);
 /// A whole document.
 type Nodes = &'static [Node<'static>];
 
-pub fn sets() -> Vec<Set> {
+pub(super) fn sets() -> Vec<Set> {
     let mut set = Set::new("document.reduce", "graphs", ORDER);
     set.schema("cafe", cafe_schema());
     set.schema(

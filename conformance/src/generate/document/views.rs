@@ -8,7 +8,7 @@ use crate::generate::set::Set;
 use crate::suite::Case;
 use Act::{Create, Delete, Hour, Nothing, Title};
 
-pub fn views() -> Set {
+pub(super) fn views() -> Set {
     let mut set = Set::new("document.view", "graphs", &["DV1", "QU3"]);
     set.schema("cafe", cafe_schema());
     set.using("schema", "cafe");

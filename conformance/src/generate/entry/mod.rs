@@ -13,7 +13,7 @@ use crate::forge::{Draft, Hash, Key, hex, key, varu64};
 
 const SIGNED: (&str, &str) = ("", "author");
 
-pub fn sets() -> Vec<Set> {
+pub(super) fn sets() -> Vec<Set> {
     vec![
         sound_and_broken(),
         positions::positions(),

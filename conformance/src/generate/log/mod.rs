@@ -13,7 +13,7 @@ use crate::suite::{Case, Step};
 
 const SIGNED: (&str, &str) = ("/entry", "author");
 
-pub fn sets() -> Vec<Set> {
+pub(super) fn sets() -> Vec<Set> {
     let mut set = Set::new("log.append", "links", &["BA1", "NO1", "FK1"]);
     set.key("author", &author());
     set.key("other", &other_author());

@@ -11,7 +11,7 @@ use crate::generate::fixtures::{author, id};
 use crate::generate::set::Set;
 use crate::generate::text::off_the_curve;
 
-pub fn encode() -> Set {
+pub(super) fn encode() -> Set {
     let mut set = Set::new("message.encode", "canonical", &["RP1", "RP2"]);
     sound(&mut set);
     sorted(&mut set);

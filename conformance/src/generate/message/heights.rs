@@ -6,7 +6,7 @@ use crate::generate::fixtures::author;
 use crate::generate::set::Set;
 use crate::generate::text::off_the_curve;
 
-pub fn heights() -> Set {
+pub(super) fn heights() -> Set {
     let mut set = Set::new("message.decode", "heights", &["RP6"]);
     sound(&mut set);
     in_any_order(&mut set);

@@ -4,7 +4,7 @@ use super::{SYSTEM, bytes, done, entry, have, int, request, texts, two_authors, 
 use crate::forge::{Item, hex};
 use crate::generate::set::Set;
 
-pub fn loose() -> Set {
+pub(super) fn loose() -> Set {
     let mut set = Set::new("message.decode", "loose", &["RP2"]);
     sound(&mut set);
     longer_heads(&mut set);

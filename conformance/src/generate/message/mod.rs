@@ -14,7 +14,7 @@ use super::set::Set;
 use crate::forge::message::{self, Logs, announce, done, have, int, request, texts};
 use crate::forge::{Hash, Item, Key, hex};
 
-pub fn sets() -> Vec<Set> {
+pub(super) fn sets() -> Vec<Set> {
     vec![
         shape::shapes(),
         schemas::schemas(),

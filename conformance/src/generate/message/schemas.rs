@@ -5,7 +5,7 @@ use crate::forge::Item;
 use crate::generate::fixtures::id;
 use crate::generate::set::Set;
 
-pub fn schemas() -> Set {
+pub(super) fn schemas() -> Set {
     let mut set = Set::new("message.decode", "schemas", &["RP4"]);
     let note = note();
     set.valid(

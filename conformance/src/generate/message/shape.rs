@@ -10,7 +10,7 @@ use crate::forge::{Item, hex};
 use crate::generate::set::Set;
 use crate::suite::Importance;
 
-pub fn shapes() -> Set {
+pub(super) fn shapes() -> Set {
     let mut set = Set::new("message.decode", "shape", &["RP1"]);
     sound(&mut set);
     numbers(&mut set);

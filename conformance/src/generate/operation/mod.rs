@@ -15,7 +15,7 @@ use super::set::Set;
 use crate::forge::{Hash, Item, hex, operation};
 use crate::suite::Case;
 
-pub fn sets() -> Vec<Set> {
+pub(super) fn sets() -> Vec<Set> {
     let mut sets = vec![
         shape::shapes(),
         strict::strictness(),

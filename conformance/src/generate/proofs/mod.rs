@@ -10,7 +10,7 @@ use super::set::Set;
 use crate::forge::{Hash, Log, hex, lipmaa};
 use crate::suite::{Case, Step};
 
-pub fn sets() -> Vec<Set> {
+pub(super) fn sets() -> Vec<Set> {
     vec![
         certificates::certificates(),
         partial::partial(),

@@ -6,7 +6,7 @@ use crate::generate::set::Set;
 
 const BLOB: &str = "blob_v1";
 
-pub fn blobs() -> Set {
+pub(super) fn blobs() -> Set {
     let mut set = set_of("publish", "blobs", &["BL3"]);
     let mut world = World::of_places();
     let [mut one, mut two, mut cafe] = [0, 1, 2].map(|log_id| Log::new(author(), log_id));

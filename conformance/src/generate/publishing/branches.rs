@@ -124,7 +124,7 @@ fn worlds(set: &mut Set) {
     set.world("two-logs", two_logs().0.value());
 }
 
-pub fn next_args() -> Set {
+pub(super) fn next_args() -> Set {
     let mut set = set_of("next_args", "branches", &["FK9", "PB10"]);
     worlds(&mut set);
     set.using("world", "forked");
@@ -282,7 +282,7 @@ fn others(set: &mut Set) {
     }
 }
 
-pub fn publish() -> Set {
+pub(super) fn publish() -> Set {
     let mut set = set_of("publish", "branches", &["FK1", "PB1"]);
     worlds(&mut set);
     set.using("world", "forked");

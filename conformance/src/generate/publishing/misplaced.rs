@@ -7,7 +7,7 @@ use super::{
 use crate::forge::{Draft, Hash, Log};
 use crate::generate::set::Set;
 
-pub fn positions(set: &mut Set) {
+pub(super) fn positions(set: &mut Set) {
     let Places {
         cafe,
         visit,
@@ -154,7 +154,7 @@ pub fn positions(set: &mut Set) {
 /// A case: name, sibling and comment, the log it is put in, its operation, and the cause.
 type Misplaced<'a> = (&'a str, &'a str, &'a str, &'a Log, Vec<u8>, &'a str);
 
-pub fn logs(set: &mut Set) {
+pub(super) fn logs(set: &mut Set) {
     let Places {
         cafe,
         bar,
@@ -214,7 +214,7 @@ pub fn logs(set: &mut Set) {
     }
 }
 
-pub fn forks(set: &mut Set) {
+pub(super) fn forks(set: &mut Set) {
     let Refused {
         world, log, ids, ..
     } = refused_fork();
@@ -237,7 +237,7 @@ pub fn forks(set: &mut Set) {
     .flag("Fork");
 }
 
-pub fn after_the_end(set: &mut Set) {
+pub(super) fn after_the_end(set: &mut Set) {
     let (world, log, ids) = ended();
     set.world("ended", world.value());
     set.using("world", "ended");

@@ -20,7 +20,7 @@ use super::set::Set;
 use crate::forge::{Draft, Hash, Item, Key, Log, hex, operation};
 use crate::suite::{Case, Step};
 
-pub fn sets() -> Vec<Set> {
+pub(super) fn sets() -> Vec<Set> {
     vec![
         next_args::next_args(),
         branches::next_args(),

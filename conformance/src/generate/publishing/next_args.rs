@@ -11,7 +11,7 @@ use crate::generate::set::Set;
 use crate::generate::text::off_the_curve;
 use crate::suite::Level;
 
-pub fn next_args() -> Set {
+pub(super) fn next_args() -> Set {
     let mut set = set_of("next_args", "worlds", &["PB9", "BA4"]);
     new_logs(&mut set);
     known_documents(&mut set);

@@ -10,7 +10,7 @@ use crate::generate::fixtures::{EVERY, every_schema};
 use crate::generate::set::Set;
 use crate::suite::{Case, Level};
 
-pub fn published() -> Set {
+pub(super) fn published() -> Set {
     let mut set = set_of("publish", "taken", &["PB1", "PB8"]);
     beginnings(&mut set);
     updates(&mut set);

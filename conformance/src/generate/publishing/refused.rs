@@ -7,7 +7,7 @@ use super::{
 use crate::forge::{Draft, Hash, Item, Log, operation};
 use crate::generate::set::Set;
 
-pub fn refused() -> Set {
+pub(super) fn refused() -> Set {
     let mut set = set_of("publish", "refused", &["PB1"]);
     siblings(&mut set);
     entries(&mut set);

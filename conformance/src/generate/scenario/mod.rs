@@ -16,7 +16,7 @@ use crate::suite::Case;
 
 const PIECE: &str = "blob_piece_v1";
 
-pub fn sets() -> Vec<Set> {
+pub(super) fn sets() -> Vec<Set> {
     let mut set = Set::new("scenario", "node", &["RP10"]);
     set.key("author", &author());
     set.key("other", &other_author());

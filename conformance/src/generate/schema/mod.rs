@@ -20,7 +20,7 @@ const TWO: &[Field<'static>] = &[(1, "title", "str"), (2, "opening_hour", "int")
 /// The byte of the definition's own view id.
 const DEFINITION: u8 = 200;
 
-pub fn sets() -> Vec<Set> {
+pub(super) fn sets() -> Vec<Set> {
     let mut set = Set::new("schema.build", "views", &["SC5", "SC9"]);
     sound(&mut set);
     names::names(&mut set);

@@ -3,7 +3,7 @@
 use super::{ONE, good, question};
 use crate::generate::set::Set;
 
-pub fn names(set: &mut Set) {
+pub(super) fn names(set: &mut Set) {
     let longest = "n".repeat(64);
     for (name, comment, text) in [
         ("two", "The shortest name.", "ab"),
@@ -78,7 +78,7 @@ pub fn names(set: &mut Set) {
     }
 }
 
-pub fn descriptions(set: &mut Set) {
+pub(super) fn descriptions(set: &mut Set) {
     let (longest, wide) = ("d".repeat(256), "ü".repeat(256));
     good(
         set,
@@ -129,7 +129,7 @@ pub fn descriptions(set: &mut Set) {
     }
 }
 
-pub fn field_names(set: &mut Set) {
+pub(super) fn field_names(set: &mut Set) {
     let longest = "f".repeat(64);
     for (name, comment, text) in [
         ("one", "One letter is enough.", "f"),

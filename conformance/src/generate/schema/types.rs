@@ -4,7 +4,7 @@ use super::{DEFINITION, good, question, schema};
 use crate::generate::fixtures::id;
 use crate::generate::set::Set;
 
-pub fn types(set: &mut Set) {
+pub(super) fn types(set: &mut Set) {
     good(
         set,
         ("type-relation", "A relation to blobs."),
@@ -71,7 +71,7 @@ pub fn types(set: &mut Set) {
 }
 
 /// The deployed parser of types looks for one anywhere in the text.
-pub fn loose_types(set: &mut Set) {
+pub(super) fn loose_types(set: &mut Set) {
     let read = |kind: &str| schema(&[id(DEFINITION)], "cafe", "", &[(1, "f", kind)]);
     for (name, comment, text) in [
         (

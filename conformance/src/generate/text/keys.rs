@@ -149,7 +149,7 @@ pub(super) fn keys() -> Set {
 }
 
 /// The encoding of the smallest y without a point.
-pub fn off_the_curve() -> [u8; 32] {
+pub(crate) fn off_the_curve() -> [u8; 32] {
     let encode = |y: u8| {
         let mut bytes = [0; 32];
         bytes[0] = y;

@@ -8,9 +8,9 @@ mod views;
 
 use super::set::Set;
 
-pub use keys::off_the_curve;
+pub(super) use keys::off_the_curve;
 
-pub fn sets() -> Vec<Set> {
+pub(super) fn sets() -> Vec<Set> {
     vec![
         keys::keys(),
         hashes::hash_of(),

@@ -10,7 +10,7 @@ use super::fixtures::id;
 use super::set::Set;
 use crate::forge::{Hash, Item, hex, operation};
 
-pub fn sets() -> Vec<Set> {
+pub(super) fn sets() -> Vec<Set> {
     vec![
         application::application(),
         system::definitions(),

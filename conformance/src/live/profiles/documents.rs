@@ -10,7 +10,7 @@ use super::{LiveCheck, check, listed, must_equal};
 use crate::forge::{Hash, hash};
 
 /// All of them, in the order in which they run.
-pub const ALL: &[LiveCheck] = &[
+pub(crate) const ALL: &[LiveCheck] = &[
     check(
         "update",
         "an UPDATE changes its field alone and moves the view",

@@ -8,7 +8,7 @@ use super::super::under_test::NodeUnderTest;
 use super::{LiveCheck, check, must, must_equal, must_refuse};
 
 /// All of them, in the order in which they run.
-pub const ALL: &[LiveCheck] = &[
+pub(crate) const ALL: &[LiveCheck] = &[
     check(
         "malformed-arguments",
         "malformed keys and ids are refused",

@@ -9,7 +9,7 @@ use super::{LiveCheck, check, must, must_equal};
 use crate::forge::{Draft, Hash, hash, unhex};
 
 /// All of them, in the order in which they run.
-pub const ALL: &[LiveCheck] = &[
+pub(crate) const ALL: &[LiveCheck] = &[
     check(
         "would-fork-at-the-tip",
         "of two updates with the same arguments the second succeeds with fresh ones",

@@ -2,12 +2,12 @@
 //!
 //! Here is what several of them share: ways to say what must hold, and pages of the run's collection.
 
-pub mod documents;
-pub mod doors;
-pub mod forks;
-pub mod publishing;
-pub mod query;
-pub mod refusals;
+pub(super) mod documents;
+pub(super) mod doors;
+pub(super) mod forks;
+pub(super) mod publishing;
+pub(super) mod query;
+pub(super) mod refusals;
 
 use serde_json::{Value, json};
 
@@ -17,14 +17,14 @@ use super::under_test::{NodeUnderTest, eventually};
 use crate::forge::Hash;
 
 /// One check.
-pub struct LiveCheck {
+pub(super) struct LiveCheck {
     pub id: &'static str,
     pub title: &'static str,
     pub run: fn(&mut NodeUnderTest) -> Result<(), Wrong>,
 }
 
 /// All checks but the refusals, by the name of their profile, in the order in which they run.
-pub const PROFILES: [(&str, &[LiveCheck]); 5] = [
+pub(super) const PROFILES: [(&str, &[LiveCheck]); 5] = [
     ("publishing", publishing::ALL),
     ("query", query::ALL),
     ("documents", documents::ALL),

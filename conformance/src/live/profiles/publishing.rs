@@ -7,7 +7,7 @@ use super::{LiveCheck, check, must_equal, must_refuse};
 use crate::forge::{Hash, hex};
 
 /// All of them, in the order in which they run.
-pub const ALL: &[LiveCheck] = &[
+pub(crate) const ALL: &[LiveCheck] = &[
     check(
         "next-args-of-new-key",
         "a new key begins with log 0, entry 1, no links",

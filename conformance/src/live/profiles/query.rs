@@ -11,7 +11,7 @@ use super::{LiveCheck, check, ids_of, listed, must, must_equal, page};
 use crate::forge::{Hash, hex};
 
 /// All of them, in the order in which they run.
-pub const ALL: &[LiveCheck] = &[
+pub(crate) const ALL: &[LiveCheck] = &[
     check(
         "query-entries",
         "JSON-RPC lists the entries of a schema with their bytes",

@@ -11,7 +11,7 @@ use crate::forge::entry::seal;
 use crate::forge::{Draft, Hash, Item, hex, operation, varu64};
 
 /// One fault.
-pub struct Refusal {
+pub(crate) struct Refusal {
     pub id: &'static str,
     pub title: &'static str,
     /// Codes that name the cause.
@@ -96,7 +96,7 @@ impl Scene {
 }
 
 /// Tries one refusal through both doors.
-pub fn run(target: &mut NodeUnderTest, refusal: &Refusal) -> Result<(), Wrong> {
+pub(crate) fn run(target: &mut NodeUnderTest, refusal: &Refusal) -> Result<(), Wrong> {
     let mut weakness = None;
     for door in [Door::GraphQl, Door::JsonRpc] {
         let mut scene = Scene::set_up(target, door)?;
@@ -187,7 +187,7 @@ const fn shutting(
 }
 
 /// All of them.
-pub const ALL: &[Refusal] = &[
+pub(crate) const ALL: &[Refusal] = &[
     entry(
         "refuse-entry-not-hex",
         "an entry that is not hex",

@@ -47,7 +47,7 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const REVALIDATE: &str = "no-cache";
 
 /// The routes of blobs.
-pub fn routes(node: Node) -> Router {
+pub(super) fn routes(node: Node) -> Router {
     Router::new()
         .route("/blobs/{document}", get(current))
         .route("/blobs/{document}/{view}", get(at_view))

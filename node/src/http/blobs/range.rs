@@ -6,11 +6,11 @@
 use axum::http::{HeaderMap, HeaderName, header};
 
 /// The part of an answer that is sent: from the first byte up to and without the last.
-pub type Part = std::ops::Range<u64>;
+pub(super) type Part = std::ops::Range<u64>;
 
 /// What to answer with.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub(super) enum Wanted {
     /// The client has it already.
     Nothing,
     /// All bytes.
@@ -25,7 +25,7 @@ pub enum Wanted {
 
 /// What a request wants of `length` bytes known by this entity tag, quotes included. Parts are for
 /// GET alone.
-pub fn wanted(headers: &HeaderMap, is_get: bool, tag: &str, length: u64) -> Wanted {
+pub(super) fn wanted(headers: &HeaderMap, is_get: bool, tag: &str, length: u64) -> Wanted {
     // In this order (section 13.2.2). Those that go by dates need one of the bytes, which have none.
     if headers.contains_key(header::IF_MATCH)
         && !lists(headers, header::IF_MATCH, |list| list == tag)

@@ -21,7 +21,7 @@ use crate::store::{
 };
 
 /// Names a tree: trees are numbered in the order in which they began.
-pub type TreeId = u64;
+pub(super) type TreeId = u64;
 
 /// Everything.
 #[derive(Debug, Clone, Default)]

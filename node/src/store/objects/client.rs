@@ -26,7 +26,7 @@ const RESPONSE_SIZE_MAX: usize = 4 * 1024 * 1024;
 
 /// Makes clients.
 #[derive(Debug)]
-pub struct Connector;
+pub(super) struct Connector;
 
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {

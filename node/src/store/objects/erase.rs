@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 
 /// What is being erased.
 #[derive(Debug, Default)]
-pub struct Erasing(Option<Batch>);
+pub(super) struct Erasing(Option<Batch>);
 
 #[derive(Debug)]
 struct Batch {

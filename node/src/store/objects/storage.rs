@@ -21,7 +21,7 @@ use crate::store::StoreError;
 
 /// The place of all objects. Cheap to clone.
 #[derive(Clone)]
-pub struct ObjectStorage {
+pub(super) struct ObjectStorage {
     store: Arc<dyn ObjectStore>,
     /// Where they are files.
     folder: Option<Arc<Path>>,
@@ -35,7 +35,7 @@ impl fmt::Debug for ObjectStorage {
 }
 
 impl ObjectStorage {
-    pub fn open(location: &Location) -> Result<Self, StoreError> {
+    pub(super) fn open(location: &Location) -> Result<Self, StoreError> {
         match location {
             Location::Folder(path) => Self::in_folder(path),
             Location::Bucket { bucket, prefix } => Self::in_bucket(bucket, prefix),
@@ -68,7 +68,7 @@ impl ObjectStorage {
     }
 
     /// Puts an object; when this returns, no crash loses it.
-    pub async fn put(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
+    pub(super) async fn put(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
         let done = self.try_put(name, bytes).await;
         if done.is_err() {
             // It may be there all the same, as when only the answer was lost.
@@ -90,7 +90,7 @@ impl ObjectStorage {
     }
 
     /// The bytes of an object of this size. Of any other size, it is not the one that was put.
-    pub async fn get(&self, name: &str, size: u64) -> Result<Option<Bytes>, StoreError> {
+    pub(super) async fn get(&self, name: &str, size: u64) -> Result<Option<Bytes>, StoreError> {
         match self.store.get(&Name::from(name)).await {
             Ok(found) if found.meta.size == size => Ok(Some(found.bytes().await?)),
             Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -99,7 +99,7 @@ impl ObjectStorage {
     }
 
     /// Erases objects; none of them comes back after a crash. Those that are gone already are no error.
-    pub async fn erase(&self, names: Vec<String>) -> Result<(), StoreError> {
+    pub(super) async fn erase(&self, names: Vec<String>) -> Result<(), StoreError> {
         let wanted: Vec<_> = names
             .iter()
             .map(|name| Ok(Name::from(name.as_str())))
@@ -124,7 +124,7 @@ impl ObjectStorage {
     }
 
     /// The objects of a shard that are older than this. What was not put here is left out.
-    pub async fn list(
+    pub(super) async fn list(
         &self,
         shard: u8,
         older_than: Duration,
@@ -142,7 +142,7 @@ impl ObjectStorage {
 
     /// Removes what a crash left of files of a shard that were being written. They have names of their
     /// own, under which nobody finds an object.
-    pub fn sweep_unfinished(
+    pub(super) fn sweep_unfinished(
         &self,
         shard: u8,
         older_than: Duration,
@@ -179,7 +179,7 @@ impl From<object_store::Error> for StoreError {
 }
 
 /// A name for an object with the bytes of this operation, never given out before.
-pub fn new_name(hash: Hash) -> Result<String, StoreError> {
+pub(super) fn new_name(hash: Hash) -> Result<String, StoreError> {
     let random = getrandom::u64().map_err(|error| StoreError::Failed(error.to_string()))?;
     let digits = hex::encode(hash.digest());
     Ok(format!("{}/{digits}-{random:016x}", &digits[..2]))
@@ -187,13 +187,13 @@ pub fn new_name(hash: Hash) -> Result<String, StoreError> {
 
 /// A name for a mark of this place, never given out before. It is not that of an object.
 #[cfg(feature = "postgres")]
-pub fn new_mark() -> Result<String, StoreError> {
+pub(super) fn new_mark() -> Result<String, StoreError> {
     let random = getrandom::u64().map_err(|error| StoreError::Failed(error.to_string()))?;
     Ok(format!("marks/{random:016x}"))
 }
 
 /// The operation whose bytes the object of this name holds; `None` when the name was not made here.
-pub fn operation_of(name: &str) -> Option<Hash> {
+pub(super) fn operation_of(name: &str) -> Option<Hash> {
     let (shard, rest) = name.split_once('/')?;
     let (digits, random) = rest.split_once('-')?;
     let lower = |text: &str| {

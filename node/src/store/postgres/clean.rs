@@ -17,14 +17,14 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The thread that vacuums, and what became of it.
 #[derive(Debug, Default)]
-pub struct Cleaner {
+pub(super) struct Cleaner {
     running: Option<JoinHandle<Result<(), StoreError>>>,
     tried: Option<Instant>,
 }
 
 impl Cleaner {
     /// Starts vacuuming if something waits for it; returns whether nothing does.
-    pub fn advance(&mut self, database: &Database) -> Result<bool, StoreError> {
+    pub(super) fn advance(&mut self, database: &Database) -> Result<bool, StoreError> {
         if let Some(running) = self.running.take_if(|running| running.is_finished()) {
             running
                 .join()

@@ -43,7 +43,7 @@ impl ToSql for Column {
 }
 
 /// The SQL type of a field's column.
-pub const fn column_type(field_type: &FieldType) -> &'static str {
+pub(super) const fn column_type(field_type: &FieldType) -> &'static str {
     match field_type {
         FieldType::Bool | FieldType::Int => "BIGINT NOT NULL",
         // Holds −0 and NaN as they are, and takes NaN to be above every number (R20).
@@ -57,7 +57,7 @@ pub const fn column_type(field_type: &FieldType) -> &'static str {
 }
 
 /// The column of a value; `None` when the value does not fit the type of its field.
-pub fn from_value(field_type: &FieldType, value: &Value) -> Option<Column> {
+pub(super) fn from_value(field_type: &FieldType, value: &Value) -> Option<Column> {
     Some(match (field_type, value) {
         (FieldType::Bool, Value::Bool(bool)) => Column::Int((*bool).into()),
         (FieldType::Int, Value::Int(int)) => Column::Int(*int),
@@ -78,12 +78,16 @@ pub fn from_value(field_type: &FieldType, value: &Value) -> Option<Column> {
     })
 }
 
-pub fn from_view_ids(view_ids: &[DocumentViewId]) -> Vec<Vec<u8>> {
+pub(super) fn from_view_ids(view_ids: &[DocumentViewId]) -> Vec<Vec<u8>> {
     view_ids.iter().map(from_view_id).collect()
 }
 
 /// The value in a column.
-pub fn to_value(field_type: &FieldType, row: &Row, index: usize) -> Result<Value, StoreError> {
+pub(super) fn to_value(
+    field_type: &FieldType,
+    row: &Row,
+    index: usize,
+) -> Result<Value, StoreError> {
     Ok(match field_type {
         FieldType::Bool => Value::Bool(get::<i64>(row, index)? != 0),
         FieldType::Int => Value::Int(get(row, index)?),
@@ -116,13 +120,13 @@ fn hash(digest: [u8; 32]) -> Hash {
 }
 
 /// A column of the type that was written.
-pub fn get<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
+pub(super) fn get<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
     row.try_get(index)
         .map_err(|_| StoreError::Corrupt("column"))
 }
 
 /// A column of 32 bytes.
-pub fn digest(row: &Row, index: usize) -> Result<[u8; DIGEST_SIZE], StoreError> {
+pub(super) fn digest(row: &Row, index: usize) -> Result<[u8; DIGEST_SIZE], StoreError> {
     let bytes: &[u8] = get(row, index)?;
     bytes.try_into().map_err(|_| StoreError::Corrupt("digest"))
 }

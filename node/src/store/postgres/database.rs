@@ -37,7 +37,7 @@ use crate::store::sql::{Columns, Names, Param, Sql, TakeRow};
 const STATEMENTS_MAX: usize = 256;
 
 /// Values to be bound.
-pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// Where a transaction stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ enum Phase {
 }
 
 /// Sends what a transaction has kept back.
-pub type Sender = fn(&Database, &Pending) -> Result<(), StoreError>;
+pub(super) type Sender = fn(&Database, &Pending) -> Result<(), StoreError>;
 
 /// A connection to a database of the current version.
 pub struct Database {

@@ -18,7 +18,7 @@ use crate::store::{DocumentRow, NewEntry};
 const SIZE_MAX: usize = 8 << 20;
 
 /// A tree by what it is: its author, its log and the tip it has by now.
-pub type TreeKey = (i64, i64, Hash);
+pub(super) type TreeKey = (i64, i64, Hash);
 
 /// What becomes of a tree.
 #[derive(Debug)]

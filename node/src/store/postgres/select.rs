@@ -19,7 +19,7 @@ use crate::store::query::{
 use crate::store::sql::Sql;
 
 /// How many live documents a schema has, without looking at them.
-pub const LIVE_COUNT: &str = "SELECT live FROM schemas WHERE id = $1";
+pub(super) const LIVE_COUNT: &str = "SELECT live FROM schemas WHERE id = $1";
 
 /// How many of a list's ids make up the head that decides about the order.
 const IDS_IN_HEAD: usize = SORT_KEY_SIZE_MAX / DIGEST_SIZE;
@@ -29,7 +29,7 @@ const EDITED: &str = "d.edited::int::bigint";
 
 /// A statement in the making, with the values to be bound.
 #[derive(Debug)]
-pub struct Select<'q> {
+pub(super) struct Select<'q> {
     schema: &'q Schema,
     /// `view_7`, …
     tables: &'q [String],
@@ -66,7 +66,7 @@ impl Key {
 }
 
 impl<'q> Select<'q> {
-    pub fn new(
+    pub(super) fn new(
         schema: &'q Schema,
         tables: &'q [String],
         schema_row: i64,
@@ -86,7 +86,7 @@ impl<'q> Select<'q> {
 
     /// The ids of the documents in the order in which they are found: `id, key`. `by_author` when an index
     /// leads from authors to their documents.
-    pub fn page(
+    pub(super) fn page(
         mut self,
         database: &Database,
         by_author: bool,
@@ -157,7 +157,10 @@ impl<'q> Select<'q> {
     }
 
     /// How many documents there are, on all pages.
-    pub fn count(mut self, database: &Database) -> Result<(String, Vec<Column>), StoreError> {
+    pub(super) fn count(
+        mut self,
+        database: &Database,
+    ) -> Result<(String, Vec<Column>), StoreError> {
         self.conditions(database)?;
         let sql = format!(
             "SELECT count(*) FROM {} WHERE {}",
@@ -441,7 +444,7 @@ impl<'q> Select<'q> {
 }
 
 /// Makes an index of a schema's documents, on the table that is returned with it.
-pub fn create_index(
+pub(super) fn create_index(
     schema: &Schema,
     tables: &[String],
     schema_row: i64,

@@ -38,7 +38,7 @@ const PUT_DOCUMENTS: &str = "
         edited = excluded.edited, deleted = excluded.deleted";
 
 /// Sends everything.
-pub fn send(database: &Database, pending: &Pending) -> Result<(), StoreError> {
+pub(super) fn send(database: &Database, pending: &Pending) -> Result<(), StoreError> {
     assert!(!pending.is_empty(), "nothing to send");
     let logs = send_trees(database, pending)?;
     send_entries(database, pending, &logs)?;

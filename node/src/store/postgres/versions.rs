@@ -25,7 +25,7 @@ const STEPS: [&str; 3] = [
 const NEEDS_PER_STEP: i64 = 500;
 
 /// The version this program writes.
-pub const VERSION: i64 = STEPS.len() as i64;
+pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// Marks the schema as one of this program.
 const APPLICATION: &str = "grove-node";
@@ -34,7 +34,7 @@ const APPLICATION: &str = "grove-node";
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7454422910234521)";
 
 /// Brings the database to this program's version, all the way or not at all.
-pub fn bring_up_to_date(database: &Database) -> Result<(), StoreError> {
+pub(super) fn bring_up_to_date(database: &Database) -> Result<(), StoreError> {
     // Mostly there is nothing to do, and nobody has to be waited for.
     if found(database)? == VERSION {
         return Ok(());
@@ -76,7 +76,7 @@ fn found(database: &Database) -> Result<i64, StoreError> {
 }
 
 /// Refuses what a newer program wrote.
-pub fn check(version: i64) -> Result<i64, StoreError> {
+pub(super) fn check(version: i64) -> Result<i64, StoreError> {
     if version > VERSION {
         return Err(StoreError::TooNew {
             found: version,

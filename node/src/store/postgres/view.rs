@@ -46,17 +46,17 @@ impl View {
 }
 
 /// `f7`
-pub fn name(index: usize) -> String {
+pub(super) fn name(index: usize) -> String {
     format!("f{index}")
 }
 
 /// Which of a schema's tables a field is in.
-pub const fn part(index: usize) -> usize {
+pub(super) const fn part(index: usize) -> usize {
     index / FIELDS_PER_TABLE
 }
 
 /// Where a field is found: `v.f7`, `v1.f300`.
-pub fn column(index: usize) -> String {
+pub(super) fn column(index: usize) -> String {
     match part(index) {
         0 => format!("v.f{index}"),
         part => format!("v{part}.f{index}"),
@@ -64,7 +64,7 @@ pub fn column(index: usize) -> String {
 }
 
 /// The first table of a schema and some of the others.
-pub fn joined(tables: &[String], others: impl IntoIterator<Item = usize>) -> String {
+pub(super) fn joined(tables: &[String], others: impl IntoIterator<Item = usize>) -> String {
     let first = format!("{} v", tables[0]);
     others.into_iter().fold(first, |before, part| {
         let table = &tables[part];
@@ -73,7 +73,7 @@ pub fn joined(tables: &[String], others: impl IntoIterator<Item = usize>) -> Str
 }
 
 /// The direction in which documents are found.
-pub const fn direction(query: &DocumentQuery) -> &'static str {
+pub(super) const fn direction(query: &DocumentQuery) -> &'static str {
     if query.order.descending == query.from_end {
         "ASC"
     } else {

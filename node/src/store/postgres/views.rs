@@ -17,7 +17,7 @@ use super::codec::{self, Column, digest, get};
 use super::database::Database;
 use super::pending::Document;
 use super::select::{self, Select};
-pub use super::view::View;
+pub(super) use super::view::View;
 use super::view::{FIELDS_PER_TABLE, direction, joined, name};
 use crate::store::codec::{brief, from_setters, is_brief, to_setters, to_view_id};
 use crate::store::indexes::Index;
@@ -298,7 +298,7 @@ impl View {
 }
 
 /// Removes the view of a document from the tables of its schema.
-pub fn remove_from(
+pub(super) fn remove_from(
     database: &Database,
     tables: &[String],
     document: DocumentId,
@@ -314,7 +314,7 @@ pub fn remove_from(
 }
 
 /// The view tables of the schema of this number, of which nobody remembers how many fields it has.
-pub fn tables_of(database: &Database, schema_row: i64) -> Result<Vec<String>, StoreError> {
+pub(super) fn tables_of(database: &Database, schema_row: i64) -> Result<Vec<String>, StoreError> {
     let first = format!("view_{schema_row}");
     let others = format!(r"view\_{schema_row}\_%");
     database.all(

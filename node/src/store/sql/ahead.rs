@@ -18,13 +18,13 @@ use crate::store::query::SORT_KEY_SIZE_MAX;
 use crate::store::{DocumentRow, NewEntry, OperationRow, PlacedEntry, TreeRow};
 
 /// How many entries at one position are read: enough to see that there are several.
-pub const PLACES_MAX: u32 = 2;
+pub(crate) const PLACES_MAX: u32 = 2;
 
 /// Trees by the tip to continue.
-pub type Trees = BTreeMap<(PublicKey, LogId, Hash), Option<TreeRow>>;
+pub(crate) type Trees = BTreeMap<(PublicKey, LogId, Hash), Option<TreeRow>>;
 
 /// Entries by their position, at most [`PLACES_MAX`] at each.
-pub type Places = BTreeMap<(PublicKey, LogId, SeqNum), Vec<PlacedEntry>>;
+pub(crate) type Places = BTreeMap<(PublicKey, LogId, SeqNum), Vec<PlacedEntry>>;
 
 /// Answers by what was asked; `None` in place of what is not there.
 #[derive(Debug, Default)]

@@ -5,10 +5,10 @@
 //! in a way of its own, for speed or because it must, is its [`Dialect`]: pages of documents, bulk reads, and how
 //! an entry is stored.
 
-pub mod ahead;
+pub(super) mod ahead;
 mod names;
-pub mod read;
-pub mod rows;
+pub(super) mod read;
+pub(super) mod rows;
 mod trees;
 mod write;
 
@@ -26,9 +26,9 @@ use super::outside::Extent;
 use super::{Counts, DocumentQuery, DocumentRow, EntryRow, SchemaRow, StoreError, Take};
 
 use ahead::Ahead;
-pub use names::Names;
-pub use trees::{begin_branch, extend_branch};
-pub use write::{
+pub(super) use names::Names;
+pub(super) use trees::{begin_branch, extend_branch};
+pub(super) use write::{
     collect, doubt, drop_payloads, insert_broken_definition, insert_change, insert_fork,
     insert_time, leave_stub, purge_log, reassign_tree, restore_payload, unmaterialised,
 };
@@ -66,7 +66,7 @@ pub trait Columns {
 }
 
 /// The hash whose digest is in a column.
-pub fn hash(row: &dyn Columns, index: usize) -> Result<Hash, StoreError> {
+pub(super) fn hash(row: &dyn Columns, index: usize) -> Result<Hash, StoreError> {
     let digest: [u8; DIGEST_SIZE] = row
         .bytes(index)?
         .try_into()
@@ -75,7 +75,7 @@ pub fn hash(row: &dyn Columns, index: usize) -> Result<Hash, StoreError> {
 }
 
 /// Takes rows one by one; says whether it wants more.
-pub type TakeRow<'t> = &'t mut dyn FnMut(&dyn Columns) -> Result<bool, StoreError>;
+pub(super) type TakeRow<'t> = &'t mut dyn FnMut(&dyn Columns) -> Result<bool, StoreError>;
 
 /// A connection to a database.
 pub trait Sql {

@@ -23,7 +23,7 @@ use crate::store::{
 
 /// What happened to documents from a position on. Of the last position all changes are told, so that who
 /// goes on from there misses none.
-pub const CHANGES_AFTER: &str = "
+pub(crate) const CHANGES_AFTER: &str = "
     WITH page AS (
         SELECT e.id AS position, l.document, l.schema FROM entries e JOIN logs l ON l.id = e.log
         WHERE e.id > ?1 ORDER BY e.id LIMIT ?2

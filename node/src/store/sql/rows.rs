@@ -101,7 +101,7 @@ macro_rules! select_operations {
 }
 pub(in crate::store) use select_operations;
 
-pub fn tree(database: &impl Sql, row: &dyn Columns) -> Result<TreeRow, StoreError> {
+pub(crate) fn tree(database: &impl Sql, row: &dyn Columns) -> Result<TreeRow, StoreError> {
     Ok(TreeRow {
         public_key: database.public_key(row.int(0)?)?,
         log_id: to_log_id(row.int(1)?),
@@ -114,7 +114,7 @@ pub fn tree(database: &impl Sql, row: &dyn Columns) -> Result<TreeRow, StoreErro
 }
 
 /// Reads `seq_num, hash, ended` from `offset` on.
-pub fn tip(row: &dyn Columns, offset: usize) -> Result<LogTip, StoreError> {
+pub(crate) fn tip(row: &dyn Columns, offset: usize) -> Result<LogTip, StoreError> {
     Ok(LogTip {
         seq_num: seq_num(row, offset)?,
         hash: hash(row, offset + 1)?,
@@ -122,11 +122,11 @@ pub fn tip(row: &dyn Columns, offset: usize) -> Result<LogTip, StoreError> {
     })
 }
 
-pub fn seq_num(row: &dyn Columns, index: usize) -> Result<SeqNum, StoreError> {
+pub(crate) fn seq_num(row: &dyn Columns, index: usize) -> Result<SeqNum, StoreError> {
     to_seq_num(row.int(index)?)
 }
 
-pub fn placed(database: &impl Sql, row: &dyn Columns) -> Result<PlacedEntry, StoreError> {
+pub(crate) fn placed(database: &impl Sql, row: &dyn Columns) -> Result<PlacedEntry, StoreError> {
     Ok(PlacedEntry {
         public_key: database.public_key(row.int(0)?)?,
         log_id: to_log_id(row.int(1)?),
@@ -139,14 +139,14 @@ pub fn placed(database: &impl Sql, row: &dyn Columns) -> Result<PlacedEntry, Sto
     })
 }
 
-pub fn entry(database: &impl Sql, row: &dyn Columns) -> Result<EntryRow, StoreError> {
+pub(crate) fn entry(database: &impl Sql, row: &dyn Columns) -> Result<EntryRow, StoreError> {
     let public_key = database.public_key(row.int(0)?)?;
     let schema_id = database.schema_id(row.int(1)?)?;
     entry_of(database, public_key, schema_id, row)
 }
 
 /// An entry whose author and schema are known already.
-pub fn entry_of(
+pub(crate) fn entry_of(
     database: &impl Sql,
     public_key: PublicKey,
     schema_id: SchemaId,
@@ -179,7 +179,7 @@ pub fn entry_of(
 }
 
 /// Reads `payload, object, outside` from `offset` on, and where they say so the object.
-pub fn payload(
+pub(crate) fn payload(
     database: &impl Sql,
     row: &dyn Columns,
     offset: usize,
@@ -193,7 +193,10 @@ pub fn payload(
     Payload::read(database.objects(), inside, object, entry)
 }
 
-pub fn operation(database: &impl Sql, row: &dyn Columns) -> Result<OperationRow, StoreError> {
+pub(crate) fn operation(
+    database: &impl Sql,
+    row: &dyn Columns,
+) -> Result<OperationRow, StoreError> {
     let size = row.maybe_int(3)?;
     Ok(OperationRow {
         position: row.int(5)?,
@@ -206,7 +209,7 @@ pub fn operation(database: &impl Sql, row: &dyn Columns) -> Result<OperationRow,
     })
 }
 
-pub fn change(database: &impl Sql, row: &dyn Columns) -> Result<Change, StoreError> {
+pub(crate) fn change(database: &impl Sql, row: &dyn Columns) -> Result<Change, StoreError> {
     Ok(Change {
         position: row.int(0)?,
         document: hash(row, 1)?.into(),

@@ -12,7 +12,7 @@ use crate::store::{NewEntry, StoreError};
 const MISFIT: StoreError = StoreError::Misfit("log");
 
 /// Makes an entry the tip of the branch that ended in the entry before it. Returns the number of the tree.
-pub fn extend_branch(
+pub(crate) fn extend_branch(
     database: &impl Sql,
     entry: &NewEntry<'_>,
     backlink: Hash,
@@ -29,7 +29,7 @@ pub fn extend_branch(
 
 /// Makes an entry the tip of a branch that leaves another one behind the entry before it. Returns the number
 /// of the tree.
-pub fn begin_branch(
+pub(crate) fn begin_branch(
     database: &impl Sql,
     entry: &NewEntry<'_>,
     backlink: Hash,

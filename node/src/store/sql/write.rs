@@ -9,7 +9,7 @@ use crate::store::outside::object_for;
 use crate::store::{ForkRow, StoreError, TIMES_KEPT_S};
 
 /// Gives a stored entry the operation bytes it lacked.
-pub fn restore_payload(
+pub(crate) fn restore_payload(
     database: &impl Sql,
     hash: Hash,
     payload: &[u8],
@@ -53,7 +53,7 @@ pub fn restore_payload(
 }
 
 /// Drops the operation bytes of a document, except those of its DELETEs.
-pub fn drop_payloads(database: &impl Sql, document: DocumentId) -> Result<(), StoreError> {
+pub(crate) fn drop_payloads(database: &impl Sql, document: DocumentId) -> Result<(), StoreError> {
     //= DL2: what deleted the document is kept
     //= R7: the DELETE operations stay, as the document's tombstone
     database.change(
@@ -76,7 +76,7 @@ pub fn drop_payloads(database: &impl Sql, document: DocumentId) -> Result<(), St
 }
 
 /// Leaves a stub of an operation whose bytes were dropped with its document.
-pub fn leave_stub(database: &impl Sql, hash: Hash, stub: &[u8]) -> Result<(), StoreError> {
+pub(crate) fn leave_stub(database: &impl Sql, hash: Hash, stub: &[u8]) -> Result<(), StoreError> {
     database.change_one(
         "UPDATE entries SET stub = ?2 WHERE hash = ?1 AND payload IS NULL AND object IS NULL",
         &[Param::hash(&hash), Param::Bytes(stub)],
@@ -85,7 +85,7 @@ pub fn leave_stub(database: &impl Sql, hash: Hash, stub: &[u8]) -> Result<(), St
 }
 
 /// Notes that a document changed without an entry of its own.
-pub fn insert_change(database: &impl Sql, document: DocumentId) -> Result<(), StoreError> {
+pub(crate) fn insert_change(database: &impl Sql, document: DocumentId) -> Result<(), StoreError> {
     database.change(
         "INSERT INTO changes (position, document)
          SELECT coalesce(max(id), 0), ?1 FROM entries",
@@ -95,7 +95,7 @@ pub fn insert_change(database: &impl Sql, document: DocumentId) -> Result<(), St
 }
 
 /// Purges a log; returns how many bytes were dropped.
-pub fn purge_log(
+pub(crate) fn purge_log(
     database: &impl Sql,
     public_key: PublicKey,
     log_id: LogId,
@@ -129,7 +129,11 @@ pub fn purge_log(
 }
 
 /// Drops the bytes of an operation and withholds its tree from there on.
-pub fn collect(database: &impl Sql, hash: Hash, stub: Option<&[u8]>) -> Result<(), StoreError> {
+pub(crate) fn collect(
+    database: &impl Sql,
+    hash: Hash,
+    stub: Option<&[u8]>,
+) -> Result<(), StoreError> {
     let hash = Param::hash(&hash);
     database.change_one(
         "UPDATE entries SET payload = NULL, object = NULL, outside = NULL, stub = ?2
@@ -141,7 +145,7 @@ pub fn collect(database: &impl Sql, hash: Hash, stub: Option<&[u8]>) -> Result<(
 }
 
 /// Doubts an entry whose operation never came.
-pub fn doubt(database: &impl Sql, hash: Hash) -> Result<(), StoreError> {
+pub(crate) fn doubt(database: &impl Sql, hash: Hash) -> Result<(), StoreError> {
     withhold(database, Param::hash(&hash))
 }
 
@@ -157,7 +161,7 @@ fn withhold(database: &impl Sql, hash: Param<'_>) -> Result<(), StoreError> {
 }
 
 /// Remembers the position of the latest entry at this time.
-pub fn insert_time(database: &impl Sql, at: i64) -> Result<(), StoreError> {
+pub(crate) fn insert_time(database: &impl Sql, at: i64) -> Result<(), StoreError> {
     database.change(
         "INSERT INTO times (at, position)
          SELECT ?1, coalesce(max(id), 0) FROM entries WHERE TRUE
@@ -172,7 +176,7 @@ pub fn insert_time(database: &impl Sql, at: i64) -> Result<(), StoreError> {
 }
 
 /// Moves the tree that begins with this entry to another document.
-pub fn reassign_tree(
+pub(crate) fn reassign_tree(
     database: &impl Sql,
     first: Hash,
     document: DocumentId,
@@ -193,7 +197,7 @@ pub fn reassign_tree(
 }
 
 /// Keeps the evidence of a log's fork, in place of what was kept before.
-pub fn insert_fork(database: &impl Sql, fork: &ForkRow) -> Result<(), StoreError> {
+pub(crate) fn insert_fork(database: &impl Sql, fork: &ForkRow) -> Result<(), StoreError> {
     let author = database.author(fork.public_key)?;
     database.change_one(
         "INSERT INTO forks (author, log_id, seq_num, first, second)
@@ -213,7 +217,7 @@ pub fn insert_fork(database: &impl Sql, fork: &ForkRow) -> Result<(), StoreError
 }
 
 /// Remembers that a view of a definition makes no schema.
-pub fn insert_broken_definition(
+pub(crate) fn insert_broken_definition(
     database: &impl Sql,
     view: Hash,
     cause: &str,
@@ -227,7 +231,10 @@ pub fn insert_broken_definition(
 }
 
 /// Takes out some of the documents whose states an earlier version left wrong.
-pub fn unmaterialised(database: &impl Sql, limit: u32) -> Result<Vec<DocumentId>, StoreError> {
+pub(crate) fn unmaterialised(
+    database: &impl Sql,
+    limit: u32,
+) -> Result<Vec<DocumentId>, StoreError> {
     let documents: Vec<Hash> = database.ask_all(
         "SELECT document FROM unmaterialised ORDER BY document LIMIT ?1",
         &[Param::Int(limit.into())],

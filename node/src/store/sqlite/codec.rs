@@ -10,14 +10,14 @@ use crate::store::codec::{
     DIGEST_SIZE, from_hashes, from_view_id, to_document_id, to_hashes, to_view_id,
 };
 
-pub use crate::store::codec::{brief, is_brief};
+pub(super) use crate::store::codec::{brief, is_brief};
 
 /// The SQL type of a field's column.
 ///
 /// A column of floats can't be REAL, for SQLite would make NULL of NaN and 0 of −0. Where it may hold
 /// anything, it holds −0 as an integer, equal to 0 when compared, and NaN as an empty blob, which
 /// sorts after every number (R20).
-pub const fn column_type(field_type: &FieldType) -> &'static str {
+pub(super) const fn column_type(field_type: &FieldType) -> &'static str {
     match field_type {
         FieldType::Bool | FieldType::Int => "INTEGER NOT NULL",
         FieldType::Float => "ANY NOT NULL",
@@ -31,7 +31,7 @@ pub const fn column_type(field_type: &FieldType) -> &'static str {
 }
 
 /// The column of a value; `None` when the value does not fit the type of its field.
-pub fn from_value<'a>(field_type: &FieldType, value: &'a Value) -> Option<ToSqlOutput<'a>> {
+pub(super) fn from_value<'a>(field_type: &FieldType, value: &'a Value) -> Option<ToSqlOutput<'a>> {
     let blob = |bytes| ToSqlOutput::Owned(Column::Blob(bytes));
     Some(match (field_type, value) {
         (FieldType::Bool, Value::Bool(bool)) => ToSqlOutput::from(*bool),
@@ -54,7 +54,7 @@ pub fn from_value<'a>(field_type: &FieldType, value: &'a Value) -> Option<ToSqlO
 }
 
 /// The value in a column.
-pub fn to_value(field_type: &FieldType, column: ValueRef<'_>) -> Result<Value, StoreError> {
+pub(super) fn to_value(field_type: &FieldType, column: ValueRef<'_>) -> Result<Value, StoreError> {
     Ok(match (field_type, column) {
         (FieldType::Bool, ValueRef::Integer(int)) => Value::Bool(int != 0),
         (FieldType::Int, ValueRef::Integer(int)) => Value::Int(int),
@@ -79,7 +79,7 @@ pub fn to_value(field_type: &FieldType, column: ValueRef<'_>) -> Result<Value, S
     })
 }
 
-pub fn from_float(float: f64) -> Column {
+pub(super) fn from_float(float: f64) -> Column {
     if float.is_nan() {
         Column::Blob(Vec::new())
     } else if float == 0.0 && float.is_sign_negative() {
@@ -90,7 +90,7 @@ pub fn from_float(float: f64) -> Column {
 }
 
 /// Each view id with the number of its operations before it.
-pub fn from_view_ids(view_ids: &[DocumentViewId]) -> Vec<u8> {
+pub(super) fn from_view_ids(view_ids: &[DocumentViewId]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for view_id in view_ids {
         bytes.extend((view_id.ids().len() as u32).to_be_bytes());
@@ -99,7 +99,7 @@ pub fn from_view_ids(view_ids: &[DocumentViewId]) -> Vec<u8> {
     bytes
 }
 
-pub fn to_view_ids(mut bytes: &[u8]) -> Result<Vec<DocumentViewId>, StoreError> {
+pub(super) fn to_view_ids(mut bytes: &[u8]) -> Result<Vec<DocumentViewId>, StoreError> {
     const TRUNCATED: StoreError = StoreError::Corrupt("list of view ids");
     let mut view_ids = Vec::new();
     while !bytes.is_empty() {

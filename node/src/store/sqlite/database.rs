@@ -281,6 +281,6 @@ impl Columns for Row<'_> {
 }
 
 /// A column of another type than was written.
-pub fn unexpected_type(_: rusqlite::types::FromSqlError) -> StoreError {
+pub(super) fn unexpected_type(_: rusqlite::types::FromSqlError) -> StoreError {
     StoreError::Corrupt("column")
 }

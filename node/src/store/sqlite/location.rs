@@ -14,7 +14,7 @@ type Identity = (u64, u64);
 
 /// Where a database is, and which files were found there. Cheap to clone; clones know the same.
 #[derive(Debug, Clone)]
-pub struct Location(Arc<Files>);
+pub(super) struct Location(Arc<Files>);
 
 #[derive(Debug)]
 struct Files {
@@ -27,7 +27,7 @@ struct Files {
 
 impl Location {
     /// The place of a database that was just opened.
-    pub fn of(path: PathBuf) -> Result<Self, StoreError> {
+    pub(super) fn of(path: PathBuf) -> Result<Self, StoreError> {
         let mut log_path = path.clone().into_os_string();
         log_path.push("-wal");
         let database = identity(&path)?;
@@ -40,12 +40,12 @@ impl Location {
     }
 
     /// Where the database is.
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.0.path
     }
 
     /// Whether both files are still there and the same.
-    pub fn check(&self) -> Result<(), StoreError> {
+    pub(super) fn check(&self) -> Result<(), StoreError> {
         let files = &self.0;
         let log = identity(&files.log_path);
         let is_same = identity(&files.path).is_ok_and(|found| found == files.database);

@@ -11,22 +11,22 @@
 use super::versions::{APPLICATION_ID, WITH_SUMS};
 
 /// Bytes at the end of each page that hold its sum.
-pub const SUM_LEN: usize = 8;
+pub(super) const SUM_LEN: usize = 8;
 
 /// Size of the header of a database, before the first page's own.
-pub const FILE_HEADER_LEN: usize = 100;
+pub(super) const FILE_HEADER_LEN: usize = 100;
 
 /// From this page number on the first byte of a page of another kind may be that of one with rows.
-pub const PAGES_MAX: u64 = 0x0200_0000;
+pub(super) const PAGES_MAX: u64 = 0x0200_0000;
 
 /// Whether this is a whole page rather than a part of one.
-pub fn is_page(len: usize, offset: u64) -> bool {
+pub(super) fn is_page(len: usize, offset: u64) -> bool {
     len >= 512 && len.is_power_of_two() && offset.is_multiple_of(len as u64)
 }
 
 /// What the header of a database tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
+pub(super) struct Header {
     /// Whether pages end with their sums. A bit of the header may have been lost: either of two signs is
     /// enough, so that the first page is looked at and found to be damaged.
     pub is_summed: bool,
@@ -36,7 +36,7 @@ pub struct Header {
 
 impl Header {
     /// Reads the header at the beginning of a database file.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let header = bytes.first_chunk::<FILE_HEADER_LEN>()?;
         let number = |at: usize| {
             let bytes = header[at..at + 4].try_into().unwrap_or_default();
@@ -52,14 +52,14 @@ impl Header {
 }
 
 /// Puts the sum of a page at its end.
-pub fn seal(page: &mut [u8]) {
+pub(super) fn seal(page: &mut [u8]) {
     if let Some((content, end)) = page.split_last_chunk_mut::<SUM_LEN>() {
         *end = sum(content);
     }
 }
 
 /// Whether a page is what was written.
-pub fn is_sound(page: &[u8]) -> bool {
+pub(super) fn is_sound(page: &[u8]) -> bool {
     let split = page.split_last_chunk::<SUM_LEN>();
     split.is_some_and(|(content, end)| sum(content) == *end)
 }
@@ -84,7 +84,7 @@ fn sum(content: &[u8]) -> [u8; SUM_LEN] {
 
 /// Clears what no row of a page uses. A page that holds no rows, or is not as SQLite makes them, stays as it
 /// is.
-pub fn clear_gaps(page: &mut [u8], is_first: bool) {
+pub(super) fn clear_gaps(page: &mut [u8], is_first: bool) {
     let Some(gaps) = gaps(page, is_first) else {
         return;
     };

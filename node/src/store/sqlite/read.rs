@@ -26,7 +26,7 @@ const LOGS_SOUGHT_MAX: usize = 256;
 
 /// The positions of a log's entries, from a number and a position on, and whether they ascend: they do along
 /// a log with one branch, while those of several branches lie between each other.
-pub const LOG_POSITIONS: &str = "SELECT e.id,
+pub(super) const LOG_POSITIONS: &str = "SELECT e.id,
          l.branched = 0 AND (SELECT count(*) FROM logs WHERE author = ?1 AND log_id = ?2) = 1
      FROM logs l JOIN entries e ON e.log = l.id
      WHERE l.author = ?1 AND l.log_id = ?2 AND e.seq_num >= ?3 AND e.id > ?4
@@ -34,13 +34,13 @@ pub const LOG_POSITIONS: &str = "SELECT e.id,
      ORDER BY l.id, e.seq_num";
 
 /// All entries that may be passed on, from a position on.
-pub const ENTRIES_AFTER: &str = select_entries!(
+pub(super) const ENTRIES_AFTER: &str = select_entries!(
     "WHERE e.id > ?1 AND (l.withheld_from IS NULL OR e.seq_num < l.withheld_from) ORDER BY e.id"
 );
 
 /// All entries of documents, each document's together: a cross join goes through its left side as it
 /// comes.
-pub const ENTRIES_BY_DOCUMENT: &str = select_entries!(
+pub(super) const ENTRIES_BY_DOCUMENT: &str = select_entries!(
     FROM "FROM rarray(?1) w CROSS JOIN logs l ON l.document = w.value \
           CROSS JOIN entries e ON e.log = l.id",
     ""
@@ -388,7 +388,7 @@ impl Database {
 }
 
 /// Hashes as one value to be bound, for `IN rarray(?)`.
-pub fn digests(hashes: impl Iterator<Item = Hash>) -> Array {
+pub(super) fn digests(hashes: impl Iterator<Item = Hash>) -> Array {
     Rc::new(
         hashes
             .map(|hash| Column::Blob(hash.digest().to_vec()))

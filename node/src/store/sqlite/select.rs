@@ -20,7 +20,7 @@ use crate::store::query::{
 use crate::store::sql::Sql;
 
 /// How many live documents a schema has, without looking at them.
-pub const LIVE_COUNT: &str = "SELECT live FROM schemas WHERE id = ?";
+pub(super) const LIVE_COUNT: &str = "SELECT live FROM schemas WHERE id = ?";
 
 /// Which of the documents behind a place.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +35,7 @@ enum Begin {
 
 /// A statement in the making, with the values to be bound.
 #[derive(Debug, Clone)]
-pub struct Select<'q> {
+pub(super) struct Select<'q> {
     schema: &'q Schema,
     /// `view_7`
     table: &'q str,
@@ -50,7 +50,7 @@ pub struct Select<'q> {
 }
 
 impl<'q> Select<'q> {
-    pub fn new(
+    pub(super) fn new(
         schema: &'q Schema,
         table: &'q str,
         schema_row: i64,
@@ -71,7 +71,7 @@ impl<'q> Select<'q> {
 
     /// A page of documents with `columns`, which may look into `documents d` and, of live ones, into the
     /// view table `v`. Of a page from the end they come from the last to the first.
-    pub fn page(
+    pub(super) fn page(
         mut self,
         database: &Database,
         columns: &str,
@@ -175,7 +175,10 @@ impl<'q> Select<'q> {
     }
 
     /// How many documents there are, on all pages.
-    pub fn count(mut self, database: &Database) -> Result<(String, Vec<Column>), StoreError> {
+    pub(super) fn count(
+        mut self,
+        database: &Database,
+    ) -> Result<(String, Vec<Column>), StoreError> {
         if self.query.standing == Standing::Live && self.query.conditions.is_empty() {
             let values = vec![Column::Integer(self.schema_row)];
             return Ok((LIVE_COUNT.to_owned(), values));
@@ -189,7 +192,7 @@ impl<'q> Select<'q> {
     }
 
     /// How many documents meet the conditions on a part, but no further than to `max`.
-    pub fn count_up_to(
+    pub(super) fn count_up_to(
         mut self,
         database: &Database,
         part: Part,
@@ -475,7 +478,7 @@ impl<'q> Select<'q> {
 }
 
 /// Makes an index of a schema's documents.
-pub fn create_index(schema: &Schema, schema_row: i64, index: &Index) -> Option<String> {
+pub(super) fn create_index(schema: &Schema, schema_row: i64, index: &Index) -> Option<String> {
     let fields: Vec<_> = schema.fields().values().collect();
     let mut columns = Vec::new();
     for part in index.parts() {
@@ -549,7 +552,7 @@ fn bound(field_type: &FieldType, value: &Value) -> Result<Column, StoreError> {
 }
 
 /// Makes our functions known to a connection.
-pub fn add_functions(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn add_functions(connection: &Connection) -> Result<(), StoreError> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;

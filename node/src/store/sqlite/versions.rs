@@ -27,16 +27,16 @@ const STEPS: [&str; 5] = [
 const NEEDS_PER_STEP: i64 = 500;
 
 /// The version this program writes.
-pub const VERSION: usize = STEPS.len();
+pub(super) const VERSION: usize = STEPS.len();
 
 /// The first version whose pages end with their sums, as the file itself tells.
-pub const WITH_SUMS: usize = 5;
+pub(super) const WITH_SUMS: usize = 5;
 
 /// Marks the file as a database of this program: "grov".
-pub const APPLICATION_ID: i64 = 0x6772_6f76;
+pub(super) const APPLICATION_ID: i64 = 0x6772_6f76;
 
 /// The version of the database, 0 when it is empty.
-pub fn found(connection: &Connection) -> Result<usize, StoreError> {
+pub(super) fn found(connection: &Connection) -> Result<usize, StoreError> {
     let (version, application, tables): (i64, i64, i64) = connection.query_row(
         "SELECT (SELECT user_version FROM pragma_user_version),
                 (SELECT application_id FROM pragma_application_id),
@@ -56,7 +56,7 @@ pub fn found(connection: &Connection) -> Result<usize, StoreError> {
 }
 
 /// Brings a database to a version, all the way or not at all.
-pub fn bring_to(version: usize, database: &Database) -> Result<(), StoreError> {
+pub(super) fn bring_to(version: usize, database: &Database) -> Result<(), StoreError> {
     let connection = database.connection();
     // Tables that others refer to are made anew by some steps; whether everything still refers to
     // something is checked at the end instead. Has no effect inside a transaction.

@@ -23,13 +23,13 @@ use super::pages;
 use crate::store::StoreError;
 
 /// Its name, by which connections ask for it.
-pub const NAME: &str = "grove";
+pub(super) const NAME: &str = "grove";
 
 const C_NAME: &CStr = c"grove";
 
 /// What a connection is asked to find out which pages are damaged: `PRAGMA grove_damaged_pages(FROM)` looks at
 /// pages from this number on, and tells up to where it got, and the numbers of those that are damaged.
-pub const DAMAGED_PAGES: &str = "grove_damaged_pages";
+pub(super) const DAMAGED_PAGES: &str = "grove_damaged_pages";
 
 /// Pages looked at for one such question.
 const PAGES_PER_LOOK: u64 = 4_096;
@@ -69,7 +69,7 @@ static REGISTERED: OnceLock<Option<Registered>> = OnceLock::new();
 static METHODS: OnceLock<Methods> = OnceLock::new();
 
 /// Makes the VFS known to SQLite, once in a process.
-pub fn register() -> Result<(), StoreError> {
+pub(super) fn register() -> Result<(), StoreError> {
     let registered = REGISTERED.get_or_init(|| {
         // SAFETY: a null name asks for the default VFS, which lives as long as the process.
         let system = unsafe { ffi::sqlite3_vfs_find(ptr::null()) };

@@ -16,7 +16,7 @@ use rusqlite::{Row, params, params_from_iter};
 use super::codec;
 use super::database::{Database, unexpected_type};
 use super::select::{LIVE_COUNT, Select};
-pub use super::view::View;
+pub(super) use super::view::View;
 use super::view::table;
 use crate::store::codec::{from_setters, to_setters};
 use crate::store::indexes::{AccessPath, Part, few};
@@ -28,7 +28,7 @@ use crate::store::{StoreError, ViewFields};
 /// What is read of a document beside its fields.
 const DOCUMENT_COLUMNS: &str = "d.id, d.schema, d.owner, d.view_id, d.edited";
 
-pub use crate::store::outside::Extent;
+pub(super) use crate::store::outside::Extent;
 
 impl View {
     /// The documents of a query in their order, or from the last to the first when they are those from

@@ -25,7 +25,7 @@ const RESPONSE_SIZE_MAX: usize = 8 * 1024 * 1024;
 /// An HTTP call that brought no answer. Whether the other side acted on it is unknown.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum CallError {
+pub(super) enum CallError {
     /// Nothing listens, or the link is cut. (Peer)
     #[error("the connection was refused")]
     Connect(#[source] io::Error),
@@ -42,7 +42,7 @@ pub enum CallError {
 
 /// A stream whose every chunk is an event of the trace.
 #[derive(Debug)]
-pub struct Tapped {
+pub(super) struct Tapped {
     stream: TcpStream,
     trace: Trace,
     host: String,
@@ -51,7 +51,7 @@ pub struct Tapped {
 
 impl Tapped {
     /// Taps `stream`, which `host` holds towards `peer`.
-    pub fn new(stream: TcpStream, trace: Trace, host: &str, peer: &str) -> Self {
+    pub(super) fn new(stream: TcpStream, trace: Trace, host: &str, peer: &str) -> Self {
         Self {
             stream,
             trace,
@@ -105,12 +105,12 @@ fn short_hash(bytes: &[u8]) -> String {
 }
 
 /// The simulated host behind an address, or the address where it has no name.
-pub fn host_name(address: std::net::SocketAddr) -> String {
+pub(super) fn host_name(address: std::net::SocketAddr) -> String {
     turmoil::reverse_lookup(address.ip()).unwrap_or_else(|| address.ip().to_string())
 }
 
 /// Accepts HTTP connections on a simulated host.
-pub struct TappedListener {
+pub(super) struct TappedListener {
     listener: TcpListener,
     trace: Trace,
     host: String,
@@ -118,7 +118,7 @@ pub struct TappedListener {
 
 impl TappedListener {
     /// Taps all connections that `listener`, on `host`, accepts.
-    pub fn new(listener: TcpListener, trace: Trace, host: &str) -> Self {
+    pub(super) fn new(listener: TcpListener, trace: Trace, host: &str) -> Self {
         Self {
             listener,
             trace,
@@ -146,7 +146,7 @@ impl Listener for TappedListener {
 /// # Errors
 ///
 /// When no complete answer came within `deadline`.
-pub async fn call(
+pub(super) async fn call(
     (host, peer, port): (&str, &str, u16),
     request: Request<Full<Bytes>>,
     trace: &Trace,

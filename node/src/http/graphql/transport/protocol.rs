@@ -35,15 +35,15 @@ pub(super) enum Do {
 pub(super) mod close {
     use super::Do;
 
-    pub const GOING_AWAY: Do = Do::Close(1001, "the node stops");
-    pub const TOO_LARGE: Do = Do::Close(1009, "the message is too large");
-    pub const NOT_TEXT: Do = Do::Close(4400, "messages are text");
-    pub const MALFORMED: Do = Do::Close(4400, "the message is none of the protocol");
-    pub const UNAUTHORIZED: Do = Do::Close(4401, "Unauthorized");
-    pub const SUBPROTOCOL: Do = Do::Close(4406, "Subprotocol not acceptable");
-    pub const INIT_TIMEOUT: Do = Do::Close(4408, "Connection initialisation timeout");
-    pub const TWICE: Do = Do::Close(4409, "Subscriber already exists");
-    pub const INIT_TWICE: Do = Do::Close(4429, "Too many initialisation requests");
+    pub(crate) const GOING_AWAY: Do = Do::Close(1001, "the node stops");
+    pub(crate) const TOO_LARGE: Do = Do::Close(1009, "the message is too large");
+    pub(crate) const NOT_TEXT: Do = Do::Close(4400, "messages are text");
+    pub(crate) const MALFORMED: Do = Do::Close(4400, "the message is none of the protocol");
+    pub(crate) const UNAUTHORIZED: Do = Do::Close(4401, "Unauthorized");
+    pub(crate) const SUBPROTOCOL: Do = Do::Close(4406, "Subprotocol not acceptable");
+    pub(crate) const INIT_TIMEOUT: Do = Do::Close(4408, "Connection initialisation timeout");
+    pub(crate) const TWICE: Do = Do::Close(4409, "Subscriber already exists");
+    pub(crate) const INIT_TWICE: Do = Do::Close(4429, "Too many initialisation requests");
 }
 
 /// One connection.

@@ -20,13 +20,13 @@ use std::time::Duration;
 use crate::draw::Draw;
 
 /// Simulated time starts here: 2025-01-01T00:00:00Z, so that libraries see a plausible date.
-pub const EPOCH: Duration = Duration::from_secs(1_735_689_600);
+pub(crate) const EPOCH: Duration = Duration::from_secs(1_735_689_600);
 
 /// Which of the four functions are taken over.
 ///
 /// All of them in a real run; tests take single ones away to show that each is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Surfaces {
+pub(crate) struct Surfaces {
     /// `getrandom`: hash map keys of the standard library, most random crates.
     pub getrandom: bool,
     /// `getentropy`: the portable spelling of the same.
@@ -39,7 +39,7 @@ pub struct Surfaces {
 
 impl Surfaces {
     /// Every surface controlled.
-    pub const ALL: Self = Self {
+    pub(crate) const ALL: Self = Self {
         getrandom: true,
         getentropy: true,
         syscall: true,
@@ -82,7 +82,7 @@ thread_local! {
 
 /// Keeps this thread's clock and randomness under the seed until dropped.
 #[derive(Debug)]
-pub struct Control {
+pub(crate) struct Control {
     // Dropped on another thread it would release the wrong state.
     not_send: PhantomData<*const ()>,
 }
@@ -100,7 +100,7 @@ impl Control {
     /// # Panics
     ///
     /// When the thread is under control already.
-    pub fn take(seed: u64, surfaces: Surfaces) -> Result<Self, ControlError> {
+    pub(crate) fn take(seed: u64, surfaces: Surfaces) -> Result<Self, ControlError> {
         if !cfg!(all(target_os = "linux", target_env = "gnu")) {
             return Err(ControlError::Platform);
         }
@@ -120,7 +120,7 @@ impl Control {
     }
 
     /// Moves the simulated clock to `now` since the start of the simulation.
-    pub fn set_clock(&self, now: Duration) {
+    pub(crate) fn set_clock(&self, now: Duration) {
         let mut state = STATE.get().expect("a control keeps its state");
         assert!(now >= state.now, "the simulated clock ran backwards");
         state.now = now;
