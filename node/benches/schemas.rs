@@ -48,7 +48,7 @@ async fn main() {
     connection.query("{ __typename }").await;
     tell_memory(&node, "after a restart");
 
-    let mut times = [const { Vec::new() }; 4];
+    let mut times = [const { Vec::new() }; 5];
     for round in 0..ROUNDS {
         let (entries, id) = define(&mut author, count + round);
         let known = &ids[round as usize];
@@ -59,12 +59,16 @@ async fn main() {
         times[2].push(timed(connection.query(&old)).await);
         let described = format!("{{ __type(name: \"{known}\") {{ {DESCRIPTION} }} }}");
         times[3].push(timed(connection.query(&described)).await);
+        let first = author.create(&id, &[("a", PlainValue::Int(1))]);
+        connection.publish_all(&[first]).await;
+        times[4].push(timed(connection.query(&new)).await);
     }
     let names = [
         "a new schema published",
         "first question after it, to its documents",
         "the next one, to an older schema's",
         "description of one type",
+        "first question after the new schema's first document",
     ];
     for (name, mut times) in names.into_iter().zip(times) {
         times.sort();

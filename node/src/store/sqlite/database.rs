@@ -158,8 +158,48 @@ impl Database {
         self.views.borrow_mut().remove(&row);
     }
 
-    /// The view table of the schema of this number, once the schema is known.
+    /// The view table of the schema of this number, once the schema is known. Where it is may be another in the
+    /// next transaction.
     pub fn view(&self, row: i64) -> Result<Option<Arc<View>>, StoreError> {
+        let Some(view) = self.remembered_view(row)? else {
+            return Ok(None);
+        };
+        if !view.has_own_table() {
+            let (own, live) = self.own_table(row)?;
+            view.note(own, live);
+        }
+        Ok(Some(view))
+    }
+
+    /// Whether the views of the schema of this number have a table of their own, whatever is known of the schema.
+    pub fn has_own_table(&self, row: i64) -> Result<bool, StoreError> {
+        let remembered = self.views.borrow().get(&row).cloned();
+        if remembered.is_some_and(|view| view.has_own_table()) {
+            return Ok(true);
+        }
+        Ok(self.own_table(row)?.0)
+    }
+
+    /// Gives a schema the table that older versions gave to each.
+    #[cfg(test)]
+    pub fn make_own_table(&self, id: &SchemaId) {
+        let row = self.schema_row(id).unwrap().unwrap();
+        let view = self.remembered_view(row).unwrap().unwrap();
+        view.create(self).unwrap();
+        view.note(true, 0);
+    }
+
+    /// Whether the schema of this number has a table of its own, and how many live documents it has.
+    fn own_table(&self, row: i64) -> Result<(bool, u64), StoreError> {
+        let sql = "SELECT own_table, live FROM schemas WHERE id = ?1";
+        let found = self.first(sql, [row], |row| {
+            let live: i64 = row.get(1)?;
+            Ok((row.get(0)?, live.unsigned_abs()))
+        })?;
+        found.ok_or(StoreError::Corrupt("schema"))
+    }
+
+    fn remembered_view(&self, row: i64) -> Result<Option<Arc<View>>, StoreError> {
         if let Some(view) = self.views.borrow().get(&row) {
             return Ok(Some(Arc::clone(view)));
         }

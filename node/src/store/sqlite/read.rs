@@ -130,11 +130,11 @@ impl<T: AsRef<Database>> Dialect for T {
         take: Take<'_>,
     ) -> Result<(), StoreError> {
         let database = self.as_ref();
-        let Some(view) = database.view_of(schema_id)? else {
-            return Ok(());
-        };
         let extent = Extent::of(query.outline);
         database.snapshot(|| {
+            let Some(view) = database.view_of(schema_id)? else {
+                return Ok(());
+            };
             let path = database.access_path(&view, query)?;
             let (sql, values) = view.list_sql(database, query, path)?;
             let mut statement = database.statement(&sql)?;
@@ -160,19 +160,21 @@ impl<T: AsRef<Database>> Dialect for T {
         take: Take<'_>,
     ) -> Result<(), StoreError> {
         let database = self.as_ref();
-        let Some(view) = database.view_of(schema_id)? else {
-            return Ok(());
-        };
-        let mut statement = database.statement(&view.these_sql())?;
-        let mut rows = statement.query([digests(ids.iter().map(|id| id.hash()))])?;
-        while let Some(row) = rows.next()? {
-            let mut document = database.document_row(hash(row, 0)?.into(), row, 1)?;
-            document.fields = Some(view.read(database, row, 5, Extent::of(outline))?);
-            if !take(document) {
-                break;
+        database.snapshot(|| {
+            let Some(view) = database.view_of(schema_id)? else {
+                return Ok(());
+            };
+            let mut statement = database.statement(&view.these_sql())?;
+            let mut rows = statement.query([digests(ids.iter().map(|id| id.hash()))])?;
+            while let Some(row) = rows.next()? {
+                let mut document = database.document_row(hash(row, 0)?.into(), row, 1)?;
+                document.fields = Some(view.read(database, row, 5, Extent::of(outline))?);
+                if !take(document) {
+                    break;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn visit_entries(
@@ -194,12 +196,14 @@ impl<T: AsRef<Database>> Dialect for T {
 
     fn count(&self, schema_id: &SchemaId, query: &DocumentQuery) -> Result<u64, StoreError> {
         let database = self.as_ref();
-        let Some(view) = database.view_of(schema_id)? else {
-            return Ok(0);
-        };
-        let path = database.counting_path(&view, query)?;
-        let (sql, values) = view.count_sql(database, query, path)?;
-        database.number(&sql, params_from_iter(values))
+        database.snapshot(|| {
+            let Some(view) = database.view_of(schema_id)? else {
+                return Ok(0);
+            };
+            let path = database.counting_path(&view, query)?;
+            let (sql, values) = view.count_sql(database, query, path)?;
+            database.number(&sql, params_from_iter(values))
+        })
     }
 
     fn audit_log(&self, limit: u32) -> Result<Vec<(i64, String)>, StoreError> {

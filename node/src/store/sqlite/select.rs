@@ -10,6 +10,7 @@ use rusqlite::types::{ToSqlOutput, Value as Column, ValueRef};
 
 use super::codec;
 use super::database::Database;
+use super::view::own_table;
 use crate::store::StoreError;
 use crate::store::codec::{from_hashes, from_view_id, to_hashes};
 use crate::store::indexes::{AccessPath, Index, Part, field, is_ordered_by_key, part_of};
@@ -37,8 +38,8 @@ enum Begin {
 #[derive(Debug, Clone)]
 pub(super) struct Select<'q> {
     schema: &'q Schema,
-    /// `view_7`
-    table: &'q str,
+    /// `view_7`, or a part of the table that small schemas share.
+    table: String,
     schema_row: i64,
     query: &'q DocumentQuery,
     /// What leads to the documents.
@@ -52,7 +53,7 @@ pub(super) struct Select<'q> {
 impl<'q> Select<'q> {
     pub(super) fn new(
         schema: &'q Schema,
-        table: &'q str,
+        table: String,
         schema_row: i64,
         query: &'q DocumentQuery,
         path: AccessPath,
@@ -497,7 +498,8 @@ pub(super) fn create_index(schema: &Schema, schema_row: i64, index: &Index) -> O
     let columns = columns.join(", ");
     let name = index.full_name(schema_row);
     Some(if index.parts().iter().all(|part| part.is_field()) {
-        format!("CREATE INDEX IF NOT EXISTS {name} ON view_{schema_row} ({columns}, document)")
+        let table = own_table(schema_row);
+        format!("CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns}, document)")
     } else {
         format!(
             "CREATE INDEX IF NOT EXISTS {name} ON documents ({columns}, id) \

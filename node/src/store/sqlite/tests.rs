@@ -9,17 +9,19 @@ use std::path::{Path, PathBuf};
 
 use grove_core::publish::Placement;
 use grove_core::types::{
-    DocumentId, FieldType, Hash, KeyPair, LogId, PublicKey, Schema, SchemaId, SeqNum, Value,
+    DocumentId, FieldType, Hash, KeyPair, LogId, PublicKey, Schema, SchemaId, SeqNum, SystemSchema,
+    Value,
 };
 use grove_core::wire::Action;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
-use super::SqliteStore;
 use super::database::{Database, PREPARED_ANEW};
 use super::read::{ENTRIES_AFTER, LOG_POSITIONS};
 use super::select::LIVE_COUNT;
 use super::versions::{self, VERSION};
+use super::view::{SHARED_DOCUMENTS_MAX, SHARED_FIELDS_MAX};
+use super::{SqliteReader, SqliteStore};
 use crate::store::codec;
 use crate::store::indexes::{AccessPath, IndexAdvisor};
 use crate::store::query::{self, Comparison, Condition, Order, OrderBy, Test};
@@ -564,6 +566,134 @@ fn indexes_are_few_and_outlive_a_restart() {
     assert_eq!(indexes(&store), 8);
 }
 
+/// How many schemas have a table of their own, beside those of the system.
+fn own_tables(store: &SqliteStore) -> u64 {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name GLOB 'view_[0-9]*'";
+    store.database.number(sql, []).unwrap() - SystemSchema::ALL.len() as u64
+}
+
+#[test]
+fn a_schema_of_few_documents_makes_no_table() {
+    let place = TestFolder::new();
+    let mut store = SqliteStore::open(&place.0).unwrap();
+    let reader = store.reader().unwrap();
+    let everything = DocumentQuery::default();
+    let listed = |reader: &SqliteReader| reader.list(schema().id(), &everything).unwrap();
+    store.begin().unwrap();
+    store.insert_schema(&schema().into()).unwrap();
+    store.commit().unwrap();
+    assert!(listed(&reader).is_empty());
+    PREPARED_ANEW.with(|count| count.set(0));
+
+    let mut ids = Vec::new();
+    for number in 0..SHARED_DOCUMENTS_MAX {
+        store.begin().unwrap();
+        ids.push(publish(&mut store, number, &format!("text {number}")));
+        store.commit().unwrap();
+        assert_eq!(listed(&reader).len(), ids.len());
+        assert_eq!(reader.documents(&ids).unwrap().len(), ids.len());
+    }
+    assert_eq!(own_tables(&store), 0);
+    // Nor is there anything for a connection to read or prepare anew.
+    assert_eq!(PREPARED_ANEW.with(std::cell::Cell::get), 0);
+    let before = listed(&reader);
+
+    // The next one is too many; those that are there move along, for every connection from its next question on.
+    store.begin().unwrap();
+    ids.push(publish(&mut store, 100, "one more"));
+    assert_eq!(listed(&reader), before);
+    store.rollback().unwrap();
+    assert_eq!(own_tables(&store), 0);
+    ids.pop();
+    store.begin().unwrap();
+    ids.push(publish(&mut store, 100, "one more"));
+    store.commit().unwrap();
+    assert_eq!(own_tables(&store), 1);
+    assert_eq!(listed(&reader).len(), ids.len());
+    for document in before {
+        assert_eq!(reader.document(document.id).unwrap(), Some(document));
+    }
+
+    let left = "SELECT count(*) FROM small_views";
+    assert_eq!(store.database.number(left, []).unwrap(), 0);
+    store.begin().unwrap();
+    put(&mut store, ids[0], None);
+    store.commit().unwrap();
+    assert_eq!(listed(&reader).len(), ids.len() - 1);
+}
+
+#[test]
+fn small_schemas_share_their_table_without_seeing_each_other() {
+    let mut store = SqliteStore::in_memory().unwrap();
+    store.begin().unwrap();
+    store.insert_schema(&schema().into()).unwrap();
+    store.insert_schema(&mixed_schema().into()).unwrap();
+    let note = publish(&mut store, 0, "a note");
+    let mixed = [1, 2, 3].map(mixed_document);
+    mixed
+        .iter()
+        .for_each(|row| store.put_document(row).unwrap());
+    store.commit().unwrap();
+    let everything = DocumentQuery::default();
+    let count = |store: &SqliteStore, id: &SchemaId| store.list(id, &everything).unwrap().len();
+
+    assert_eq!(count(&store, schema().id()), 1);
+    assert_eq!(count(&store, mixed_schema().id()), 3);
+    for row in &mixed {
+        assert_eq!(store.document(row.id).unwrap().as_ref(), Some(row));
+    }
+    let mut found = Vec::new();
+    let take = &mut |row: DocumentRow| {
+        found.push(row.id);
+        true
+    };
+    store
+        .visit_these(schema().id(), &[mixed[0].id, note], false, take)
+        .unwrap();
+    assert_eq!(found, [note]);
+    store.begin().unwrap();
+    store.remove_schema(schema().id()).unwrap();
+    store.remove_document(note).unwrap();
+    store.insert_schema(&schema().into()).unwrap();
+    store.commit().unwrap();
+    assert_eq!(count(&store, schema().id()), 0);
+    assert_eq!(count(&store, mixed_schema().id()), 3);
+}
+
+#[test]
+fn a_schema_of_more_fields_than_the_shared_table_has_gets_its_own() {
+    for (fields, own) in [(SHARED_FIELDS_MAX, 0), (SHARED_FIELDS_MAX + 1, 1)] {
+        let mut store = SqliteStore::in_memory().unwrap();
+        let names = (0..fields).map(|number| (format!("f{number:03}"), FieldType::Int));
+        let typed = names.map(|(name, kind)| (name.parse().unwrap(), kind));
+        let id: SchemaId = format!("wide_{}", Hash::of(b"wide")).parse().unwrap();
+        let wide = Schema::new(id, String::new(), typed).unwrap();
+        let id = DocumentId::from(Hash::of(b"a document"));
+        let values = (0..fields).map(|number| {
+            let value = (Value::Int(number as i64), id.into());
+            (format!("f{number:03}"), value)
+        });
+        let row = DocumentRow {
+            id,
+            schema_id: wide.id().clone(),
+            view_id: id.into(),
+            owner: author(),
+            edited: false,
+            fields: Some(values.collect()),
+        };
+
+        store.begin().unwrap();
+        store.insert_schema(&wide.clone().into()).unwrap();
+        let nothing = store.list(wide.id(), &DocumentQuery::default()).unwrap();
+        assert!(nothing.is_empty());
+        store.put_document(&row).unwrap();
+        store.commit().unwrap();
+
+        assert_eq!(own_tables(&store), own);
+        assert_eq!(store.document(id).unwrap(), Some(row));
+    }
+}
+
 //= OP9 test
 #[test]
 fn dropped_bytes_leave_the_indexes_too() {
@@ -616,6 +746,7 @@ fn an_older_database_is_brought_up_to_date() {
     };
     old.begin().unwrap();
     old.insert_schema(&schema().into()).unwrap();
+    old.database.make_own_table(schema().id());
     let documents: Vec<_> = (0..5)
         .map(|n| publish_by(insert_first, &mut old, n, "hello"))
         .collect();

@@ -15,12 +15,13 @@ use crate::store::sql::Sql;
 use crate::store::trees::need_of;
 
 /// What leads from each version to the next, beginning with nothing.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("versions/1.sql"),
     include_str!("versions/2.sql"),
     include_str!("versions/3.sql"),
     include_str!("versions/4.sql"),
     include_str!("versions/5.sql"),
+    include_str!("versions/6.sql"),
 ];
 
 /// How many parked entries are read at once.

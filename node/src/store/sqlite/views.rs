@@ -1,4 +1,5 @@
-//! The tables of current views: one per schema, one typed column per field.
+//! The tables of current views: one per schema of many documents, with a typed column per field, and one that
+//! small schemas share, whose columns take any type.
 //!
 //! Names of tables and columns come from numbers alone: `view_7` belongs to the schema of number 7,
 //! and `f0`, `f1`, … are its fields in the order of their names.
@@ -17,7 +18,7 @@ use super::codec;
 use super::database::{Database, unexpected_type};
 use super::select::{LIVE_COUNT, Select};
 pub(super) use super::view::View;
-use super::view::table;
+use super::view::{SHARED_TABLE, own_table};
 use crate::store::codec::{from_setters, to_setters};
 use crate::store::indexes::{AccessPath, Part, few};
 use crate::store::query::{DocumentQuery, SORT_KEY_SIZE_MAX as BRIEF_FROM, Standing};
@@ -73,7 +74,7 @@ impl View {
     }
 
     fn select<'q>(&'q self, query: &'q DocumentQuery, path: AccessPath) -> Select<'q> {
-        Select::new(&self.schema, &self.table, self.schema_row, query, path)
+        Select::new(&self.schema, self.source(), self.schema_row, query, path)
     }
 
     /// The schema whose documents are here.
@@ -86,16 +87,11 @@ impl View {
         self.schema_row
     }
 
-    #[cfg(test)]
-    pub fn table(&self) -> &str {
-        &self.table
-    }
-
-    /// Creates the table unless it exists.
+    /// Creates the own table unless it exists.
     pub fn create(&self, database: &Database) -> Result<(), StoreError> {
         let mut sql = format!(
             "CREATE TABLE IF NOT EXISTS {} (document BLOB PRIMARY KEY, operations BLOB NOT NULL",
-            self.table
+            own_table(self.schema_row)
         );
         for (index, field_type) in self.schema.fields().values().enumerate() {
             write!(sql, ", f{index} {}", codec::column_type(field_type))
@@ -103,6 +99,27 @@ impl View {
         }
         sql.push_str(") STRICT, WITHOUT ROWID");
         Ok(database.connection().execute_batch(&sql)?)
+    }
+
+    /// Makes an own table and moves there what the shared one holds.
+    fn move_out(&self, database: &Database) -> Result<(), StoreError> {
+        let (number, columns, own) = (self.schema_row, &self.columns, own_table(self.schema_row));
+        self.make_own(database)?;
+        database.connection().execute_batch(&format!(
+            "INSERT INTO {own} (document, {columns})
+                 SELECT document, {columns} FROM {SHARED_TABLE} WHERE schema = {number};
+             DELETE FROM {SHARED_TABLE} WHERE schema = {number};"
+        ))?;
+        Ok(())
+    }
+
+    /// Makes an own table, from now on the place of all views.
+    pub fn make_own(&self, database: &Database) -> Result<(), StoreError> {
+        self.create(database)?;
+        let sql = "UPDATE schemas SET own_table = 1 WHERE id = ?1";
+        database.execute(sql, [self.schema_row])?;
+        self.note(true, 0);
+        Ok(())
     }
 
     /// Stores the view of a document in place of an earlier one.
@@ -115,6 +132,9 @@ impl View {
         const MISFIT: StoreError = StoreError::Misfit("fields");
         if fields.len() != self.schema.fields().len() {
             return Err(MISFIT);
+        }
+        if self.outgrows_shared() {
+            self.move_out(database)?;
         }
         let mut setters = Vec::with_capacity(fields.len());
         let mut values = Vec::with_capacity(fields.len());
@@ -132,12 +152,17 @@ impl View {
         let setters = from_setters(&setters);
         let head = [hash.digest().as_slice(), setters.as_slice()].map(ToSqlOutput::from);
 
-        let sql = format!(
-            "INSERT OR REPLACE INTO {} (document, {}) VALUES (?{})",
-            self.table,
-            self.columns,
-            ", ?".repeat(values.len() + 1),
-        );
+        let places = ", ?".repeat(values.len() + 1);
+        let (columns, number) = (&self.columns, self.schema_row);
+        let sql = if self.has_own_table() {
+            let own = own_table(number);
+            format!("INSERT OR REPLACE INTO {own} (document, {columns}) VALUES (?{places})")
+        } else {
+            format!(
+                "INSERT OR REPLACE INTO {SHARED_TABLE} (schema, document, {columns}) \
+                 VALUES ({number}, ?{places})"
+            )
+        };
         database.execute(&sql, params_from_iter(head.into_iter().chain(values)))?;
         Ok(())
     }
@@ -151,7 +176,8 @@ impl View {
     ) -> Result<Option<ViewFields>, StoreError> {
         let sql = format!(
             "SELECT {} FROM {} WHERE document = ?1",
-            self.columns, self.table
+            self.columns,
+            self.source()
         );
         database.first(&sql, params![document.hash().digest()], |row| {
             self.read(database, row, 0, extent)
@@ -164,7 +190,8 @@ impl View {
         format!(
             "SELECT {DOCUMENT_COLUMNS}, {} FROM {} v JOIN documents d ON d.id = v.document \
              WHERE v.document IN rarray(?1)",
-            self.columns, self.table
+            self.columns,
+            self.source()
         )
     }
 
@@ -176,7 +203,8 @@ impl View {
     ) -> Result<Vec<(DocumentId, ViewFields)>, StoreError> {
         let sql = format!(
             "SELECT document, {} FROM {} WHERE document IN rarray(?1)",
-            self.columns, self.table
+            self.columns,
+            self.source()
         );
         database.all(&sql, [documents], |row| {
             let id = Hash::from_digest(row.get(0)?).into();
@@ -190,7 +218,11 @@ impl View {
         schema_row: i64,
         document: DocumentId,
     ) -> Result<(), StoreError> {
-        let sql = format!("DELETE FROM {} WHERE document = ?1", table(schema_row));
+        let sql = if database.has_own_table(schema_row)? {
+            format!("DELETE FROM {} WHERE document = ?1", own_table(schema_row))
+        } else {
+            format!("DELETE FROM {SHARED_TABLE} WHERE schema = {schema_row} AND document = ?1")
+        };
         database.execute(&sql, params![document.hash().digest()])?;
         Ok(())
     }
@@ -201,7 +233,7 @@ impl View {
             if self.brief && *field_type == FieldType::Bytes {
                 let sql = format!(
                     "UPDATE {} SET f{index} = brief(f{index}) WHERE length(f{index}) > {BRIEF_FROM}",
-                    self.table
+                    own_table(self.schema_row)
                 );
                 database.execute(&sql, [])?;
             }

@@ -199,7 +199,11 @@ impl Store for SqliteStore {
             "UPDATE schemas SET definition = ?2 WHERE id = ?1",
             params![number, from_definition(row)],
         )?;
-        View::new(number, row.schema.clone()).create(&self.database)
+        let view = View::new(number, row.schema.clone());
+        match view.fits_shared() {
+            true => Ok(()),
+            false => view.make_own(&self.database),
+        }
     }
 
     fn remove_schema(&mut self, id: &SchemaId) -> Result<(), StoreError> {

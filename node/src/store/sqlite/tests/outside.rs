@@ -231,7 +231,8 @@ fn an_older_database_gives_its_pieces_away() {
         .unwrap()
         .unwrap();
     for (number, row) in (0..).zip(&rows) {
-        let sql = format!("UPDATE {} SET f0 = ?2 WHERE document = ?1", view.table());
+        let table = super::super::view::own_table(view.schema_row());
+        let sql = format!("UPDATE {table} SET f0 = ?2 WHERE document = ?1");
         let (id, data) = (row.id.hash(), data(number));
         store
             .database
