@@ -11,14 +11,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use grove_core::author::{NextArgs, forge};
-use grove_core::types::{KeyPair, LogId, PlainValue, SchemaId};
+use grove_core::types::{DocumentViewId, KeyPair, LogId, PlainValue, SchemaId};
 use grove_core::validate::Submission;
 use grove_core::wire::{Fields, Operation};
 use serde_json::{Value, json};
-use support::{Author, Connection, NodeProcess, schema, text, venue};
+use support::{Author, Connection, Log, NodeProcess, owned, publishing, schema, text, venue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
 
 /// How long each attack goes on.
 const LASTS: Duration = Duration::from_secs(10);
@@ -33,6 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 enum Blow {
     Post(&'static str, String),
+    /// Sends the next of these bodies to JSON-RPC, one at a time however many attackers there are; begins anew
+    /// behind the last.
+    InTurn(Arc<Vec<String>>),
     /// Opens a WebSocket at this path with this subprotocol, sends these messages and holds it.
     Socket(&'static str, &'static str, Vec<String>),
 }
@@ -65,7 +69,7 @@ fn main() {
     }
 }
 
-const ATTACKS: [fn() -> Attack; 8] = [
+const ATTACKS: [fn() -> Attack; 13] = [
     || {
         query(
             "brackets behind a string",
@@ -75,8 +79,13 @@ const ATTACKS: [fn() -> Attack; 8] = [
     },
     || query("chained fragments", 8, chained()),
     unused_logs,
+    definitions_of_many_views,
+    many_schemas,
+    subscriptions_to_many_schemas,
     || query("16 MB of words", 4, "a ".repeat(7 << 20)),
     large_documents,
+    further_branches,
+    old_views,
     subscriptions,
     heavy_queries,
     bulky_messages,
@@ -125,6 +134,202 @@ fn unused_logs() -> Attack {
         entries: entries.collect(),
         call: 500,
         blow: Blow::Post("/", call.to_string()),
+    }
+}
+
+/// The operation ids of these entries as views.
+fn views(entries: &[Submission]) -> Vec<DocumentViewId> {
+    let ids = entries.iter().map(|entry| entry.entry().operation_id());
+    ids.map(DocumentViewId::from).collect()
+}
+
+fn update(schema_id: &SchemaId, previous: &DocumentViewId, value: &str) -> Operation<PlainValue> {
+    Operation::Update {
+        schema_id: schema_id.clone(),
+        previous: previous.clone(),
+        fields: owned(&[("name", text(value))]),
+    }
+}
+
+/// A document with so many updates, each on top of what `previous` says of those before it.
+fn long_document(
+    log: &mut Log,
+    create: &Operation<PlainValue>,
+    count: usize,
+    previous: impl Fn(&[DocumentViewId]) -> DocumentViewId,
+) -> Vec<Submission> {
+    let mut entries = vec![log.append(create)];
+    let mut ids = views(&entries);
+    for number in 0..count {
+        let update = update(
+            create.schema_id(),
+            &previous(&ids),
+            &format!("name{number}"),
+        );
+        entries.push(log.append(&update));
+        ids.push(entries[number + 1].entry().operation_id().into());
+    }
+    entries
+}
+
+fn create(schema_id: &SchemaId, fields: &[(&str, PlainValue)]) -> Operation<PlainValue> {
+    Operation::Create {
+        schema_id: schema_id.clone(),
+        fields: owned(fields),
+    }
+}
+
+/// Calls that publish definitions, so many each, which list these fields.
+fn definitions(
+    author: &mut Author,
+    count: usize,
+    call: usize,
+    fields: &[DocumentViewId],
+) -> Vec<Vec<Submission>> {
+    let define = |number: usize| {
+        author.create(
+            &SchemaId::SCHEMA_DEFINITION,
+            &[
+                ("name", text(&format!("many{number}x"))),
+                ("description", text("One of many")),
+                ("fields", PlainValue::ViewIds(fields.to_vec())),
+            ],
+        )
+    };
+    let all: Vec<_> = (0..count).map(define).collect();
+    all.chunks(call).map(<[_]>::to_vec).collect()
+}
+
+fn definitions_of_many_views() -> Attack {
+    let field = create(
+        &SchemaId::SCHEMA_FIELD_DEFINITION,
+        &[("name", text("a")), ("type", text("int"))],
+    );
+    let latest = |ids: &[DocumentViewId]| ids[ids.len() - 1].clone();
+    let entries = long_document(&mut Log::new(66, 0), &field, 6_000, latest);
+    let listed = &views(&entries)[2_000..3_000];
+    let calls = definitions(&mut Author::new(67), 200, 1, listed);
+    Attack {
+        name: "definitions of 1 000 views of a field of 6 000",
+        attackers: 4,
+        entries,
+        call: 500,
+        blow: Blow::InTurn(Arc::new(
+            calls.iter().map(|call| publishing(call)).collect(),
+        )),
+    }
+}
+
+fn one_field(author: &mut Author) -> Submission {
+    let field = [("name", text("a")), ("type", text("int"))];
+    author.create(&SchemaId::SCHEMA_FIELD_DEFINITION, &field)
+}
+
+fn many_schemas() -> Attack {
+    let field = one_field(&mut Author::new(66));
+    let listed = views(std::slice::from_ref(&field));
+    let mut calls = Vec::new();
+    for seed in 67..77 {
+        let mut author = Author::new(seed);
+        for mut call in definitions(&mut author, 1_000, 50, &listed) {
+            // Each with its first document, so that there is something to keep.
+            for definition in call.clone() {
+                let id = schema_of(&definition);
+                call.push(author.create(&id, &[("a", PlainValue::Int(1))]));
+            }
+            calls.push(publishing(&call));
+        }
+    }
+    Attack {
+        name: "10 000 schemas",
+        attackers: 4,
+        entries: vec![field],
+        call: 1,
+        blow: Blow::InTurn(Arc::new(calls)),
+    }
+}
+
+/// The schema that one of [`definitions`] makes.
+fn schema_of(definition: &Submission) -> SchemaId {
+    let operation = Operation::<PlainValue>::decode(definition.payload()).expect("an operation");
+    let name = operation.fields().and_then(|fields| fields.get("name"));
+    let Some(PlainValue::Str(name)) = name else {
+        unreachable!("a definition has a name");
+    };
+    SchemaId::Application {
+        name: name.parse().expect("a name"),
+        view_id: definition.entry().operation_id().into(),
+    }
+}
+
+fn subscriptions_to_many_schemas() -> Attack {
+    let field = one_field(&mut Author::new(66));
+    let listed = views(std::slice::from_ref(&field));
+    let all = definitions(&mut Author::new(67), 1_000, 1_000, &listed).remove(0);
+    let mut messages = vec![json!({ "type": "connection_init" }).to_string()];
+    messages.extend(all.iter().take(64).enumerate().map(|(id, definition)| {
+        let schema = schema_of(definition);
+        let query =
+            format!("subscription {{ all_{schema} {{ cursor document {{ fields {{ a }} }} }} }}");
+        let payload = json!({ "query": query });
+        json!({ "type": "subscribe", "id": id.to_string(), "payload": payload }).to_string()
+    }));
+    Attack {
+        name: "subscriptions among 1 000 schemas",
+        attackers: 8,
+        entries: [field].into_iter().chain(all).collect(),
+        call: 500,
+        blow: Blow::Socket("/graphql", "graphql-transport-ws", messages),
+    }
+}
+
+/// The entries of a schema, and of a document of it with so many updates on top of its CREATE, all in one log.
+fn branched(updates: usize) -> (Vec<Submission>, SchemaId, Vec<Submission>) {
+    let mut author = Author::new(66);
+    let (entries, schema_id) = schema(&mut author);
+    let first = |ids: &[DocumentViewId]| ids[0].clone();
+    let create = create(&schema_id, &venue(0));
+    let document = long_document(&mut Log::new(67, 0), &create, updates, first);
+    (entries, schema_id, document)
+}
+
+fn further_branches() -> Attack {
+    const BEFORE: usize = 6_751;
+    let (mut entries, _, mut document) = branched(12_000);
+    let further = document.split_off(BEFORE);
+    entries.extend(document);
+    Attack {
+        name: "further branches of a document that has 6 750",
+        attackers: 4,
+        entries,
+        call: 500,
+        blow: Blow::InTurn(Arc::new(further.chunks(20).map(publishing).collect())),
+    }
+}
+
+fn old_views() -> Attack {
+    let (mut entries, schema_id, document) = branched(8_000);
+    let listed = views(&document)[1..].to_vec();
+    entries.extend(document);
+    let mut author = Author::new(68);
+    let field = [
+        ("name", text("venues")),
+        ("type", text(&format!("pinned_relation_list({schema_id})"))),
+    ];
+    let field = author.create(&SchemaId::SCHEMA_FIELD_DEFINITION, &field);
+    let fields = views(std::slice::from_ref(&field));
+    let definition = definitions(&mut author, 1, 1, &fields).remove(0).remove(0);
+    let tour = schema_of(&definition);
+    let list = author.create(&tour, &[("venues", PlainValue::ViewIds(listed))]);
+    entries.extend([field, definition, list]);
+    let text = format!(
+        "{{ all_{tour} {{ documents {{ fields {{ venues(first: 8000) {{ documents {{ fields {{ name }} }} }} }} }} }} }}"
+    );
+    let attack = query("8 000 old views in a pinned list", 8, text);
+    Attack {
+        entries,
+        call: 500,
+        ..attack
     }
 }
 
@@ -203,13 +408,14 @@ async fn measure(attack: Attack) {
         connection.publish_all(entries).await;
     }
     let goes_on = Arc::new(AtomicBool::new(true));
+    let turn = Arc::new(Mutex::new(0));
     let attackers: Vec<_> = (0..attack.attackers)
         .map(|_| {
             let (address, blow) = (node.address.clone(), attack.blow.clone());
-            let goes_on = Arc::clone(&goes_on);
+            let (goes_on, turn) = (Arc::clone(&goes_on), Arc::clone(&turn));
             tokio::spawn(async move {
                 while goes_on.load(Ordering::Relaxed) {
-                    let _ = tokio::time::timeout(PATIENCE, strike(&address, &blow)).await;
+                    let _ = tokio::time::timeout(PATIENCE, strike(&address, &blow, &turn)).await;
                 }
             })
         })
@@ -279,10 +485,15 @@ async fn exchange(address: &str, line: &str, body: &str) -> std::io::Result<Vec<
     Ok(answer)
 }
 
-async fn strike(address: &str, blow: &Blow) -> std::io::Result<()> {
+async fn strike(address: &str, blow: &Blow, turn: &Mutex<usize>) -> std::io::Result<()> {
     match blow {
         Blow::Post(path, body) => {
             exchange(address, &format!("POST {path} HTTP/1.1"), body).await?;
+        }
+        Blow::InTurn(bodies) => {
+            let mut turn = turn.lock().await;
+            exchange(address, "POST / HTTP/1.1", &bodies[*turn % bodies.len()]).await?;
+            *turn += 1;
         }
         Blow::Socket(path, protocol, messages) => {
             let mut stream = TcpStream::connect(address).await?;

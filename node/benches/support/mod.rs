@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use grove_core::author::{NextArgs, forge};
-use grove_core::types::{DocumentViewId, KeyPair, LogId, PlainValue, SchemaId};
+use grove_core::types::{DocumentViewId, Hash, KeyPair, LogId, PlainValue, SchemaId, SeqNum};
 use grove_core::validate::Submission;
 use grove_core::wire::{Fields, Operation};
 use http_body_util::{BodyExt, Full};
@@ -78,7 +78,57 @@ impl Author {
     }
 }
 
-fn owned(fields: &[(&str, PlainValue)]) -> Fields<PlainValue> {
+/// Signs the entries of one log, one behind another.
+pub(crate) struct Log {
+    key_pair: KeyPair,
+    log_id: LogId,
+    hashes: Vec<Hash>,
+}
+
+impl Log {
+    pub(crate) fn new(seed: u8, log_id: u64) -> Self {
+        Self {
+            key_pair: KeyPair::from_seed(&[seed; 32]),
+            log_id: LogId::new(log_id),
+            hashes: Vec::new(),
+        }
+    }
+
+    /// The next entry of the log.
+    pub(crate) fn append(&mut self, operation: &Operation<PlainValue>) -> Submission {
+        let at = |seq_num: SeqNum| self.hashes.get(seq_num.as_u64() as usize - 1).copied();
+        let args = match self.hashes.last() {
+            None => NextArgs::first(self.log_id),
+            Some(last) => {
+                let latest = SeqNum::new(self.hashes.len() as u64).expect("not zero");
+                NextArgs::after(self.log_id, latest, *last, at).expect("room in the log")
+            }
+        };
+        let entry = forge(&self.key_pair, &args, operation).expect("consistent arguments");
+        self.hashes.push(entry.entry().hash());
+        entry
+    }
+}
+
+/// The call that publishes these entries.
+pub(crate) fn publishing(entries: &[Submission]) -> String {
+    let entries: Vec<_> = entries.iter().map(encoded).collect();
+    let entries: Vec<_> = entries
+        .iter()
+        .map(|(entry, operation)| {
+            serde_json::json!({ "entryEncoded": entry, "operationEncoded": operation })
+        })
+        .collect();
+    let call = serde_json::json!({
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "panda_publishEntries",
+        "params": { "entries": entries },
+    });
+    call.to_string()
+}
+
+pub(crate) fn owned(fields: &[(&str, PlainValue)]) -> Fields<PlainValue> {
     fields
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.clone()))
@@ -249,20 +299,7 @@ impl Connection {
 
     /// Publishes many entries by one JSON-RPC call.
     pub(crate) async fn publish_all(&mut self, entries: &[Submission]) {
-        let entries: Vec<_> = entries.iter().map(encoded).collect();
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|(entry, operation)| {
-                serde_json::json!({ "entryEncoded": entry, "operationEncoded": operation })
-            })
-            .collect();
-        let body = serde_json::json!({
-            "jsonrpc": "2.0",
-            "id": 1,
-            "method": "panda_publishEntries",
-            "params": { "entries": entries },
-        });
-        let answer = self.post("/", body.to_string()).await;
+        let answer = self.post("/", publishing(entries)).await;
         assert!(!contains(&answer, b"\"error\""), "{answer:?}");
     }
 
