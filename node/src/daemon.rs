@@ -148,6 +148,7 @@ impl Opened {
         settings.limits.authors = config.author_limits();
         settings.limits.schemas = config.schema_limits();
         settings.limits.questions = config.question_limits();
+        settings.limits.entry_work_max = config.entry_work_max;
         let database = ChosenDatabase::chosen(config, &data)?;
         let opened = tokio::task::spawn_blocking(move || {
             let (node, stop) = database.start(settings)?;

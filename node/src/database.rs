@@ -23,6 +23,8 @@ pub enum ChosenDatabase {
         lock: Option<File>,
         /// Where its large bytes are.
         objects: Arc<Objects>,
+        /// How much room its disk is to have.
+        free_min: u64,
     },
     /// A database on a PostgreSQL server.
     #[cfg(feature = "postgres")]
@@ -43,6 +45,7 @@ impl ChosenDatabase {
                 path: data.database(),
                 lock: None,
                 objects: objects(!is_passing(data.path()))?,
+                free_min: config.disk_free_min,
             });
         };
         if let Some(path) = url.strip_prefix("sqlite:") {
@@ -53,6 +56,7 @@ impl ChosenDatabase {
             return Ok(Self::File {
                 lock: Some(lock(&path.with_added_extension("lock"), &path)?),
                 objects: objects(!is_passing(&path))?,
+                free_min: config.disk_free_min,
                 path,
             });
         }
@@ -75,10 +79,13 @@ impl ChosenDatabase {
     /// Starts a node over it. Blocks, and must not be called by an asynchronous task.
     pub fn start(&self, settings: EngineSettings) -> Result<(Node, Stop), StartError> {
         let started = match self {
-            Self::File { path, objects, .. } => {
-                SqliteStore::open_with(path, Some(Arc::clone(objects)))
-                    .and_then(|store| ThreadedNode::start(store, settings))
-            }
+            Self::File {
+                path,
+                objects,
+                free_min,
+                ..
+            } => SqliteStore::open_with(path, Some(Arc::clone(objects)))
+                .and_then(|store| ThreadedNode::start(store.with_free_min(*free_min), settings)),
             #[cfg(feature = "postgres")]
             Self::Server { server, objects } => PostgresStore::open_with(server, objects.clone())
                 .and_then(|store| ThreadedNode::start(store, settings)),

@@ -335,33 +335,84 @@ async fn a_node_killed_while_publishing_has_all_it_answered_for() {
 
 /// Whether any file in a directory holds these bytes.
 fn holds(directory: &Path, bytes: &[u8]) -> bool {
-    let files = std::fs::read_dir(directory).unwrap();
-    files
-        .filter_map(|file| std::fs::read(file.unwrap().path()).ok())
-        .any(|content| content.windows(bytes.len()).any(|part| part == bytes))
+    let mut entries = std::fs::read_dir(directory).unwrap();
+    entries.any(|entry| {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => holds(&path, bytes),
+            // What is gone by now holds nothing.
+            false => std::fs::read(&path)
+                .is_ok_and(|content| content.windows(bytes.len()).any(|part| part == bytes)),
+        }
+    })
+}
+
+/// What has to be gone in all its forms: a piece in the database and one beside it, a field and a definition.
+fn with_canary(canary: &str) -> [Operation; 4] {
+    let mut large = canary.as_bytes().to_vec();
+    large.resize(24 << 10, 7);
+    let text = http_support::str;
+    let field = http_support::create(
+        &SchemaId::SCHEMA_FIELD_DEFINITION,
+        vec![("name", text(canary)), ("type", text("str"))],
+    );
+    let fields = vec![
+        ("name", text("gone")),
+        ("description", text(&format!("says {canary}"))),
+        ("fields", PlainValue::ViewIds(Vec::new())),
+    ];
+    let definition = http_support::create(&SchemaId::SCHEMA_DEFINITION, fields);
+    [piece(canary.as_bytes()), piece(&large), field, definition]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deletion_outlives_a_kill_with_all_its_consequences() {
     let directory = Directory::new("deletion-killed");
     let author = Author::new(1);
+    let publish = async |daemon: &Daemon, args: &NextArgs, operation: &Operation| {
+        let submission = forge(&author.0, args, operation).unwrap();
+        let answer = ask(daemon.address, &by_graphql(&submission)).await.unwrap();
+        let next = args.seq_num.next().unwrap().to_string();
+        assert_eq!(answer["data"]["publish"]["seqNum"], next, "{answer}");
+        submission.entry().hash()
+    };
     for round in 0..3 {
-        let canary = format!("grove-canary-of-round-{round}");
+        let canary = format!("grove_canary_of_round_{round}");
         let mut daemon = Daemon::start(&directory.arguments());
-        let args = NextArgs::first(LogId::new(round));
-        let create = forge(&author.0, &args, &piece(canary.as_bytes())).unwrap();
-        let answer = ask(daemon.address, &by_graphql(&create)).await.unwrap();
-        assert_eq!(answer["data"]["publish"]["seqNum"], "2");
-        let id = create.entry().hash();
-        let seq_num = args.seq_num;
-        let args = NextArgs::after(args.log_id, seq_num, id, |_| Some(id)).unwrap();
-        let operation = Operation::Delete {
-            schema_id: SchemaId::BLOB_PIECE,
-            previous: create.entry().operation_id().into(),
-        };
-        let delete = forge(&author.0, &args, &operation).unwrap();
-        let answer = ask(daemon.address, &by_graphql(&delete)).await.unwrap();
-        assert_eq!(answer["data"]["publish"]["seqNum"], "3", "{answer}");
+        let mut written = Vec::new();
+        for (number, mut operation) in (0..).zip(with_canary(&canary)) {
+            let args = NextArgs::first(LogId::new(10 * round + number));
+            if let (Operation::Create { fields, .. }, Some((field, _))) =
+                (&mut operation, written.last())
+                && fields.contains_key("description")
+            {
+                let view = grove_core::types::OperationId::from(*field).into();
+                fields.insert("fields".to_owned(), PlainValue::ViewIds(vec![view]));
+            }
+            let id = publish(&daemon, &args, &operation).await;
+            written.push((id, (args, operation.schema_id().clone())));
+        }
+        assert!(holds(&directory.0, canary.as_bytes()));
+        // A question that has the schema described, so that whatever is kept of it is kept.
+        let described = json!({ "query": "{ __schema { types { name description } } }" });
+        let described = ask(daemon.address, &post("/graphql", &described))
+            .await
+            .unwrap();
+        assert!(described.to_string().contains(&canary));
+        for (id, (args, schema_id)) in written {
+            let next = NextArgs::after(args.log_id, args.seq_num, id, |_| Some(id)).unwrap();
+            let previous = grove_core::types::OperationId::from(id).into();
+            let delete = Operation::Delete {
+                schema_id,
+                previous,
+            };
+            publish(&daemon, &next, &delete).await;
+        }
+        let described = json!({ "query": "{ __schema { types { name description } } }" });
+        let described = ask(daemon.address, &post("/graphql", &described))
+            .await
+            .unwrap();
+        assert!(!described.to_string().contains(&canary));
         daemon.child.kill().unwrap();
         daemon.exit_code();
 

@@ -145,6 +145,46 @@ async fn a_crowd_of_open_connections_keeps_nobody_out() {
     assert_eq!(counted["all_blob_piece_v1"]["totalCount"], 100);
 }
 
+/// All places are taken by requests that the node works on, and more of them wait at the door.
+#[tokio::test]
+async fn who_asks_for_its_health_needs_no_place() {
+    let mut limits = Limits::default();
+    limits.connections_max = 4;
+    let node = TestNode::with(limits).await;
+    // An event stream is being answered for as long as its client stays.
+    let body = r#"{"query":"subscription { all_blob_piece_v1 { cursor } }"}"#;
+    let follow = format!(
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut streams = Vec::new();
+    for _ in 0..4 {
+        let mut stream = open(node.address, &follow).await;
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        streams.push(stream);
+    }
+    let request = "GET /blobs/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let mut waits = open(node.address, request).await;
+
+    for _ in 0..40 {
+        let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        let mut honest = open(node.address, request).await;
+        let answer = tokio::time::timeout(PATIENCE, rest(&mut honest)).await;
+        assert_eq!(statuses(&answer.unwrap()), [200]);
+    }
+
+    // Who wants anything else waits until somebody leaves.
+    let early = tokio::time::timeout(Duration::from_millis(100), waits.readable()).await;
+    assert!(early.is_err(), "there was a place");
+    drop(streams.pop());
+    let answer = tokio::time::timeout(PATIENCE, rest(&mut waits))
+        .await
+        .unwrap();
+    assert_eq!(statuses(&answer).len(), 1);
+}
+
 #[tokio::test]
 async fn a_crowd_does_not_push_out_open_sockets() {
     let mut limits = Limits::default();

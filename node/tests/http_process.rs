@@ -403,6 +403,30 @@ async fn operators_say_whom_they_let_in() {
     assert_eq!(wrong.status.code(), Some(2));
 }
 
+#[tokio::test]
+async fn a_disk_without_the_room_that_is_wanted_is_told_of_before_it_is_full() {
+    let directory = Directory::new("disk");
+    let roomy = Daemon::start(&directory.arguments());
+    let health = send(roomy.address, build(Method::GET, "/healthz", "")).await;
+    assert_eq!(health.status(), 200, "{}", health.body());
+    drop(roomy);
+    let never = format!("--disk-free-min={}", u64::MAX);
+    let arguments = [&directory.arguments()[..], &[&never]].concat();
+
+    let daemon = Daemon::start(&arguments);
+
+    let health = send(daemon.address, build(Method::GET, "/healthz", "")).await;
+    assert_eq!(health.status(), 503);
+    let told: Value = serde_json::from_str(health.body()).unwrap();
+    assert_eq!(told["error"]["cause"], "disk_full", "{told}");
+    // Entries are taken for as long as there is room.
+    let publish = "mutation P($entry: String!, $operation: String!) {
+        publish(entry: $entry, operation: $operation) { seqNum } }";
+    let entry = encoded(&Author::new(1).first(&piece(b"one")));
+    let published = daemon.graphql(publish, entry).await;
+    assert_eq!(published["data"]["publish"]["seqNum"], "2", "{published}");
+}
+
 /// A backup program, or somebody at a console, who keeps a transaction open: the node can't end that.
 #[tokio::test]
 async fn who_keeps_deleted_bytes_in_the_file_is_told_of() {

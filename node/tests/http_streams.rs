@@ -342,7 +342,10 @@ async fn pings_of_the_client_are_answered() {
 
 #[tokio::test]
 async fn who_reads_late_reads_everything() {
-    let node = TestNode::start().await;
+    // On a busy machine what is published in between takes longer than a client may keep the node waiting.
+    let mut limits = Limits::default();
+    limits.stall_timeout = Duration::from_secs(600);
+    let node = TestNode::with(limits).await;
     let author = Author::new(1);
     let mut events = EventStream::post(node.address, FOLLOW).await;
 

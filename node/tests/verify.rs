@@ -375,3 +375,24 @@ fn a_database_file_that_goes_is_noticed_before_anything_is_acknowledged() {
         assert_eq!(answer.map(|_| ()), Err(Reason::StoreFailed));
     }
 }
+
+#[tokio::test]
+async fn damage_that_was_met_is_counted_and_the_rest_goes_on() {
+    let place = TestFolder::new("counted");
+    let told = store_some(&place);
+    place.damage("UPDATE entries SET entry = CAST(x'07' || substr(entry, 2) AS BLOB) WHERE id = 1");
+    let settings = EngineSettings::new(PeerId([1; 32]));
+    let (node, stop) = grove_node::runtime::ThreadedNode::start(place.open(), settings).unwrap();
+    assert_eq!(node.damages(), 0);
+
+    let (damaged, sound) = (told.create, told.update);
+    for _ in 0..3 {
+        let asked = node.read(move |store| Ok(store.entry(damaged)?.is_some()));
+        assert_eq!(asked.await.unwrap_err().reason(), Reason::StoreDamaged);
+    }
+    let asked = node.read(move |store| Ok(store.entry(sound)?.is_some()));
+    assert!(asked.await.unwrap());
+
+    assert_eq!(node.damages(), 3);
+    stop.stop().await;
+}

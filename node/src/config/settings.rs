@@ -13,8 +13,11 @@ use grove_core::types::{PublicKey, SchemaId, SchemaIdError};
 
 use super::network::PeerSettings;
 use crate::admin::AdminCommand;
-use crate::engine::{AuthorLimits, Policy, QuestionLimits, SchemaLimits};
+use crate::engine::{AuthorLimits, ENTRY_WORK_MAX, Policy, QuestionLimits, SchemaLimits};
 use crate::http::{Access, Network};
+
+/// Room for some hours of publishing, in which somebody may come to help.
+const DISK_FREE_MIN: u64 = 256 << 20;
 
 /// Port on which clients look for a node.
 const HTTP_PORT: u16 = 2020;
@@ -113,6 +116,24 @@ pub struct Config {
         default_value_t = QuestionLimits::default().size_max
     )]
     pub question_size_max: u64,
+
+    /// Most work to judge one entry by what its document, or the fields of its definition, have gone through
+    #[arg(
+        long,
+        env = "GROVE_ENTRY_WORK_MAX",
+        value_name = "UNITS",
+        default_value_t = ENTRY_WORK_MAX
+    )]
+    pub entry_work_max: u64,
+
+    /// How much room the disk of the database is to have left; with less, /healthz says so
+    #[arg(
+        long,
+        env = "GROVE_DISK_FREE_MIN",
+        value_name = "BYTES",
+        default_value_t = DISK_FREE_MIN
+    )]
+    pub disk_free_min: u64,
 
     /// Take entries of these keys only; may be given several times
     #[arg(
@@ -285,6 +306,8 @@ impl Config {
             trusted_proxy: Vec::new(),
             question_work_max: QuestionLimits::default().work_max,
             question_size_max: QuestionLimits::default().size_max,
+            entry_work_max: ENTRY_WORK_MAX,
+            disk_free_min: DISK_FREE_MIN,
             peers: PeerSettings::quiet(),
             allow_author: None,
             deny_author: Vec::new(),

@@ -3,17 +3,21 @@
 //! A document that is written at several places at once, or of which many views are asked for, is read
 //! once; from then on an operation or a view costs what it changes or shows. What is kept changes no
 //! answer: it can be forgotten at any time, and is whenever a transaction fails, somebody else writes, or
-//! bytes of a document are dropped.
+//! bytes of a document are dropped. The same holds of documents that ended: what comes behind their end costs
+//! what it says, not what they had gone through.
 
 use std::collections::BTreeMap;
 
 use grove_core::document::{History, ViewState};
-use grove_core::types::{DocumentId, DocumentViewId, OperationId, PublicKey, Schema, Value};
+use grove_core::types::{
+    DocumentId, DocumentViewId, OperationId, PublicKey, Schema, SchemaId, Value,
+};
 use grove_core::validate::validate_operation;
-use grove_core::wire::Operation;
+use grove_core::wire::{Action, Operation};
 
 use super::connected::Extent;
 use super::lookup::connected_operations;
+use super::tombstone::{Ended, first_delete};
 use crate::store::{DocumentRow, Read, StoreError, ViewFields};
 
 /// How many operations are kept, of all documents together; each takes some 250 bytes.
@@ -34,9 +38,22 @@ pub(super) struct Histories {
 #[derive(Debug)]
 struct Kept {
     history: History,
+    subject: Subject,
+    asked: u64,
+}
+
+/// Of what it is the history.
+#[derive(Debug)]
+enum Subject {
+    Live(Live),
+    /// A document that ended, all of whose operations lead back to its CREATE; and its DELETE with the lowest id.
+    Ended(OperationId),
+}
+
+#[derive(Debug)]
+struct Live {
     schema: Schema,
     owner: PublicKey,
-    asked: u64,
 }
 
 impl Histories {
@@ -71,10 +88,40 @@ impl Histories {
         let Some(kept) = self.kept.get_mut(&id) else {
             return;
         };
+        if let Subject::Ended(lowest) = &mut kept.subject
+            && operation.action() == Action::Delete
+        {
+            *lowest = operation_id.min(*lowest);
+        }
         match kept.history.join(operation_id, operation) {
             Ok(()) => self.operations += 1,
             Err(_) => self.forget(id),
         }
+    }
+
+    /// The DELETE that names the last view of a document that ended; `None` when there is none.
+    pub(super) fn first_delete(
+        &mut self,
+        store: &dyn Read,
+        id: DocumentId,
+        schema_id: &SchemaId,
+    ) -> Result<Option<OperationId>, StoreError> {
+        if let Some(kept) = self.kept.get(&id)
+            && let Subject::Ended(lowest) = kept.subject
+        {
+            return Ok(Some(first_delete(&kept.history, lowest)));
+        }
+        self.forget(id);
+        let entries = store.entries_behind_create(id)?;
+        self.read += entries.len() as u64;
+        let Some(ended) = Ended::read(&entries, id, schema_id)? else {
+            return Ok(None);
+        };
+        let first = first_delete(&ended.history, ended.lowest);
+        if ended.is_whole {
+            self.keep(id, ended.history, Subject::Ended(ended.lowest));
+        }
+        Ok(Some(first))
     }
 
     /// What all operations of a document lead to, this one included, which is stored already.
@@ -90,8 +137,29 @@ impl Histories {
             self.note(id, operation_id, operation);
         }
         let kept = self.of(store, id)?;
-        let kept = kept.filter(|kept| kept.history.contains(operation_id));
-        Ok(kept.and_then(|kept| kept.history.current()))
+        let kept = kept.filter(|(history, _)| history.contains(operation_id));
+        Ok(kept.and_then(|(history, _)| history.current()))
+    }
+
+    /// Reads the history of a document unless it is kept.
+    pub(super) fn read(&mut self, store: &dyn Read, id: DocumentId) -> Result<(), StoreError> {
+        self.of(store, id).map(|_| ())
+    }
+
+    /// A live document as all of its operations make it; `None` when it is not live, or some of its values are
+    /// gone.
+    pub(super) fn current_row(
+        &mut self,
+        store: &dyn Read,
+        id: DocumentId,
+    ) -> Result<Option<DocumentRow>, StoreError> {
+        let Some((history, live)) = self.of(store, id)? else {
+            return Ok(None);
+        };
+        match history.current() {
+            Some(view) => live.row(store, id, view),
+            None => Ok(None),
+        }
     }
 
     /// A live document as it was at a view: the current one, or any whose operations are there.
@@ -112,33 +180,61 @@ impl Histories {
         if current.view_id == *view_id {
             return store.document(current.id);
         }
-        let Some(kept) = self.of(store, current.id)? else {
+        let Some((history, live)) = self.of(store, current.id)? else {
             return Ok(None);
         };
-        kept.row(store, current.id, view_id)
+        match history.at_view(view_id) {
+            Ok(view) => live.row(store, current.id, view),
+            Err(_) => Ok(None),
+        }
     }
 
-    /// The history of a document, read if it is not kept; `None` when nothing of it counts.
-    fn of(&mut self, store: &dyn Read, id: DocumentId) -> Result<Option<&Kept>, StoreError> {
-        if !self.kept.contains_key(&id) {
-            let Some(kept) = Kept::read(store, id)? else {
+    /// The history of a live document, read if it is not kept; `None` when nothing of it counts.
+    fn of(
+        &mut self,
+        store: &dyn Read,
+        id: DocumentId,
+    ) -> Result<Option<(&History, &Live)>, StoreError> {
+        let is_kept =
+            matches!(self.kept.get(&id), Some(kept) if matches!(kept.subject, Subject::Live(_)));
+        if !is_kept {
+            self.forget(id);
+            let Some((history, live)) = Live::read(store, id)? else {
                 return Ok(None);
             };
-            let count = kept.history.len();
-            self.read += count as u64;
-            self.make_room(count);
-            self.operations += count;
-            self.kept.insert(id, kept);
+            self.read += history.len() as u64;
+            self.keep(id, history, Subject::Live(live));
         }
         let asked = self.next;
         self.next += 1;
-        let kept = self.kept.get_mut(&id);
-        Ok(kept.map(|kept| {
-            self.asked.remove(&kept.asked);
-            kept.asked = asked;
-            self.asked.insert(asked, id);
-            &*kept
-        }))
+        let Some(kept) = self.kept.get_mut(&id) else {
+            return Ok(None);
+        };
+        self.asked.remove(&kept.asked);
+        kept.asked = asked;
+        self.asked.insert(asked, id);
+        match &kept.subject {
+            Subject::Live(live) => Ok(Some((&kept.history, live))),
+            Subject::Ended(_) => Ok(None),
+        }
+    }
+
+    /// Keeps a history that is not kept.
+    fn keep(&mut self, id: DocumentId, history: History, subject: Subject) {
+        self.make_room(history.len());
+        self.operations += history.len();
+        let asked = self.next;
+        self.next += 1;
+        self.asked.insert(asked, id);
+        let before = self.kept.insert(
+            id,
+            Kept {
+                history,
+                subject,
+                asked,
+            },
+        );
+        assert!(before.is_none(), "a history is kept once");
     }
 
     /// Forgets what was not asked for in a long time, until so many operations more have room. One document
@@ -153,9 +249,9 @@ impl Histories {
     }
 }
 
-impl Kept {
+impl Live {
     /// Reads a history. Values are not held.
-    fn read(store: &dyn Read, id: DocumentId) -> Result<Option<Self>, StoreError> {
+    fn read(store: &dyn Read, id: DocumentId) -> Result<Option<(History, Self)>, StoreError> {
         let create = store.operation(id.into())?.zip(store.placed(id.hash())?);
         let Some((operation, entry)) = create else {
             return Ok(None);
@@ -165,25 +261,21 @@ impl Kept {
         };
         let read = connected_operations(store, id, &operation.schema_id, Extent::Names)?;
         let history = read.history;
-        Ok((!history.is_empty()).then_some(Self {
-            history,
+        let live = Self {
             schema,
             owner: entry.public_key,
-            asked: u64::MAX,
-        }))
+        };
+        Ok((!history.is_empty()).then_some((history, live)))
     }
 
-    /// The document at a view, its values read from the operations that set them; `None` when the view is
-    /// unknown or deleted, or some of its values are gone.
+    /// The document at a view, its values read from the operations that set them; `None` when it is deleted there,
+    /// or some of its values are gone.
     fn row(
         &self,
         store: &dyn Read,
         id: DocumentId,
-        view_id: &DocumentViewId,
+        ViewState { view_id, setters }: ViewState<'_>,
     ) -> Result<Option<DocumentRow>, StoreError> {
-        let Ok(ViewState { view_id, setters }) = self.history.at_view(view_id) else {
-            return Ok(None);
-        };
         let Some(setters) = setters else {
             return Ok(None);
         };

@@ -183,17 +183,22 @@ impl<S: Store> Engine<S> {
         //= DL4: an UPDATE after the DELETE keeps its place in the log
         //= R6: an operation on a deleted document is not kept, but its entry keeps the log whole
         let keep = effective || action == Action::Delete;
+        let current = match effective {
+            true => self.look_ahead(document, &operation)?,
+            false => None,
+        };
         let payload = keep.then_some((submission.payload(), action));
         self.store_entry(signed, placement, payload, document, operation.schema_id())?;
         let id = signed.operation_id();
         if !effective {
             self.leave_stub(id, &operation)?;
+            self.histories.note(document, id, &operation);
             if action == Action::Delete {
                 self.name_end(document)?;
             }
         } else {
             let author = signed.entry().public_key;
-            self.materialise(document, id, author, &operation)?;
+            self.materialise(current, document, id, author, &operation)?;
             if *operation.schema_id() == SchemaId::SCHEMA_FIELD_DEFINITION {
                 self.field_defined(id)?;
             }
@@ -293,6 +298,8 @@ impl<S: Store> Engine<S> {
         self.met.push_back(Need::Operation(hash.into()));
         if self.is_ended(document)? {
             self.leave_stub(hash.into(), &operation)?;
+            // An operation that came between others.
+            self.histories.forget(document);
             return Ok(self.name_end(document)?);
         }
         self.store

@@ -114,6 +114,7 @@ fn rebuild(
             let is_wanted = !is_next || finish(reading.take())?;
             let (_, read) = reading
                 .get_or_insert_with(|| (row.document, Reading::new(&schema, Extent::Values)));
+            store.spend(1)?;
             read.take(&row)?;
             Ok(is_wanted)
         };
@@ -141,7 +142,7 @@ pub(super) fn connected_operations(
     let mut read = Reading::new(&schema, extent);
     let mut failed = None;
     store.visit_entries(&[document], &mut |row| {
-        failed = read.take(&row).err();
+        failed = store.spend(1).and_then(|()| read.take(&row)).err();
         failed.is_none()
     })?;
     match failed {

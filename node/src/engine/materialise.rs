@@ -12,19 +12,44 @@ use grove_core::wire::{Action, Operation};
 
 use super::connected::row_from_document;
 use super::lookup::reduced;
-use super::{Engine, IngestError};
+use super::{Engine, IngestError, PolicyError, within};
 use crate::store::{DocumentRow, Store, StoreError};
 
 impl<S: Store> Engine<S> {
-    /// Brings a document up to date after an operation was stored.
+    /// The state of a document before an operation, and its history if the next state can't be told without. That
+    /// is where an entry may cost much, so it happens while the entry can be refused. A DELETE is not: what it
+    /// costs was paid for by the operations it ends, and who wants a document gone is not to wait for a limit.
+    pub(super) fn look_ahead(
+        &mut self,
+        id: DocumentId,
+        operation: &Operation<Value>,
+    ) -> Result<Option<DocumentRow>, IngestError> {
+        let current = self.store.document_outline(id)?;
+        let merges = operation.action() == Action::Update
+            && current
+                .as_ref()
+                .is_some_and(|row| !row.is_deleted() && operation.previous() != Some(&row.view_id));
+        if merges {
+            let (histories, work_max) = (&mut self.histories, self.settings.limits.entry_work_max);
+            let read = within(work_max, &self.store, |store| histories.read(store, id));
+            match read {
+                Err(StoreError::BudgetExceeded) => return Err(PolicyError::TooMuchWork(id).into()),
+                read => read?,
+            }
+        }
+        Ok(current)
+    }
+
+    /// Brings a document up to date after an operation was stored, from its state before.
     pub(super) fn materialise(
         &mut self,
+        current: Option<DocumentRow>,
         id: DocumentId,
         operation_id: OperationId,
         author: PublicKey,
         operation: &Operation<Value>,
     ) -> Result<(), IngestError> {
-        let Some(current) = self.store.document_outline(id)? else {
+        let Some(current) = current else {
             return self.begin(id, operation_id, author, operation);
         };
         let owner = current.owner;
@@ -33,7 +58,7 @@ impl<S: Store> Engine<S> {
             self.histories.note(id, operation_id, operation);
             match self.is_whole(&document) {
                 true => self.put(row_from_document(document, owner)),
-                false => self.rematerialise(id),
+                false => self.put_anew(id),
             }
         } else if operation.action() == Action::Delete && self.lacks_payloads(id)? {
             self.put_tombstone(id, operation_id, owner, operation.schema_id())
@@ -58,6 +83,14 @@ impl<S: Store> Engine<S> {
         let merged = state.and_then(|state| merged(document, state, operation_id, operation));
         match merged.filter(|document| self.is_whole(document)) {
             Some(document) => self.put(row_from_document(document, owner)),
+            None => self.put_anew(id),
+        }
+    }
+
+    /// Brings a document up to date whose values have to be found anew: those that show are read, and no others.
+    fn put_anew(&mut self, id: DocumentId) -> Result<(), IngestError> {
+        match self.histories.current_row(&self.store, id)? {
+            Some(row) => self.put(row),
             None => self.rematerialise(id),
         }
     }

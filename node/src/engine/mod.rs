@@ -61,7 +61,7 @@ use grove_core::validate::Submission;
 use grove_core::wire::Message;
 
 use crate::budget::Budget;
-use crate::store::{Change, Expected, Need, News, ParkedMax, Store, StoreError, Upkeep};
+use crate::store::{Change, Expected, Need, News, ParkedMax, Read, Store, StoreError, Upkeep};
 use histories::Histories;
 use ingest::tolerate;
 use parking::Parking;
@@ -232,7 +232,14 @@ pub struct EngineLimits {
     pub parked_max: ParkedMax,
     /// How much may be done for one question.
     pub questions: QuestionLimits,
+    /// Work that one entry may make before it is stored, beyond what every entry does, and as much again for the
+    /// definition that it may complete; in units of a [`Budget`]. What a document has gone through is read at most
+    /// once for all entries, so that only very long documents, or definitions of many long fields, come near.
+    pub entry_work_max: u64,
 }
+
+/// What one entry may make by default.
+pub const ENTRY_WORK_MAX: u64 = 4_000_000;
 
 /// How much may be done to answer one question of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -278,6 +285,7 @@ impl Default for EngineLimits {
                 size: 64 << 20,
             },
             questions: QuestionLimits::default(),
+            entry_work_max: ENTRY_WORK_MAX,
         }
     }
 }
@@ -550,6 +558,24 @@ impl<S: Store> Engine<S> {
                 Owed::Disconnect(peer) => self.disconnect(peer),
             }
         }
+    }
+}
+
+/// Asks a store within the budget of one entry. Nothing is written meanwhile: the entry, or what it would lead to,
+/// can still be left out.
+fn within<T>(
+    work_max: u64,
+    store: &dyn Read,
+    ask: impl FnOnce(&dyn Read) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let budget = Budget::new(work_max);
+    store.set_budget(budget.clone());
+    let answer = ask(store);
+    store.set_budget(Budget::unlimited());
+    // A database that was interrupted tells of that alone.
+    match budget.refusal() {
+        Some(_) => Err(StoreError::BudgetExceeded),
+        None => answer,
     }
 }
 

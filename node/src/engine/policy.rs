@@ -169,6 +169,9 @@ pub enum PolicyError {
     /// There are as many schemas as there may be.
     #[error("this node knows as many schemas as its operator wants")]
     SchemasFull,
+    /// To judge it would take more work than one entry may make.
+    #[error("what {0} has gone through is more than this node looks at for one entry")]
+    TooMuchWork(DocumentId),
     /// The log was purged.
     #[error("the operator of this node had log {1} of {0} purged")]
     LogPurged(PublicKey, LogId),
@@ -190,6 +193,7 @@ impl Refusal for PolicyError {
             Self::Author(_) => Reason::AuthorNotAllowed,
             Self::Schema(_) | Self::SchemasFull => Reason::SchemaNotAllowed,
             Self::AuthorLimit(..) => Reason::AuthorLimit,
+            Self::TooMuchWork(_) => Reason::BudgetExceeded,
             Self::LogPurged(..) => Reason::LogPurged,
             Self::DocumentPurged(_) => Reason::DocumentPurged,
         }

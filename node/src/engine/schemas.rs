@@ -23,7 +23,7 @@ use grove_core::{Reason, Refusal};
 use super::histories::Histories;
 use super::policy::PolicyError;
 use super::registry::{Counted, Full, Registry, Waiting, weight_of};
-use super::{Engine, EngineSettings, IngestError, Output, document_at_view};
+use super::{Engine, EngineSettings, IngestError, Output, document_at_view, within};
 use crate::store::query::PagePosition;
 use crate::store::{
     DocumentQuery, DocumentRow, Need, Read, SchemaOrigin, SchemaRow, Store, StoreError,
@@ -58,15 +58,11 @@ pub(super) fn load(store: &impl Store, settings: &EngineSettings) -> Result<Regi
         limit: DEFINITIONS_PER_READ,
         ..DocumentQuery::default()
     };
-    let mut histories = Histories::default();
     loop {
         let page = store.list(&SchemaId::SCHEMA_DEFINITION, &query)?;
         for row in &page {
-            let attempted = attempt(store, &mut histories, row, &schemas, settings)?;
-            match attempted {
-                Attempt::Incomplete(waiting) => schemas.wait(row.id, waiting),
-                Attempt::Broken(_) => schemas.break_off(row.view_id.hash()),
-                Attempt::Complete(_) | Attempt::Nothing => {}
+            if let Some(waiting) = waiting_for(store, row, &schemas, settings)? {
+                schemas.wait(row.id, waiting);
             }
         }
         match page.last() {
@@ -74,6 +70,29 @@ pub(super) fn load(store: &impl Store, settings: &EngineSettings) -> Result<Regi
             None => return Ok(schemas),
         }
     }
+}
+
+/// What a definition waits for, as far as that can be told without looking into any field: operations that were
+/// not there at the end of the past. Whether those that are there make a schema was found out then.
+fn waiting_for(
+    store: &impl Store,
+    definition: &DocumentRow,
+    schemas: &Registry,
+    settings: &EngineSettings,
+) -> Result<Option<Waiting>, StoreError> {
+    let Some(candidate) = candidate(store, definition, schemas, settings)? else {
+        return Ok(None);
+    };
+    let ids: Vec<_> = candidate
+        .listed
+        .iter()
+        .flat_map(DocumentViewId::ids)
+        .copied()
+        .collect();
+    let there = store.operations(&ids)?;
+    let is_lacking = |view: &&DocumentViewId| !view.ids().iter().all(|id| there.contains_key(id));
+    let lacks = candidate.listed.iter().find(is_lacking);
+    Ok(lacks.map(|view_id| candidate.waiting(view_id)))
 }
 
 /// Goes through all schemas that are kept.
@@ -151,10 +170,16 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
-    /// Tries to make a schema. That a view makes none is found out once.
+    /// Tries to make a schema. That a view makes none, or only with more work than it may make, is found out once.
     fn attempt(&mut self, row: &DocumentRow) -> Result<Attempt, StoreError> {
-        let (store, histories) = (&self.store, &mut self.histories);
-        let attempted = attempt(store, histories, row, &self.schemas, &self.settings)?;
+        let (schemas, settings, histories) = (&self.schemas, &self.settings, &mut self.histories);
+        let attempted = within(settings.limits.entry_work_max, &self.store, |store| {
+            attempt(store, histories, row, schemas, settings)
+        });
+        let attempted = match attempted {
+            Err(StoreError::BudgetExceeded) => Attempt::Broken(Reason::BudgetExceeded),
+            attempted => attempted?,
+        };
         if let Attempt::Broken(cause) = attempted {
             let view = row.view_id.hash();
             self.store.insert_broken_definition(view, cause.code())?;
@@ -410,6 +435,53 @@ fn defined_by(definition: &DocumentRow) -> Option<SchemaId> {
     })
 }
 
+/// A definition that is worth being looked into.
+struct Candidate<'d> {
+    listed: &'d [DocumentViewId],
+    author: PublicKey,
+    weight: u64,
+}
+
+impl Candidate<'_> {
+    fn waiting(&self, lacks: &DocumentViewId) -> Waiting {
+        Waiting {
+            author: self.author,
+            weight: self.weight,
+            lacks: lacks.clone(),
+        }
+    }
+}
+
+/// The view of a definition, if it may make a schema that is not known, is wanted, and for which there is room.
+fn candidate<'d>(
+    store: &dyn Read,
+    definition: &'d DocumentRow,
+    schemas: &Registry,
+    settings: &EngineSettings,
+) -> Result<Option<Candidate<'d>>, StoreError> {
+    let (Some(id), Some(listed)) = (defined_by(definition), listed(definition)) else {
+        return Ok(None);
+    };
+    let is_settled = schemas.knows(&id) || schemas.is_broken(definition.view_id.hash());
+    if is_settled || !settings.policy.wants(&id) {
+        return Ok(None);
+    }
+    let Some(author) = author_of(store, &definition.view_id)? else {
+        return Ok(None);
+    };
+    let weight = weight_of(listed.len());
+    let counted = schemas.counted();
+    let is_full = counted
+        .is_full(author, weight, settings.limits.schemas)
+        .is_some();
+    let is_wanted = !is_full && settings.policy.admit_author(author).is_ok();
+    Ok(is_wanted.then_some(Candidate {
+        listed,
+        author,
+        weight,
+    }))
+}
+
 /// Tries to make a schema from the view of a definition. What is not wanted is not even looked into.
 fn attempt(
     store: &dyn Read,
@@ -418,24 +490,10 @@ fn attempt(
     schemas: &Registry,
     settings: &EngineSettings,
 ) -> Result<Attempt, StoreError> {
-    let (Some(id), Some(listed)) = (defined_by(definition), listed(definition)) else {
+    let Some(candidate) = candidate(store, definition, schemas, settings)? else {
         return Ok(Attempt::Nothing);
     };
-    let is_settled = schemas.knows(&id) || schemas.is_broken(definition.view_id.hash());
-    if is_settled || !settings.policy.wants(&id) {
-        return Ok(Attempt::Nothing);
-    }
-    let Some(author) = author_of(store, &definition.view_id)? else {
-        return Ok(Attempt::Nothing);
-    };
-    let weight = weight_of(listed.len());
-    let counted = schemas.counted();
-    let is_full = counted
-        .is_full(author, weight, settings.limits.schemas)
-        .is_some();
-    if is_full || settings.policy.admit_author(author).is_err() {
-        return Ok(Attempt::Nothing);
-    }
+    let (listed, author) = (candidate.listed, candidate.author);
     if listed.len() > SCHEMA_FIELDS_MAX {
         return Ok(Attempt::Broken(Reason::SchemaFieldCount));
     }
@@ -445,11 +503,7 @@ fn attempt(
             continue;
         }
         let Some(row) = histories.document_at(store, view_id)? else {
-            return Ok(Attempt::Incomplete(Waiting {
-                author,
-                weight,
-                lacks: view_id.clone(),
-            }));
+            return Ok(Attempt::Incomplete(candidate.waiting(view_id)));
         };
         if row.schema_id != SchemaId::SCHEMA_FIELD_DEFINITION {
             return Ok(Attempt::Broken(Reason::SchemaDefinition));

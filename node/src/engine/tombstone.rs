@@ -10,6 +10,7 @@
 //! - Where the way to no DELETE is known, as between operations that came without their bytes, the DELETE with
 //!   the lowest id names the view.
 
+use grove_core::document::History;
 use grove_core::types::{DocumentId, OperationId, PlainValue, SchemaId, Value};
 use grove_core::wire::{Action, Fields, Operation};
 
@@ -58,8 +59,7 @@ impl<S: Store> Engine<S> {
         let Some(mut row) = self.store.document_outline(id)? else {
             return Ok(());
         };
-        let entries = self.store.entries_behind_create(id)?;
-        if let Some(delete) = first_delete(&entries, id, &row.schema_id)?
+        if let Some(delete) = self.first_delete(id, &row.schema_id)?
             && row.view_id != delete.into()
         {
             row.view_id = delete.into();
@@ -70,41 +70,62 @@ impl<S: Store> Engine<S> {
 
     /// The DELETE that names the last view of a document; `None` when there is none.
     pub(super) fn first_delete(
-        &self,
+        &mut self,
         id: DocumentId,
         schema_id: &SchemaId,
     ) -> Result<Option<OperationId>, StoreError> {
-        first_delete(&self.store.entries_behind_create(id)?, id, schema_id)
+        self.histories.first_delete(&self.store, id, schema_id)
     }
 }
 
-/// The DELETE that names the last view of a document, of which these are all entries but the one that begins
-/// it, in the order of their acceptance.
-pub(super) fn first_delete(
-    entries: &[EntryRow],
-    document: DocumentId,
-    schema_id: &SchemaId,
-) -> Result<Option<OperationId>, StoreError> {
-    let create = Operation::Create {
-        schema_id: schema_id.clone(),
-        fields: Fields::new(),
-    };
-    let mut operations: Vec<(OperationId, Operation<Value>)> = vec![(document.into(), create)];
-    for entry in entries.iter().filter(|entry| !entry.purged) {
-        let operation = operation_of(entry)?;
-        operations.extend(operation.map(|operation| (entry.hash.into(), bare(&operation))));
+/// What is known of a document that ended.
+pub(super) struct Ended {
+    pub(super) history: History,
+    /// The DELETE with the lowest id.
+    pub(super) lowest: OperationId,
+    /// Whether all operations that are known of are in the history.
+    pub(super) is_whole: bool,
+}
+
+impl Ended {
+    /// Reads what these entries tell: all of a document but the one that begins it, in the order of their
+    /// acceptance. `None` when there is no DELETE.
+    pub(super) fn read(
+        entries: &[EntryRow],
+        document: DocumentId,
+        schema_id: &SchemaId,
+    ) -> Result<Option<Self>, StoreError> {
+        let create = Operation::Create {
+            schema_id: schema_id.clone(),
+            fields: Fields::new(),
+        };
+        let mut operations: Vec<(OperationId, Operation<Value>)> = vec![(document.into(), create)];
+        for entry in entries.iter().filter(|entry| !entry.purged) {
+            let operation = operation_of(entry)?;
+            operations.extend(operation.map(|operation| (entry.hash.into(), bare(&operation))));
+        }
+        let deletes = operations
+            .iter()
+            .filter(|(_, operation)| operation.action() == Action::Delete);
+        let Some(lowest) = deletes.map(|(id, _)| *id).min() else {
+            return Ok(None);
+        };
+        let count = operations.len();
+        let history = connect(document, operations)?.history;
+        Ok(Some(Self {
+            is_whole: history.len() == count,
+            history,
+            lowest,
+        }))
     }
-    let deletes = operations
-        .iter()
-        .filter(|(_, operation)| operation.action() == Action::Delete);
-    let Some(lowest) = deletes.map(|(id, _)| *id).min() else {
-        return Ok(None);
-    };
-    let connected = connect(document, operations)?;
-    let ended = connected.history.current();
+}
+
+/// The DELETE that names the last view of a document with this history and this lowest DELETE.
+pub(super) fn first_delete(history: &History, lowest: OperationId) -> OperationId {
+    let ended = history.current();
     let ended = ended.filter(|view| view.setters.is_none());
     //= R5: the view id is that of the first DELETE the walk meets
-    Ok(Some(ended.map_or(lowest, |view| view.view_id.ids()[0])))
+    ended.map_or(lowest, |view| view.view_id.ids()[0])
 }
 
 /// What is kept of an operation.
@@ -117,7 +138,7 @@ fn operation_of(entry: &EntryRow) -> Result<Option<Operation>, StoreError> {
 }
 
 /// An operation without fields.
-fn bare<V, W>(operation: &Operation<W>) -> Operation<V> {
+pub(super) fn bare<V, W>(operation: &Operation<W>) -> Operation<V> {
     let schema_id = operation.schema_id().clone();
     match (operation.action(), operation.previous().cloned()) {
         (Action::Create, _) | (_, None) => Operation::Create {

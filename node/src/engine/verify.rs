@@ -16,7 +16,7 @@ use grove_core::validate::{LogTip, SignedEntry, ancestor};
 use grove_core::wire::{Action, Entry, Fields, Operation};
 
 use super::lookup::reduced;
-use super::tombstone::first_delete;
+use super::tombstone::{Ended, first_delete};
 use crate::store::{DocumentQuery, DocumentRow, EntryRow, Read, StoreError};
 
 /// How many changes are read at once while looking for all documents.
@@ -323,7 +323,8 @@ impl Verification {
             }
         }
         rows.retain(|row| row.hash != shown.id.hash());
-        let first = first_delete(&rows, shown.id, &shown.schema_id)?;
+        let ended = Ended::read(&rows, shown.id, &shown.schema_id)?;
+        let first = ended.map(|ended| first_delete(&ended.history, ended.lowest));
         if first.is_some_and(|first| shown.view_id != first.into()) {
             self.findings.push(Finding::Document(shown.id));
         }

@@ -221,6 +221,12 @@ async fn health(State(node): State<Node>) -> Response {
     let answer = answer.and_then(|_| node.check_health());
     let answer = answer.and_then(|()| node.is_accepting().then_some(()).ok_or(ApiError::Busy));
     let error = match (answer, node.trouble()) {
+        (Err(ApiError::Store(error)), _) => {
+            let cause = error.code();
+            let mut details = details(&error.into());
+            details["cause"] = json!(cause);
+            details
+        }
         (Err(error), _) => details(&error),
         (Ok(()), Some(trouble)) => {
             let error = match trouble {

@@ -353,6 +353,14 @@ impl Node {
         }
     }
 
+    /// How many questions and transactions since the start failed because what is stored is not what was written.
+    pub fn damages(&self) -> u64 {
+        match &self.runtime {
+            Runtime::Threads(node) => node.damages(),
+            Runtime::Inline(_) => 0,
+        }
+    }
+
     /// What is known of other nodes.
     pub fn peers(&self) -> &KnownPeers {
         &self.peers

@@ -324,30 +324,39 @@ impl ThreadedNode {
         &self,
         question: impl FnOnce(&dyn Read) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        Self::read_by(&self.readers, question).await
+        self.read_by(&self.readers, question).await
     }
 
     pub(super) async fn read_apart<T: Send + 'static>(
         &self,
         question: impl FnOnce(&dyn Read) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        Self::read_by(&self.apart, question).await
+        self.read_by(&self.apart, question).await
     }
 
     pub(super) fn trouble(&self) -> Option<Trouble> {
         self.health.trouble()
     }
 
+    /// How many questions and transactions failed because of damage.
+    pub(super) fn damages(&self) -> u64 {
+        self.health.damages()
+    }
+
     async fn read_by<T: Send + 'static>(
+        &self,
         readers: &Arc<Readers>,
         question: impl FnOnce(&dyn Read) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let loan = Readers::lend(readers).await.ok_or(ApiError::Busy)?;
         let _ends_unheard = GivesUp(loan.budget().clone());
         let answer = move || judged(loan.budget(), question(loan.reader()));
-        tokio::task::spawn_blocking(answer)
-            .await
-            .map_err(|_| ApiError::Busy)?
+        let answered = tokio::task::spawn_blocking(answer).await;
+        let answer = answered.map_err(|_| ApiError::Busy)?;
+        if let Err(ApiError::Store(error)) = &answer {
+            self.health.unanswered(error);
+        }
+        answer
     }
 }
 

@@ -235,10 +235,7 @@ impl<S: SharedStore> Writer<S> {
         );
         self.health.begin();
         let Turn { outputs, failure } = self.driver.turn(self.clock.now(), inputs);
-        self.health.end(failure.as_ref().map(ToString::to_string));
-        if let Some(error) = failure {
-            tracing::error!(%error, "could not store a batch of entries");
-        }
+        self.health.end(failure.as_ref());
         self.audience.hear(&outputs);
         for output in outputs {
             self.hand_out(output, &mut batch);

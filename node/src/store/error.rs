@@ -44,6 +44,9 @@ pub enum StoreError {
     /// Somebody moved, deleted or replaced the file while the node runs.
     #[error("the file of the database is no longer where it was opened")]
     Moved,
+    /// The disk has less room than the operator wants left. Entries are still taken.
+    #[error("the disk of the database has {0} bytes of room left")]
+    Full(u64),
     /// The file belongs to another program.
     #[error("this is no database of this program")]
     Foreign,
@@ -89,6 +92,7 @@ impl StoreError {
             Self::Failed(_) => "transaction_failed",
             Self::Io(_) => "file_failed",
             Self::Moved => "file_moved",
+            Self::Full(_) => "disk_full",
             Self::Foreign => "file_foreign",
             Self::InMemory => "no_readers",
             Self::Misfit(_) => "change_misfit",

@@ -11,6 +11,7 @@ use grove_node::engine::{Engine, EngineSettings, Input, Output, RequestId};
 use grove_node::store::query::{Order, OrderBy};
 use grove_node::store::{DocumentQuery, Read, SqliteStore};
 
+use super::ordering::session;
 use super::support::*;
 
 /// What every text begins with that has to be gone.
@@ -188,5 +189,40 @@ fn no_file_holds_anything_of_what_was_deleted() {
         .map(|_| authors[0].create(&note, fields(&[("text", text("new"))])))
         .collect();
     publish_all(&mut engine, more);
+    assert_eq!(canaries(place.path()), Vec::<String>::new());
+}
+
+//= R7 test
+#[test]
+fn what_waited_for_a_document_goes_with_it() {
+    let place = tempfile::tempdir().unwrap();
+    let mut author = Author::new(1);
+    let mut engine = open(place.path());
+    let (definitions, note) = note_schema(&mut author);
+    publish_all(&mut engine, definitions);
+    let say = |words: &str| fields(&[("text", text(words))]);
+    let create = author.create(&note, say("a note"));
+    let missing = author.update(&note, document(&create), &[id(&create)], say("missing"));
+    let waits = author.update(&note, document(&create), &[id(&missing)], say(CANARY));
+    publish_all(&mut engine, vec![create.clone()]);
+    let peer = PeerId([9; 32]);
+    let send = |engine: &mut TestEngine, submission: &Submission| {
+        for input in session(peer, &[submission], &note) {
+            engine.handle(Instant::ZERO, vec![input]).unwrap();
+        }
+        while engine.poll().is_some() {}
+    };
+    send(&mut engine, &waits);
+    assert_eq!(engine.store().counts().unwrap().parked, 1);
+    assert!(!canaries(place.path()).is_empty());
+
+    let mut other = Author::new(2);
+    let delete = other.delete(&note, document(&create), &[id(&create)]);
+    publish_all(&mut engine, vec![delete]);
+    // Now it turns out to what it belongs.
+    send(&mut engine, &missing);
+
+    assert_eq!(engine.store().counts().unwrap().parked, 0);
+    assert!(engine.upkeep().drop_deleted_copies().unwrap());
     assert_eq!(canaries(place.path()), Vec::<String>::new());
 }

@@ -20,3 +20,4 @@ mod schemas;
 mod support;
 mod tombstones;
 mod views;
+mod work;

@@ -20,9 +20,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -33,6 +33,16 @@ use crate::http::{Http, Limits};
 
 /// How long to wait after the system refused to accept, as it does when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many connections for which there is no place are listened to for what they begin with, so that somebody who
+/// looks after the node is heard while all its places are taken by those whom it answers.
+const GUESTS_MAX: usize = 16;
+
+/// How long such a connection may take to say it.
+const GUEST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a question for the node's health begins with.
+const HEALTH_HEAD: &[u8; 13] = b"GET /healthz ";
 
 /// Where connections come from.
 pub trait Listener: Send {
@@ -72,6 +82,7 @@ pub async fn serve<L: Listener>(mut listener: L, http: Http, shutdown: impl Futu
         memory,
     } = http;
     let slots = Slots::new(limits.clone(), memory);
+    let guests = Arc::new(Semaphore::new(GUESTS_MAX));
     let (stop, stopping) = watch::channel(());
     let mut shutdown = pin!(shutdown);
     loop {
@@ -79,18 +90,26 @@ pub async fn serve<L: Listener>(mut listener: L, http: Http, shutdown: impl Futu
             let io = listener.accept().await?;
             // A place is looked for only once somebody is there to take it.
             let address = L::address(&io);
-            let slot = slots.take(address).await;
-            Ok::<_, io::Error>((io, slot, Peer(address)))
+            let place = match (slots.try_take(address), guests.clone().try_acquire_owned()) {
+                (Some(slot), _) => Place::Taken(slot),
+                (None, Ok(guest)) => Place::Guest(guest),
+                (None, Err(_)) => Place::Taken(slots.take(address).await),
+            };
+            Ok::<_, io::Error>((io, place, Peer(address)))
         };
         let accepted = tokio::select! {
             accepted = accepted => accepted,
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((io, slot, peer)) => {
+            Ok((io, Place::Taken(slot), peer)) => {
                 let routes = (router.clone(), peer);
-                let served = connection(io, slot, routes, &limits, stopping.clone());
-                tokio::spawn(served);
+                tokio::spawn(connection(io, slot, routes, &limits, stopping.clone()));
+            }
+            Ok((io, Place::Guest(place), peer)) => {
+                let routes = (router.clone(), peer);
+                let (slots, limits) = (Arc::clone(&slots), limits.clone());
+                tokio::spawn(guest(io, place, slots, routes, limits, stopping.clone()));
             }
             Err(error) => {
                 tracing::debug!(%error, "could not accept a connection");
@@ -110,6 +129,40 @@ pub async fn serve<L: Listener>(mut listener: L, http: Http, shutdown: impl Futu
     {
         tracing::warn!("gave up waiting for open requests");
     }
+}
+
+/// Where an accepted connection is.
+enum Place {
+    Taken(Slot),
+    /// At the door: there is none for it.
+    Guest(OwnedSemaphorePermit),
+}
+
+/// Serves a connection for which there is no place, if it asks whether the node is well; otherwise once there is one.
+async fn guest<Io>(
+    mut io: Io,
+    place: OwnedSemaphorePermit,
+    slots: Arc<Slots>,
+    routes: (Router, Peer),
+    limits: Limits,
+    stopping: watch::Receiver<()>,
+) where
+    Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let mut head = [0; HEALTH_HEAD.len()];
+    let read = tokio::time::timeout(GUEST_PATIENCE, io.read_exact(&mut head));
+    let Ok(Ok(_)) = read.await else { return };
+    let Peer(address) = routes.1;
+    let (slot, _beyond) = match head == *HEALTH_HEAD {
+        true => (slots.take_beyond(address), Some(place)),
+        false => {
+            drop(place);
+            (slots.take(address).await, None)
+        }
+    };
+    let (rest, answers) = tokio::io::split(io);
+    let io = tokio::io::join(io::Cursor::new(head).chain(rest), answers);
+    connection(io, slot, routes, &limits, stopping).await;
 }
 
 /// Serves one connection to its end.

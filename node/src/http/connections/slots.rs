@@ -85,7 +85,6 @@ impl Slots {
     /// kept the node waiting for longest gives way; of those of the address that holds most, so that
     /// nobody is crowded out by one who opens many. Waits while all are being answered.
     pub(super) async fn take(self: &Arc<Self>, address: Option<IpAddr>) -> Slot {
-        let address = address.map(network);
         loop {
             let freed = self.freed.notified();
             if let Some(slot) = self.try_take(address) {
@@ -96,13 +95,23 @@ impl Slots {
         }
     }
 
-    fn try_take(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Slot> {
+    /// As [`take`](Self::take), but `None` while all are being answered.
+    pub(super) fn try_take(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Slot> {
+        let address = address.map(network);
         let mut open = self.lock();
-        if open.connections.len() >= self.limits.connections_max
-            && !open.make_room(self.limits.connections_max)
-        {
+        let is_full = open.connections.len() >= self.limits.connections_max;
+        if is_full && !open.make_room(self.limits.connections_max) {
             return None;
         }
+        Some(self.place(&mut open, address))
+    }
+
+    /// A place beyond those that there are, for who asks whether the node is well.
+    pub(super) fn take_beyond(self: &Arc<Self>, address: Option<IpAddr>) -> Slot {
+        self.place(&mut self.lock(), address.map(network))
+    }
+
+    fn place(self: &Arc<Self>, open: &mut Open, address: Option<IpAddr>) -> Slot {
         let connection = Arc::new(Connection {
             address,
             activity: Mutex::new(Activity::new(Instant::now(), self.limits.clone())),
@@ -114,11 +123,11 @@ impl Slots {
         open.next += 1;
         open.connections.insert(id, Arc::clone(&connection));
         *open.shares.entry(address).or_default() += 1;
-        Some(Slot {
+        Slot {
             slots: Arc::clone(self),
             id,
             connection,
-        })
+        }
     }
 
     /// Closes the connection whose client has for longest taken nothing of an answer, so that the

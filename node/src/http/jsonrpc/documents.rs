@@ -79,6 +79,7 @@ pub(super) fn register(methods: &mut Methods, size_max: usize) {
         ("forks", count()),
         ("branches", count()),
         ("overdueDeletions", count()),
+        ("damages", count()),
         ("position", number()),
     ]);
     methods.add(method("panda_getStatus", summary, result), status);
@@ -227,6 +228,7 @@ async fn status(node: Arc<Node>, _: Option<Nothing>) -> Result<Value, ApiError> 
         "forks": counts.forks,
         "branches": counts.branches,
         "overdueDeletions": node.overdue_deletions(),
+        "damages": node.damages(),
         "position": position.to_string(),
     }))
 }

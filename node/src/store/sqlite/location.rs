@@ -60,6 +60,27 @@ impl Location {
             false => Err(StoreError::Moved),
         }
     }
+
+    /// Whether the disk has so much room left.
+    pub fn check_room(&self, min: u64) -> Result<(), StoreError> {
+        match room(&self.0.path)? {
+            room if room < min => Err(StoreError::Full(room)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What of the disk on which a file lies may still be written.
+#[cfg(unix)]
+fn room(path: &Path) -> Result<u64, StoreError> {
+    let disk = rustix::fs::statvfs(path).map_err(std::io::Error::from)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Elsewhere it shows when it is full.
+#[cfg(not(unix))]
+fn room(_: &Path) -> Result<u64, StoreError> {
+    Ok(u64::MAX)
 }
 
 #[cfg(unix)]

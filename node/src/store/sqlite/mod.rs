@@ -69,6 +69,8 @@ pub struct SqliteStore {
     location: Option<Location>,
     /// What is parked, once counted.
     parked: Option<Parked>,
+    /// With how little room on the disk the database still counts as well.
+    free_min: u64,
 }
 
 impl SqliteStore {
@@ -86,6 +88,11 @@ impl SqliteStore {
         vfs::register()?;
         let connection = Connection::open_with_flags_and_vfs(&path, flags, vfs::NAME)?;
         Self::set_up(connection, Some(Location::of(path)?), objects)
+    }
+
+    /// The same store, which counts as unwell when its disk has less room than this.
+    pub fn with_free_min(self, free_min: u64) -> Self {
+        Self { free_min, ..self }
     }
 
     /// A new database in memory, gone with the store. It has no readers but itself.
@@ -120,6 +127,7 @@ impl SqliteStore {
             database,
             location,
             parked: None,
+            free_min: 0,
         };
         if (1..WITH_OBJECTS).contains(&version) && store.database.objects().is_some() {
             store.move_outside()?;
@@ -181,7 +189,13 @@ impl SharedStore for SqliteStore {
 
     fn health_check(&self) -> Box<dyn Fn() -> Result<(), StoreError> + Send + Sync> {
         match self.location.clone() {
-            Some(location) => Box::new(move || location.check()),
+            Some(location) => {
+                let free_min = self.free_min;
+                Box::new(move || {
+                    location.check()?;
+                    location.check_room(free_min)
+                })
+            }
             None => Box::new(|| Ok(())),
         }
     }

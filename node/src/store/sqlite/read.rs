@@ -74,6 +74,7 @@ impl<T: AsRef<Database>> Dialect for T {
             )?;
             let mut rows = statement.query([digests(ids.iter().map(|id| id.hash()))])?;
             while let Some(row) = rows.next()? {
+                database.meter().spend(1)?;
                 let id = hash(row, 5)?.into();
                 if !row.get(4)? {
                     live.entry(row.get(0)?).or_default().push(id);
@@ -140,6 +141,7 @@ impl<T: AsRef<Database>> Dialect for T {
             let mut statement = database.statement(&sql)?;
             let mut rows = statement.query(params_from_iter(values))?;
             while let Some(row) = rows.next()? {
+                database.meter().spend(1)?;
                 let mut document = database.document_row(hash(row, 0)?.into(), row, 1)?;
                 if query.standing == Standing::Live {
                     document.fields = Some(view.read(database, row, 5, extent)?);
@@ -167,6 +169,7 @@ impl<T: AsRef<Database>> Dialect for T {
             let mut statement = database.statement(&view.these_sql())?;
             let mut rows = statement.query([digests(ids.iter().map(|id| id.hash()))])?;
             while let Some(row) = rows.next()? {
+                database.meter().spend(1)?;
                 let mut document = database.document_row(hash(row, 0)?.into(), row, 1)?;
                 document.fields = Some(view.read(database, row, 5, Extent::of(outline))?);
                 if !take(document) {
@@ -187,6 +190,7 @@ impl<T: AsRef<Database>> Dialect for T {
         let ids: BTreeSet<_> = documents.iter().map(|id| id.hash()).collect();
         let mut rows = statement.query([digests(ids.into_iter())])?;
         while let Some(row) = rows.next()? {
+            database.meter().spend(1)?;
             if !take(entry(database, row)?) {
                 break;
             }
@@ -357,6 +361,7 @@ impl Database {
             after_position
         ])?;
         while let Some(row) = rows.next()? {
+            self.meter().spend(1)?;
             let ascend: bool = row.get(1)?;
             if !wanted(row.get(0)?) && ascend {
                 break;
@@ -379,6 +384,7 @@ impl Database {
             let Some(row) = rows.next()? else {
                 break;
             };
+            self.meter().spend(1)?;
             let public_key = self.public_key(row.get(0)?)?;
             let log_id = to_log_id(row.get(3)?);
             let seq_num = to_seq_num(row.get(4)?)?;

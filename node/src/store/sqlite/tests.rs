@@ -743,6 +743,7 @@ fn an_older_database_is_brought_up_to_date() {
         database: old,
         location: None,
         parked: None,
+        free_min: 0,
     };
     old.begin().unwrap();
     old.insert_schema(&schema().into()).unwrap();

@@ -221,6 +221,7 @@ fn an_older_database_gives_its_pieces_away() {
         database,
         location: None,
         parked: None,
+        free_min: 0,
     };
     let rows: Vec<_> = (0..70)
         .map(|number| insert_by(insert_first, &mut store, number))
