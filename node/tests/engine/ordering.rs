@@ -54,7 +54,7 @@ fn history(delete: bool) -> (Vec<Submission>, Vec<DocumentId>, SchemaId) {
 }
 
 /// What a peer tells that connects and sends these entries.
-pub fn session(peer: PeerId, order: &[&Submission], note: &SchemaId) -> Vec<Input> {
+pub(crate) fn session(peer: PeerId, order: &[&Submission], note: &SchemaId) -> Vec<Input> {
     let schemas = SchemaSet::from([
         SchemaId::SCHEMA_DEFINITION,
         SchemaId::SCHEMA_FIELD_DEFINITION,

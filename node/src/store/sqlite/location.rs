@@ -62,7 +62,7 @@ impl Location {
     }
 
     /// Whether the disk has so much room left.
-    pub fn check_room(&self, min: u64) -> Result<(), StoreError> {
+    pub(super) fn check_room(&self, min: u64) -> Result<(), StoreError> {
         match room(&self.0.path)? {
             room if room < min => Err(StoreError::Full(room)),
             _ => Ok(()),
