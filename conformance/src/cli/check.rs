@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::{Dir, Ended, describe, fresh_seed, node, own_adapter, vectors, write_all};
 use crate::check;
+use crate::live;
 use crate::report::{Format, Report, Terms};
 use crate::runner::{Options, Required};
 use crate::suite::Ruleset;
@@ -48,7 +49,15 @@ pub(super) fn run(args: &Whole, own: Files<'_>) -> Ended {
     report.sections = vec![
         // Of ourselves we ask the right reason, not only the right verdict, and leave nothing out.
         vectors::section(&suite, &options, &WHOLE, None),
-        check::live_section(|url| node::live_section(url, fresh_seed())),
+        // A node of our own may be sent everything.
+        check::live_section(|url| {
+            let options = live::Options {
+                hazardous: true,
+                ..live::Options::new(fresh_seed())
+            };
+            let evidence = args.report.join("evidence");
+            node::live_section(&suite, url, &options, Some(&evidence))
+        }),
         check::simulation_section(args.seeds),
     ];
     report.seconds = started.elapsed().as_secs_f64();

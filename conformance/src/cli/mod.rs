@@ -67,7 +67,7 @@ pub fn main(vectors: Files<'static>) -> ExitCode {
     let ended = match Cli::parse().command {
         Commands::Check(args) => check::run(&args, vectors),
         Commands::Vectors(command) => vectors::run(command, vectors),
-        Commands::Node(command) => node::run(command),
+        Commands::Node(command) => node::run(command, vectors),
         Commands::Mutants(args) => mutants::run(args, vectors),
         Commands::Case(args) => case::run(&args, vectors),
         Commands::Coverage(args) => coverage::run(args, vectors),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Wrong;
+use super::doors::Door;
 use super::http::{Client, Response};
 use crate::forge::hex;
 
@@ -35,13 +36,6 @@ impl Answer {
             }
         }
     }
-}
-
-/// Which API a request goes through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Door {
-    GraphQl,
-    JsonRpc,
 }
 
 /// Where an author's next entry goes, in the words of either API.

@@ -1,6 +1,6 @@
 //! A small HTTP client that keeps a transcript.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
 use super::SetUpError;
@@ -21,18 +21,48 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 /// Largest answer that is read.
 const ANSWER_SIZE_MAX: usize = 32 * 1024 * 1024;
 
-/// Characters of a body kept in the transcript.
-const EXCERPT_LEN_MAX: usize = 2000;
+/// Characters of a body kept in the transcript: the largest that the cases send, and then some.
+const EXCERPT_LEN_MAX: usize = 1024 * 1024;
 
-/// One request and what came back.
-#[derive(Clone, Debug, Serialize)]
+/// One request and what came back, enough to send it again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Exchange {
-    /// Method, path and body.
-    pub request: String,
-    /// Status and body, or what went wrong.
-    pub response: String,
+    /// Method.
+    pub method: String,
+    /// Path with its question.
+    pub path: String,
+    /// Headers beside those of every request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+    /// What was sent.
+    pub body: String,
+    /// Status; none where no answer came.
+    pub status: Option<u16>,
+    /// Body of the answer, or what went wrong.
+    pub answer: String,
+    /// When the request was sent, in milliseconds since the case began.
+    pub at: u64,
     /// Duration.
     pub millis: u64,
+}
+
+impl Exchange {
+    /// Both directions in two paragraphs, each body as far as `len` characters.
+    pub fn told(&self, len: usize) -> String {
+        let (body, answer) = (excerpt(&self.body, len), excerpt(&self.answer, len));
+        let status = self
+            .status
+            .map_or("no answer".to_owned(), |it| it.to_string());
+        let headers: String = self
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\n"))
+            .collect();
+        format!(
+            "{} {}\n{headers}{body}\n→ {status} ({} ms)\n{answer}",
+            self.method, self.path, self.millis
+        )
+    }
 }
 
 /// An answer of whatever status.
@@ -50,6 +80,7 @@ pub(super) struct Client {
     inner: HyperClient<HttpConnector, Full<Bytes>>,
     base: String,
     transcript: RefCell<Vec<Exchange>>,
+    began: Cell<Instant>,
 }
 
 impl Client {
@@ -72,36 +103,63 @@ impl Client {
             inner,
             base,
             transcript: RefCell::default(),
+            began: Cell::new(Instant::now()),
         })
     }
 
-    /// Sends a body to `path`.
+    /// Sends JSON to `path`, as a web page of another origin would.
     pub(super) fn post(&self, path: &str, body: &str) -> Result<Response, String> {
-        let request = Request::post(format!("{}{path}", self.base))
-            .header(CONTENT_TYPE, "application/json")
-            .header("origin", "http://conformance.invalid")
-            .body(Full::new(Bytes::copy_from_slice(body.as_bytes())));
+        let headers = [
+            (CONTENT_TYPE.as_str(), "application/json"),
+            ("origin", "http://conformance.invalid"),
+        ];
+        self.send("POST", path, &headers, body)
+    }
+
+    /// Asks for `path`.
+    pub(super) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Response, String> {
+        self.send("GET", path, headers, "")
+    }
+
+    /// Sends whatever request.
+    pub(super) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Response, String> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let started = Instant::now();
-        let result = match request {
+        let result = match request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))) {
             Ok(request) => self.runtime.block_on(self.exchange(request)),
             Err(error) => Err(error.to_string()),
         };
+        let kept = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         self.transcript.borrow_mut().push(Exchange {
-            request: format!("POST {path}\n{}", excerpt(body)),
-            response: match &result {
-                Ok(answer) => {
-                    let body = String::from_utf8_lossy(&answer.body);
-                    format!("{}\n{}", answer.status, excerpt(&body))
-                }
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers: headers.iter().map(kept).collect(),
+            body: excerpt(body, EXCERPT_LEN_MAX),
+            status: result.as_ref().ok().map(|answer| answer.status.as_u16()),
+            answer: match &result {
+                Ok(answer) => excerpt(&String::from_utf8_lossy(&answer.body), EXCERPT_LEN_MAX),
                 Err(error) => error.clone(),
             },
-            millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            at: millis(started.duration_since(self.began.get())),
+            millis: millis(started.elapsed()),
         });
         result
     }
 
     /// What was said since this was last asked.
     pub(super) fn take_transcript(&self) -> Vec<Exchange> {
+        self.began.set(Instant::now());
         self.transcript.take()
     }
 
@@ -132,8 +190,12 @@ impl Client {
     }
 }
 
-fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(EXCERPT_LEN_MAX) {
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn excerpt(text: &str, len: usize) -> String {
+    match text.char_indices().nth(len) {
         Some((at, _)) => format!("{}… ({} bytes)", &text[..at], text.len()),
         None => text.to_owned(),
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, Row, Section, Share, State, Test};
-use crate::live::{LiveOutcome, LiveRecord, LiveRun};
+use crate::live::{LiveOutcome, LiveRecord, LiveRun, PROFILES, evidence};
 use crate::runner::{Outcome, Record, Required, Run};
 use crate::suite::{Case, Suite};
 
@@ -90,46 +90,124 @@ impl Section {
     }
 
     /// What the live suite found about a node.
-    pub fn of_live(run: &LiveRun, seconds: f64, again: &str) -> Self {
-        let states: Vec<_> = run.records.iter().map(live_state).collect();
-        let count = |state| states.iter().filter(|found| **found == state).count();
-        let rows = run.records.iter().map(|record| {
-            let state = live_state(record);
-            let cells = vec![
-                record.title.clone(),
-                state.word().to_owned(),
-                format!("{} ms", record.millis),
-            ];
-            Row { state, cells }
-        });
+    pub fn of_live(run: &LiveRun, seconds: f64) -> Self {
+        let count = |state| {
+            let states = run.records.iter().map(live_state);
+            states.filter(|found| *found == state).count()
+        };
+        let passed = count(State::Passed) + count(State::Weak);
         let tests = run.records.iter().map(|record| Test {
             id: record.id.clone(),
             group: record.profile.clone(),
             state: live_state(record),
         });
+        let mut findings: Vec<_> = run
+            .records
+            .iter()
+            .filter_map(|it| live_finding(run, it))
+            .collect();
+        findings.extend(run.stopped.iter().map(|case| stopped(run, case)));
+        findings.extend(run.missing.iter().map(|profile| missing(run, profile)));
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
+        let state = match findings.iter().map(|finding| finding.state).max() {
+            None if passed == 0 => State::SetUpFailed,
+            None => State::Passed,
+            Some(state) => state,
+        };
+        let round = match run.round {
+            0 => String::new(),
+            round => format!(", round {round}"),
+        };
         Self {
             title: "Live node".to_owned(),
-            state: states.iter().max().copied().unwrap_or(State::SetUpFailed),
+            state,
             summary: format!(
-                "{} of {} checks pass, {} weakly, {} fail ({})",
-                count(State::Passed) + count(State::Weak),
+                "{passed} of {} cases pass, {} weakly; {} fail, {} could not be set up, {} do not apply ({}, seed {}{round}; {} has {})",
                 run.records.len(),
                 count(State::Weak),
                 count(State::Failed),
-                run.url
+                count(State::SetUpFailed),
+                count(State::Skipped),
+                run.ruleset,
+                run.seed,
+                run.url,
+                run.doors,
             ),
             score: None,
-            share: None,
+            share: Some(Share { passed, of: run.of }),
             seconds,
-            columns: ["check", "result", "time"].map(str::to_owned).into(),
-            rows: rows.collect(),
+            columns: [
+                "profile",
+                "cases",
+                "passed",
+                "weak",
+                "failed",
+                "not set up",
+                "not applicable",
+                "time",
+            ]
+            .map(str::to_owned)
+            .into(),
+            rows: rows_by_profile(&run.records),
             tests: tests.collect(),
-            findings: run
-                .records
-                .iter()
-                .filter_map(|record| live_finding(record, again))
-                .collect(),
+            findings,
         }
+    }
+}
+
+fn rows_by_profile(records: &[LiveRecord]) -> Vec<Row> {
+    let row = |profile: &&str| {
+        let of_profile: Vec<_> = records
+            .iter()
+            .filter(|record| record.profile == **profile)
+            .collect();
+        let states: Vec<_> = of_profile.iter().map(|record| live_state(record)).collect();
+        let worst = states.iter().max().copied()?;
+        let count = |state| states.iter().filter(|found| **found == state).count();
+        let counts = [
+            states.len(),
+            count(State::Passed),
+            count(State::Weak),
+            count(State::Failed),
+            count(State::SetUpFailed),
+            count(State::Skipped),
+        ];
+        let millis: u64 = of_profile.iter().map(|record| record.millis).sum();
+        let mut cells = vec![(*profile).to_owned()];
+        cells.extend(counts.map(|count| count.to_string()));
+        cells.push(format!("{:.1} s", millis as f64 / 1000.0));
+        Some(Row {
+            state: worst,
+            cells,
+        })
+    };
+    PROFILES.iter().filter_map(row).collect()
+}
+
+/// The node fell silent: one result, whatever was still to be asked.
+fn stopped(run: &LiveRun, case: &str) -> Finding {
+    Finding {
+        id: "stopped".to_owned(),
+        state: State::SetUpFailed,
+        what: format!("the node stopped answering during {case}; nothing was asked after it"),
+        evidence: Vec::new(),
+        repeat: evidence::repeat(run, case),
+    }
+}
+
+fn missing(run: &LiveRun, profile: &str) -> Finding {
+    Finding {
+        id: format!("profile-{profile}"),
+        state: State::Partial,
+        what: format!(
+            "the profile {profile} was asked for, and the node has nothing of it: it has {}",
+            run.doors
+        ),
+        evidence: Vec::new(),
+        repeat: format!(
+            "grove-conformance node check --http {} --profile {profile}",
+            run.url
+        ),
     }
 }
 
@@ -137,24 +215,37 @@ fn live_state(record: &LiveRecord) -> State {
     match record.outcome {
         LiveOutcome::Passed => State::Passed,
         LiveOutcome::Weak(_) => State::Weak,
+        LiveOutcome::NotApplicable(_) => State::Skipped,
+        LiveOutcome::SetUpFailed(_) => State::SetUpFailed,
         LiveOutcome::Failed(_) => State::Failed,
     }
 }
 
-fn live_finding(record: &LiveRecord, again: &str) -> Option<Finding> {
-    let (LiveOutcome::Weak(what) | LiveOutcome::Failed(what)) = &record.outcome else {
+/// Characters of a body in a report; the whole stands in the evidence.
+const BODY_SHOWN_MAX: usize = 1500;
+
+/// Exchanges of a case in a report, the last ones.
+const EXCHANGES_SHOWN_MAX: usize = 6;
+
+fn live_finding(run: &LiveRun, record: &LiveRecord) -> Option<Finding> {
+    let (LiveOutcome::Weak(what) | LiveOutcome::Failed(what) | LiveOutcome::SetUpFailed(what)) =
+        &record.outcome
+    else {
         return None;
     };
     // What went wrong stands at the end of a conversation.
-    let conversation = record.transcript.iter().rev();
+    let conversation = record.transcript.iter().rev().take(EXCHANGES_SHOWN_MAX);
+    let turns_on = record.requires.iter().chain(&record.ruling).cloned();
+    let turns_on: Vec<_> = turns_on.collect();
+    let mut evidence = vec![format!("turns on {}", turns_on.join(", "))];
+    evidence.retain(|_| !turns_on.is_empty());
+    evidence.extend(conversation.map(|exchange| exchange.told(BODY_SHOWN_MAX)));
     Some(Finding {
         id: record.id.clone(),
         state: live_state(record),
         what: format!("{}: {what}", record.title),
-        evidence: conversation
-            .map(|it| format!("{}\n→ {} ({} ms)", it.request, it.response, it.millis))
-            .collect(),
-        repeat: again.to_owned(),
+        evidence,
+        repeat: evidence::repeat(run, &record.id),
     })
 }
 

@@ -30,7 +30,7 @@ pub use judge::Outcome;
 pub use process::{Adapter, Command, Reply};
 use question::Question;
 pub use question::line as question_line;
-pub(crate) use question::matches;
+pub(crate) use question::{matches, shuffle};
 pub use required::Required;
 pub use score::{Score, Scores};
 use worker::Worker;

@@ -89,7 +89,7 @@ pub(super) fn with_repetitions<'a>(
 }
 
 /// Fisher and Yates with splitmix64.
-fn shuffle<T>(items: &mut [T], seed: u64) {
+pub(crate) fn shuffle<T>(items: &mut [T], seed: u64) {
     let mut state = seed;
     for index in (1..items.len()).rev() {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

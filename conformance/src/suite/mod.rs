@@ -273,7 +273,7 @@ fn is_hex(text: &str) -> bool {
 }
 
 /// Damage an input was seen to do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Hazard {
     /// Harmless.

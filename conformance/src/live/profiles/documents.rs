@@ -1,12 +1,13 @@
-//! Documents: what updates, conflicts and deletions make of them.
+//! Documents: what updates and conflicts make of them.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::Wrong;
-use super::super::api::{self, Door};
+use super::super::api;
 use super::super::author::Author;
+use super::super::doors::Need;
 use super::super::under_test::{Document, NodeUnderTest};
-use super::{LiveCheck, check, listed, must_equal};
+use super::{LiveCheck, check, must_equal};
 use crate::forge::{Hash, hash};
 
 /// All of them, in the order in which they run.
@@ -15,38 +16,32 @@ pub(crate) const ALL: &[LiveCheck] = &[
         "update",
         "an UPDATE changes its field alone and moves the view",
         update,
-    ),
+    )
+    .needs(&[Need::GraphQl]),
     check(
         "update-by-other-author",
         "another author may update, in a log of its own",
         update_by_other_author,
-    ),
+    )
+    .needs(&[Need::GraphQl]),
     check(
         "concurrent-updates",
         "concurrent UPDATEs merge in the order of the handbook",
         concurrent_updates,
-    ),
-    check("merge", "an UPDATE on both tips settles a conflict", merge),
-    check(
-        "delete",
-        "a deleted document is gone from queries and collections",
-        delete,
-    ),
-    check(
-        "concurrent-delete",
-        "a DELETE beats an UPDATE it did not know of",
-        concurrent_delete,
-    ),
+    )
+    .needs(&[Need::GraphQl])
+    .ruled("R4"),
+    check("merge", "an UPDATE on both tips settles a conflict", merge).needs(&[Need::GraphQl]),
 ];
 
 fn update(target: &mut NodeUnderTest) -> Result<(), Wrong> {
     let mut author = target.author("a");
-    let document = target.create(&mut author, 1, "kept", Door::GraphQl)?;
+    let document = target.create(&mut author, 1, "kept", target.door())?;
     let tip = target.publish(
         &mut author,
         document.log,
         target.update_operation(&[document.id], 2),
-        Door::GraphQl,
+        target.door(),
     )?;
     let shown = target.document_until(document.id, "the update shows", |shown| {
         shown["fields"]["hour"] == 2
@@ -67,16 +62,16 @@ fn update(target: &mut NodeUnderTest) -> Result<(), Wrong> {
 //= PB13: another author updates the document
 fn update_by_other_author(target: &mut NodeUnderTest) -> Result<(), Wrong> {
     let (mut author, mut other) = (target.author("a"), target.author("b"));
-    let document = target.create(&mut author, 1, "shared", Door::GraphQl)?;
+    let document = target.create(&mut author, 1, "shared", target.door())?;
     let log = other.open_log();
     let view = document.id.hex();
     let answer = api::next_args(
         &target.client,
-        Door::GraphQl,
+        target.door(),
         &other.public_key(),
         Some(&view),
     )?;
-    let args = api::read_args(Door::GraphQl, &answer.expect("nextArgs")?)?;
+    let args = api::read_args(target.door(), &answer.expect("nextArgs")?)?;
     must_equal(
         "nextArgs of an author new to the document",
         args,
@@ -86,7 +81,7 @@ fn update_by_other_author(target: &mut NodeUnderTest) -> Result<(), Wrong> {
         &mut other,
         log,
         target.update_operation(&[document.id], 2),
-        Door::GraphQl,
+        target.door(),
     )?;
     let shown = target.document_until(document.id, "the update shows", |shown| {
         shown["fields"]["hour"] == 2
@@ -104,19 +99,19 @@ fn conflict(
     authors: [&mut Author; 2],
 ) -> Result<(Document, [(Hash, i128); 2]), Wrong> {
     let [author, other] = authors;
-    let document = target.create(author, 1, "conflict", Door::GraphQl)?;
+    let document = target.create(author, 1, "conflict", target.door())?;
     let ours = target.publish(
         author,
         document.log,
         target.update_operation(&[document.id], 2),
-        Door::GraphQl,
+        target.door(),
     )?;
     let log = other.open_log();
     let theirs = target.publish(
         other,
         log,
         target.update_operation(&[document.id], 3),
-        Door::JsonRpc,
+        target.other_door(),
     )?;
     Ok((document, [(ours, 2), (theirs, 3)]))
 }
@@ -150,45 +145,10 @@ fn merge(target: &mut NodeUnderTest) -> Result<(), Wrong> {
         &mut author,
         document.log,
         target.update_operation(&previous, 9),
-        Door::GraphQl,
+        target.door(),
     )?;
     let shown = target.document_until(document.id, "the merge shows", |shown| {
         shown["meta"]["viewId"] == merged.hex().as_str()
     })?;
     must_equal("the merged field", &shown["fields"]["hour"], &json!(9))
-}
-
-fn delete(target: &mut NodeUnderTest) -> Result<(), Wrong> {
-    let mut author = target.author("a");
-    let document = target.create(&mut author, 1, "doomed", Door::GraphQl)?;
-    listed(target, document.id, true)?;
-    target.publish(
-        &mut author,
-        document.log,
-        target.delete_operation(&[document.id]),
-        Door::GraphQl,
-    )?;
-    target.document_until(document.id, "the document is gone", Value::is_null)?;
-    listed(target, document.id, false).map(drop)
-}
-
-fn concurrent_delete(target: &mut NodeUnderTest) -> Result<(), Wrong> {
-    let (mut author, mut other) = (target.author("a"), target.author("b"));
-    let document = target.create(&mut author, 1, "contested", Door::GraphQl)?;
-    let log = other.open_log();
-    target.publish(
-        &mut other,
-        log,
-        target.update_operation(&[document.id], 2),
-        Door::GraphQl,
-    )?;
-    target.publish(
-        &mut author,
-        document.log,
-        target.delete_operation(&[document.id]),
-        Door::GraphQl,
-    )?;
-    target
-        .document_until(document.id, "the document is gone", Value::is_null)
-        .map(drop)
 }

@@ -2,42 +2,57 @@
 //!
 //! Here is what several of them share: ways to say what must hold, and pages of the run's collection.
 
-pub(super) mod documents;
-pub(super) mod doors;
-pub(super) mod forks;
-pub(super) mod publishing;
-pub(super) mod query;
-pub(super) mod refusals;
+mod blobs;
+mod deletion;
+mod documents;
+mod doors;
+mod filters;
+mod forks;
+mod graphql;
+mod graphs;
+mod jsonrpc;
+mod orders;
+mod publishing;
+mod query;
+mod refusals;
+mod shelf;
+
+pub(crate) use shelf::Shelf;
 
 use serde_json::{Value, json};
 
 use super::Wrong;
 use super::api::{self, Answer};
+use super::case::{Case, LiveCheck, check};
 use super::under_test::{NodeUnderTest, eventually};
 use crate::forge::Hash;
 
-/// One check.
-pub(super) struct LiveCheck {
-    pub id: &'static str,
-    pub title: &'static str,
-    pub run: fn(&mut NodeUnderTest) -> Result<(), Wrong>,
-}
-
-/// All checks but the refusals, by the name of their profile, in the order in which they run.
-pub(super) const PROFILES: [(&str, &[LiveCheck]); 5] = [
-    ("publishing", publishing::ALL),
+/// The tables of cases by the profile they belong to.
+const TABLES: [(&str, &[LiveCheck]); 10] = [
+    ("core", publishing::ALL),
+    ("core", documents::ALL),
+    ("core", doors::ALL),
+    ("jsonrpc", jsonrpc::ALL),
+    ("graphql", graphql::ALL),
     ("query", query::ALL),
-    ("documents", documents::ALL),
+    ("query", orders::ALL),
+    ("blobs", blobs::ALL),
+    ("deletion", deletion::ALL),
     ("forks", forks::ALL),
-    ("doors", doors::ALL),
 ];
 
-const fn check(
-    id: &'static str,
-    title: &'static str,
-    run: fn(&mut NodeUnderTest) -> Result<(), Wrong>,
-) -> LiveCheck {
-    LiveCheck { id, title, run }
+/// Every case of the tables.
+pub(crate) fn cases() -> Vec<Case<'static>> {
+    let tables = TABLES
+        .iter()
+        .flat_map(|(profile, checks)| checks.iter().map(|check| check.in_profile(profile)));
+    let mut cases: Vec<_> = tables.collect();
+    cases.extend(refusals::ALL.iter().map(refusals::Refusal::case));
+    cases.extend(filters::cases());
+    cases.extend(graphql::cases());
+    cases.extend(graphs::cases());
+    cases.extend(orders::cases());
+    cases
 }
 
 fn must(holds: bool, what: impl FnOnce() -> String) -> Result<(), Wrong> {
@@ -91,7 +106,7 @@ fn ids_of(page: &Value) -> Vec<String> {
     documents.iter().map(id).collect()
 }
 
-/// Waits until the collection, in pages as large as it takes, holds the document.
+/// Waits until the collection holds the document, or no longer.
 fn listed(target: &NodeUnderTest, id: Hash, wanted: bool) -> Result<Value, Wrong> {
     let what = if wanted {
         "the document is listed"
@@ -99,7 +114,8 @@ fn listed(target: &NodeUnderTest, id: Hash, wanted: bool) -> Result<Value, Wrong
         "the document is no longer listed"
     };
     eventually(what, || {
-        let page = page(target, "first: 10000")?;
+        let arguments = format!("meta: {{ documentId: {{ eq: \"{}\" }} }}", id.hex());
+        let page = page(target, &arguments)?;
         Ok(if ids_of(&page).contains(&id.hex()) == wanted {
             Ok(page)
         } else {

@@ -1,13 +1,12 @@
 //! Queries: single documents, collections and their pages, relations.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::super::Wrong;
-use super::super::api::{self, Door};
+use super::super::api;
+use super::super::doors::Need;
 use super::super::under_test::NodeUnderTest;
-use super::{LiveCheck, check, ids_of, listed, must, must_equal, page};
+use super::{LiveCheck, check, ids_of, listed, must_equal, page};
 use crate::forge::{Hash, hex};
 
 /// All of them, in the order in which they run.
@@ -16,47 +15,56 @@ pub(crate) const ALL: &[LiveCheck] = &[
         "query-entries",
         "JSON-RPC lists the entries of a schema with their bytes",
         query_entries,
-    ),
+    )
+    .needs(&[Need::JsonRpc])
+    .requires(&["RC2"]),
     check(
         "document-by-id",
         "a document shows every field with its value",
         document_by_id,
-    ),
+    )
+    .needs(&[Need::GraphQl])
+    .requires(&["QU1"]),
     check(
         "document-by-view",
         "a document can be asked for by its view",
         document_by_view,
-    ),
+    )
+    .needs(&[Need::GraphQl])
+    .requires(&["QU1"]),
     check(
         "unknown-document",
         "an unknown document is null, without an error",
         unknown_document,
-    ),
+    )
+    .needs(&[Need::GraphQl])
+    .requires(&["QU1"]),
     check(
         "collection",
         "a collection lists the documents of its schema",
         collection,
-    ),
-    check(
-        "collection-paging",
-        "pages of two visit every document once",
-        collection_paging,
-    ),
+    )
+    .needs(&[Need::GraphQl])
+    .requires(&["QU1"]),
     check(
         "optional-null",
         "null for an optional argument means absent",
         optional_null,
-    ),
+    )
+    .needs(&[Need::GraphQl])
+    .requires(&["QU1"]),
     check(
         "relations",
         "relations are followed, lists keep their duplicates",
         relations,
-    ),
+    )
+    .needs(&[Need::GraphQl])
+    .requires(&["QU1"]),
 ];
 
 fn query_entries(target: &mut NodeUnderTest) -> Result<(), Wrong> {
     let mut author = target.author("a");
-    let document = target.create(&mut author, 1, "entries", Door::JsonRpc)?;
+    let document = target.create(&mut author, 1, "entries", target.other_door())?;
     let log = author.log(document.log);
     let params = json!({"schema": target.schema_id});
     let result = api::rpc(&target.client, "panda_queryEntries", params)?.expect("queryEntries")?;
@@ -78,7 +86,7 @@ fn query_entries(target: &mut NodeUnderTest) -> Result<(), Wrong> {
 
 fn document_by_id(target: &mut NodeUnderTest) -> Result<(), Wrong> {
     let mut author = target.author("a");
-    let document = target.create(&mut author, 3_000_000_000, "Panda 🐼", Door::GraphQl)?;
+    let document = target.create(&mut author, 3_000_000_000, "Panda 🐼", target.door())?;
     let shown =
         target.document_until(document.id, "the document shows", |shown| !shown.is_null())?;
     let id = document.id.hex();
@@ -98,12 +106,12 @@ fn document_by_id(target: &mut NodeUnderTest) -> Result<(), Wrong> {
 
 fn document_by_view(target: &mut NodeUnderTest) -> Result<(), Wrong> {
     let mut author = target.author("a");
-    let document = target.create(&mut author, 1, "view", Door::GraphQl)?;
+    let document = target.create(&mut author, 1, "view", target.door())?;
     let tip = target.publish(
         &mut author,
         document.log,
         target.update_operation(&[document.id], 2),
-        Door::GraphQl,
+        target.door(),
     )?;
     target.document_until(document.id, "the update shows", |shown| {
         shown["fields"]["hour"] == 2
@@ -131,7 +139,7 @@ fn unknown_document(target: &mut NodeUnderTest) -> Result<(), Wrong> {
 fn collection(target: &mut NodeUnderTest) -> Result<(), Wrong> {
     let mut author = target.author("a");
     for title in ["one", "two"] {
-        let document = target.create(&mut author, 1, title, Door::GraphQl)?;
+        let document = target.create(&mut author, 1, title, target.door())?;
         let page = listed(target, document.id, true)?;
         must_equal(
             "totalCount",
@@ -140,39 +148,6 @@ fn collection(target: &mut NodeUnderTest) -> Result<(), Wrong> {
         )?;
     }
     Ok(())
-}
-
-//= QU4: goes through a collection in pages of two
-fn collection_paging(target: &mut NodeUnderTest) -> Result<(), Wrong> {
-    let mut author = target.author("a");
-    for hour in 0..5 {
-        let document = target.create(&mut author, hour, "paging", Door::GraphQl)?;
-        listed(target, document.id, true)?;
-    }
-    let all: BTreeSet<_> = ids_of(&page(target, "first: 10000")?).into_iter().collect();
-    let mut seen = Vec::new();
-    let mut arguments = "first: 2".to_owned();
-    loop {
-        let page = page(target, &arguments)?;
-        let ids = ids_of(&page);
-        must(ids.len() <= 2, || {
-            format!("a page of two has {} documents", ids.len())
-        })?;
-        seen.extend(ids);
-        if page["hasNextPage"] != true {
-            break;
-        }
-        must(seen.len() <= all.len(), || {
-            "paging does not come to an end".to_owned()
-        })?;
-        let cursor = page["endCursor"].as_str();
-        let cursor = cursor
-            .ok_or_else(|| Wrong::Behaviour("a page goes on without endCursor".to_owned()))?;
-        arguments = format!("first: 2, after: {}", Value::from(cursor));
-    }
-    let distinct: BTreeSet<_> = seen.iter().cloned().collect();
-    must_equal("documents visited twice", seen.len() - distinct.len(), 0)?;
-    must_equal("the documents visited", distinct, all)
 }
 
 //= QU9: gives null for an optional argument
@@ -189,7 +164,7 @@ fn optional_null(target: &mut NodeUnderTest) -> Result<(), Wrong> {
 
 fn relations(target: &mut NodeUnderTest) -> Result<(), Wrong> {
     let mut author = target.author("a");
-    let document = target.create(&mut author, 1, "relations", Door::GraphQl)?;
+    let document = target.create(&mut author, 1, "relations", target.door())?;
     let shown =
         target.document_until(document.id, "the document shows", |shown| !shown.is_null())?;
     let related = target.related.hex();

@@ -4,11 +4,15 @@
 //! attacked log must stand where it stood. A refusal without a code, or with another one, is weak.
 
 use super::super::Wrong;
-use super::super::api::{self, Answer, Door};
+use super::super::api::{self, Answer};
 use super::super::author::Author;
-use super::super::under_test::{Document, NodeUnderTest};
+use super::super::case::Case;
+use super::super::doors::{Door, Need};
+use super::super::judge::{Legal, judge};
+use super::super::under_test::{Document, NodeUnderTest, set_up};
 use crate::forge::entry::seal;
 use crate::forge::{Draft, Hash, Item, hex, operation, varu64};
+use crate::suite::{Hazard, Level, Ruleset};
 
 /// One fault.
 pub(crate) struct Refusal {
@@ -19,6 +23,12 @@ pub(crate) struct Refusal {
     forge: fn(&NodeUnderTest, &mut Scene) -> Result<Forged, Wrong>,
     /// Whether the attacked log can be asked for as before.
     leaves_log: bool,
+    /// The ruling it turns on.
+    ruling: Option<&'static str>,
+    /// Whether deployed nodes take it.
+    wire_takes: bool,
+    /// What it was seen to do to deployed nodes.
+    hazard: Hazard,
 }
 
 /// An author with a document of three operations, whose next entry has both links.
@@ -96,33 +106,28 @@ impl Scene {
 }
 
 /// Tries one refusal through both doors.
-pub(crate) fn run(target: &mut NodeUnderTest, refusal: &Refusal) -> Result<(), Wrong> {
+fn run(target: &mut NodeUnderTest, refusal: &Refusal) -> Result<(), Wrong> {
     let mut weakness = None;
-    for door in [Door::GraphQl, Door::JsonRpc] {
-        let mut scene = Scene::set_up(target, door)?;
-        let forged = (refusal.forge)(target, &mut scene)?;
-        target.control(if door == Door::GraphQl {
+    for door in target.doors.publishing() {
+        let mut scene = set_up(Scene::set_up(target, door))?;
+        let forged = set_up((refusal.forge)(target, &mut scene))?;
+        target.control(if door == target.door() {
             "before"
         } else {
             "between"
         })?;
         let answer = api::publish_text(&target.client, door, &forged.entry, &forged.operation)?;
-        match answer {
-            Answer::Result(_) => {
-                return Err(Wrong::Behaviour(format!("{door:?} took it")));
-            }
-            Answer::Refused {
-                code: Some(code), ..
-            } if refusal.reasons.contains(&&*code) => {}
-            Answer::Refused { code, message, .. } => {
-                let code = code.unwrap_or_else(|| "no code".to_owned());
-                let expected = refusal.reasons.join(" or ");
-                weakness = Some(format!(
-                    "{door:?} refused with {code}, expected {expected}: {message}"
-                ));
-            }
+        let legal = if refusal.wire_takes && target.ruleset == Ruleset::Wire09 {
+            Legal::Either
+        } else {
+            Legal::Refused
+        };
+        let taken = matches!(answer, Answer::Result(_));
+        match judge(target, door, answer, legal, refusal.reasons) {
+            Err(Wrong::Weakly(what)) => weakness = Some(what),
+            other => other?,
         }
-        if refusal.leaves_log {
+        if refusal.leaves_log && !taken {
             unchanged(target, &scene, door)?;
         }
     }
@@ -167,6 +172,43 @@ const fn entry(
         reasons,
         forge,
         leaves_log: true,
+        ruling: None,
+        wire_takes: false,
+        hazard: Hazard::None,
+    }
+}
+
+impl Refusal {
+    /// As deployed nodes take it by a ruling, they may.
+    const fn or_taken(mut self, ruling: &'static str) -> Self {
+        self.ruling = Some(ruling);
+        self.wire_takes = true;
+        self
+    }
+
+    const fn ruled(mut self, ruling: &'static str) -> Self {
+        self.ruling = Some(ruling);
+        self
+    }
+
+    const fn crashing(mut self) -> Self {
+        self.hazard = Hazard::Crash;
+        self
+    }
+
+    /// The case.
+    pub(crate) fn case(&'static self) -> Case<'static> {
+        Case {
+            id: self.id.to_owned(),
+            title: format!("refused: {}", self.title),
+            profile: "core",
+            requires: vec!["NO1".to_owned(), "NO2".to_owned(), "PB1".to_owned()],
+            ruling: self.ruling.map(str::to_owned),
+            level: Level::Must,
+            needs: vec![Need::Publishing],
+            hazard: self.hazard,
+            run: Box::new(move |target| run(target, self)),
+        }
     }
 }
 
@@ -183,6 +225,9 @@ const fn shutting(
         reasons,
         forge,
         leaves_log: false,
+        ruling: None,
+        wire_takes: false,
+        hazard: Hazard::None,
     }
 }
 
@@ -256,13 +301,15 @@ pub(crate) const ALL: &[Refusal] = &[
                 &operation,
             ))
         },
-    ),
+    )
+    .or_taken("R9"),
     entry(
         "refuse-tag",
         "a tag byte that means nothing",
         &["entry_tag"],
         |target, scene| Ok(scene.altered(target, |draft| draft.tag = 2)),
-    ),
+    )
+    .or_taken("R8"),
     entry(
         "refuse-varint",
         "a payload size in a longer form than needed",
@@ -298,7 +345,9 @@ pub(crate) const ALL: &[Refusal] = &[
             entry[at] |= 0x80;
             Ok(Forged::new(&entry, &operation))
         },
-    ),
+    )
+    .ruled("R11")
+    .crashing(),
     entry(
         "refuse-signed-by-other",
         "an entry signed with another key",
@@ -361,7 +410,8 @@ pub(crate) const ALL: &[Refusal] = &[
             let operation = [scene.operation(target), vec![0]].concat();
             Ok(scene.carrying(&operation))
         },
-    ),
+    )
+    .or_taken("R2"),
     entry(
         "refuse-cbor-indefinite",
         "an operation of indefinite length",
@@ -374,7 +424,8 @@ pub(crate) const ALL: &[Refusal] = &[
                     .encode(),
             ))
         },
-    ),
+    )
+    .or_taken("R2"),
     entry(
         "refuse-cbor-not-minimal",
         "a number in a longer form than needed",
@@ -386,7 +437,8 @@ pub(crate) const ALL: &[Refusal] = &[
                     .carrying(&operation::update(&target.schema_id, &[scene.tip], fields).encode()),
             )
         },
-    ),
+    )
+    .or_taken("R2"),
     entry(
         "refuse-field-twice",
         "a field given twice",
@@ -435,7 +487,8 @@ pub(crate) const ALL: &[Refusal] = &[
             let schema_id = format!("nowhere_{}", Hash::repeating(9).hex());
             Ok(scene.opening(&operation::create(&schema_id, [("hour", Item::Int(1))]).encode()))
         },
-    ),
+    )
+    .ruled("R29"),
     entry(
         "refuse-field-missing",
         "a CREATE that leaves a field out",
@@ -494,7 +547,8 @@ pub(crate) const ALL: &[Refusal] = &[
             ];
             Ok(scene.opening(&operation::create("schema_field_definition_v1", fields).encode()))
         },
-    ),
+    )
+    .or_taken("R16"),
     entry(
         "refuse-piece-too-large",
         "a blob piece of 256001 bytes",
@@ -516,7 +570,7 @@ pub(crate) const ALL: &[Refusal] = &[
         &["previous_mixed"],
         |target, scene| {
             let mut other = target.author("other document");
-            let second = target.create(&mut other, 1, "second", Door::GraphQl)?;
+            let second = target.create(&mut other, 1, "second", target.door())?;
             let mut previous = [scene.tip, second.id];
             previous.sort_unstable();
             Ok(scene.carrying(&target.update_operation(&previous, 4)))
@@ -544,11 +598,12 @@ pub(crate) const ALL: &[Refusal] = &[
                 &mut scene.author,
                 scene.document.log,
                 operation,
-                Door::GraphQl,
+                target.door(),
             )?;
             Ok(scene.carrying(&target.update_operation(&[deleted], 4)))
         },
-    ),
+    )
+    .ruled("R6"),
     shutting(
         "refuse-delete-twice",
         "a second DELETE of a document",
@@ -559,7 +614,7 @@ pub(crate) const ALL: &[Refusal] = &[
                 &mut scene.author,
                 scene.document.log,
                 operation,
-                Door::GraphQl,
+                target.door(),
             )?;
             Ok(scene.carrying(&target.delete_operation(&[deleted])))
         },
@@ -575,7 +630,7 @@ pub(crate) const ALL: &[Refusal] = &[
                 ..scene.author.draft(scene.document.log, &operation)
             };
             let last = draft.sign(scene.author.key());
-            let answer = api::publish(&target.client, Door::GraphQl, &last, &operation)?;
+            let answer = api::publish(&target.client, target.door(), &last, &operation)?;
             // Some nodes have nothing to tell about what follows, and say so.
             if let Answer::Refused { code, .. } = &answer
                 && code.as_deref() != Some("log_ended")
@@ -585,7 +640,8 @@ pub(crate) const ALL: &[Refusal] = &[
             let tip = scene.author.keep(scene.document.log, last, operation);
             Ok(scene.carrying(&target.update_operation(&[tip], 5)))
         },
-    ),
+    )
+    .or_taken("R8"),
     entry(
         "refuse-fork",
         "a different entry for a place that is taken",
@@ -599,5 +655,6 @@ pub(crate) const ALL: &[Refusal] = &[
             let draft = shorter.draft(&operation);
             Ok(Forged::new(&draft.sign(scene.author.key()), &operation))
         },
-    ),
+    )
+    .ruled("R24"),
 ];
