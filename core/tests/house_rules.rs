@@ -55,6 +55,9 @@ const SHELLS: [&str; 8] = [
     "admin", "api", "config", "daemon", "database", "http", "net", "runtime",
 ];
 
+/// How many assertions a thousand lines have at least where data is kept, comments left out.
+const ASSERTS_PER_THOUSAND_MIN: usize = 5;
+
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
@@ -172,6 +175,35 @@ fn engine_and_store_reach_no_shell() {
         node["http"].contains("api"),
         "the search finds what it looks for"
     );
+}
+
+#[test]
+fn rooms_say_what_must_be_true_at_their_borders() {
+    for room in ["engine", "runtime", "store"] {
+        let (root, mut files) = (workspace().join("node/src").join(room), Vec::new());
+        rust_files(&root, &mut files);
+        files.retain(|file| {
+            let within = file.strip_prefix(&root).unwrap().with_extension("");
+            !within.iter().any(|part| part == "tests")
+        });
+        assert!(files.len() > 10, "the folders moved");
+        let (mut lines, mut asserts) = (0, 0);
+        for file in files {
+            let source = std::fs::read_to_string(&file).unwrap();
+            for line in code(&source) {
+                lines += 1;
+                let line = line.trim_start();
+                let is_one = ["assert", "debug_assert"]
+                    .iter()
+                    .any(|word| line.starts_with(word));
+                asserts += usize::from(is_one);
+            }
+        }
+        assert!(
+            asserts * 1_000 >= ASSERTS_PER_THOUSAND_MIN * lines,
+            "{room}: {asserts} assertions in {lines} lines"
+        );
+    }
 }
 
 #[test]

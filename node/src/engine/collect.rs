@@ -125,6 +125,7 @@ impl Pins {
                 self.add_row(row);
             }
             let last = changes.last().map_or(self.as_of, |change| change.position);
+            assert!(last >= self.as_of, "changes come in order");
             if std::mem::replace(&mut self.as_of, last) == last {
                 break;
             }
@@ -315,6 +316,7 @@ fn next_page(
         ..DocumentQuery::default()
     };
     let rows = store.list(schema_id, &query)?;
+    assert!(rows.len() <= PAGE as usize, "more than was asked for");
     *after = rows.last().map(|row| PagePosition::behind(row.id));
     if rows.len() < PAGE as usize {
         schemas.pop();
@@ -449,6 +451,10 @@ impl<S: Store> Engine<S> {
         for row in rows {
             let found = superseded(&self.store, &row, &pins)?.items;
             for (id, stub, size) in &found {
+                assert!(
+                    *size > stub.len() as u64,
+                    "a stub takes more than what it stands for"
+                );
                 self.store.collect(id.hash(), Some(stub))?;
                 reclaimed.items += 1;
                 reclaimed.bytes += size - stub.len() as u64;

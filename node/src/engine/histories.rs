@@ -74,6 +74,10 @@ impl Histories {
     pub(super) fn forget(&mut self, id: DocumentId) {
         if let Some(kept) = self.kept.remove(&id) {
             self.asked.remove(&kept.asked);
+            assert!(
+                self.operations >= kept.history.len(),
+                "more operations go than came"
+            );
             self.operations -= kept.history.len();
         }
     }
@@ -240,6 +244,11 @@ impl Histories {
     /// Forgets what was not asked for in a long time, until so many operations more have room. One document
     /// larger than all there may be is kept alone.
     fn make_room(&mut self, count: usize) {
+        assert_eq!(
+            self.asked.len(),
+            self.kept.len(),
+            "every history was asked for"
+        );
         while self.operations + count > OPERATIONS_MAX {
             let Some((_, oldest)) = self.asked.pop_first() else {
                 return;

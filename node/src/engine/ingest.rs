@@ -180,6 +180,12 @@ impl<S: Store> Engine<S> {
         } = acceptance;
         let signed = submission.entry();
         let action = operation.action();
+        let begins = document.hash() == signed.hash();
+        assert_eq!(
+            begins,
+            action == Action::Create,
+            "only a CREATE has its document's id"
+        );
         //= DL4: an UPDATE after the DELETE keeps its place in the log
         //= R6: an operation on a deleted document is not kept, but its entry keeps the log whole
         let keep = effective || action == Action::Delete;
@@ -295,6 +301,11 @@ impl<S: Store> Engine<S> {
             }
         }
         let (hash, payload) = (row.hash, submission.payload());
+        assert_eq!(
+            hash,
+            submission.entry().hash(),
+            "the operation of another entry"
+        );
         self.met.push_back(Need::Operation(hash.into()));
         if self.is_ended(document)? {
             self.leave_stub(hash.into(), &operation)?;
@@ -336,6 +347,10 @@ impl<S: Store> Engine<S> {
         entries.sort();
         entries.dedup();
         entries.truncate(2);
+        debug_assert!(
+            entries.iter().all(|(hash, bytes)| Hash::of(bytes) == *hash),
+            "bytes of another entry"
+        );
         let [(_, first), (_, second)] =
             <[_; 2]>::try_from(entries).map_err(|_| StoreError::Corrupt("log"))?;
         let fork = ForkRow {
@@ -376,6 +391,7 @@ impl<S: Store> Engine<S> {
         }
         self.store.park(&row, need)?;
         self.parked = self.store.evict_parked(max)?;
+        assert!(self.parked <= max.entries, "more is parked than may be");
         self.parking.keep(self.parked);
         Ok(())
     }
@@ -388,6 +404,10 @@ impl<S: Store> Engine<S> {
                 return Ok(());
             }
             let rows = self.store.unpark(&need)?;
+            debug_assert!(
+                self.parked >= rows.len() as u64,
+                "more waited than were parked"
+            );
             self.parked = self.parked.saturating_sub(rows.len() as u64);
             for row in rows {
                 self.parking.release(row.hash);

@@ -420,6 +420,7 @@ impl<S: Store> Engine<S> {
         let owed: Vec<Owed> = inputs.iter().filter_map(Input::owed).collect();
         let mut kept = self.outputs.len();
         let done = opened.and_then(|()| self.take_all(now, inputs, &mut kept));
+        assert!(kept <= self.outputs.len(), "outputs were taken meanwhile");
         if let Err(error) = &done {
             self.outputs.truncate(kept);
             self.recover(now, error.into(), &owed);

@@ -91,6 +91,13 @@ impl<S: Store> Engine<S> {
             }
             reclaimed.items += 1;
             reclaimed.bytes += self.store.purge_log(public_key, log_id)?;
+            debug_assert!(
+                self.store
+                    .trees(public_key, log_id)?
+                    .iter()
+                    .all(|tree| tree.purged),
+                "a log is purged whole"
+            );
             let trees = trees
                 .into_iter()
                 .map(|tree| (tree.document, tree.schema_id));
@@ -184,6 +191,12 @@ impl<S: Store> Engine<S> {
         check_tree(&known, entry, parent, document, Source::Peer)?;
         self.check_usage(entry, placed.placement)?;
         self.store_entry(signed, placed.placement, None, document, &schema_id)?;
+        debug_assert!(
+            self.store
+                .operation(signed.operation_id())?
+                .is_some_and(|row| !row.has_payload),
+            "an entry that came alone has an operation"
+        );
         Ok(true)
     }
 }

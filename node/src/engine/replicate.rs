@@ -34,7 +34,7 @@ impl<S: Store> Engine<S> {
         self.disconnect(peer);
         let mut session = Peer::new(self.settings.local, peer).speaking(dialect);
         let message = session.announce(now, self.wanted_schemas());
-        self.peers.insert(
+        let before = self.peers.insert(
             peer,
             PeerState {
                 session,
@@ -42,6 +42,7 @@ impl<S: Store> Engine<S> {
                 announce: false,
             },
         );
+        assert!(before.is_none(), "two sessions with one peer");
         self.outputs.push_back(Output::Send { peer, message });
     }
 

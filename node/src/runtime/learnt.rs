@@ -54,6 +54,10 @@ impl Learning {
         if latest.len() >= CHANGES_KEPT {
             latest.pop_front();
         }
+        assert!(
+            latest.back().is_none_or(|last| last.version + 1 == version),
+            "versions have no gaps"
+        );
         latest.push_back(Change { version, added });
         drop(latest);
         self.version.send_replace(version);

@@ -80,6 +80,7 @@ impl Drop for WriterShare {
         let Some(share) = shares.get_mut(&self.client) else {
             return;
         };
+        assert!(share.waiting > 0, "a share is given back once");
         share.waiting -= 1;
         if share.waiting == 0 {
             shares.remove(&self.client);

@@ -73,6 +73,15 @@ impl<T: Clone + Ord> Interned<T> {
             both.rows.clear();
             both.values.clear();
         }
+        assert!(row > 0, "numbers begin with 1");
+        debug_assert!(
+            both.values.get(&row).is_none_or(|known| *known == value),
+            "a number of two values"
+        );
+        debug_assert!(
+            both.rows.get(&value).is_none_or(|known| *known == row),
+            "a value of two numbers"
+        );
         both.values.insert(row, value.clone());
         both.rows.insert(value, row);
     }

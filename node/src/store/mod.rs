@@ -4,6 +4,7 @@
 //! transaction at a time, opened by the engine; readers see the last committed state and never wait
 //! for the writer. Every implementation passes the same contract tests.
 
+mod border;
 mod codec;
 mod definition;
 mod error;

@@ -90,7 +90,10 @@ pub(super) fn object_for(
 ) -> Result<Option<String>, StoreError> {
     match objects {
         Some(objects) if Objects::takes(schema_id, payload) => {
-            objects.take(hash, payload).map(Some)
+            let name = objects.take(hash, payload)?;
+            let of = Objects::operation_of(&name);
+            assert_eq!(of, Some(hash), "an object tells whose it is");
+            Ok(Some(name))
         }
         _ => Ok(None),
     }

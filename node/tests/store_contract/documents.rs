@@ -298,7 +298,7 @@ pub(crate) fn a_schema_that_goes_hides_its_documents<B: Backend>() {
         origin: Some(SchemaOrigin {
             author: author(1),
             known_since: 1,
-            parts: Vec::new(),
+            parts: vec![hash("part").into()],
         }),
         withheld: true,
     };
@@ -322,6 +322,7 @@ pub(crate) fn a_schema_that_goes_hides_its_documents<B: Backend>() {
     transact(&mut store, |store| store.remove_schema(wide.id()).unwrap());
     nothing(&store);
     let mut deleted = shown[&ids[0]].clone();
+    deleted.edited = true;
     deleted.fields = None;
     transact(&mut store, |store| {
         store.put_document(&deleted).unwrap();
@@ -369,6 +370,7 @@ pub(crate) fn documents_are_found_many_at_once<B: Backend>() {
     let ids: Vec<_> = ["one", "two", "three"].map(document).to_vec();
     put_wide(&mut store, &ids);
     let mut deleted = wide_document(ids[2], plain_values());
+    deleted.edited = true;
     deleted.fields = None;
     transact(&mut store, |store| store.put_document(&deleted).unwrap());
 
@@ -428,6 +430,7 @@ pub(crate) fn a_schema_may_have_as_many_fields_as_any<B: Backend>() {
 
     transact(&mut store, |store| {
         let mut gone = rows[0].clone();
+        gone.edited = true;
         gone.fields = None;
         store.put_document(&gone).unwrap();
         store.remove_document(rows[1].id).unwrap();

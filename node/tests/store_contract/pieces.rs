@@ -173,6 +173,7 @@ pub(crate) fn dropped_pieces_are_gone_and_may_come_back<B: Backend>() {
         transact(&mut store, |store| {
             store.drop_payloads(row.id).unwrap();
             let mut gone = row.clone();
+            gone.edited = true;
             gone.fields = None;
             store.put_document(&gone).unwrap();
         });

@@ -348,7 +348,7 @@ pub(crate) fn walks_find_what_stays_once<B: Backend>() {
             let row = match event {
                 Event::Created(values) => wide_document(document(&format!("new {number}")), values),
                 Event::Changed(values) => wide_document(victim.id, values),
-                Event::Deleted => DocumentRow { fields: None, ..victim.clone() },
+                Event::Deleted => DocumentRow { edited: true, fields: None, ..victim.clone() },
             };
             transact(&mut store, |store| store.put_document(&row).unwrap());
             found

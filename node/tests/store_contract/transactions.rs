@@ -25,7 +25,7 @@ pub(crate) fn a_rolled_back_transaction_leaves_nothing<B: Backend>() {
         store.insert_fork(&fork(1 + round, 0, 1)).unwrap();
         let parked = ParkedRow {
             hash: hash("p"),
-            entry: vec![1],
+            entry: b"p".to_vec(),
             payload: vec![2],
         };
         store
@@ -88,7 +88,7 @@ pub(crate) fn everything_outlives_a_restart<B: Backend>() {
         let entry = draft(1, 0, 1).insert(store);
         let parked = ParkedRow {
             hash: hash("p"),
-            entry: vec![1],
+            entry: b"p".to_vec(),
             payload: vec![2],
         };
         store

@@ -365,7 +365,7 @@ pub(crate) fn what_is_read_ahead_is_what_would_be_answered<B: Backend>() {
                 insert(store, &entries, &order, at);
                 let mut row = wide_document(entry.document, plain_values());
                 match (what + at as u8) % 6 {
-                    0 => row.fields = None,
+                    0 => (row.edited, row.fields) = (true, None),
                     1 => store.remove_document(entry.document).unwrap(),
                     2 => store.drop_payloads(entry.document).unwrap(),
                     3 => store.collect(entry.hash(), None).unwrap(),

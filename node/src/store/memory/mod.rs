@@ -84,6 +84,7 @@ impl Writer {
         if !std::mem::take(&mut self.in_transaction) {
             return Err(StoreError::Failed("no transaction".to_owned()));
         }
+        self.state.expect_whole();
         self.disk.write(Arc::clone(&self.state));
         Ok(())
     }
@@ -91,6 +92,7 @@ impl Writer {
     fn rollback(&mut self) {
         self.in_transaction = false;
         self.state = self.disk.read();
+        self.state.expect_whole();
     }
 
     /// The state, to be changed.

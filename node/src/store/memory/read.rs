@@ -15,6 +15,7 @@ use grove_core::wire::{Heights, SchemaSet, Tips};
 
 use super::state::{State, TreeId};
 use super::{Memory, Source};
+use crate::store::border;
 use crate::store::outside::Extent;
 use crate::store::query::{Condition, DocumentQuery, OrderBy, PagePosition, Standing};
 use crate::store::trees::PreferredTips;
@@ -63,7 +64,9 @@ impl<S: Source> Read for Memory<S> {
 
     fn trees(&self, public_key: PublicKey, log_id: LogId) -> Result<Vec<TreeRow>, StoreError> {
         let state = self.state();
-        rows(&state, state.log(public_key, log_id))
+        let found = rows(&state, state.log(public_key, log_id))?;
+        border::expect_trees(&found, (public_key, log_id));
+        Ok(found)
     }
 
     fn branches(&self, public_key: PublicKey, log_id: LogId, max: u32) -> Result<u64, StoreError> {
@@ -110,7 +113,9 @@ impl<S: Source> Read for Memory<S> {
                 found.insert(stored.hash, state.placed_entry(stored)?);
             }
         }
-        Ok(found.into_values().take(limit as usize).collect())
+        let found: Vec<_> = found.into_values().take(limit as usize).collect();
+        border::expect_claims(&found, (public_key, log_id), seq_num, limit);
+        Ok(found)
     }
 
     fn placed(&self, hash: Hash) -> Result<Option<PlacedEntry>, StoreError> {
@@ -164,7 +169,9 @@ impl<S: Source> Read for Memory<S> {
         let trees = documents
             .into_iter()
             .flat_map(|document| state.trees_of_document(document));
-        state.entry_rows(positions(&state, trees))
+        let found = state.entry_rows(positions(&state, trees))?;
+        border::expect_accepted_order(&found);
+        Ok(found)
     }
 
     fn documents(
@@ -203,7 +210,9 @@ impl<S: Source> Read for Memory<S> {
                 false => std::cmp::Ordering::Greater,
             });
         }
-        Ok(logs.into_values().flatten().collect())
+        let found: Vec<_> = logs.into_values().flatten().collect();
+        border::expect_logs(&found, after, limit);
+        Ok(found)
     }
 
     fn position(&self) -> Result<i64, StoreError> {
@@ -231,6 +240,7 @@ impl<S: Source> Read for Memory<S> {
             }
         }
         changes.sort_by_key(|change| change.position);
+        border::expect_changes(&changes, after);
         Ok(changes)
     }
 
@@ -252,6 +262,7 @@ impl<S: Source> Read for Memory<S> {
                 found.push(state.entry_row(*position)?);
             }
         }
+        border::expect_page(&found, after, limit);
         Ok(found)
     }
 
@@ -273,7 +284,9 @@ impl<S: Source> Read for Memory<S> {
                 }
             }
         }
-        state.entry_rows(lowest.into_iter().take(limit as usize))
+        let found = state.entry_rows(lowest.into_iter().take(limit as usize))?;
+        border::expect_page(&found, after_position, limit);
+        Ok(found)
     }
 
     fn tips(&self, schemas: &SchemaSet) -> Result<Tips, StoreError> {

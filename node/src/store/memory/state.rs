@@ -90,6 +90,51 @@ pub struct Stored {
 const DANGLING: StoreError = StoreError::Corrupt("reference");
 
 impl State {
+    /// Panics where two ways to one thing do not agree: every way counts what it leads to.
+    pub fn expect_whole(&self) {
+        let entries = self.entries.len();
+        assert_eq!(self.position_of.len(), entries, "entries by their hashes");
+        assert_eq!(
+            self.entries_of_tree.len(),
+            entries,
+            "entries by their trees"
+        );
+        assert_eq!(self.position(), entries as i64, "positions have no gaps");
+        let trees = self.trees.len();
+        assert_eq!(self.trees_of_log.len(), trees, "trees by their logs");
+        assert_eq!(
+            self.trees_of_document.len(),
+            trees,
+            "trees by their documents"
+        );
+        assert_eq!(self.trees_of_schema.len(), trees, "trees by their schemas");
+        assert!(
+            self.further <= trees as u64,
+            "more further trees than trees"
+        );
+        let documents = self.documents.len();
+        assert_eq!(
+            self.documents_of_schema.len(),
+            documents,
+            "documents by schemas"
+        );
+        let parked = self.parked.len();
+        assert_eq!(
+            self.parked_age.len(),
+            parked,
+            "parked entries by their hashes"
+        );
+        assert_eq!(
+            self.waiting.len(),
+            parked,
+            "parked entries by what they wait for"
+        );
+        assert_eq!(
+            self.parked_sum.entries, parked as u64,
+            "parked entries, counted"
+        );
+    }
+
     /// The position of the latest entry.
     pub fn position(&self) -> i64 {
         self.entries.iter().next_back().map_or(0, |(at, _)| *at)

@@ -10,6 +10,7 @@ use grove_core::wire::Action;
 
 use super::MemoryStore;
 use super::state::{State, Stored, Tree, TreeId};
+use crate::store::border;
 use crate::store::codec::brief;
 use crate::store::{
     DocumentRow, ForkRow, Need, NewEntry, News, ParkedMax, ParkedRow, Read, SchemaRow, Store,
@@ -35,6 +36,7 @@ impl Store for MemoryStore {
     }
 
     fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<i64, StoreError> {
+        border::expect_entry(&entry);
         let state = self.source.change();
         if state.position_of.contains(&entry.hash) {
             return Err(StoreError::Misfit("entry"));
@@ -69,6 +71,7 @@ impl Store for MemoryStore {
         payload: &[u8],
         action: Action,
     ) -> Result<(), StoreError> {
+        border::expect_restored(payload);
         let state = self.source.change();
         let (position, stored) = state.stored(hash).ok_or(StoreError::Misfit("entry"))?;
         let tree = stored.tree;
@@ -117,6 +120,7 @@ impl Store for MemoryStore {
     }
 
     fn leave_stub(&mut self, hash: Hash, stub: &[u8]) -> Result<(), StoreError> {
+        border::expect_stub(stub);
         let state = self.source.change();
         let (position, stored) = state.stored(hash).ok_or(StoreError::Misfit("entry"))?;
         if stored.payload.is_some() {
@@ -148,6 +152,7 @@ impl Store for MemoryStore {
     }
 
     fn collect(&mut self, hash: Hash, stub: Option<&[u8]>) -> Result<(), StoreError> {
+        stub.into_iter().for_each(border::expect_stub);
         let state = self.source.change();
         let (position, stored) = state.stored(hash).ok_or(StoreError::Misfit("entry"))?;
         let (id, seq_num) = (stored.tree, stored.seq_num);
@@ -159,6 +164,7 @@ impl Store for MemoryStore {
     }
 
     fn insert_time(&mut self, at: i64) -> Result<(), StoreError> {
+        border::expect_time(at);
         let state = self.source.change();
         state.times.insert(at, state.position());
         let oldest = at.saturating_sub(TIMES_KEPT_S);
@@ -170,6 +176,7 @@ impl Store for MemoryStore {
     }
 
     fn insert_audit_entry(&mut self, at: i64, what: &str) -> Result<(), StoreError> {
+        border::expect_time(at);
         let state = self.source.change();
         let number = state.audit_log.len() as u64;
         state.audit_log.insert(number, (at, what.to_owned()));
@@ -200,6 +207,7 @@ impl Store for MemoryStore {
     }
 
     fn insert_fork(&mut self, fork: &ForkRow) -> Result<(), StoreError> {
+        border::expect_fork(fork);
         let state = self.source.change();
         let log = (fork.public_key, fork.log_id);
         if state.log(log.0, log.1).next().is_none() {
@@ -215,6 +223,7 @@ impl Store for MemoryStore {
     }
 
     fn put_document(&mut self, document: &DocumentRow) -> Result<(), StoreError> {
+        border::expect_document(document);
         let mut row = document.clone();
         if let Some(fields) = &mut row.fields {
             let schema = self.schema(&row.schema_id)?;
@@ -241,6 +250,7 @@ impl Store for MemoryStore {
     }
 
     fn insert_schema(&mut self, row: &SchemaRow) -> Result<(), StoreError> {
+        border::expect_schema(row);
         // Every node knows the system schemas.
         if !matches!(row.schema.id(), SchemaId::System(_)) {
             let state = self.source.change();
@@ -261,6 +271,7 @@ impl Store for MemoryStore {
     }
 
     fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError> {
+        border::expect_parked(row, need);
         let state = self.source.change();
         // Parked already: it stays as old as it is.
         let age = match state.parked_age.get(&row.hash).copied() {
@@ -300,6 +311,7 @@ impl Store for MemoryStore {
             let Some(oldest) = oldest else { break };
             state.unpark_one(oldest);
         }
+        debug_assert!(!state.parked_sum.exceeds(max), "more is parked than may be");
         Ok(state.parked_sum.entries)
     }
 }
@@ -327,7 +339,8 @@ impl State {
         self.trees_of_schema
             .insert((entry.schema_id.clone(), id), ());
         let withheld_from = None;
-        self.trees.insert(id, Tree { row, withheld_from });
+        let before = self.trees.insert(id, Tree { row, withheld_from });
+        assert!(before.is_none(), "a tree begins once");
         self.further += u64::from(further);
         Ok(id)
     }

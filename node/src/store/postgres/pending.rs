@@ -122,6 +122,16 @@ impl Pending {
             }
         };
         assert!(!tree.ended, "an entry behind the end of its branch");
+        assert!(
+            tree.entries.is_empty() || tree.tip + 1 == seq_num,
+            "a branch with a gap"
+        );
+        assert!(
+            self.entries
+                .last()
+                .is_none_or(|last| last.position < position),
+            "positions grow"
+        );
         tree.tip = seq_num;
         tree.ended = entry.end_of_log;
         tree.entries.push(self.entries.len());
@@ -139,6 +149,7 @@ impl Pending {
 
     /// Keeps the state of a live document, in place of an earlier one.
     pub fn add_document(&mut self, id: DocumentId, document: Document) {
+        debug_assert_eq!(document.columns.id, id.hash().digest(), "another document");
         self.documents.insert(id, document);
     }
 }

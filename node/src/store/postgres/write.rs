@@ -12,6 +12,7 @@ use super::codec::{digest, get};
 use super::pending::{Document, DocumentColumns};
 use super::versions;
 use super::views::{View, remove_from, tables_of};
+use crate::store::border;
 use crate::store::codec::{from_action, from_log_id, from_need, from_seq_num, from_view_id};
 use crate::store::definition::from_definition;
 use crate::store::outside::object_for;
@@ -87,6 +88,10 @@ impl Store for PostgresStore {
             .ok_or(StoreError::Corrupt("state"))?;
         versions::check(version)?;
         let before = std::mem::replace(&mut self.writer.seen, now);
+        assert!(
+            self.database.live.borrow().is_empty() && self.database.pending.borrow().is_empty(),
+            "changes of an earlier transaction"
+        );
         if before.generation == now.generation {
             return Ok(None);
         }
@@ -123,6 +128,10 @@ impl Store for PostgresStore {
             )?;
         }
         self.database.commit()?;
+        assert!(
+            self.database.pending.borrow().is_empty(),
+            "changes were left behind"
+        );
         self.writer.seen = next;
         Ok(())
     }
@@ -143,6 +152,7 @@ impl Store for PostgresStore {
     }
 
     fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<i64, StoreError> {
+        border::expect_entry(&entry);
         let object = match entry.payload {
             Some(payload) => {
                 let objects = self.database.objects();
@@ -275,6 +285,7 @@ impl Store for PostgresStore {
     }
 
     fn insert_audit_entry(&mut self, at: i64, what: &str) -> Result<(), StoreError> {
+        border::expect_time(at);
         self.database.execute(
             "INSERT INTO deeds (at, what) VALUES ($1, $2)",
             &[&at, &what.as_bytes()],
@@ -305,6 +316,7 @@ impl Store for PostgresStore {
     }
 
     fn put_document(&mut self, document: &DocumentRow) -> Result<(), StoreError> {
+        border::expect_document(document);
         let database = &self.database;
         let schema = database.schema_row_or_insert(&document.schema_id)?;
         let owner = database.author_or_insert(document.owner)?;
@@ -374,6 +386,7 @@ impl Store for PostgresStore {
     }
 
     fn insert_schema(&mut self, row: &SchemaRow) -> Result<(), StoreError> {
+        border::expect_schema(row);
         // Every node knows the system schemas; their tables are there from the beginning.
         if matches!(row.schema.id(), SchemaId::System(_)) {
             return Ok(());
@@ -409,6 +422,7 @@ impl Store for PostgresStore {
     }
 
     fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError> {
+        border::expect_parked(row, need);
         let inserted = self.database.change_returning(
             "INSERT INTO parked (hash, need, entry, payload) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (hash) DO UPDATE SET need = excluded.need
@@ -472,6 +486,7 @@ impl Store for PostgresStore {
             gone.into_iter()
                 .for_each(|size| parked.remove(size.unsigned_abs()));
         }
+        debug_assert!(!parked.exceeds(max), "more is parked than may be");
         self.writer.parked = Some(parked);
         Ok(parked.entries)
     }
@@ -519,6 +534,8 @@ impl PostgresStore {
 
     /// Notes what follows from an entry that was stored.
     fn note_entry(&mut self, entry: &NewEntry<'_>, position: i64) {
+        let before = self.writer.position.unwrap_or(position - 1);
+        assert_eq!(position, before + 1, "positions have no gaps");
         self.note_definition(entry.schema_id);
         self.known().note_entry(entry, position);
         self.writer.position = Some(position);

@@ -11,6 +11,7 @@ use super::rows::{
 };
 use super::{Dialect, Param, Sql, hash};
 use crate::budget::Budget;
+use crate::store::border;
 use crate::store::codec::{from_log_id, from_seq_num, to_log_id};
 use crate::store::definition::to_definition;
 use crate::store::objects::Objects;
@@ -139,17 +140,19 @@ impl<T: Dialect> Read for T {
     fn trees(&self, public_key: PublicKey, log_id: LogId) -> Result<Vec<TreeRow>, StoreError> {
         let database = self.database();
         let author = author_or!(database, public_key, Vec::new());
-        database.ask_all(
+        let found = database.ask_all(
             select_trees!("WHERE author = ?1 AND log_id = ?2 ORDER BY id"),
             &[Param::Int(author), Param::Int(from_log_id(log_id))],
             |row| rows::tree(database, row),
-        )
+        )?;
+        border::expect_trees(&found, (public_key, log_id));
+        Ok(found)
     }
 
     fn branches(&self, public_key: PublicKey, log_id: LogId, max: u32) -> Result<u64, StoreError> {
         let database = self.database();
         let author = author_or!(database, public_key, 0);
-        database.ask_count(
+        let found = database.ask_count(
             "SELECT count(*) FROM (
                  SELECT 1 FROM logs WHERE author = ?1 AND log_id = ?2
                  UNION ALL
@@ -162,7 +165,9 @@ impl<T: Dialect> Read for T {
                 Param::Int(from_log_id(log_id)),
                 Param::Int(max.into()),
             ],
-        )
+        )?;
+        border::expect_counted(found, max.into());
+        Ok(found)
     }
 
     fn usage(&self, public_key: PublicKey, max: u64) -> Result<Usage, StoreError> {
@@ -206,7 +211,7 @@ impl<T: Dialect> Read for T {
         let database = self.database();
         answer_ahead!(database, entries_at(&(public_key, log_id, seq_num), limit));
         let author = author_or!(database, public_key, Vec::new());
-        database.ask_all(
+        let found = database.ask_all(
             select_placed!(
                 "WHERE l.author = ?1 AND l.log_id = ?2 AND e.seq_num = ?3 ORDER BY e.hash LIMIT ?4"
             ),
@@ -217,7 +222,9 @@ impl<T: Dialect> Read for T {
                 Param::Int(limit.into()),
             ],
             |row| rows::placed(database, row),
-        )
+        )?;
+        border::expect_claims(&found, (public_key, log_id), seq_num, limit);
+        Ok(found)
     }
 
     fn placed(&self, hash: Hash) -> Result<Option<PlacedEntry>, StoreError> {
@@ -270,11 +277,13 @@ impl<T: Dialect> Read for T {
     }
 
     fn document_entries(&self, document: DocumentId) -> Result<Vec<EntryRow>, StoreError> {
-        entries(
+        let found = entries(
             self.database(),
             select_entries!("WHERE l.document = ?1 ORDER BY e.id"),
             &[Param::hash(&document.hash())],
-        )
+        )?;
+        border::expect_accepted_order(&found);
+        Ok(found)
     }
 
     fn entries_behind_create(&self, document: DocumentId) -> Result<Vec<EntryRow>, StoreError> {
@@ -287,11 +296,13 @@ impl<T: Dialect> Read for T {
 
     fn entries_of_documents(&self, documents: &[DocumentId]) -> Result<Vec<EntryRow>, StoreError> {
         let documents: Vec<_> = documents.iter().map(|id| id.hash()).collect();
-        entries(
+        let found = entries(
             self.database(),
             select_entries!("WHERE l.document IN rarray(?1) ORDER BY e.id"),
             &[Param::Hashes(&documents)],
-        )
+        )?;
+        border::expect_accepted_order(&found);
+        Ok(found)
     }
 
     fn documents(
@@ -309,7 +320,7 @@ impl<T: Dialect> Read for T {
     ) -> Result<Vec<TreeRow>, StoreError> {
         let database = self.database();
         let author = author_or!(database, public_key, Vec::new());
-        database.ask_all(
+        let found = database.ask_all(
             select_trees!(
                 "WHERE author = ?1 AND log_id IN (
                      SELECT DISTINCT log_id FROM logs
@@ -324,7 +335,9 @@ impl<T: Dialect> Read for T {
                 Param::Int(limit.into()),
             ],
             |row| rows::tree(database, row),
-        )
+        )?;
+        border::expect_logs(&found, after, limit);
+        Ok(found)
     }
 
     fn position(&self) -> Result<i64, StoreError> {
@@ -335,7 +348,9 @@ impl<T: Dialect> Read for T {
     fn changes(&self, after: i64, limit: u32) -> Result<Vec<Change>, StoreError> {
         let database = self.database();
         let params = [Param::Int(after), Param::Int(limit.into())];
-        database.ask_all(CHANGES_AFTER, &params, |row| rows::change(database, row))
+        let found = database.ask_all(CHANGES_AFTER, &params, |row| rows::change(database, row))?;
+        border::expect_changes(&found, after);
+        Ok(found)
     }
 
     fn schema_entries(&self, schema_id: &SchemaId) -> Result<Vec<EntryRow>, StoreError> {
@@ -385,24 +400,25 @@ impl<T: Dialect> Read for T {
         limit: u32,
     ) -> Result<Vec<EntryRow>, StoreError> {
         let database = self.database();
-        let (after, limit) = (Param::Int(after), Param::Int(limit.into()));
+        let page = [Param::Int(after), Param::Int(limit.into())];
         let Some(schema_id) = schema_id else {
-            return entries(
-                database,
-                select_entries!("WHERE e.id > ?1 ORDER BY e.id LIMIT ?2"),
-                &[after, limit],
-            );
+            let all = select_entries!("WHERE e.id > ?1 ORDER BY e.id LIMIT ?2");
+            let found = entries(database, all, &page)?;
+            border::expect_page(&found, after, limit);
+            return Ok(found);
         };
-        match database.schema_row(schema_id)? {
+        let found = match database.schema_row(schema_id)? {
             // In the order of entries, so that all pages together go through them once. The sum keeps a
             // planner from collecting the whole schema for each.
             Some(schema) => entries(
                 database,
                 select_entries!("WHERE l.schema + 0 = ?1 AND e.id > ?2 ORDER BY e.id LIMIT ?3"),
-                &[Param::Int(schema), after, limit],
-            ),
-            None => Ok(Vec::new()),
-        }
+                &[Param::Int(schema), page[0], page[1]],
+            )?,
+            None => Vec::new(),
+        };
+        border::expect_page(&found, after, limit);
+        Ok(found)
     }
 
     fn entries_from(
@@ -411,7 +427,9 @@ impl<T: Dialect> Read for T {
         after_position: i64,
         limit: u32,
     ) -> Result<Vec<EntryRow>, StoreError> {
-        Dialect::entries_from(self, starts, after_position, limit)
+        let found = Dialect::entries_from(self, starts, after_position, limit)?;
+        border::expect_page(&found, after_position, limit);
+        Ok(found)
     }
 
     fn tips(&self, schemas: &SchemaSet) -> Result<Tips, StoreError> {

@@ -4,6 +4,7 @@ use grove_core::types::{DocumentId, Hash, LogId, PublicKey, SchemaId, SeqNum};
 use grove_core::wire::Action;
 
 use super::{Param, Sql, hash};
+use crate::store::border;
 use crate::store::codec::{from_action, from_log_id, from_seq_num};
 use crate::store::outside::object_for;
 use crate::store::{ForkRow, StoreError, TIMES_KEPT_S};
@@ -15,6 +16,7 @@ pub(crate) fn restore_payload(
     payload: &[u8],
     action: Action,
 ) -> Result<(), StoreError> {
+    border::expect_restored(payload);
     let schema = database.ask_one(
         "SELECT l.schema FROM entries e JOIN logs l ON l.id = e.log WHERE e.hash = ?1",
         &[Param::hash(&hash)],
@@ -77,6 +79,7 @@ pub(crate) fn drop_payloads(database: &impl Sql, document: DocumentId) -> Result
 
 /// Leaves a stub of an operation whose bytes were dropped with its document.
 pub(crate) fn leave_stub(database: &impl Sql, hash: Hash, stub: &[u8]) -> Result<(), StoreError> {
+    border::expect_stub(stub);
     database.change_one(
         "UPDATE entries SET stub = ?2 WHERE hash = ?1 AND payload IS NULL AND object IS NULL",
         &[Param::hash(&hash), Param::Bytes(stub)],
@@ -134,6 +137,7 @@ pub(crate) fn collect(
     hash: Hash,
     stub: Option<&[u8]>,
 ) -> Result<(), StoreError> {
+    stub.into_iter().for_each(border::expect_stub);
     let hash = Param::hash(&hash);
     database.change_one(
         "UPDATE entries SET payload = NULL, object = NULL, outside = NULL, stub = ?2
@@ -162,6 +166,7 @@ fn withhold(database: &impl Sql, hash: Param<'_>) -> Result<(), StoreError> {
 
 /// Remembers the position of the latest entry at this time.
 pub(crate) fn insert_time(database: &impl Sql, at: i64) -> Result<(), StoreError> {
+    border::expect_time(at);
     database.change(
         "INSERT INTO times (at, position)
          SELECT ?1, coalesce(max(id), 0) FROM entries WHERE TRUE
@@ -198,6 +203,7 @@ pub(crate) fn reassign_tree(
 
 /// Keeps the evidence of a log's fork, in place of what was kept before.
 pub(crate) fn insert_fork(database: &impl Sql, fork: &ForkRow) -> Result<(), StoreError> {
+    border::expect_fork(fork);
     let author = database.author(fork.public_key)?;
     database.change_one(
         "INSERT INTO forks (author, log_id, seq_num, first, second)

@@ -106,7 +106,7 @@ fn put(store: &mut SqliteStore, id: DocumentId, text: Option<&str>) {
         schema_id: schema().id().clone(),
         view_id: id.into(),
         owner: author(),
-        edited: false,
+        edited: text.is_none(),
         fields: text.map(|text| {
             let field = (Value::Str(text.into()), id.into());
             [("text".to_owned(), field)].into()

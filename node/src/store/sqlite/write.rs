@@ -10,6 +10,7 @@ use rusqlite::params;
 
 use super::SqliteStore;
 use super::views::View;
+use crate::store::border;
 use crate::store::codec::{from_action, from_log_id, from_need, from_seq_num, from_view_id};
 use crate::store::definition::from_definition;
 use crate::store::outside::object_for;
@@ -34,6 +35,10 @@ impl Store for SqliteStore {
             location.check()?;
         }
         self.database.execute("COMMIT", [])?;
+        assert!(
+            self.database.connection().is_autocommit(),
+            "committed, and the transaction goes on"
+        );
         Ok(())
     }
 
@@ -48,6 +53,7 @@ impl Store for SqliteStore {
     }
 
     fn insert_entry(&mut self, entry: NewEntry<'_>) -> Result<i64, StoreError> {
+        border::expect_entry(&entry);
         let log = match entry.placement {
             Placement::Begins => self.begin_tree(&entry, false)?,
             Placement::BeginsTree => self.begin_tree(&entry, true)?,
@@ -74,6 +80,7 @@ impl Store for SqliteStore {
             ],
         )?;
         let position = self.database.connection().last_insert_rowid();
+        assert!(position > 0, "positions begin with 1");
         if let (Some(object), Some(payload)) = (object, entry.payload) {
             self.database.execute(
                 "UPDATE entries SET object = ?2, outside = ?3 WHERE id = ?1",
@@ -121,6 +128,7 @@ impl Store for SqliteStore {
     }
 
     fn insert_audit_entry(&mut self, at: i64, what: &str) -> Result<(), StoreError> {
+        border::expect_time(at);
         self.database.execute(
             "INSERT INTO deeds (at, what) VALUES (?1, ?2)",
             params![at, what],
@@ -146,6 +154,7 @@ impl Store for SqliteStore {
     }
 
     fn put_document(&mut self, document: &DocumentRow) -> Result<(), StoreError> {
+        border::expect_document(document);
         let database = &self.database;
         let schema = database.schema_row_or_insert(&document.schema_id)?;
         let owner = database.author_or_insert(document.owner)?;
@@ -189,6 +198,7 @@ impl Store for SqliteStore {
     }
 
     fn insert_schema(&mut self, row: &SchemaRow) -> Result<(), StoreError> {
+        border::expect_schema(row);
         // Every node knows the system schemas; their tables are there from the beginning.
         if matches!(row.schema.id(), SchemaId::System(_)) {
             return Ok(());
@@ -222,6 +232,7 @@ impl Store for SqliteStore {
     }
 
     fn park(&mut self, row: &ParkedRow, need: &Need) -> Result<(), StoreError> {
+        border::expect_parked(row, need);
         let need = from_need(need);
         let known = self.database.execute(
             "UPDATE parked SET need = ?2 WHERE hash = ?1",
@@ -283,6 +294,7 @@ impl Store for SqliteStore {
             self.database
                 .execute("DELETE FROM parked WHERE id <= ?1", [newest_gone])?;
         }
+        debug_assert!(!parked.exceeds(max), "more is parked than may be");
         self.parked = Some(parked);
         Ok(parked.entries)
     }

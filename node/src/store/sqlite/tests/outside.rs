@@ -95,6 +95,7 @@ fn delete(store: &mut SqliteStore, row: &DocumentRow) {
     store.begin().unwrap();
     store.drop_payloads(row.id).unwrap();
     let gone = DocumentRow {
+        edited: true,
         fields: None,
         ..row.clone()
     };
