@@ -35,3 +35,12 @@ pub const KEYRING_SIZE_MAX: usize = 4096;
 
 /// Most sessions one peer may hold open at once.
 pub const SESSIONS_PER_PEER_MAX: usize = 8;
+
+/// Largest message about ranges of entries. Ours have a quarter of it.
+pub const RANGES_SIZE_MAX: usize = 1024 * 1024;
+
+/// Longest code of a reason that a peer may give.
+pub const REASON_LEN_MAX: usize = 64;
+
+/// How many entries that were refused are remembered of a peer, not to be asked for again.
+pub const REFUSED_PER_PEER_MAX: usize = 4096;

@@ -1,7 +1,8 @@
 //! Replication with one peer: announcements and sessions, as a state machine.
 //!
 //! Decides what to answer to each message and when a session begins and ends; what a peer lacks by what
-//! both sides told is decided in `offer`. Sees only messages, the time it is handed, and what it asks
+//! both sides told is decided in `offer`, where they compare logs, and in `ranges`, where they compare entries.
+//! Sees only messages, the time it is handed, and what it asks
 //! [`Logs`] for. Sending, storing and judging entries are the
 //! caller's, who also carries out the [`Action`]s in their order.
 //!
@@ -9,7 +10,8 @@
 //! - A session that is over takes no further message.
 //! - At most [`SESSIONS_PER_PEER_MAX`] sessions are open, and none outlives [`SESSION_TIMEOUT`] without a
 //!   message or a transfer under way.
-//! - Each side sends one `Tips` (or `Have`) and one `SyncDone` per session. A deployed peer is sent `SyncDone`
+//! - Each side sends one `Tips` (or `Have`), or as many `Ranges` as it takes, and one `SyncDone` per session. A
+//!   deployed peer is sent `SyncDone`
 //!   even where a session is given up, for it never gives one up itself.
 //! - No session is given the id of an open one.
 //!
@@ -19,26 +21,33 @@
 
 pub mod links;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::limits::SESSIONS_PER_PEER_MAX;
+use crate::limits::{REFUSED_PER_PEER_MAX, SESSIONS_PER_PEER_MAX};
 use crate::reason::{Reason, Refusal};
 use crate::time::{Duration, Instant};
+use crate::types::{Hash, SchemaId};
 use crate::wire::{Heights, Message, SchemaSet};
 
 mod name;
 mod offer;
+mod ranges;
+mod ranging;
 
 use offer::{Offer, lacking};
 
 pub use name::PeerIdError;
 pub use offer::Logs;
+pub use ranges::{EntrySet, Positions};
 
 /// The protocol version that announcements carry.
 const VERSION: u64 = 1;
 
-/// The one session mode: comparing log heights.
+/// The session mode in which the heights of logs are compared, or the tips of their branches.
 const MODE_LOG_HEIGHT: u64 = 0;
+
+/// The session mode in which entries are compared by ranges. Mode 1 is taken, and spoken by nobody.
+pub const MODE_RANGES: u64 = 2;
 
 /// How long a session may be silent before it is given up.
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(60);
@@ -59,6 +68,15 @@ pub enum Dialect {
     Deployed,
 }
 
+/// How two sides find out what they lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// By what each has of every log.
+    Logs,
+    /// By fingerprints of ranges of entries, at a cost that follows the difference.
+    Ranges,
+}
+
 /// What the caller has to do, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -72,6 +90,15 @@ pub enum Action {
         /// Per log the first number to send.
         starts: Heights,
     },
+    /// Send the entries at these positions, then `SyncDone`. Its end is to be told like that of a `Transfer`.
+    Give {
+        /// Session id.
+        session: u64,
+        /// Where the entries stand.
+        positions: Positions,
+    },
+    /// The peer does not take part in a session. It may be tried again later.
+    Declined,
     /// The peer is interested in these schemas now.
     Announced(SchemaSet),
     /// A request of ours gave way to another one of the peer, about other schemas. It is to be made again.
@@ -93,6 +120,12 @@ pub struct Peer {
     announced: Option<(u64, SchemaSet)>,
     last_announcement: u64,
     dialect: Dialect,
+    /// A session after whose end both sides tell what is new.
+    live: Option<Live>,
+    /// Whether the peer compares by ranges, as far as is known.
+    has_ranges: bool,
+    /// Entries of the peer that were refused: some of them, not to be asked for again.
+    refused: BTreeSet<Hash>,
 }
 
 #[derive(Debug)]
@@ -100,7 +133,39 @@ struct PeerSession {
     schemas: SchemaSet,
     /// When something of it was last heard or sent.
     alive: Instant,
+    comparison: Comparison,
+    /// Entries that the peer turned out to lack, where they are compared by ranges.
+    lacked: Positions,
+    /// Whether the peer goes on to tell what is new.
+    is_remote_live: bool,
     state: State,
+}
+
+impl PeerSession {
+    fn new(now: Instant, schemas: SchemaSet, comparison: Comparison, state: State) -> Self {
+        Self {
+            schemas,
+            alive: now,
+            comparison,
+            lacked: Positions::default(),
+            is_remote_live: false,
+            state,
+        }
+    }
+
+    /// What ends our part of the session.
+    fn done(&self, session: u64) -> Message {
+        Message::SyncDone {
+            session,
+            live: self.comparison == Comparison::Ranges,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Live {
+    session: u64,
+    schemas: SchemaSet,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +177,8 @@ enum State {
         /// answer to ours with it.
         crossed: Option<u64>,
     },
+    /// Ranges go to and fro. The side that asks learns what differs; it is the one that was asked for the session.
+    Ranging { asks: bool },
     /// We told what we have and wait for the peer to do so.
     Offered { local_done: bool, remote_done: bool },
     /// What both have is compared; one side or both are still sending.
@@ -122,7 +189,7 @@ impl State {
     /// Whether we said that we are done.
     fn is_local_done(self) -> bool {
         match self {
-            Self::Requested { .. } => false,
+            Self::Requested { .. } | Self::Ranging { .. } => false,
             Self::Offered { local_done, .. } | Self::Compared { local_done, .. } => local_done,
         }
     }
@@ -159,6 +226,9 @@ impl Peer {
             announced: None,
             last_announcement: 0,
             dialect: Dialect::Grove,
+            live: None,
+            has_ranges: true,
+            refused: BTreeSet::new(),
         }
     }
 
@@ -184,33 +254,67 @@ impl Peer {
         }
     }
 
-    /// Opens a session about what both sides are interested in; `None` when there is nothing, or
-    /// when one is open already.
+    /// Opens a session about what both sides are interested in, in which logs are compared; `None` when there is
+    /// nothing, or when one is open already.
     pub fn initiate(&mut self, now: Instant, interested: &SchemaSet) -> Option<Message> {
+        self.initiate_by(now, interested, Comparison::Logs)
+    }
+
+    /// The same with a way to compare; logs are compared with peers that know nothing else.
+    pub fn initiate_by(
+        &mut self,
+        now: Instant,
+        interested: &SchemaSet,
+        comparison: Comparison,
+    ) -> Option<Message> {
         let (_, announced) = self.announced.as_ref()?;
         let schemas: SchemaSet = interested.intersection(announced).cloned().collect();
         if schemas.is_empty() || !self.sessions.is_empty() {
             return None;
         }
+        let (comparison, mode) = match comparison {
+            Comparison::Ranges if self.has_ranges && self.dialect == Dialect::Grove => {
+                (Comparison::Ranges, MODE_RANGES)
+            }
+            _ => (Comparison::Logs, MODE_LOG_HEIGHT),
+        };
         let session = self.next_session;
         self.next_session = self.next_session.wrapping_add(1);
         let state = State::Requested {
             remote_done: false,
             crossed: None,
         };
-        let alive = now;
-        let opened = PeerSession {
-            schemas: schemas.clone(),
-            alive,
-            state,
-        };
+        let opened = PeerSession::new(now, schemas.clone(), comparison, state);
         let taken = self.sessions.insert(session, opened);
         assert!(taken.is_none(), "no session is open beside it");
         Some(Message::SyncRequest {
             session,
-            mode: MODE_LOG_HEIGHT,
+            mode,
             schemas,
         })
+    }
+
+    /// The session in which what is new goes to the peer by itself, and the schemas it is about.
+    pub fn live(&self) -> Option<(u64, &SchemaSet)> {
+        let live = self.live.as_ref()?;
+        Some((live.session, &live.schemas))
+    }
+
+    /// Whether the peer is to hear of new entries of this schema without another session.
+    pub fn follows(&self, schema: &SchemaId) -> bool {
+        let live = self.live.as_ref().map(|live| &live.schemas);
+        let open = self.sessions.values();
+        let open = open.filter(|session| session.comparison == Comparison::Ranges);
+        let mut followed = open.map(|session| &session.schemas).chain(live);
+        followed.any(|schemas| schemas.contains(schema))
+    }
+
+    /// Remembers that an entry of the peer is not wanted.
+    pub fn refuse(&mut self, hash: Hash) {
+        if self.refused.len() >= REFUSED_PER_PEER_MAX {
+            self.refused.pop_first();
+        }
+        self.refused.insert(hash);
     }
 
     /// Whether a session is open.
@@ -229,7 +333,7 @@ impl Peer {
             if !is_alive {
                 expired.sessions += 1;
                 if must_finish && !state.is_local_done() {
-                    expired.messages.push(done(*id));
+                    expired.messages.push(session.done(*id));
                 }
             }
             is_alive
@@ -245,6 +349,7 @@ impl Peer {
             return Vec::new();
         };
         open.alive = now;
+        let done = open.done(session);
         let mut actions = Vec::new();
         if let State::Compared {
             local_done,
@@ -253,7 +358,7 @@ impl Peer {
         {
             *local_done = true;
             if !is_whole && dialect == Dialect::Deployed {
-                actions.push(Action::Send(done(session)));
+                actions.push(Action::Send(done));
             }
             if *remote_done {
                 actions.push(self.finish(session));
@@ -265,12 +370,21 @@ impl Peer {
     /// Gives up all open sessions, as after a failure of our own. What either side announced stays.
     pub fn abandon(&mut self) {
         self.sessions.clear();
+        self.live = None;
     }
 
     /// Whether an entry may come now in this session. Judging it is the caller's, and does not touch the
-    /// session.
+    /// session. What is new comes in the session that was finished last, also while another one is open.
     pub fn expect_entry(&mut self, now: Instant, session: u64) -> Result<(), SessionError> {
-        self.session(session)?.alive = now;
+        let is_live = self
+            .live
+            .as_ref()
+            .is_some_and(|live| live.session == session);
+        match self.session(session) {
+            Ok(open) => open.alive = now,
+            Err(_) if is_live => {}
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 
@@ -294,11 +408,16 @@ impl Peer {
                 mode,
                 schemas,
             } => {
-                let mut actions = match self.admit(session, mode, &schemas)? {
+                let comparison = self.comparison_of(mode, logs)?;
+                let mut actions = match self.admit(session, &schemas)? {
                     Admission::Refused => return Ok(Vec::new()),
                     Admission::Granted => Vec::new(),
                     Admission::GrantedInstead => vec![Action::GaveWay],
                 };
+                if comparison == Comparison::Ranges {
+                    actions.push(self.accept_ranges(now, session, schemas, logs));
+                    return Ok(actions);
+                }
                 let understands_tips = self.dialect == Dialect::Grove;
                 let local = Offer::of(logs, &schemas, understands_tips)
                     .and_then(|local| local.fitting(logs, &schemas))
@@ -312,7 +431,16 @@ impl Peer {
             Message::Tips { session, tips } => {
                 self.take_offer(now, session, &Offer::Tips(tips), logs)
             }
-            Message::SyncDone { session, .. } => Ok(self.remote_done(now, session)?),
+            Message::Ranges { session, ranges } => {
+                Ok(self.take_ranges(now, session, &ranges, logs)?)
+            }
+            Message::Want {
+                session,
+                entries,
+                is_last,
+            } => Ok(self.take_want(now, session, &entries, is_last, logs)?),
+            Message::Refusal { session, reason } => Ok(self.declined(session, &reason)),
+            Message::SyncDone { session, live } => Ok(self.remote_done(now, session, live)?),
             Message::Entry { session, .. } | Message::Skeleton { session, .. } => {
                 self.expect_entry(now, session)?;
                 Ok(Vec::new())
@@ -364,17 +492,19 @@ impl Peer {
         vec![Action::Announced(schemas)]
     }
 
+    fn comparison_of<L: Logs>(&self, mode: u64, logs: &L) -> Result<Comparison, SessionError> {
+        match mode {
+            MODE_LOG_HEIGHT => Ok(Comparison::Logs),
+            MODE_RANGES if self.dialect == Dialect::Grove && logs.entries().is_some() => {
+                Ok(Comparison::Ranges)
+            }
+            _ => Err(SessionError::Mode(mode)),
+        }
+    }
+
     /// Decides whether a requested session may begin. Of two requests that cross, both sides keep
     /// the one of the greater peer id.
-    fn admit(
-        &mut self,
-        id: u64,
-        mode: u64,
-        schemas: &SchemaSet,
-    ) -> Result<Admission, SessionError> {
-        if mode != MODE_LOG_HEIGHT {
-            return Err(SessionError::Mode(mode));
-        }
+    fn admit(&mut self, id: u64, schemas: &SchemaSet) -> Result<Admission, SessionError> {
         let keeps_own = self.local > self.remote;
         let mut admission = Admission::Granted;
         let crossing = self.sessions.iter_mut().find(|(own, session)| {
@@ -423,26 +553,27 @@ impl Peer {
             local_done,
             remote_done: false,
         };
-        self.sessions.insert(
-            session,
-            PeerSession {
-                schemas,
-                alive: now,
-                state,
-            },
-        );
-        self.next_session = self.next_session.max(session.wrapping_add(1));
+        let opened = PeerSession::new(now, schemas, Comparison::Logs, state);
+        let done = opened.done(session);
+        self.open(session, opened);
 
         let mut actions = vec![Action::Send(local.into_message(session))];
         if local_done {
-            actions.push(Action::Send(done(session)));
+            actions.push(Action::Send(done));
         }
         actions
     }
 
+    fn open(&mut self, id: u64, session: PeerSession) {
+        self.sessions.insert(id, session);
+        self.next_session = self.next_session.max(id.wrapping_add(1));
+    }
+
     /// What the session is about, and whether we have told what we have already.
     fn expects_offer(&mut self, id: u64) -> Result<(&SchemaSet, bool), SessionError> {
-        if matches!(self.session(id)?.state, State::Compared { .. }) {
+        let session = self.session(id)?;
+        let is_compared = matches!(session.state, State::Compared { .. });
+        if is_compared || session.comparison == Comparison::Ranges {
             self.sessions.remove(&id);
             return Err(SessionError::Unexpected(id));
         }
@@ -469,9 +600,12 @@ impl Peer {
                 local_done,
                 remote_done,
             } => (local_done, remote_done),
-            State::Compared { .. } => unreachable!("refused before the logs were read"),
+            State::Compared { .. } | State::Ranging { .. } => {
+                unreachable!("refused before the logs were read")
+            }
         };
         session.alive = now;
+        let done = session.done(id);
         let mut state = State::Compared {
             local_done,
             remote_done,
@@ -482,7 +616,7 @@ impl Peer {
             actions.push(Action::Send(local.into_message(id)));
         }
         if !local_done && starts.is_empty() {
-            actions.push(Action::Send(done(id)));
+            actions.push(Action::Send(done));
             state = State::Compared {
                 local_done: true,
                 remote_done,
@@ -500,9 +634,15 @@ impl Peer {
         actions
     }
 
-    fn remote_done(&mut self, now: Instant, id: u64) -> Result<Vec<Action>, SessionError> {
+    fn remote_done(
+        &mut self,
+        now: Instant,
+        id: u64,
+        is_live: bool,
+    ) -> Result<Vec<Action>, SessionError> {
         let session = self.session(id)?;
         session.alive = now;
+        session.is_remote_live = is_live;
         match &mut session.state {
             State::Requested {
                 remote_done: done @ false,
@@ -525,7 +665,10 @@ impl Peer {
                     false => Ok(Vec::new()),
                 }
             }
-            State::Requested { .. } | State::Offered { .. } | State::Compared { .. } => {
+            State::Requested { .. }
+            | State::Ranging { .. }
+            | State::Offered { .. }
+            | State::Compared { .. } => {
                 self.sessions.remove(&id);
                 Err(SessionError::Unexpected(id))
             }
@@ -533,7 +676,14 @@ impl Peer {
     }
 
     fn finish(&mut self, session: u64) -> Action {
-        self.sessions.remove(&session);
+        let over = self.sessions.remove(&session);
+        if let Some(over) = over
+            && over.comparison == Comparison::Ranges
+        {
+            let schemas = over.schemas;
+            let live = Live { session, schemas };
+            self.live = over.is_remote_live.then_some(live);
+        }
         Action::Finished { session }
     }
 
@@ -551,13 +701,6 @@ enum Admission {
     GrantedInstead,
     /// It does not, one that we asked for does.
     Refused,
-}
-
-fn done(session: u64) -> Message {
-    Message::SyncDone {
-        session,
-        live: false,
-    }
 }
 
 /// Why a message could not be answered.
@@ -581,7 +724,7 @@ pub enum SessionError {
     /// The id or the set of schemas is taken by an open session.
     #[error("session {0}, or one about the same schemas, is open already")]
     Duplicate(u64),
-    /// A mode other than log height.
+    /// A mode that is not known here.
     #[error("session mode {0} is not supported")]
     Mode(u64),
     /// A message that may come once came twice.
@@ -590,6 +733,9 @@ pub enum SessionError {
     /// Too many open sessions.
     #[error("the peer has too many open sessions")]
     Limit,
+    /// What is told of ranges makes no sense.
+    #[error("session {0} got ranges that make no sense")]
+    Ranges(u64),
 }
 
 impl Refusal for SessionError {
@@ -600,6 +746,7 @@ impl Refusal for SessionError {
             Self::Mode(_) => Reason::SessionMode,
             Self::Unexpected(_) => Reason::SessionUnexpected,
             Self::Limit => Reason::SessionLimit,
+            Self::Ranges(_) => Reason::MessageMalformed,
         }
     }
 }

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeSet;
 
+use super::ranges::EntrySet;
 use crate::limits::MESSAGE_SIZE_MAX;
 use crate::types::{Hash, LogId, PublicKey, SeqNum};
 use crate::wire::{Heights, LogTips, Message, SchemaSet, Tips};
@@ -29,6 +30,16 @@ pub trait Logs {
 
     /// The lowest position of a log at which there are two entries, or a lower one.
     fn forked_at(&self, author: PublicKey, log_id: LogId) -> Result<Option<SeqNum>, Self::Error>;
+
+    /// All entries that peers are told of; `None` where sets are not compared by ranges.
+    fn entries(&self) -> Option<&EntrySet> {
+        None
+    }
+
+    /// Whether an entry that is not there is worth being asked for.
+    fn wants(&self, _hash: &Hash) -> bool {
+        true
+    }
 }
 
 /// What one side has.

@@ -106,7 +106,7 @@ impl Side {
                 }
                 Action::Finished { .. } => self.finished += 1,
                 Action::GaveWay => self.gave_way += 1,
-                Action::Announced(_) => {}
+                Action::Announced(_) | Action::Declined | Action::Give { .. } => {}
             }
         }
         messages
@@ -117,6 +117,11 @@ impl Side {
         self.handle(announcement);
         self.peer.initiate(NOW, &schemas()).unwrap()
     }
+}
+
+fn done(session: u64) -> Message {
+    let live = false;
+    Message::SyncDone { session, live }
 }
 
 fn request(session: u64, schemas: SchemaSet) -> Message {

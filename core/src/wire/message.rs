@@ -1,18 +1,20 @@
 //! Replication messages: CBOR arrays, back to back on a stream.
 //!
-//! The five messages of the deployed protocol, and two of grove's own, which are only ever sent to peers
+//! The five messages of the deployed protocol, and five of grove's own, which are only ever sent to peers
 //! that speak grove: one for entries whose payload was deleted (R31), one that tells the tips of all
-//! branches of a log where a `Have` tells one height (R24). What a message means for a session is
-//! decided in `session`.
+//! branches of a log where a `Have` tells one height (R24), two to find out which entries differ and to ask for
+//! them, one that says why something is not answered. What a message means for a session is decided in
+//! `session`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cbor::{CborError, Decoder, Encoder, Item};
-use crate::limits::MESSAGE_SIZE_MAX;
+use crate::limits::{MESSAGE_SIZE_MAX, RANGES_SIZE_MAX, REASON_LEN_MAX};
 use crate::mutant::{altered, fault, holds};
 use crate::reason::{Reason, Refusal};
 use crate::types::{
-    DocumentId, Hash, HashError, KeyError, LogId, PublicKey, SchemaId, SchemaIdError, SeqNum,
+    DocumentId, DocumentViewId, Hash, HashError, KeyError, LogId, PublicKey, SchemaId,
+    SchemaIdError, SeqNum, ViewIdError,
 };
 
 pub(super) const ANNOUNCE: u64 = 0;
@@ -22,6 +24,9 @@ pub(super) const SYNC_DONE: u64 = 3;
 pub(super) const HAVE: u64 = 10;
 pub(super) const SKELETON: u64 = 12;
 pub(super) const TIPS: u64 = 13;
+pub(super) const RANGES: u64 = 14;
+pub(super) const WANT: u64 = 15;
+pub(super) const REFUSAL: u64 = 16;
 
 /// Schema ids in the order of replication messages.
 pub type SchemaSet = BTreeSet<SchemaId>;
@@ -51,7 +56,7 @@ pub enum Message {
     SyncRequest {
         /// Session id, chosen by the sender.
         session: u64,
-        /// 0 is log height, the only mode.
+        /// 0 is log height, 2 is ranges, between grove nodes alone.
         mode: u64,
         /// The schemas; not empty.
         schemas: SchemaSet,
@@ -69,7 +74,7 @@ pub enum Message {
     SyncDone {
         /// Session id.
         session: u64,
-        /// Whether new entries will follow; unused.
+        /// Whether new entries will follow by themselves, in this session.
         live: bool,
     },
     /// The heights of the sender's logs.
@@ -89,6 +94,8 @@ pub enum Message {
         schema: SchemaId,
         /// The deleted document.
         document: DocumentId,
+        /// What the operation was made on top of, as far as that is known; `None` for a CREATE.
+        previous: Option<DocumentViewId>,
     },
     /// grove only, in place of `Have`: the tips of all branches of the sender's logs.
     Tips {
@@ -96,6 +103,29 @@ pub enum Message {
         session: u64,
         /// Tips per author and log; no log is without any.
         tips: Tips,
+    },
+    /// grove only: fingerprints of ranges of entries, or the entries, as the negentropy protocol has it.
+    Ranges {
+        /// Session id.
+        session: u64,
+        /// A message of that protocol.
+        ranges: Vec<u8>,
+    },
+    /// grove only: entries that the sender lacks.
+    Want {
+        /// Session id.
+        session: u64,
+        /// Hashes of the entries.
+        entries: BTreeSet<Hash>,
+        /// Whether these are the last ones.
+        is_last: bool,
+    },
+    /// grove only: why a message is not answered. The session is over.
+    Refusal {
+        /// Session id.
+        session: u64,
+        /// The stable code of a reason.
+        reason: String,
     },
 }
 
@@ -153,18 +183,42 @@ impl Message {
                 entry,
                 schema,
                 document,
+                previous,
             } => {
-                out.array(5)
+                out.array(6)
                     .unsigned(SKELETON)
                     .unsigned(*session)
                     .bytes(entry);
                 out.text(&schema.to_string())
                     .bytes(&document.hash().to_bytes());
+                let ids = previous.as_ref().map_or(&[][..], DocumentViewId::ids);
+                encode_hashes(ids.iter().map(|id| id.hash()), &mut out);
             }
             //= R24: between grove nodes all branches of a log are compared
             Self::Tips { session, tips } => {
                 out.array(3).unsigned(TIPS).unsigned(*session);
                 encode_tips(tips, &mut out);
+            }
+            Self::Ranges { session, ranges } => {
+                out.array(3)
+                    .unsigned(RANGES)
+                    .unsigned(*session)
+                    .bytes(ranges);
+            }
+            Self::Want {
+                session,
+                entries,
+                is_last,
+            } => {
+                out.array(4).unsigned(WANT).unsigned(*session);
+                encode_hashes(entries.iter().copied(), &mut out);
+                out.bool(*is_last);
+            }
+            Self::Refusal { session, reason } => {
+                out.array(3)
+                    .unsigned(REFUSAL)
+                    .unsigned(*session)
+                    .text(reason);
             }
         }
         out.into_bytes()
@@ -189,6 +243,13 @@ fn encode_schemas(schemas: &SchemaSet, out: &mut Encoder) {
     out.array(schemas.len());
     for schema in schemas {
         out.text(&schema.to_string());
+    }
+}
+
+fn encode_hashes(hashes: impl ExactSizeIterator<Item = Hash>, out: &mut Encoder) {
+    out.array(hashes.len());
+    for hash in hashes {
+        out.bytes(&hash.to_bytes());
     }
 }
 
@@ -230,12 +291,12 @@ impl Reader<'_> {
             return Err(MessageError::ItemCount(0));
         }
         let kind = self.unsigned()?;
-        let kind = altered!(MessageType, kind, kind.min(TIPS));
+        let kind = altered!(MessageType, kind, kind.min(REFUSAL));
         let counts = match kind {
-            ANNOUNCE | SYNC_REQUEST => 4..=4,
+            ANNOUNCE | SYNC_REQUEST | WANT => 4..=4,
             ENTRY => 3..=4,
-            SYNC_DONE | HAVE | TIPS => 3..=3,
-            SKELETON => 5..=5,
+            SYNC_DONE | HAVE | TIPS | RANGES | REFUSAL => 3..=3,
+            SKELETON => 6..=6,
             _ => return Err(MessageError::Kind(kind)),
         };
         //= RP1: the type tells how many items there are
@@ -284,6 +345,20 @@ impl Reader<'_> {
                 entry: self.bytes()?,
                 schema: self.schema()?,
                 document: Hash::from_bytes(&self.bytes()?)?.into(),
+                previous: self.previous()?,
+            }),
+            RANGES => Ok(Message::Ranges {
+                session: self.unsigned()?,
+                ranges: self.ranges()?,
+            }),
+            WANT => Ok(Message::Want {
+                session: self.unsigned()?,
+                entries: self.hashes()?,
+                is_last: self.bool()?,
+            }),
+            REFUSAL => Ok(Message::Refusal {
+                session: self.unsigned()?,
+                reason: self.code()?,
             }),
             TIPS => Ok(Message::Tips {
                 session: self.unsigned()?,
@@ -417,6 +492,46 @@ impl Reader<'_> {
         Ok(tips)
     }
 
+    fn hashes(&mut self) -> Result<BTreeSet<Hash>, MessageError> {
+        let mut hashes = BTreeSet::new();
+        for _ in 0..self.array()? {
+            let hash = Hash::from_bytes(&self.bytes()?)?;
+            if hashes.last() >= Some(&hash) {
+                return Err(MessageError::Malformed);
+            }
+            hashes.insert(hash);
+        }
+        Ok(hashes)
+    }
+
+    fn previous(&mut self) -> Result<Option<DocumentViewId>, MessageError> {
+        let ids: Vec<_> = self.hashes()?.into_iter().map(Into::into).collect();
+        match ids.is_empty() {
+            true => Ok(None),
+            false => Ok(Some(DocumentViewId::from_sorted(ids)?)),
+        }
+    }
+
+    fn ranges(&mut self) -> Result<Vec<u8>, MessageError> {
+        let ranges = self.bytes()?;
+        match ranges.len() > RANGES_SIZE_MAX {
+            true => Err(MessageError::TooLarge),
+            false => Ok(ranges),
+        }
+    }
+
+    /// Reads a code, which may be one that we don't know.
+    fn code(&mut self) -> Result<String, MessageError> {
+        let Item::Text(code) = self.decoder.item()? else {
+            return Err(MessageError::Malformed);
+        };
+        let is_code = |sign: u8| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == b'_';
+        match code.len() <= REASON_LEN_MAX && code.bytes().all(is_code) {
+            true => Ok(code.to_owned()),
+            false => Err(MessageError::Malformed),
+        }
+    }
+
     fn pair(&mut self) -> Result<(), MessageError> {
         let count = self.array()?;
         if fault!(MessagePair, count != 2) {
@@ -457,6 +572,9 @@ pub enum MessageError {
     /// A hash is malformed.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// What an operation was made on top of can't be that.
+    #[error(transparent)]
+    ViewId(#[from] ViewIdError),
 }
 
 impl Refusal for MessageError {
@@ -471,6 +589,7 @@ impl Refusal for MessageError {
             Self::SchemaId(error) => error.reason(),
             Self::Key(error) => error.reason(),
             Self::Hash(error) => error.reason(),
+            Self::ViewId(error) => error.reason(),
         }
     }
 }
@@ -504,6 +623,8 @@ pub(super) mod tests {
         let of_log = prop::collection::btree_set(tip, 1..3);
         let tips = prop::collection::btree_map(log_id, of_log, 0..3);
         let tips = prop::collection::btree_map(author, tips, 0..3);
+        let hashes =
+            prop::collection::btree_set(any::<[u8; 32]>().prop_map(Hash::from_digest), 0..3);
         prop_oneof![
             (any::<u64>(), schemas.clone()).prop_map(|(timestamp, schemas)| Message::Announce {
                 version: 1,
@@ -526,14 +647,30 @@ pub(super) mod tests {
                 .prop_map(|(session, live)| Message::SyncDone { session, live }),
             (any::<u64>(), heights)
                 .prop_map(|(session, heights)| Message::Have { session, heights }),
-            (any::<u64>(), any::<Vec<u8>>(), any::<[u8; 32]>()).prop_map(
-                |(session, entry, digest)| Message::Skeleton {
+            (
+                any::<u64>(),
+                any::<Vec<u8>>(),
+                any::<[u8; 32]>(),
+                hashes.clone()
+            )
+                .prop_map(|(session, entry, digest, previous)| Message::Skeleton {
                     session,
                     entry,
                     schema: SchemaId::BLOB,
                     document: Hash::from_digest(digest).into(),
+                    previous: DocumentViewId::from_tips(previous.into_iter().map(Into::into)),
+                }),
+            (any::<u64>(), any::<Vec<u8>>())
+                .prop_map(|(session, ranges)| Message::Ranges { session, ranges }),
+            (any::<u64>(), hashes, any::<bool>()).prop_map(|(session, entries, is_last)| {
+                Message::Want {
+                    session,
+                    entries,
+                    is_last,
                 }
-            ),
+            }),
+            (any::<u64>(), "[a-z_]{0,20}")
+                .prop_map(|(session, reason)| Message::Refusal { session, reason }),
             (any::<u64>(), tips).prop_map(|(session, tips)| Message::Tips { session, tips }),
         ]
     }

@@ -11,7 +11,9 @@
 //! - After a refusal nothing more comes out, as nobody can say where the next message would begin.
 
 use super::cbor::{self, CborError, Decoder, Item};
-use super::message::{ANNOUNCE, ENTRY, HAVE, SKELETON, SYNC_DONE, SYNC_REQUEST, TIPS};
+use super::message::{
+    ANNOUNCE, ENTRY, HAVE, RANGES, REFUSAL, SKELETON, SYNC_DONE, SYNC_REQUEST, TIPS, WANT,
+};
 use super::message::{Message, MessageError};
 use crate::limits::MESSAGE_SIZE_MAX;
 
@@ -119,6 +121,7 @@ enum Form {
     Many(&'static [Form; 1]),
 }
 
+const HASHES: Form = Form::Many(&[Form::Bytes]);
 const SCHEMAS: Form = Form::Many(&[Form::Text]);
 const LOGS: Form = Form::Many(&[Form::Tuple(&[Form::Number, Form::Number])]);
 const HEIGHTS: Form = Form::Many(&[Form::Tuple(&[Form::Bytes, LOGS])]);
@@ -134,11 +137,13 @@ fn items_of(kind: u64, count: u64) -> Result<&'static [Form], MessageError> {
         (ENTRY, 4) => Ok(&[Form::Number, Form::Bytes, Form::Bytes]),
         (SYNC_DONE, 3) => Ok(&[Form::Number, Form::Bool]),
         (HAVE, 3) => Ok(&[Form::Number, HEIGHTS]),
-        (SKELETON, 5) => Ok(&[Form::Number, Form::Bytes, Form::Text, Form::Bytes]),
+        (SKELETON, 6) => Ok(&[Form::Number, Form::Bytes, Form::Text, Form::Bytes, HASHES]),
         (TIPS, 3) => Ok(&[Form::Number, ALL_TIPS]),
-        (ANNOUNCE | SYNC_REQUEST | ENTRY | SYNC_DONE | HAVE | SKELETON | TIPS, _) => {
-            Err(MessageError::ItemCount(count))
-        }
+        (RANGES, 3) => Ok(&[Form::Number, Form::Bytes]),
+        (WANT, 4) => Ok(&[Form::Number, HASHES, Form::Bool]),
+        (REFUSAL, 3) => Ok(&[Form::Number, Form::Text]),
+        (ANNOUNCE | SYNC_REQUEST | ENTRY | SYNC_DONE | HAVE, _)
+        | (SKELETON | TIPS | RANGES | WANT | REFUSAL, _) => Err(MessageError::ItemCount(count)),
         _ => Err(MessageError::Kind(kind)),
     }
 }

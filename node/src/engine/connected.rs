@@ -65,7 +65,9 @@ impl<'s> Reading<'s> {
         if row.lost && *self.schema.id() != SchemaId::BLOB_PIECE {
             return Err(StoreError::Damaged(format!("operation {id} is another")));
         }
-        let Some(bytes) = row.payload.as_ref().or(row.stub.as_ref()) else {
+        // What a peer says of an operation that never was here counts for nothing while the document lives.
+        let stub = row.stub.as_ref().filter(|_| row.seen);
+        let Some(bytes) = row.payload.as_ref().or(stub) else {
             return Ok(());
         };
         let operation = Operation::decode(bytes).map_err(|_| StoreError::Corrupt("operation"))?;

@@ -4,6 +4,8 @@
 //! what follows from it. What refers to something unknown is an error to a client, who can mend it,
 //! and is parked when it came from a peer (R28).
 
+use std::collections::BTreeSet;
+
 use grove_core::author::NextArgs;
 use grove_core::publish::{
     Acceptance, Judgement, KnownEntry, Placement, PublishError, Source, document_of_operation,
@@ -17,6 +19,7 @@ use grove_core::{Reason, Refusal};
 
 use super::knowledge::{Knowledge, name_purge};
 use super::schemas::bare;
+use super::tombstone::stub_of;
 use super::{Engine, IngestError, Output, PolicyError};
 use crate::store::{Change, EntryRow, ForkRow, Need, NewEntry, ParkedRow, Store, StoreError};
 
@@ -253,7 +256,8 @@ impl<S: Store> Engine<S> {
             operation_id,
             change,
         });
-        self.mark_news();
+        self.held.add(schema_id, signed.hash(), position);
+        self.mark_news(schema_id, position);
         Ok(())
     }
 
@@ -276,11 +280,14 @@ impl<S: Store> Engine<S> {
     /// belongs was a peer's word until now; the operation tells.
     fn restore(&mut self, submission: &Submission, row: &EntryRow) -> Result<(), IngestError> {
         let was_ended = self.is_ended(row.document)?;
-        let is_settled = row.stub.is_some() || row.hash == row.document.hash();
-        if row.payload.is_some() || row.purged || (was_ended && is_settled) {
+        let is_create = row.hash == row.document.hash();
+        if row.payload.is_some() || row.purged || (was_ended && is_create) {
             return Ok(());
         }
         let operation = submission.operation().map_err(PublishError::from)?;
+        if was_ended && row.stub.is_some() && row.stub == stub_of(operation) {
+            return Ok(());
+        }
         let Some(schema) = self.learn_schema(operation.schema_id())? else {
             return Ok(());
         };
@@ -295,6 +302,7 @@ impl<S: Store> Engine<S> {
             }
             let schema_id = operation.schema_id();
             self.store.reassign_tree(row.hash, document, schema_id)?;
+            self.held.forget();
             let ended = self.store.document_outline(document)?;
             if let Some(ended) = ended.filter(|row| row.is_deleted()) {
                 self.end(&ended)?;
@@ -315,6 +323,8 @@ impl<S: Store> Engine<S> {
         }
         self.store
             .restore_payload(hash, payload, operation.action())?;
+        self.held.add(operation.schema_id(), hash, row.position);
+        self.mark_all_news();
         self.note_change(document, operation.schema_id())?;
         self.rematerialise(document)?;
         if *operation.schema_id() == SchemaId::SCHEMA_FIELD_DEFINITION {
@@ -387,12 +397,14 @@ impl<S: Store> Engine<S> {
         if let Some(peer) = sender
             && !self.parking.admit(row.hash, peer, row.size(), max)
         {
+            self.ask_again_later(&BTreeSet::from([peer]));
             return Ok(());
         }
         self.store.park(&row, need)?;
         self.parked = self.store.evict_parked(max)?;
         assert!(self.parked <= max.entries, "more is parked than may be");
-        self.parking.keep(self.parked);
+        let evicted = self.parking.keep(self.parked);
+        self.ask_again_later(&evicted);
         Ok(())
     }
 
@@ -410,12 +422,15 @@ impl<S: Store> Engine<S> {
             );
             self.parked = self.parked.saturating_sub(rows.len() as u64);
             for row in rows {
-                self.parking.release(row.hash);
+                let sender = self.parking.release(row.hash);
                 // It was verified when it was parked; a refusal now is final and drops it.
                 let submission =
                     Submission::verify_with(&row.entry, row.payload, &mut self.keyring);
                 if let Ok(submission) = submission {
-                    tolerate(self.ingest(&submission, None))?;
+                    self.sender = sender;
+                    let judged = self.ingest(&submission, None);
+                    self.sender = None;
+                    tolerate(judged)?;
                 }
             }
         }

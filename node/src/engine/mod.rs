@@ -14,6 +14,7 @@
 //! | `ingest` | what follows from an entry being accepted, too early or a repetition |
 //! | `knowledge` | what is stored, as core's rules of publishing ask for it |
 //! | `connected` | which operations of a document count, and what they lead to |
+//! | `held` | which entries peers are told of, kept for comparing |
 //! | `histories` | which documents' histories are kept, so that views need not be made from everything |
 //! | `materialise` | the state of a document after an operation |
 //! | `parking` | whose entries may wait |
@@ -32,6 +33,7 @@
 mod collect;
 mod connected;
 mod error;
+mod held;
 mod histories;
 mod ingest;
 mod knowledge;
@@ -62,6 +64,7 @@ use grove_core::wire::Message;
 
 use crate::budget::Budget;
 use crate::store::{Change, Expected, Need, News, ParkedMax, Read, Store, StoreError, Upkeep};
+use held::Held;
 use histories::Histories;
 use ingest::tolerate;
 use parking::Parking;
@@ -305,6 +308,10 @@ pub struct Engine<S> {
     /// Whether what is remembered of the store may be wrong, after a failure that left it unreadable.
     stale: bool,
     peers: BTreeMap<PeerId, PeerState>,
+    /// Which entries they are told of.
+    held: Held,
+    /// Who sent the entry that is being judged; nobody is told what it sent itself.
+    sender: Option<PeerId>,
     /// Needs met in this transaction, for which parked entries may wait.
     met: VecDeque<Need>,
     outputs: VecDeque<Output>,
@@ -330,6 +337,8 @@ impl<S: Store> Engine<S> {
             store,
             settings,
             peers: BTreeMap::new(),
+            held: Held::default(),
+            sender: None,
             met: VecDeque::new(),
             outputs: VecDeque::new(),
             position: i64::MIN,
@@ -450,6 +459,7 @@ impl<S: Store> Engine<S> {
         inputs
             .into_iter()
             .try_for_each(|input| self.take(now, input))?;
+        self.tell_followers(now);
         self.store.commit()
     }
 
@@ -488,7 +498,7 @@ impl<S: Store> Engine<S> {
             }
             Input::PeerConnected(peer) => {
                 self.connect(now, peer, Dialect::Grove);
-                Ok(())
+                self.held.read_on(&self.store)
             }
             Input::DeployedPeerConnected(peer) => {
                 self.connect(now, peer, Dialect::Deployed);
@@ -507,10 +517,7 @@ impl<S: Store> Engine<S> {
                 self.transferred(now, peer, session, is_whole);
                 Ok(())
             }
-            Input::Tick => {
-                self.tick(now);
-                Ok(())
-            }
+            Input::Tick => self.tick(now),
         }
     }
 
@@ -520,6 +527,7 @@ impl<S: Store> Engine<S> {
             self.reload_schemas()?;
         }
         self.histories.clear();
+        self.held.look_again();
         self.parked = news.parked;
         Ok(())
     }
@@ -528,6 +536,8 @@ impl<S: Store> Engine<S> {
     fn reload(&mut self) -> Result<(), StoreError> {
         self.stale = true;
         self.histories.clear();
+        self.held.forget();
+        self.sender = None;
         self.reload_schemas()?;
         self.parked = self.store.counts()?.parked;
         self.stale = false;

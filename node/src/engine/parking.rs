@@ -6,7 +6,7 @@
 //! Always true:
 //! - No peer has more than its share of places and bytes here, however many it sends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use grove_core::session::PeerId;
 use grove_core::types::Hash;
@@ -52,29 +52,33 @@ impl Parking {
         true
     }
 
-    /// Notes that an entry is parked no more.
-    pub(super) fn release(&mut self, hash: Hash) {
-        if let Some(age) = self.ages.remove(&hash) {
-            self.forget(age);
-        }
+    /// Whether an entry is parked, of those that are known here.
+    pub(super) fn holds(&self, hash: &Hash) -> bool {
+        self.ages.contains_key(hash)
     }
 
-    /// Notes that only so many are left, the newest.
-    pub(super) fn keep(&mut self, entries: u64) {
+    /// Notes that an entry is parked no more; who sent it.
+    pub(super) fn release(&mut self, hash: Hash) -> Option<PeerId> {
+        let age = self.ages.remove(&hash)?;
+        self.forget(age)
+    }
+
+    /// Notes that only so many are left, the newest; who sent those that are gone.
+    pub(super) fn keep(&mut self, entries: u64) -> BTreeSet<PeerId> {
+        let mut senders = BTreeSet::new();
         while self.by_age.len() as u64 > entries {
             let Some((age, (hash, ..))) = self.by_age.first_key_value() else {
-                return;
+                break;
             };
             let (age, hash) = (*age, *hash);
             self.ages.remove(&hash);
-            self.forget(age);
+            senders.extend(self.forget(age));
         }
+        senders
     }
 
-    fn forget(&mut self, age: u64) {
-        let Some((_, peer, size)) = self.by_age.remove(&age) else {
-            return;
-        };
+    fn forget(&mut self, age: u64) -> Option<PeerId> {
+        let (_, peer, size) = self.by_age.remove(&age)?;
         if let Some(share) = self.shares.get_mut(&peer) {
             share.entries -= 1;
             share.size -= size;
@@ -82,6 +86,7 @@ impl Parking {
                 self.shares.remove(&peer);
             }
         }
+        Some(peer)
     }
 }
 

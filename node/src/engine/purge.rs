@@ -84,6 +84,8 @@ impl<S: Store> Engine<S> {
     ) -> Result<Reclaimed, StoreError> {
         let mut reclaimed = Reclaimed::default();
         let mut documents = BTreeMap::new();
+        // What was doubted is not any more.
+        self.held.forget();
         for (public_key, log_id) in logs {
             let trees = self.store.trees(public_key, log_id)?;
             if trees.iter().all(|tree| tree.purged) {

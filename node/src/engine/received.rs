@@ -3,7 +3,8 @@
 //! Signatures and hashes need nothing but the bytes, so whoever receives messages checks them, in parallel
 //! to the engine. A check always says the same of the same bytes; what it said may be remembered.
 
-use grove_core::types::{DocumentId, Keyring, SchemaId};
+use grove_core::session::MODE_RANGES;
+use grove_core::types::{DocumentId, DocumentViewId, Keyring, SchemaId};
 use grove_core::validate::{SignedEntry, Submission, VerifyError};
 use grove_core::wire::Message;
 use grove_core::{Reason, Refusal};
@@ -27,6 +28,7 @@ pub(super) enum Kind {
         proof: Result<Box<SignedEntry>, Reason>,
         schema: SchemaId,
         document: DocumentId,
+        previous: Option<DocumentViewId>,
     },
 }
 
@@ -36,6 +38,18 @@ impl Received {
         match &self.0 {
             Kind::Entry { proof, .. } => proof.as_deref().ok(),
             Kind::Plain(_) | Kind::Skeleton { .. } => None,
+        }
+    }
+
+    /// Whether it can be answered only by who has all entries at hand that peers are told of.
+    pub(super) fn compares_ranges(&self) -> bool {
+        let Kind::Plain(message) = &self.0 else {
+            return false;
+        };
+        match message {
+            Message::Ranges { .. } | Message::Want { .. } => true,
+            Message::SyncRequest { mode, .. } => *mode == MODE_RANGES,
+            _ => false,
         }
     }
 
@@ -70,11 +84,13 @@ impl Received {
                 entry,
                 schema,
                 document,
+                previous,
             } => Kind::Skeleton {
                 session,
                 proof: verify(&entry).map(Box::new).map_err(|error| error.reason()),
                 schema,
                 document,
+                previous,
             },
             message => Kind::Plain(message),
         })

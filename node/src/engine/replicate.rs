@@ -6,14 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use grove_core::publish::PublishError;
-use grove_core::session::{Action, Dialect, HandleError, Logs, Peer, PeerId};
-use grove_core::time::Instant;
-use grove_core::types::{DocumentId, Hash, LogId, OperationId, PublicKey, SchemaId, SeqNum};
+use grove_core::session::{
+    Action, Comparison, Dialect, EntrySet, HandleError, Logs, Peer, PeerId, Positions,
+};
+use grove_core::time::{Duration, Instant};
+use grove_core::types::{DocumentViewId, Hash, LogId, OperationId, PublicKey, SchemaId, SeqNum};
 use grove_core::validate::{SignedEntry, Submission};
 use grove_core::wire::{Heights, SchemaSet, Tips};
 use grove_core::{Reason, Refusal};
 
+use super::held::Held;
 use super::ingest::tolerate;
+use super::parking::Parking;
+use super::purge::Belongs;
 use super::received::Kind;
 use super::{Engine, IngestError, Output, Received, Transfer};
 use crate::store::{Read, Store, StoreError};
@@ -26,7 +31,16 @@ pub(super) struct PeerState {
     news: bool,
     /// Whether the peer has to be told which schemas are known now.
     announce: bool,
+    /// Entries it is to hear of by itself, once no session is open.
+    pending: Positions,
+    /// Whether something it sent was dropped that may be wanted again.
+    dropped: bool,
+    /// When to ask it again.
+    retry_at: Option<Instant>,
 }
+
+/// After what time a peer is asked again for what had no room, or after it declined.
+const RETRY: Duration = Duration::from_secs(30);
 
 impl<S: Store> Engine<S> {
     pub(super) fn connect(&mut self, now: Instant, peer: PeerId, dialect: Dialect) {
@@ -40,6 +54,9 @@ impl<S: Store> Engine<S> {
                 session,
                 news: true,
                 announce: false,
+                pending: Positions::default(),
+                dropped: false,
+                retry_at: None,
             },
         );
         assert!(before.is_none(), "two sessions with one peer");
@@ -63,12 +80,52 @@ impl<S: Store> Engine<S> {
             state.session.abandon();
             state.news = true;
             state.announce = true;
+            state.pending = Positions::default();
         }
     }
 
-    /// Notes that something arrived which no peer may know yet.
-    pub(super) fn mark_news(&mut self) {
+    /// Notes that an entry arrived which no peer may know yet but the one who sent it. Who follows its schema
+    /// hears of it by itself.
+    pub(super) fn mark_news(&mut self, schema_id: &SchemaId, position: i64) {
+        for (peer, state) in &mut self.peers {
+            if Some(*peer) == self.sender {
+                continue;
+            }
+            match state.session.follows(schema_id) {
+                true => state.pending.append(position),
+                false => state.news = true,
+            }
+        }
+    }
+
+    /// Notes that something is to be compared again with every peer.
+    pub(super) fn mark_all_news(&mut self) {
         self.peers.values_mut().for_each(|state| state.news = true);
+    }
+
+    /// Notes that what these peers sent was dropped for want of room.
+    pub(super) fn ask_again_later(&mut self, peers: &BTreeSet<PeerId>) {
+        for peer in peers {
+            if let Some(state) = self.peers.get_mut(peer) {
+                state.dropped = true;
+            }
+        }
+    }
+
+    /// Sends those who follow what is new to them.
+    pub(super) fn tell_followers(&mut self, now: Instant) {
+        for (peer, state) in &mut self.peers {
+            if state.pending.is_empty() || state.session.is_syncing() {
+                continue;
+            }
+            let positions = std::mem::take(&mut state.pending);
+            let Some((session, _)) = state.session.live() else {
+                state.news = true;
+                continue;
+            };
+            let (peer, transfer) = (*peer, Transfer::of_news(now, session, positions));
+            self.outputs.push_back(Output::Transfer { peer, transfer });
+        }
     }
 
     /// Notes that a schema became known.
@@ -80,19 +137,28 @@ impl<S: Store> Engine<S> {
     }
 
     /// Announces what is new and begins sessions with those who may lack something.
-    pub(super) fn tick(&mut self, now: Instant) {
+    pub(super) fn tick(&mut self, now: Instant) -> Result<(), StoreError> {
+        let is_grove = |state: &PeerState| state.session.dialect() == Dialect::Grove;
+        if self.peers.values().any(is_grove) {
+            self.held.read_on(&self.store)?;
+        }
+        let has_ranges = self.held.whole().is_some();
         let schemas = self.wanted_schemas();
         for (peer, state) in &mut self.peers {
+            state.look_at_the_clock(now);
             let expired = state.session.expire(now);
             if expired.sessions > 0 {
                 state.news = true;
             }
             let announcement = std::mem::take(&mut state.announce)
                 .then(|| state.session.announce(now, schemas.clone()));
-            let request = if state.news {
-                state.session.initiate(now, &schemas)
-            } else {
-                None
+            let request = match (state.news, is_grove(state)) {
+                (true, true) if has_ranges => {
+                    let ranges = Comparison::Ranges;
+                    state.session.initiate_by(now, &schemas, ranges)
+                }
+                (true, false) => state.session.initiate(now, &schemas),
+                _ => None,
             };
             if request.is_some() {
                 state.news = false;
@@ -104,6 +170,7 @@ impl<S: Store> Engine<S> {
                 message,
             }));
         }
+        Ok(())
     }
 
     /// Answers a peer's message.
@@ -116,9 +183,24 @@ impl<S: Store> Engine<S> {
         let Some(state) = self.peers.get_mut(&peer) else {
             return Ok(());
         };
-        let logs = StoredLogs(&self.store);
+        if message.compares_ranges() && state.session.dialect() == Dialect::Grove {
+            self.held.complete(&self.store)?;
+        }
+        let logs = StoredLogs {
+            store: &self.store,
+            held: &self.held,
+            parking: &self.parking,
+        };
+        let mut refusal = None;
         let answered = match message.0 {
-            Kind::Plain(message) => state.session.handle(now, message, &logs),
+            Kind::Plain(message) => {
+                let asked = Peer::session_asked(&message);
+                let answered = state.session.handle(now, message, &logs);
+                if let Err(HandleError::Session(error)) = &answered {
+                    refusal = asked.and_then(|id| state.session.refusal(id, *error));
+                }
+                answered
+            }
             Kind::Entry { session, proof } => match state.session.expect_entry(now, session) {
                 Ok(()) => return self.take_entry(peer, proof),
                 Err(error) => Err(error.into()),
@@ -128,8 +210,12 @@ impl<S: Store> Engine<S> {
                 proof,
                 schema,
                 document,
+                previous,
             } => match state.session.expect_entry(now, session) {
-                Ok(()) => return self.take_bare_entry(peer, proof, document, &schema),
+                Ok(()) => {
+                    let belongs = (document, schema);
+                    return self.take_bare_entry(peer, proof, &belongs, previous.as_ref());
+                }
                 Err(error) => Err(error.into()),
             },
         };
@@ -139,6 +225,8 @@ impl<S: Store> Engine<S> {
             Err(HandleError::Session(error)) => {
                 // The session is over before its end, so there may be more to tell.
                 state.news = true;
+                let refusal = refusal.map(|message| Output::Send { peer, message });
+                self.outputs.extend(refusal);
                 self.outputs.push_back(Output::Refused {
                     peer,
                     reason: error.reason(),
@@ -170,6 +258,14 @@ impl<S: Store> Engine<S> {
                     let transfer = Transfer::new(now, session, starts, dialect);
                     self.outputs.push_back(Output::Transfer { peer, transfer });
                 }
+                Action::Give { session, positions } => {
+                    let transfer = Transfer::of_entries(now, session, positions);
+                    self.outputs.push_back(Output::Transfer { peer, transfer });
+                }
+                Action::Declined => {
+                    let retry_at = now.after(RETRY);
+                    state_of(&mut self.peers, peer).retry_at = Some(retry_at);
+                }
                 Action::Announced(_) | Action::GaveWay => {
                     state_of(&mut self.peers, peer).news = true;
                 }
@@ -185,12 +281,17 @@ impl<S: Store> Engine<S> {
         peer: PeerId,
         proof: Result<Box<Submission>, Reason>,
     ) -> Result<(), StoreError> {
-        let news_before = self.has_news_for(peer);
+        self.sender = Some(peer);
         let refused = match proof {
-            Ok(submission) => tolerate(self.ingest(&submission, Some(peer)))?,
-            Err(reason) => Some(reason),
+            Ok(submission) => {
+                let refused = tolerate(self.ingest(&submission, Some(peer)));
+                refused
+                    .map(|refused| refused.map(|reason| (Some(submission.entry().hash()), reason)))
+            }
+            Err(reason) => Ok(Some((None, reason))),
         };
-        self.settle_entry(peer, news_before, refused)
+        self.sender = None;
+        self.settle_entry(peer, refused?)
     }
 
     /// Judges an entry that a peer sent without its operation.
@@ -198,34 +299,34 @@ impl<S: Store> Engine<S> {
         &mut self,
         peer: PeerId,
         proof: Result<Box<SignedEntry>, Reason>,
-        document: DocumentId,
-        schema_id: &SchemaId,
+        belongs: &Belongs,
+        previous: Option<&DocumentViewId>,
     ) -> Result<(), StoreError> {
-        let news_before = self.has_news_for(peer);
+        self.sender = Some(peer);
         let refused = match proof {
-            Ok(entry) => tolerate(self.take_skeleton(&entry, document, schema_id))?,
-            Err(reason) => Some(reason),
+            Ok(entry) => {
+                let refused = tolerate(self.take_skeleton(&entry, belongs, previous));
+                refused.map(|refused| refused.map(|reason| (Some(entry.hash()), reason)))
+            }
+            Err(reason) => Ok(Some((None, reason))),
         };
-        self.settle_entry(peer, news_before, refused)
-    }
-
-    fn has_news_for(&self, peer: PeerId) -> bool {
-        self.peers.get(&peer).is_some_and(|state| state.news)
+        self.sender = None;
+        self.settle_entry(peer, refused?)
     }
 
     /// Does what follows from an entry of a peer.
     fn settle_entry(
         &mut self,
         peer: PeerId,
-        news_before: bool,
-        refused: Option<Reason>,
+        refused: Option<(Option<Hash>, Reason)>,
     ) -> Result<(), StoreError> {
         self.release()?;
-        if let Some(reason) = refused {
+        if let Some((hash, reason)) = refused {
+            if let Some(hash) = hash {
+                state_of(&mut self.peers, peer).session.refuse(hash);
+            }
             self.outputs.push_back(Output::Refused { peer, reason });
         }
-        // What comes from this peer is no news to it.
-        state_of(&mut self.peers, peer).news = news_before;
         Ok(())
     }
 
@@ -235,9 +336,10 @@ impl<S: Store> Engine<S> {
     fn take_skeleton(
         &mut self,
         signed: &SignedEntry,
-        document: DocumentId,
-        schema_id: &SchemaId,
+        (document, schema_id): &Belongs,
+        previous: Option<&DocumentViewId>,
     ) -> Result<(), IngestError> {
+        let document = *document;
         let entry = signed.entry();
         let policy = &self.settings.policy;
         policy.admit_author(entry.public_key)?;
@@ -258,36 +360,70 @@ impl<S: Store> Engine<S> {
         };
         if trees.iter().any(|tree| tree.purged) {
             self.store.purge_log(public_key, log_id)?;
-        } else if !shown.is_some_and(|row| row.is_deleted()) {
-            // Until the tombstone is there it is a claim: the operation is still asked for.
-            self.store.doubt(signed.hash())?;
+            return Ok(());
         }
+        if let Some(previous) = previous {
+            self.leave_claimed_stub(signed, schema_id, previous)?;
+        }
+        if shown.is_some_and(|row| row.is_deleted()) {
+            // An operation that came between others.
+            self.histories.forget(document);
+            return Ok(self.name_end(document)?);
+        }
+        // Until the tombstone is there it is a claim: the operation is still asked for.
+        self.store.doubt(signed.hash())?;
+        self.held.remove(schema_id, signed.hash());
         Ok(())
     }
 }
 
+impl PeerState {
+    /// Begins to wait before the peer is asked again, or ends that.
+    fn look_at_the_clock(&mut self, now: Instant) {
+        if std::mem::take(&mut self.dropped) && self.retry_at.is_none() {
+            self.retry_at = Some(now.after(RETRY));
+        }
+        if self.retry_at.is_some_and(|at| now >= at) {
+            self.retry_at = None;
+            self.news = true;
+        }
+    }
+}
+
 /// The logs of a store, as sessions ask for them.
-struct StoredLogs<'s>(&'s dyn Read);
+struct StoredLogs<'s> {
+    store: &'s dyn Read,
+    held: &'s Held,
+    parking: &'s Parking,
+}
 
 impl Logs for StoredLogs<'_> {
     type Error = StoreError;
 
     fn heights(&self, schemas: &SchemaSet) -> Result<Heights, StoreError> {
-        self.0.heights(schemas)
+        self.store.heights(schemas)
     }
 
     fn tips(&self, schemas: &SchemaSet) -> Result<Tips, StoreError> {
-        self.0.tips(schemas)
+        self.store.tips(schemas)
     }
 
     fn known(&self, hashes: &BTreeSet<Hash>) -> Result<BTreeSet<Hash>, StoreError> {
         let ids: Vec<OperationId> = hashes.iter().map(|hash| (*hash).into()).collect();
-        let known = self.0.operations(&ids)?.into_keys();
+        let known = self.store.operations(&ids)?.into_keys();
         Ok(known.map(|id| id.hash()).collect())
     }
 
     fn forked_at(&self, author: PublicKey, log_id: LogId) -> Result<Option<SeqNum>, StoreError> {
-        Ok(self.0.fork(author, log_id)?.map(|fork| fork.seq_num))
+        Ok(self.store.fork(author, log_id)?.map(|fork| fork.seq_num))
+    }
+
+    fn entries(&self) -> Option<&EntrySet> {
+        self.held.whole()
+    }
+
+    fn wants(&self, hash: &Hash) -> bool {
+        !self.parking.holds(hash)
     }
 }
 

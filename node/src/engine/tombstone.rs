@@ -11,7 +11,8 @@
 //!   the lowest id names the view.
 
 use grove_core::document::History;
-use grove_core::types::{DocumentId, OperationId, PlainValue, SchemaId, Value};
+use grove_core::types::{DocumentId, DocumentViewId, OperationId, PlainValue, SchemaId, Value};
+use grove_core::validate::SignedEntry;
 use grove_core::wire::{Action, Fields, Operation};
 
 use super::connected::connect;
@@ -29,6 +30,13 @@ impl<S: Store> Engine<S> {
         self.store.drop_payloads(row.id)?;
         self.histories.forget(row.id);
         self.met.push_back(Need::Operation(row.id.into()));
+        // What is missing of it was deleted by now, and is told as that.
+        let create = self.store.operation(row.id.into())?;
+        let create = create.map(|create| (row.id.hash(), create.position));
+        let others = entries.iter().map(|entry| (entry.hash, entry.position));
+        for (hash, position) in create.into_iter().chain(others) {
+            self.held.add(&row.schema_id, hash, position);
+        }
         for entry in &entries {
             match operation_of(entry)? {
                 Some(operation) => self.leave_stub(entry.hash.into(), &operation)?,
@@ -46,12 +54,25 @@ impl<S: Store> Engine<S> {
         id: OperationId,
         operation: &Operation<V>,
     ) -> Result<(), StoreError> {
-        // A CREATE was made on top of nothing, and DELETEs are kept as they are.
-        if operation.action() != Action::Update {
-            return Ok(());
+        match stub_of(operation) {
+            Some(stub) => self.store.leave_stub(id.hash(), &stub),
+            None => Ok(()),
         }
-        let stub: Operation<PlainValue> = bare(operation);
-        self.store.leave_stub(id.hash(), &stub.encode())
+    }
+
+    /// The same of an operation that never was here, as a peer tells of it. Believed once the document is deleted.
+    pub(super) fn leave_claimed_stub(
+        &mut self,
+        entry: &SignedEntry,
+        schema_id: &SchemaId,
+        previous: &DocumentViewId,
+    ) -> Result<(), StoreError> {
+        let claimed: Operation<PlainValue> = Operation::Update {
+            schema_id: schema_id.clone(),
+            previous: previous.clone(),
+            fields: Fields::new(),
+        };
+        self.leave_stub(entry.operation_id(), &claimed)
     }
 
     /// Names the last view of a deleted document anew, after something of it came or went.
@@ -126,6 +147,13 @@ pub(super) fn first_delete(history: &History, lowest: OperationId) -> OperationI
     let ended = ended.filter(|view| view.setters.is_none());
     //= R5: the view id is that of the first DELETE the walk meets
     ended.map_or(lowest, |view| view.view_id.ids()[0])
+}
+
+/// What is kept of an operation that is dropped with its document; `None` of a CREATE, which was made on top of
+/// nothing, and of a DELETE, which is kept as it is.
+pub(super) fn stub_of<V>(operation: &Operation<V>) -> Option<Vec<u8>> {
+    let stub: Operation<PlainValue> = bare(operation);
+    (operation.action() == Action::Update).then(|| stub.encode())
 }
 
 /// What is kept of an operation.

@@ -307,12 +307,22 @@ enum Taken {
     Closed,
 }
 
+impl Waiting {
+    /// Adds a transfer; news join those that wait already.
+    fn transfer(&mut self, transfer: Transfer) {
+        let last = self.transfers.back_mut();
+        if !last.is_some_and(|last| last.join(&transfer)) {
+            self.transfers.push_back(transfer);
+        }
+    }
+}
+
 impl Outbox {
     fn put(&self, output: Output) {
         let mut waiting = self.lock();
         match output {
             Output::Send { message, .. } => waiting.ready.push_back(message),
-            Output::Transfer { transfer, .. } => waiting.transfers.push_back(transfer),
+            Output::Transfer { transfer, .. } => waiting.transfer(transfer),
             Output::Refused { reason, .. } if waiting.refusals.len() < REFUSALS_MAX => {
                 waiting.refusals.push_back(reason);
             }
@@ -384,9 +394,9 @@ impl Outbox {
             }
         };
         if transfer.is_over() {
-            let is_whole = matches!(messages.last(), Some(Message::SyncDone { .. }));
-            let session = transfer.session();
-            waiting.ended.push_back(Ended { session, is_whole });
+            let (session, is_whole) = (transfer.session(), transfer.is_whole());
+            let ended = transfer.has_end().then_some(Ended { session, is_whole });
+            waiting.ended.extend(ended);
         } else {
             waiting.transfers.push_front(transfer);
         }

@@ -34,7 +34,8 @@ pub use read::{Read, Take, entries_by_documents};
 use rows::Parked;
 pub use rows::{
     Change, Counts, DocumentRow, EntryRow, Expected, ForkRow, Need, NewEntry, News, OperationRow,
-    ParkedMax, ParkedRow, PlacedEntry, SchemaOrigin, SchemaRow, TreeRow, Usage, ViewFields,
+    ParkedMax, ParkedRow, PlacedEntry, SchemaOrigin, SchemaRow, ToldRow, TreeRow, Usage,
+    ViewFields,
 };
 pub use shared::{SharedStore, Upkeep};
 #[cfg(test)]

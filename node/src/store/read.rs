@@ -13,8 +13,8 @@ use grove_core::wire::{Heights, SchemaSet, Tips};
 use super::StoreError;
 use super::query::DocumentQuery;
 use super::rows::{
-    Change, Counts, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, SchemaRow, TreeRow,
-    Usage,
+    Change, Counts, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, SchemaRow, ToldRow,
+    TreeRow, Usage,
 };
 use crate::budget::Budget;
 
@@ -172,6 +172,19 @@ pub trait Read {
         after_position: i64,
         limit: u32,
     ) -> Result<Vec<EntryRow>, StoreError>;
+
+    /// Entries from behind one position up to another one, in the order in which they were accepted and at most
+    /// `limit` of them. Entries that are withheld from peers are left out.
+    fn entries_between(
+        &self,
+        after: i64,
+        until: i64,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, StoreError>;
+
+    /// Entries behind this position that peers are told of, in the order in which they were accepted and at most
+    /// `limit` of them: all but those which are doubted.
+    fn told_after(&self, after: i64, limit: u32) -> Result<Vec<ToldRow>, StoreError>;
 
     /// The tips of all branches of all logs of documents of these schemas.
     fn tips(&self, schemas: &SchemaSet) -> Result<Tips, StoreError>;

@@ -78,8 +78,10 @@ pub struct EntryRow {
     /// again mends it.
     pub lost: bool,
     /// What is left of an operation: of one that was collected all but its values, of one that was dropped
-    /// with its document what it was made on top of.
+    /// with its document what it was made on top of. Of one that never was here that is what a peer says.
     pub stub: Option<Vec<u8>>,
+    /// Whether the bytes of the operation were ever kept here.
+    pub seen: bool,
     /// The document.
     pub document: DocumentId,
     /// The document's schema.
@@ -93,6 +95,17 @@ impl EntryRow {
     pub fn size(&self) -> usize {
         self.entry.len() + self.payload.as_ref().map_or(0, Vec::len)
     }
+}
+
+/// An entry that peers are told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldRow {
+    /// Place in the order in which this node accepted entries.
+    pub position: i64,
+    /// Hash of the entry.
+    pub hash: Hash,
+    /// The schema of its document.
+    pub schema_id: SchemaId,
 }
 
 /// An entry to be stored.

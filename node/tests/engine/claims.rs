@@ -22,6 +22,7 @@ fn claim(submission: &Submission, note: &SchemaId, document_of: &Submission) -> 
         entry: submission.entry().bytes().to_vec(),
         schema: note.clone(),
         document: document(document_of),
+        previous: None,
     }
 }
 
@@ -108,6 +109,10 @@ fn what_a_peer_claims_of_a_live_document_is_still_asked_for_and_misleads_nobody(
         let tips = engine.read().tips(&notes).unwrap();
         let heights = engine.read().heights(&notes).unwrap();
         assert!(!tips.contains_key(&key) && !heights.contains_key(&key));
+        let told = engine.read().told_after(i64::MIN, 99).unwrap();
+        let lies = [&world.create, &world.update].map(|lie| lie.entry().hash());
+        assert!(told.iter().all(|row| !lies.contains(&row.hash)));
+        assert!(told.iter().any(|row| row.hash == world.live.entry().hash()));
         let starts = [(key, [(LogId::new(0), SeqNum::FIRST)].into())].into();
         let passed_on = engine.read().entries_from(&starts, i64::MIN, 9).unwrap();
         assert_eq!(passed_on, [], "a lie goes no further");

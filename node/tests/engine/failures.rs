@@ -15,7 +15,7 @@ use grove_node::engine::{Engine, EngineSettings, Input, Output, RequestId, verif
 use grove_node::store::{
     Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, Need, NewEntry, News,
     OperationRow, ParkedMax, ParkedRow, PlacedEntry, Read, SchemaRow, SqliteStore, Store,
-    StoreError, Take, TreeRow, Usage,
+    StoreError, Take, ToldRow, TreeRow, Usage,
 };
 
 use super::support::*;
@@ -103,6 +103,8 @@ impl Read for Failing {
         position() -> i64;
         changes(after: i64, limit: u32) -> Vec<Change>;
         entries_from(starts: &Heights, after: i64, limit: u32) -> Vec<EntryRow>;
+        entries_between(after: i64, until: i64, limit: u32) -> Vec<EntryRow>;
+        told_after(after: i64, limit: u32) -> Vec<ToldRow>;
         tips(schemas: &SchemaSet) -> Tips;
         heights(schemas: &SchemaSet) -> Heights;
         document(id: DocumentId) -> Option<DocumentRow>;

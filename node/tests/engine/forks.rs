@@ -474,6 +474,7 @@ fn a_branch_without_operations_is_filled_when_they_come() {
         entry: rival.entry().bytes().to_vec(),
         schema: note.clone(),
         document: document(&create),
+        previous: None,
     };
 
     assert_eq!(hand_over(&mut engine, vec![skeleton]), []);

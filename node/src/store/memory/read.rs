@@ -21,7 +21,7 @@ use crate::store::query::{Condition, DocumentQuery, OrderBy, PagePosition, Stand
 use crate::store::trees::PreferredTips;
 use crate::store::{
     Change, Counts, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, Read, SchemaRow,
-    StoreError, Take, TreeRow, Usage,
+    StoreError, Take, ToldRow, TreeRow, Usage,
 };
 
 impl<S: Source> Read for Memory<S> {
@@ -287,6 +287,51 @@ impl<S: Source> Read for Memory<S> {
         let found = state.entry_rows(lowest.into_iter().take(limit as usize))?;
         border::expect_page(&found, after_position, limit);
         Ok(found)
+    }
+
+    fn entries_between(
+        &self,
+        after: i64,
+        until: i64,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, StoreError> {
+        let state = self.state();
+        let mut found = Vec::new();
+        let between = (
+            Bound::Excluded(after),
+            Bound::Included(until.max(after.saturating_add(1))),
+        );
+        for (position, stored) in state.entries.range(between) {
+            if found.len() == limit as usize || *position > until {
+                break;
+            }
+            if state.tree(stored.tree)?.gives(stored.seq_num) {
+                found.push(state.entry_row(*position)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn told_after(&self, after: i64, limit: u32) -> Result<Vec<ToldRow>, StoreError> {
+        let state = self.state();
+        let mut told = Vec::new();
+        let behind = (Bound::Excluded(after), Bound::Unbounded);
+        for (position, stored) in state.entries.range(behind) {
+            let tree = state.tree(stored.tree)?;
+            let is_doubted = !tree.row.purged && !tree.gives(stored.seq_num);
+            if is_doubted && stored.action.is_none() {
+                continue;
+            }
+            if told.len() == limit as usize {
+                break;
+            }
+            told.push(ToldRow {
+                position: *position,
+                hash: stored.hash,
+                schema_id: tree.row.schema_id.clone(),
+            });
+        }
+        Ok(told)
     }
 
     fn tips(&self, schemas: &SchemaSet) -> Result<Tips, StoreError> {

@@ -260,6 +260,7 @@ impl State {
             payload: stored.payload.clone(),
             lost: false,
             stub: stored.stub.clone(),
+            seen: stored.action.is_some(),
             document,
             schema_id: schema_id.clone(),
             purged,

@@ -19,7 +19,7 @@ use crate::store::outside::Extent;
 use crate::store::trees::{DoubtedTrees, PreferredTips};
 use crate::store::{
     Change, Counts, DocumentQuery, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, Read,
-    SchemaRow, StoreError, Take, TreeRow, Usage,
+    SchemaRow, StoreError, Take, ToldRow, TreeRow, Usage,
 };
 
 /// What happened to documents from a position on. Of the last position all changes are told, so that who
@@ -65,6 +65,20 @@ const DOUBTED: &str = concat!(
     has_doubts!("l"),
     " ORDER BY e.id"
 );
+
+/// Entries between two positions that are not withheld from peers.
+pub(crate) const ENTRIES_BETWEEN: &str = select_entries!(
+    "WHERE e.id > ?1 AND e.id <= ?2 AND (l.withheld_from IS NULL OR e.seq_num < l.withheld_from)
+     ORDER BY e.id LIMIT ?3"
+);
+
+/// Entries that are not doubted, see `has_doubts`.
+pub(crate) const TOLD_AFTER: &str = "
+    SELECT e.id, e.hash, l.schema FROM entries e JOIN logs l ON l.id = e.log
+    WHERE e.id > ?1 AND (
+        l.withheld_from IS NULL OR l.purged OR e.seq_num < l.withheld_from OR e.action IS NOT NULL
+    )
+    ORDER BY e.id LIMIT ?2";
 
 /// Asks a question about an author, whom the database may not know.
 macro_rules! author_or {
@@ -430,6 +444,35 @@ impl<T: Dialect> Read for T {
         let found = Dialect::entries_from(self, starts, after_position, limit)?;
         border::expect_page(&found, after_position, limit);
         Ok(found)
+    }
+
+    fn entries_between(
+        &self,
+        after: i64,
+        until: i64,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, StoreError> {
+        entries(
+            self.database(),
+            ENTRIES_BETWEEN,
+            &[
+                Param::Int(after),
+                Param::Int(until),
+                Param::Int(limit.into()),
+            ],
+        )
+    }
+
+    fn told_after(&self, after: i64, limit: u32) -> Result<Vec<ToldRow>, StoreError> {
+        let database = self.database();
+        let params = [Param::Int(after), Param::Int(limit.into())];
+        database.ask_all(TOLD_AFTER, &params, |row| {
+            Ok(ToldRow {
+                position: row.int(0)?,
+                hash: hash(row, 1)?,
+                schema_id: database.schema_id(row.int(2)?)?,
+            })
+        })
     }
 
     fn tips(&self, schemas: &SchemaSet) -> Result<Tips, StoreError> {

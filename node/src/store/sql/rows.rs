@@ -25,7 +25,7 @@ macro_rules! select_entries {
             ", ",
             $schema,
             ", e.id, l.log_id, e.seq_num, e.hash, l.document, e.entry, e.payload, e.object, \
-             e.outside, l.purged, e.stub ",
+             e.outside, l.purged, e.stub, e.action IS NOT NULL ",
             $from,
             $rest
         )
@@ -175,6 +175,7 @@ pub(crate) fn entry_of(
         lost,
         purged: row.flag(11)?,
         stub: row.maybe_bytes(12)?.map(<[u8]>::to_vec),
+        seen: row.flag(13)?,
     })
 }
 

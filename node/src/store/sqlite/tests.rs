@@ -26,7 +26,7 @@ use crate::store::codec;
 use crate::store::indexes::{AccessPath, IndexAdvisor};
 use crate::store::query::{self, Comparison, Condition, Order, OrderBy, Test};
 use crate::store::sql::Sql;
-use crate::store::sql::read::CHANGES_AFTER;
+use crate::store::sql::read::{CHANGES_AFTER, ENTRIES_BETWEEN, TOLD_AFTER};
 use crate::store::{
     DocumentQuery, DocumentRow, NewEntry, Read, SharedStore, Store, StoreError, Upkeep,
 };
@@ -338,7 +338,14 @@ fn lists_and_lookups_use_their_indexes() {
     let (list, _) = view
         .list_sql(&store.database, &query, AccessPath::Order)
         .unwrap();
-    let questions = [LOG_POSITIONS, ENTRIES_AFTER, LIVE_COUNT, &list];
+    let questions = [
+        LOG_POSITIONS,
+        ENTRIES_AFTER,
+        ENTRIES_BETWEEN,
+        TOLD_AFTER,
+        LIVE_COUNT,
+        &list,
+    ];
     let changes = plan(CHANGES_AFTER);
     assert!(
         !changes.contains("SCAN e") && !changes.contains("SCAN c"),

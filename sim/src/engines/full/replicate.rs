@@ -321,5 +321,8 @@ fn kind(message: &Message) -> &'static str {
         Message::Have { .. } => "have",
         Message::Skeleton { .. } => "skeleton",
         Message::Tips { .. } => "tips",
+        Message::Ranges { .. } => "ranges",
+        Message::Want { .. } => "want",
+        Message::Refusal { .. } => "refusal",
     }
 }
