@@ -74,7 +74,7 @@ const HELLO = {
   protocol: PROTOCOL,
   implementation: { name: "grove-second-opinion-javascript", version: "1.0.0", language: "javascript" },
   kinds: Object.keys(KINDS),
-  features: ["partial-log", "skeleton", "tips"],
+  features: ["partial-log", "ranges", "skeleton", "tips"],
   ruleset: RULESET,
 };
 

@@ -13,7 +13,7 @@ import { parseU64 } from "./varu64.mjs";
 const DEPTH = { max: 8, phase: "message", reason: "message_malformed" };
 const TYPES = new Map([
   [0n, "announce"], [1n, "sync_request"], [2n, "entry"], [3n, "sync_done"], [10n, "have"], [12n, "skeleton"],
-  [13n, "tips"],
+  [13n, "tips"], [14n, "ranges"], [15n, "want"], [16n, "refusal"],
 ]);
 const NUMBERS = new Map([...TYPES].map(([number, type]) => [type, number]));
 
@@ -200,6 +200,30 @@ const ID = {
   write: (text) => ({ type: "bytes", value: bytesFromHex(parseHash(text)) }),
 };
 
+// Hashes that ascend, each once.
+const HASHES = {
+  read: (item) => ascending(itemOf(item, "array").map(ID.read), byText),
+  write: (hashes) => {
+    const sorted = [...new Set(hashes.map(parseHash))].sort();
+    return { type: "array", value: sorted.map(ID.write) };
+  },
+};
+const byText = (a, b) => (a < b ? -1 : Number(a > b));
+// A view id as a list of its operations, which is empty where there is none.
+const PREVIOUS = {
+  read: (item) => HASHES.read(item).join("_") || null,
+  write: (viewId) => HASHES.write(viewId === null ? [] : viewId.split("_")),
+};
+const CODE = {
+  read: (item) => codeOf(itemOf(item, "str")),
+  write: (value) => ({ type: "str", value: codeOf(value) }),
+};
+
+function codeOf(text) {
+  if (!/^[a-z0-9_]{0,64}$/.test(text)) refuse("message", "message_malformed", "no code of a reason");
+  return text;
+}
+
 // In the order of the array, after the type.
 const MEMBERS = {
   announce: { version: NUMBER, timestamp: NUMBER, schemas: SCHEMAS },
@@ -207,7 +231,11 @@ const MEMBERS = {
   entry: { session: NUMBER, entry: BYTES, operation: BYTES },
   sync_done: { session: NUMBER, live: FLAG },
   have: { session: NUMBER, heights: { read: readHeights, write: writeHeights } },
-  // Two messages only grove's own kind speaks: the ends of all branches, and an entry whose payload was deleted (R31).
+  // Messages only grove's own kind speaks: the ends of all branches, an entry whose payload was deleted (R31), and what it
+  // takes to find out which entries differ.
   tips: { session: NUMBER, tips: { read: readTips, write: writeTips } },
-  skeleton: { session: NUMBER, entry: BYTES, schema_id: SCHEMA_ID, document_id: ID },
+  skeleton: { session: NUMBER, entry: BYTES, schema_id: SCHEMA_ID, document_id: ID, previous: PREVIOUS },
+  ranges: { session: NUMBER, ranges: BYTES },
+  want: { session: NUMBER, entries: HASHES, last: FLAG },
+  refusal: { session: NUMBER, reason: CODE },
 };

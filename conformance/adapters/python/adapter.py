@@ -17,7 +17,7 @@ HELLO = {
     "protocol": 1,
     "implementation": {"name": "grove-panda-py", "version": "0.1.0", "language": "python"},
     "kinds": list(KINDS),
-    "features": ["partial-log", "skeleton", "tips"],
+    "features": ["partial-log", "ranges", "skeleton", "tips"],
     "ruleset": RULESET,
 }
 

@@ -76,7 +76,7 @@ fn hello() -> Value {
             "language": "rust",
         },
         "kinds": kinds,
-        "features": ["partial-log", "skeleton", "tips"],
+        "features": ["partial-log", "ranges", "skeleton", "tips"],
         "ruleset": "spec",
     })
 }

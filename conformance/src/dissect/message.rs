@@ -44,8 +44,14 @@ fn names(first: Option<&Node>) -> (&'static str, &'static [&'static str]) {
         Some(What::Int(2)) => ("entry message", &["session", "entry", "operation"]),
         Some(What::Int(3)) => ("sync done", &["session", "live"]),
         Some(What::Int(10)) => ("have", &["session", "heights"]),
-        Some(What::Int(12)) => ("skeleton", &["session", "entry", "schema", "document"]),
+        Some(What::Int(12)) => (
+            "skeleton",
+            &["session", "entry", "schema", "document", "previous"],
+        ),
         Some(What::Int(13)) => ("tips of branches", &["session", "tips"]),
+        Some(What::Int(14)) => ("ranges", &["session", "negentropy"]),
+        Some(What::Int(15)) => ("want", &["session", "entries", "last"]),
+        Some(What::Int(16)) => ("refusal", &["session", "reason"]),
         _ => ("unknown message", &[]),
     }
 }

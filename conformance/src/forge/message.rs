@@ -34,15 +34,41 @@ pub fn have(session: u64, authors: &[(Key, Logs)]) -> Vec<Item> {
     vec![int(10), int(session), by_author(authors, heights)]
 }
 
-/// An entry whose operation was deleted.
-pub fn skeleton(session: u64, entry: &[u8], schema_id: &str, document: Hash) -> Vec<Item> {
+/// An entry whose operation was deleted, and what that was made on top of.
+pub fn skeleton(
+    session: u64,
+    entry: &[u8],
+    schema_id: &str,
+    document: Hash,
+    previous: &[Hash],
+) -> Vec<Item> {
     vec![
         int(12),
         int(session),
         Item::bytes(entry),
         Item::text(schema_id),
         Item::id(document),
+        ids(previous),
     ]
+}
+
+/// A message of the negentropy protocol.
+pub fn ranges(session: u64, ranges: &[u8]) -> Vec<Item> {
+    vec![int(14), int(session), Item::bytes(ranges)]
+}
+
+/// Entries that are asked for.
+pub fn want(session: u64, entries: &[Hash], is_last: bool) -> Vec<Item> {
+    vec![int(15), int(session), ids(entries), Item::Bool(is_last)]
+}
+
+/// Why a session does not go on.
+pub fn refusal(session: u64, reason: &str) -> Vec<Item> {
+    vec![int(16), int(session), Item::text(reason)]
+}
+
+fn ids(hashes: &[Hash]) -> Item {
+    Item::Array(hashes.iter().copied().map(Item::id).collect())
 }
 
 pub fn tips(session: u64, authors: &[(Key, Tips)]) -> Vec<Item> {

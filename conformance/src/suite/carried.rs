@@ -22,7 +22,7 @@ macro_rules! files {
 }
 
 /// Every file, as path below `vectors/v1` and bytes.
-pub const VECTORS: &[(&str, &[u8])] = files! {
+pub(crate) const VECTORS: &[(&str, &[u8])] = files! {
 "#;
 
 /// What the list must be for the vectors in `dir`.

@@ -229,6 +229,10 @@ def _message_decode(text: str, _context) -> dict:
     answer = {}
     for name, item in message.decode(unhex(text)).items():
         match item:
+            case list() if name == "previous":
+                answer[name] = "_".join(entry.hex() for entry in item) or None
+            case list() if name == "entries":
+                answer[name] = [entry.hex() for entry in item]
             case bool() | str() | list() | None:
                 answer[name] = item
             case int():
@@ -266,10 +270,14 @@ def _message_encode(given: dict, _context) -> dict:
         match name:
             case "version" | "timestamp" | "session" | "mode":
                 members[name] = parse_u64(item)
-            case "entry" | "operation":
+            case "entry" | "operation" | "ranges":
                 members[name] = unhex(item)
             case "document_id":
                 members[name] = parse_hash(item)
+            case "entries":
+                members[name] = [parse_hash(entry) for entry in item]
+            case "previous":
+                members[name] = [] if item is None else [parse_hash(entry) for entry in item.split("_")]
             case "heights":
                 members[name] = {
                     unhex(author["public_key"]): {

@@ -4,6 +4,8 @@ Sets of schemas have one order in the bytes. Heights may come in any, as deploye
 once; they are handed on sorted.
 """
 
+import re
+
 from . import cbor
 from .ed25519 import check_public_key
 from .ids import check_hash
@@ -12,6 +14,7 @@ from .schema_id import SYSTEM_NAMES, parse_schema_id
 from .text import U64_MAX
 
 NUMBERS = {"announce": 0, "sync_request": 1, "entry": 2, "sync_done": 3, "have": 10, "skeleton": 12, "tips": 13}
+NUMBERS |= {"ranges": 14, "want": 15, "refusal": 16}
 TYPES = {number: name for name, number in NUMBERS.items()}
 
 
@@ -48,6 +51,10 @@ def encode(message: dict) -> bytes:
         match name:
             case "schemas":
                 item = sorted(set(item), key=_schema_order)
+            case "previous" | "entries":
+                item = sorted(set(item))
+            case "reason":
+                _code(item)
             case "schema_id":
                 parse_schema_id(item)
             case "heights":
@@ -170,6 +177,20 @@ def _ascending(new, before) -> None:
         raise Refused("message_malformed", "logs and tips ascend, each named once")
 
 
+def _hashes(item) -> list[bytes]:
+    hashes = []
+    for entry_hash in _typed(item, list):
+        _ascending(check_hash(_typed(entry_hash, bytes)), hashes)
+        hashes.append(entry_hash)
+    return hashes
+
+
+def _code(item) -> str:
+    if not re.fullmatch("[a-z0-9_]{0,64}", _typed(item, str)):
+        raise Refused("message_malformed", "no code of a reason")
+    return item
+
+
 _FORMS = {
     "announce": {"version": _u64, "timestamp": _u64, "schemas": _schema_set},
     "sync_request": {"session": _u64, "mode": _u64, "schemas": _schema_set},
@@ -180,13 +201,17 @@ _FORMS = {
     },
     "sync_done": {"session": _u64, "live": lambda item: _typed(item, bool)},
     "have": {"session": _u64, "heights": _heights},
-    # Two messages only grove's own kind speaks: the ends of all branches of a log (FK7), and an entry whose payload was
-    # deleted (R31).
+    # Messages only grove's own kind speaks: the ends of all branches of a log (FK7), an entry whose payload was deleted
+    # (R31), and what it takes to find out which entries differ.
     "tips": {"session": _u64, "tips": _tips},
     "skeleton": {
         "session": _u64,
         "entry": lambda item: _typed(item, bytes),
         "schema_id": _schema_id,
         "document_id": lambda item: check_hash(_typed(item, bytes)),
+        "previous": _hashes,
     },
+    "ranges": {"session": _u64, "ranges": lambda item: _typed(item, bytes)},
+    "want": {"session": _u64, "entries": _hashes, "last": lambda item: _typed(item, bool)},
+    "refusal": {"session": _u64, "reason": _code},
 }

@@ -1,5 +1,7 @@
 //! Replication messages.
 
+use std::collections::BTreeSet;
+
 use grove_core::Reason;
 use grove_core::types::{Hash, LogId, SeqNum};
 use grove_core::wire::{Heights, LogTips, Message, SchemaSet, Tips};
@@ -67,17 +69,39 @@ fn message_out(message: &Message) -> Value {
             entry,
             schema,
             document,
+            previous,
         } => json!({
             "type": "skeleton",
             "session": session.to_string(),
             "entry": hex(entry),
             "schema_id": schema.to_string(),
             "document_id": document.to_string(),
+            "previous": previous.as_ref().map(ToString::to_string),
         }),
         Message::Tips { session, tips } => json!({
             "type": "tips",
             "session": session.to_string(),
             "tips": tips_out(tips),
+        }),
+        Message::Ranges { session, ranges } => json!({
+            "type": "ranges",
+            "session": session.to_string(),
+            "ranges": hex(ranges),
+        }),
+        Message::Want {
+            session,
+            entries,
+            is_last,
+        } => json!({
+            "type": "want",
+            "session": session.to_string(),
+            "entries": entries.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "last": is_last,
+        }),
+        Message::Refusal { session, reason } => json!({
+            "type": "refusal",
+            "session": session.to_string(),
+            "reason": reason,
         }),
     }
 }
@@ -138,13 +162,32 @@ fn message_in(given: &Value) -> Result<Message, Failed> {
             entry: bytes(&given["entry"])?,
             schema: text(&given["schema_id"])?.parse()?,
             document: text(&given["document_id"])?.parse()?,
+            previous: optional(&given["previous"], |id| Ok(text(id)?.parse()?))?,
         },
         "tips" => Message::Tips {
             session: session(given)?,
             tips: tips_in(&given["tips"])?,
         },
+        "ranges" => Message::Ranges {
+            session: session(given)?,
+            ranges: bytes(&given["ranges"])?,
+        },
+        "want" => Message::Want {
+            session: session(given)?,
+            entries: hashes_in(&given["entries"])?,
+            is_last: given["last"] == true,
+        },
+        "refusal" => Message::Refusal {
+            session: session(given)?,
+            reason: text(&given["reason"])?.to_owned(),
+        },
         _ => return Err(failed(Reason::MessageType)),
     })
+}
+
+fn hashes_in(given: &Value) -> Result<BTreeSet<Hash>, Failed> {
+    let read = |hash: &Value| Ok(text(hash)?.parse()?);
+    list(given)?.iter().map(read).collect()
 }
 
 /// Producers sort, and say nothing twice.

@@ -3,6 +3,7 @@
 mod encode;
 mod heights;
 mod loose;
+mod ranges;
 mod schemas;
 mod shape;
 mod tips;
@@ -21,8 +22,10 @@ pub(super) fn sets() -> Vec<Set> {
         heights::heights(),
         loose::loose(),
         tips::decode(),
+        ranges::decode(),
         encode::encode(),
         tips::encode(),
+        ranges::encode(),
     ]
 }
 
@@ -119,13 +122,15 @@ fn two_authors() -> [Key; 2] {
 fn skeleton() -> (Vec<Item>, Value) {
     let entry = log(author(), 0, 2).entries.remove(1);
     let document = Hash::of(&log(author(), 0, 1).entries[0]);
-    let items = message::skeleton(7, &entry, super::fixtures::CAFE, document);
+    let previous = [document];
+    let items = message::skeleton(7, &entry, super::fixtures::CAFE, document, &previous);
     let told = json!({
         "type": "skeleton",
         "session": "7",
         "entry": hex(entry),
         "schema_id": super::fixtures::CAFE,
         "document_id": document.hex(),
+        "previous": document.hex(),
     });
     (items, told)
 }

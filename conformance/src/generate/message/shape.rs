@@ -136,7 +136,28 @@ fn sound(set: &mut Set) {
         "skeleton",
         "grove's own message for an entry whose operation was deleted.",
         bytes(&items),
-        told,
+        told.clone(),
+    )
+    .requires(&["DL6"])
+    .wire_refuses("R31", "message_type")
+    .feature("skeleton");
+    set.invalid(
+        "skeleton-without-previous",
+        "What the operation was made on top of is always named, be it nothing.",
+        "skeleton",
+        bytes(&items[..5]),
+        "message_item_count",
+    )
+    .requires(&["DL6"])
+    .or(&["message_type"])
+    .feature("skeleton");
+    let mut first = told;
+    first["previous"] = Value::Null;
+    set.valid(
+        "skeleton-of-create",
+        "A CREATE was made on top of nothing.",
+        with(items.clone(), 5, Item::Array(Vec::new())),
+        first,
     )
     .requires(&["DL6"])
     .wire_refuses("R31", "message_type")
@@ -152,6 +173,7 @@ fn sound(set: &mut Set) {
     .or(&["message_type"])
     .feature("skeleton");
     let short = items[4].encode()[..33].to_vec();
+    let twice = Item::Array(vec![items[4].clone(), items[4].clone()]);
     let odd = [
         (
             "schema-malformed",
@@ -179,6 +201,20 @@ fn sound(set: &mut Set) {
             "A document id as text.",
             4,
             Item::text("0020"),
+            "message_malformed",
+        ),
+        (
+            "previous-twice",
+            "An operation that it was made on top of stands there twice.",
+            5,
+            twice,
+            "message_malformed",
+        ),
+        (
+            "previous-bytes",
+            "The one operation that it was made on top of, in no list.",
+            5,
+            items[4].clone(),
             "message_malformed",
         ),
         (
@@ -297,7 +333,7 @@ fn numbers(set: &mut Set) {
 }
 
 fn types(set: &mut Set) {
-    for kind in [4, 5, 9, 11, 14, 20, 26, 255, 1 << 32] {
+    for kind in [4, 5, 9, 11, 17, 20, 26, 255, 1 << 32] {
         let comment = format!("There is no message of type {kind}.");
         set.invalid(
             &format!("type-{kind}"),
