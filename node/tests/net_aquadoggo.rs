@@ -10,6 +10,7 @@
 #[allow(dead_code, reason = "authors are used, engines are not")]
 mod authors;
 mod http_support;
+mod namespace;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -30,30 +31,14 @@ use tempfile::TempDir;
 /// How long anything may take to get from one node to the other: a few beats of five seconds.
 const ARRIVAL_MAX: Duration = Duration::from_secs(60);
 
-/// Set where a test runs in its own network namespace.
-const ALONE: &str = "GROVE_TEST_NETWORK_NAMESPACE";
-
 /// Runs the test of this name again in a network namespace of its own; `false` where that was done already, and
 /// the test is to go on. Skips it where aquadoggo or namespaces are missing.
 fn runs_elsewhere(name: &str) -> bool {
-    if std::env::var_os(ALONE).is_some() {
-        return false;
-    }
     if aquadoggo().is_none() {
         eprintln!("skipped: aquadoggo is not built (see conformance/peers/aquadoggo)");
         return true;
     }
-    let binary = std::env::current_exe().unwrap();
-    let script = "ip link set lo up && exec \"$0\" --exact \"$1\" --nocapture";
-    let status = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net", "sh", "-c", script])
-        .arg(binary)
-        .arg(name)
-        .env(ALONE, "1")
-        .status()
-        .unwrap();
-    assert!(status.success(), "failed in its own network namespace");
-    true
+    namespace::runs_elsewhere(name, "")
 }
 
 /// The program that starts aquadoggo, built first where everything has to be tested.
