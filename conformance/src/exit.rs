@@ -19,3 +19,17 @@ pub enum Exit {
     /// Nothing is wrong, but something required was left out.
     Partial = 5,
 }
+
+impl Exit {
+    /// What the exit code of this program says.
+    pub const fn of_code(code: i32) -> Self {
+        match code {
+            0 => Self::Conforms,
+            1 => Self::Failures,
+            2 => Self::Usage,
+            4 => Self::WaiversStale,
+            5 => Self::Partial,
+            _ => Self::SetUpFailed,
+        }
+    }
+}

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use grove_conformance::check::OwnNode;
+use grove_conformance::live::lifecycle;
+use grove_conformance::live::manifest::{Manifest, ManifestError, Started};
 use grove_conformance::live::{
     self, LiveOutcome, LiveRecord, LiveRun, Options, PROFILES, SetUpError, Wrong, evidence,
 };
@@ -422,4 +424,72 @@ fn message(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
             return Ok(bytes);
         }
     }
+}
+
+#[test]
+fn a_node_that_a_manifest_starts_is_stopped_and_killed() {
+    let node = Path::new(env!("CARGO_BIN_EXE_grove-conformance")).with_file_name("grove-node");
+    if !node.exists() && std::env::var_os("CI").is_none() {
+        eprintln!("skipped: {} is not built", node.display());
+        return;
+    }
+    let manifest = Manifest::load(&targets().join("grove-node.toml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = manifest.with_programs_of(node.parent().unwrap());
+
+    let mut started = Started::start(&manifest, folder.path()).unwrap();
+    let records = lifecycle::run(&mut started, &Options::new(11));
+    started.stop();
+
+    assert_eq!(records.len(), 3);
+    for record in &records {
+        assert_eq!(record.outcome, LiveOutcome::Passed, "{record:#?}");
+    }
+}
+
+#[test]
+fn a_program_that_is_no_node_is_never_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("no-node.toml");
+    let text = "name = \"sleeper\"\nstart = [\"sleep\", \"60\"]\nhttp = \"http://127.0.0.1:{port}\"\nready_seconds = 1\n";
+    std::fs::write(&path, text).unwrap();
+
+    let result = Started::start(&Manifest::load(&path).unwrap(), &folder.path().join("data"));
+
+    assert!(
+        matches!(result, Err(ManifestError::NotReady(1, _))),
+        "{result:?}"
+    );
+}
+
+#[test]
+fn manifests_explain_what_fails_in_the_same_words() {
+    let manifest = Manifest::load(&targets().join("aquadoggo.toml")).unwrap();
+
+    assert!(manifest.alone, "it listens on all addresses");
+    assert!(
+        manifest
+            .explains("filter-null", "internal: not a list")
+            .is_some()
+    );
+    assert!(
+        manifest
+            .explains(
+                "blob-head",
+                "not within 5 s: the blob is served; last seen: 404"
+            )
+            .is_some()
+    );
+    assert_eq!(
+        manifest.explains("blob-head", "the ETag is another one"),
+        None
+    );
+    assert_eq!(
+        manifest.explains("delete", "the document is still there"),
+        None
+    );
+}
+
+fn targets() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("targets")
 }

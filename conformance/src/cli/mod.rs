@@ -10,6 +10,7 @@ mod coverage;
 mod mutants;
 mod node;
 mod report;
+mod results;
 mod vectors;
 
 use std::io;
@@ -52,6 +53,8 @@ enum Commands {
     Case(case::OneCase),
     /// Show where each requirement is met and what shows it.
     Coverage(coverage::Tree),
+    /// Run everything that can be run here, and write the page that is published.
+    Results(results::Published),
     /// Print a saved report in another form.
     Report(report::Saved),
     /// Speak the adapter protocol on stdin and stdout.
@@ -71,6 +74,7 @@ pub fn main(vectors: Files<'static>) -> ExitCode {
         Commands::Mutants(args) => mutants::run(args, vectors),
         Commands::Case(args) => case::run(&args, vectors),
         Commands::Coverage(args) => coverage::run(args, vectors),
+        Commands::Results(args) => results::run(&args, vectors),
         Commands::Report(args) => report::run(&args),
         Commands::Adapter(command) => adapter::run(&command, vectors),
     };

@@ -8,7 +8,8 @@ use grove_node::terminal::{complain, print};
 
 use super::{Dir, Ended, Output, describe, fresh_seed};
 use crate::exit::Exit;
-use crate::live::{self, Options, PROFILES, evidence};
+use crate::live::manifest::{self, Manifest, Started};
+use crate::live::{self, Options, PROFILES, evidence, lifecycle};
 use crate::progress;
 use crate::report::{Report, Section};
 use crate::suite::store::Files;
@@ -47,8 +48,16 @@ pub(super) struct Judged {
 #[derive(Debug, Args)]
 pub(super) struct Checked {
     /// Address of its HTTP server.
-    #[arg(long, value_name = "URL")]
-    http: String,
+    #[arg(
+        long,
+        value_name = "URL",
+        required_unless_present = "manifest",
+        conflicts_with = "manifest"
+    )]
+    http: Option<String>,
+    /// Start the node that this manifest tells of, and judge it beside that by stopping and killing it.
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
     #[command(flatten)]
     judged: Judged,
     /// Profiles to judge; every one that the node has when absent.
@@ -87,10 +96,63 @@ fn check(args: Checked, own: Files<'_>) -> Ended {
         only: args.only,
         hazardous: args.hazardous,
     };
-    let mut report = Report::new(format!("Node at {}", args.http), describe(&suite));
-    let section = live_section(&suite, &args.http, &options, args.evidence.as_deref());
-    report.sections.push(section);
+    let evidence = args.evidence.as_deref();
+    let (subject, sections) = match (&args.http, &args.manifest) {
+        (Some(http), _) => {
+            let section = live_section(&suite, http, &options, evidence);
+            (format!("Node at {http}"), vec![section])
+        }
+        (None, Some(path)) => {
+            let manifest = Manifest::load(path)?;
+            if let Some(code) = manifest::again_alone(&manifest)? {
+                return Ok(Exit::of_code(code));
+            }
+            let sections = started_sections(&suite, &manifest, &options, evidence);
+            (manifest.name, sections)
+        }
+        (None, None) => return Ok(Exit::Usage),
+    };
+    let mut report = Report::new(subject, describe(&suite));
+    report.sections = sections;
     args.output.finish(report, started)
+}
+
+/// Starts the node, judges it at its doors, then by stopping and killing it.
+fn started_sections(
+    suite: &Suite,
+    manifest: &Manifest,
+    options: &Options,
+    evidence: Option<&Path>,
+) -> Vec<Section> {
+    let began = Instant::now();
+    let again = format!(
+        "grove-conformance node check --manifest … --seed {}",
+        options.seed
+    );
+    let dir = std::env::temp_dir().join(format!("grove-conformance-{}", std::process::id()));
+    let mut node = match Started::start(manifest, &dir) {
+        Ok(node) => node,
+        Err(error) => return vec![Section::set_up_failed("Live node", &error, &again)],
+    };
+    let mut sections = vec![live_section(suite, &node.url(), options, evidence)];
+    let whole = options.profiles.is_empty() && options.only.is_none();
+    if whole && sections[0].state != crate::report::State::SetUpFailed {
+        let records = lifecycle::run(&mut node, options);
+        sections.push(Section::of_lifecycle(
+            &records,
+            began.elapsed().as_secs_f64(),
+            &again,
+        ));
+    }
+    if let Some(evidence) = evidence {
+        // Where there is a log, it is part of the evidence.
+        let _ = std::fs::create_dir_all(evidence);
+        let _ = std::fs::copy(node.log(), evidence.join("node.log"));
+    }
+    node.stop();
+    // What is left of a temporary folder is the system's to remove.
+    let _ = std::fs::remove_dir_all(&dir);
+    sections
 }
 
 /// Runs the live suite against the node at `http`, and leaves evidence where that is wanted.

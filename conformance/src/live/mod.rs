@@ -20,6 +20,8 @@ mod doors;
 pub mod evidence;
 mod http;
 mod judge;
+pub mod lifecycle;
+pub mod manifest;
 mod profiles;
 mod under_test;
 

@@ -106,6 +106,12 @@ impl NodeUnderTest {
         self.client.take_transcript()
     }
 
+    /// Speaks to the node at another address, or to the same one after a start.
+    pub(crate) fn reconnect(&mut self, url: &str) -> Result<(), SetUpError> {
+        self.client = Client::new(url)?;
+        Ok(())
+    }
+
     /// The door that honest requests go through.
     pub(crate) fn door(&self) -> Door {
         self.doors.publishing()[0]

@@ -155,6 +155,57 @@ impl Section {
     }
 }
 
+impl Section {
+    /// What a node kept when it was stopped and killed.
+    pub fn of_lifecycle(records: &[LiveRecord], seconds: f64, again: &str) -> Self {
+        let states: Vec<_> = records.iter().map(live_state).collect();
+        let passed = states
+            .iter()
+            .filter(|state| **state == State::Passed)
+            .count();
+        let row = |record: &LiveRecord| Row {
+            state: live_state(record),
+            cells: vec![
+                record.title.clone(),
+                live_state(record).word().to_owned(),
+                format!("{} ms", record.millis),
+            ],
+        };
+        let test = |record: &LiveRecord| Test {
+            id: record.id.clone(),
+            group: "lifecycle".to_owned(),
+            state: live_state(record),
+        };
+        let finding = |record: &LiveRecord| match &record.outcome {
+            LiveOutcome::Failed(what) | LiveOutcome::SetUpFailed(what) => Some(Finding {
+                id: record.id.clone(),
+                state: live_state(record),
+                what: format!("{}: {what}", record.title),
+                evidence: record
+                    .transcript
+                    .iter()
+                    .rev()
+                    .take(EXCHANGES_SHOWN_MAX)
+                    .map(|it| it.told(BODY_SHOWN_MAX))
+                    .collect(),
+                repeat: again.to_owned(),
+            }),
+            _ => None,
+        };
+        Self {
+            title: "Stopped and killed".to_owned(),
+            state: states.iter().max().copied().unwrap_or(State::SetUpFailed),
+            summary: format!("{passed} of {} hold", records.len()),
+            seconds,
+            columns: ["check", "result", "time"].map(str::to_owned).into(),
+            rows: records.iter().map(row).collect(),
+            tests: records.iter().map(test).collect(),
+            findings: records.iter().filter_map(finding).collect(),
+            ..Self::default()
+        }
+    }
+}
+
 fn rows_by_profile(records: &[LiveRecord]) -> Vec<Row> {
     let row = |profile: &&str| {
         let of_profile: Vec<_> = records
