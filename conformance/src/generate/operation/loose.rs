@@ -5,89 +5,175 @@ use super::super::set::Set;
 use super::{cafe_fields, previous, refuse, replaced};
 use crate::forge::{Item, hex};
 
+/// A form of an operation that is not the canonical one, made of the sound operation.
+struct Loose {
+    name: &'static str,
+    comment: &'static str,
+    item: fn(Item) -> Item,
+}
+
+/// The fields of the CREATE.
+fn map() -> Item {
+    Item::map(cafe_fields())
+}
+
+/// The fields of the CREATE, with `key` for the name of the first.
+fn hour_name(key: Item) -> Item {
+    let [hour, title] = cafe_fields();
+    Item::Map(vec![(key, hour.1), (Item::text(title.0), title.1)])
+}
+
+const NOT_MINIMAL: &[Loose] = &[
+    Loose {
+        name: "array-head-wide",
+        comment: "The array's length in a byte of its own.",
+        item: |sound| sound.wide(1),
+    },
+    Loose {
+        name: "array-head-widest",
+        comment: "The array's length in eight bytes.",
+        item: |sound| sound.wide(8),
+    },
+    Loose {
+        name: "version-wide",
+        comment: "The version in a byte of its own.",
+        item: |sound| replaced(sound, 0, Item::Int(1).wide(1)),
+    },
+    Loose {
+        name: "version-widest",
+        comment: "The version in eight bytes.",
+        item: |sound| replaced(sound, 0, Item::Int(1).wide(8)),
+    },
+    Loose {
+        name: "action-wide",
+        comment: "The action in a byte of its own.",
+        item: |sound| replaced(sound, 1, Item::Int(0).wide(1)),
+    },
+    Loose {
+        name: "schema-id-wide",
+        comment: "The schema id's length in two bytes.",
+        item: |sound| replaced(sound, 2, Item::text(CAFE).wide(2)),
+    },
+    Loose {
+        name: "map-head-wide",
+        comment: "The map's length in a byte of its own.",
+        item: |sound| replaced(sound, 3, map().wide(1)),
+    },
+    Loose {
+        name: "field-name-wide",
+        comment: "A field name's length in a byte of its own.",
+        item: |sound| replaced(sound, 3, hour_name(Item::text("opening_hour").wide(1))),
+    },
+];
+
+const INDEFINITE: &[Loose] = &[
+    Loose {
+        name: "array-indefinite",
+        comment: "The array without a length.",
+        item: |sound| sound.indefinite(),
+    },
+    Loose {
+        name: "map-indefinite",
+        comment: "The map without a length.",
+        item: |sound| replaced(sound, 3, map().indefinite()),
+    },
+    Loose {
+        name: "field-name-indefinite",
+        comment: "A field name without a length.",
+        item: |sound| replaced(sound, 3, hour_name(Item::text("opening_hour").indefinite())),
+    },
+];
+
+const TAGGED: &[Loose] = &[
+    Loose {
+        name: "array-tagged",
+        comment: "A tag before the array.",
+        item: |sound| sound.tagged(55_799),
+    },
+    Loose {
+        name: "version-tagged",
+        comment: "A tag before the version.",
+        item: |sound| replaced(sound, 0, Item::Int(1).tagged(99)),
+    },
+    Loose {
+        name: "version-bignum",
+        comment: "The version as a bignum.",
+        item: |sound| replaced(sound, 0, Item::bytes([1]).tagged(2)),
+    },
+    Loose {
+        name: "action-tagged",
+        comment: "A tag before the action.",
+        item: |sound| replaced(sound, 1, Item::Int(0).tagged(99)),
+    },
+    Loose {
+        name: "map-tagged",
+        comment: "A tag before the map.",
+        item: |sound| replaced(sound, 3, map().tagged(99)),
+    },
+    Loose {
+        name: "field-name-tagged",
+        comment: "A tag before a field name.",
+        item: |sound| replaced(sound, 3, hour_name(Item::text("opening_hour").tagged(99))),
+    },
+];
+
+const TAGGED_AND_REFUSED_BY_ALL: &[Loose] = &[
+    Loose {
+        name: "schema-id-tagged",
+        comment: "A tag before the schema id.",
+        item: |sound| replaced(sound, 2, Item::text(CAFE).tagged(99)),
+    },
+    Loose {
+        name: "previous-tagged",
+        comment: "A tag before previous.",
+        item: |sound| replaced(sound, 3, Item::ids(&previous()).tagged(99)),
+    },
+];
+
 /// Forms that mean the same as their sibling and are refused for not being the one canonical form.
 pub(super) fn loose_forms(set: &mut Set, create: fn() -> Item, update: fn() -> Item) {
-    let [hour, title] = cafe_fields();
-    let map = || Item::map(cafe_fields());
-    let hour_name = |key: Item| {
-        Item::Map(vec![
-            (key, Item::Int(8)),
-            (Item::text("title"), title.1.clone()),
-        ])
-    };
-    let outer = |width| create().wide(width);
-    let not_minimal = [
-        (
-            "array-head-wide",
-            "The array's length in a byte of its own.",
-            outer(1),
-        ),
-        (
-            "array-head-widest",
-            "The array's length in eight bytes.",
-            outer(8),
-        ),
-        (
-            "version-wide",
-            "The version in a byte of its own.",
-            replaced(create(), 0, Item::Int(1).wide(1)),
-        ),
-        (
-            "version-widest",
-            "The version in eight bytes.",
-            replaced(create(), 0, Item::Int(1).wide(8)),
-        ),
-        (
-            "action-wide",
-            "The action in a byte of its own.",
-            replaced(create(), 1, Item::Int(0).wide(1)),
-        ),
-        (
-            "schema-id-wide",
-            "The schema id's length in two bytes.",
-            replaced(create(), 2, Item::text(CAFE).wide(2)),
-        ),
-        (
-            "map-head-wide",
-            "The map's length in a byte of its own.",
-            replaced(create(), 3, map().wide(1)),
-        ),
-        (
-            "field-name-wide",
-            "A field name's length in a byte of its own.",
-            replaced(create(), 3, hour_name(Item::text(hour.0).wide(1))),
-        ),
-    ];
-    for (name, comment, item) in not_minimal {
-        refuse(set, "create", (name, comment), item, "cbor_not_minimal")
-            .requires(&["EN1"])
-            .wire_takes("R2")
-            .flag("NonMinimal");
+    for &Loose {
+        name,
+        comment,
+        item,
+    } in NOT_MINIMAL
+    {
+        refuse(
+            set,
+            "create",
+            (name, comment),
+            item(create()),
+            "cbor_not_minimal",
+        )
+        .requires(&["EN1"])
+        .wire_takes("R2")
+        .flag("NonMinimal");
     }
-    let indefinite = [
-        (
-            "array-indefinite",
-            "The array without a length.",
-            create().indefinite(),
-        ),
-        (
-            "map-indefinite",
-            "The map without a length.",
-            replaced(create(), 3, map().indefinite()),
-        ),
-        (
-            "field-name-indefinite",
-            "A field name without a length.",
-            replaced(create(), 3, hour_name(Item::text(hour.0).indefinite())),
-        ),
-    ];
-    for (name, comment, item) in indefinite {
-        let case = refuse(set, "create", (name, comment), item, "cbor_indefinite");
+    for &Loose {
+        name,
+        comment,
+        item,
+    } in INDEFINITE
+    {
+        let case = refuse(
+            set,
+            "create",
+            (name, comment),
+            item(create()),
+            "cbor_indefinite",
+        );
         case.requires(&["EN1"])
             .wire_takes("R2")
             .flag("Indefinite")
             .or(&["operation_item_type"]);
     }
+    without_break(set, create);
+    tagged(set, create, update);
+    trailing(set, create);
+}
+
+/// The one form without a length that has no end either.
+fn without_break(set: &mut Set, create: fn() -> Item) {
     let mut unbroken = create().indefinite().encode();
     unbroken.pop();
     set.invalid(
@@ -101,46 +187,16 @@ pub(super) fn loose_forms(set: &mut Set, create: fn() -> Item, update: fn() -> I
     .or(&["cbor_truncated"])
     .wire_takes("R2")
     .flag("Indefinite");
-    let tagged = [
-        (
-            "array-tagged",
-            "A tag before the array.",
-            "create",
-            create().tagged(55_799),
-        ),
-        (
-            "version-tagged",
-            "A tag before the version.",
-            "create",
-            replaced(create(), 0, Item::Int(1).tagged(99)),
-        ),
-        (
-            "version-bignum",
-            "The version as a bignum.",
-            "create",
-            replaced(create(), 0, Item::bytes([1]).tagged(2)),
-        ),
-        (
-            "action-tagged",
-            "A tag before the action.",
-            "create",
-            replaced(create(), 1, Item::Int(0).tagged(99)),
-        ),
-        (
-            "map-tagged",
-            "A tag before the map.",
-            "create",
-            replaced(create(), 3, map().tagged(99)),
-        ),
-        (
-            "field-name-tagged",
-            "A tag before a field name.",
-            "create",
-            replaced(create(), 3, hour_name(Item::text(hour.0).tagged(99))),
-        ),
-    ];
-    for (name, comment, near, item) in tagged {
-        refuse(set, near, (name, comment), item, "cbor_tag")
+}
+
+fn tagged(set: &mut Set, create: fn() -> Item, update: fn() -> Item) {
+    for &Loose {
+        name,
+        comment,
+        item,
+    } in TAGGED
+    {
+        refuse(set, "create", (name, comment), item(create()), "cbor_tag")
             .requires(&["EN1"])
             .wire_takes("R2")
             .flag("Tag");
@@ -158,24 +214,19 @@ pub(super) fn loose_forms(set: &mut Set, create: fn() -> Item, update: fn() -> I
     .wire_takes("R2")
     .flag("Tag")
     .flag("NonMinimal");
-    let [a, b] = previous();
-    let refused_by_all = [
-        (
-            "schema-id-tagged",
-            "A tag before the schema id.",
-            replaced(update(), 2, Item::text(CAFE).tagged(99)),
-        ),
-        (
-            "previous-tagged",
-            "A tag before previous.",
-            replaced(update(), 3, Item::ids(&[a, b]).tagged(99)),
-        ),
-    ];
-    for (name, comment, item) in refused_by_all {
-        refuse(set, "update", (name, comment), item, "cbor_tag")
+    for &Loose {
+        name,
+        comment,
+        item,
+    } in TAGGED_AND_REFUSED_BY_ALL
+    {
+        refuse(set, "update", (name, comment), item(update()), "cbor_tag")
             .requires(&["EN1"])
             .flag("Tag");
     }
+}
+
+fn trailing(set: &mut Set, create: fn() -> Item) {
     for (name, comment, tail) in [
         ("trailing-byte", "A byte after the array.", "00"),
         (

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::fixtures::{CAFE, id};
 use super::super::set::Set;
 use super::{cafe_fields, create_result, items, loose, previous, refuse, replaced};
-use crate::forge::{Item, hex, operation};
+use crate::forge::{Hash, Item, hex, operation};
 
 pub(super) fn shapes() -> Set {
     let mut set = Set::new("operation.decode", "shape", &["OP1", "EN1"]);
@@ -61,60 +61,95 @@ pub(super) fn shapes() -> Set {
     set
 }
 
+/// The operation without its last item.
+fn less(operation: Item) -> Item {
+    let mut items = items(operation);
+    items.pop();
+    Item::Array(items)
+}
+
+/// The operation with a number after its last item.
+fn more(operation: Item) -> Item {
+    let mut items = items(operation);
+    items.push(Item::Int(0));
+    Item::Array(items)
+}
+
+/// An operation with an item more or less than its action has.
+struct Count {
+    near: &'static str,
+    name: &'static str,
+    comment: &'static str,
+    change: fn(Item) -> Item,
+}
+
+const COUNTS: &[Count] = &[
+    Count {
+        near: "create",
+        name: "create-without-fields",
+        comment: "A CREATE without fields.",
+        change: less,
+    },
+    Count {
+        near: "update",
+        name: "update-without-fields",
+        comment: "An UPDATE without fields.",
+        change: less,
+    },
+    Count {
+        near: "delete",
+        name: "delete-without-previous",
+        comment: "A DELETE without previous.",
+        change: less,
+    },
+    Count {
+        near: "create",
+        name: "create-with-more",
+        comment: "An item after the fields.",
+        change: more,
+    },
+    Count {
+        near: "update",
+        name: "update-with-more",
+        comment: "An item after the fields.",
+        change: more,
+    },
+    Count {
+        near: "delete",
+        name: "delete-with-more",
+        comment: "An item after previous.",
+        change: more,
+    },
+];
+
 fn counts(set: &mut Set, create: fn() -> Item, update: fn() -> Item, delete: fn() -> Item) {
-    let less = |operation: Item| {
-        let mut items = items(operation);
-        items.pop();
-        Item::Array(items)
-    };
-    let more = |operation: Item| {
-        let mut items = items(operation);
-        items.push(Item::Int(0));
-        Item::Array(items)
-    };
-    let cases = [
-        (
-            "create",
-            "create-without-fields",
-            "A CREATE without fields.",
-            less(create()),
-        ),
-        (
-            "update",
-            "update-without-fields",
-            "An UPDATE without fields.",
-            less(update()),
-        ),
-        (
-            "delete",
-            "delete-without-previous",
-            "A DELETE without previous.",
-            less(delete()),
-        ),
-        (
-            "create",
-            "create-with-more",
-            "An item after the fields.",
-            more(create()),
-        ),
-        (
-            "update",
-            "update-with-more",
-            "An item after the fields.",
-            more(update()),
-        ),
-        (
-            "delete",
-            "delete-with-more",
-            "An item after previous.",
-            more(delete()),
-        ),
-    ];
-    for (near, name, comment, item) in cases {
-        refuse(set, near, (name, comment), item, "operation_item_count")
-            .requires(&["OP1", "OP5", "OP6"])
-            .or(&["cbor_truncated", "operation_item_type"]);
+    for &Count {
+        near,
+        name,
+        comment,
+        change,
+    } in COUNTS
+    {
+        let sound = match near {
+            "create" => create(),
+            "update" => update(),
+            _ => delete(),
+        };
+        refuse(
+            set,
+            near,
+            (name, comment),
+            change(sound),
+            "operation_item_count",
+        )
+        .requires(&["OP1", "OP5", "OP6"])
+        .or(&["cbor_truncated", "operation_item_type"]);
     }
+    cuts(set, create);
+}
+
+/// Bytes that end early, or that are no array.
+fn cuts(set: &mut Set, create: fn() -> Item) {
     let bytes = create().encode();
     set.invalid("empty", "No byte at all.", "create", "", "cbor_truncated")
         .flag("Truncated");
@@ -149,119 +184,138 @@ fn counts(set: &mut Set, create: fn() -> Item, update: fn() -> Item, delete: fn(
     );
 }
 
+/// What stands in place of the item at `index` of the CREATE.
+struct Head {
+    name: &'static str,
+    comment: &'static str,
+    index: usize,
+    item: fn() -> Item,
+    reason: &'static str,
+    requirement: &'static str,
+}
+
+const HEADS: &[Head] = &[
+    Head {
+        name: "version-0",
+        comment: "Version 0.",
+        index: 0,
+        item: || Item::Int(0),
+        reason: "operation_version",
+        requirement: "OP2",
+    },
+    Head {
+        name: "version-2",
+        comment: "Version 2.",
+        index: 0,
+        item: || Item::Int(2),
+        reason: "operation_version",
+        requirement: "OP2",
+    },
+    Head {
+        name: "version-negative",
+        comment: "Version −1.",
+        index: 0,
+        item: || Item::Int(-1),
+        reason: "operation_item_type",
+        requirement: "OP2",
+    },
+    Head {
+        name: "version-text",
+        comment: "The version as text.",
+        index: 0,
+        item: || Item::text("1"),
+        reason: "operation_item_type",
+        requirement: "OP2",
+    },
+    Head {
+        name: "version-float",
+        comment: "The version as a float.",
+        index: 0,
+        item: || Item::Float(1.0),
+        reason: "operation_item_type",
+        requirement: "OP2",
+    },
+    Head {
+        name: "action-3",
+        comment: "Action 3.",
+        index: 1,
+        item: || Item::Int(3),
+        reason: "operation_action",
+        requirement: "OP3",
+    },
+    Head {
+        name: "action-text",
+        comment: "The action as text.",
+        index: 1,
+        item: || Item::text("create"),
+        reason: "operation_item_type",
+        requirement: "OP3",
+    },
+    Head {
+        name: "schema-id-bytes",
+        comment: "The schema id as bytes.",
+        index: 2,
+        item: || Item::bytes(CAFE.as_bytes()),
+        reason: "operation_item_type",
+        requirement: "OP4",
+    },
+    Head {
+        name: "schema-id-malformed",
+        comment: "A schema id without a view.",
+        index: 2,
+        item: || Item::text("cafe"),
+        reason: "schema_id_malformed",
+        requirement: "OP4",
+    },
+    Head {
+        name: "schema-id-unknown",
+        comment: "A system schema nobody has.",
+        index: 2,
+        item: || Item::text("key_group_v1"),
+        reason: "schema_id_unknown_system",
+        requirement: "OP4",
+    },
+    Head {
+        name: "schema-id-null",
+        comment: "No schema id.",
+        index: 2,
+        item: || Item::raw([0xf6]),
+        reason: "cbor_simple",
+        requirement: "OP4",
+    },
+    Head {
+        name: "fields-list",
+        comment: "The fields as a list.",
+        index: 3,
+        item: || Item::Array(vec![]),
+        reason: "operation_item_type",
+        requirement: "OP6",
+    },
+    Head {
+        name: "fields-null",
+        comment: "No fields.",
+        index: 3,
+        item: || Item::raw([0xf6]),
+        reason: "cbor_simple",
+        requirement: "OP6",
+    },
+];
+
 fn heads(set: &mut Set, create: fn() -> Item, update: fn() -> Item) {
-    let in_create = [
-        (
-            "version-0",
-            "Version 0.",
-            0,
-            Item::Int(0),
-            "operation_version",
-            "OP2",
-        ),
-        (
-            "version-2",
-            "Version 2.",
-            0,
-            Item::Int(2),
-            "operation_version",
-            "OP2",
-        ),
-        (
-            "version-negative",
-            "Version −1.",
-            0,
-            Item::Int(-1),
-            "operation_item_type",
-            "OP2",
-        ),
-        (
-            "version-text",
-            "The version as text.",
-            0,
-            Item::text("1"),
-            "operation_item_type",
-            "OP2",
-        ),
-        (
-            "version-float",
-            "The version as a float.",
-            0,
-            Item::Float(1.0),
-            "operation_item_type",
-            "OP2",
-        ),
-        (
-            "action-3",
-            "Action 3.",
-            1,
-            Item::Int(3),
-            "operation_action",
-            "OP3",
-        ),
-        (
-            "action-text",
-            "The action as text.",
-            1,
-            Item::text("create"),
-            "operation_item_type",
-            "OP3",
-        ),
-        (
-            "schema-id-bytes",
-            "The schema id as bytes.",
-            2,
-            Item::bytes(CAFE.as_bytes()),
-            "operation_item_type",
-            "OP4",
-        ),
-        (
-            "schema-id-malformed",
-            "A schema id without a view.",
-            2,
-            Item::text("cafe"),
-            "schema_id_malformed",
-            "OP4",
-        ),
-        (
-            "schema-id-unknown",
-            "A system schema nobody has.",
-            2,
-            Item::text("key_group_v1"),
-            "schema_id_unknown_system",
-            "OP4",
-        ),
-        (
-            "schema-id-null",
-            "No schema id.",
-            2,
-            Item::raw([0xf6]),
-            "cbor_simple",
-            "OP4",
-        ),
-        (
-            "fields-list",
-            "The fields as a list.",
-            3,
-            Item::Array(vec![]),
-            "operation_item_type",
-            "OP6",
-        ),
-        (
-            "fields-null",
-            "No fields.",
-            3,
-            Item::raw([0xf6]),
-            "cbor_simple",
-            "OP6",
-        ),
-    ];
-    for (name, comment, index, item, reason, requirement) in in_create {
+    for &Head {
+        name,
+        comment,
+        index,
+        item,
+        reason,
+        requirement,
+    } in HEADS
+    {
         let case = refuse(
             set,
             "create",
             (name, comment),
-            replaced(create(), index, item),
+            replaced(create(), index, item()),
             reason,
         );
         case.requires(&["OP1", requirement])
@@ -287,64 +341,79 @@ fn heads(set: &mut Set, create: fn() -> Item, update: fn() -> Item) {
     .or(&["operation_item_type"]);
 }
 
+/// What stands in place of the previous of the UPDATE, made of the ids it names.
+struct Previous {
+    name: &'static str,
+    comment: &'static str,
+    item: fn(Hash, Hash) -> Item,
+    reason: &'static str,
+}
+
+const PREVIOUS: &[Previous] = &[
+    Previous {
+        name: "previous-empty",
+        comment: "No previous operation.",
+        item: |_, _| Item::Array(vec![]),
+        reason: "view_id_empty",
+    },
+    Previous {
+        name: "previous-unsorted",
+        comment: "The greater id first.",
+        item: |a, b| Item::ids(&[b, a]),
+        reason: "view_id_unsorted",
+    },
+    Previous {
+        name: "previous-duplicate",
+        comment: "One id twice.",
+        item: |a, _| Item::ids(&[a, a]),
+        reason: "view_id_duplicate",
+    },
+    Previous {
+        name: "previous-bare-id",
+        comment: "One id without the array.",
+        item: |a, _| Item::id(a),
+        reason: "operation_item_type",
+    },
+    Previous {
+        name: "previous-null",
+        comment: "Null in place of the array.",
+        item: |_, _| Item::raw([0xf6]),
+        reason: "cbor_simple",
+    },
+    Previous {
+        name: "previous-texts",
+        comment: "Ids as texts, as older versions wrote them.",
+        item: |a, _| Item::Array(vec![Item::text(a.hex())]),
+        reason: "list_item_type",
+    },
+    Previous {
+        name: "previous-short-id",
+        comment: "An id that is a byte short.",
+        item: |a, _| Item::Array(vec![Item::bytes(&a.0[..33])]),
+        reason: "hash_length",
+    },
+    Previous {
+        name: "previous-algorithm",
+        comment: "An id of another algorithm.",
+        item: |a, _| Item::ids(&[a.with_byte(0, 1)]),
+        reason: "hash_algorithm",
+    },
+];
+
 fn previous_cases(set: &mut Set, update: fn() -> Item) {
     let [a, b] = previous();
-    let in_update = [
-        (
-            "previous-empty",
-            "No previous operation.",
-            Item::Array(vec![]),
-            "view_id_empty",
-        ),
-        (
-            "previous-unsorted",
-            "The greater id first.",
-            Item::ids(&[b, a]),
-            "view_id_unsorted",
-        ),
-        (
-            "previous-duplicate",
-            "One id twice.",
-            Item::ids(&[a, a]),
-            "view_id_duplicate",
-        ),
-        (
-            "previous-bare-id",
-            "One id without the array.",
-            Item::id(a),
-            "operation_item_type",
-        ),
-        (
-            "previous-null",
-            "Null in place of the array.",
-            Item::raw([0xf6]),
-            "cbor_simple",
-        ),
-        (
-            "previous-texts",
-            "Ids as texts, as older versions wrote them.",
-            Item::Array(vec![Item::text(a.hex())]),
-            "list_item_type",
-        ),
-        (
-            "previous-short-id",
-            "An id that is a byte short.",
-            Item::Array(vec![Item::bytes(&a.0[..33])]),
-            "hash_length",
-        ),
-        (
-            "previous-algorithm",
-            "An id of another algorithm.",
-            Item::ids(&[a.with_byte(0, 1)]),
-            "hash_algorithm",
-        ),
-    ];
-    for (name, comment, item, reason) in in_update {
+    for &Previous {
+        name,
+        comment,
+        item,
+        reason,
+    } in PREVIOUS
+    {
         let case = refuse(
             set,
             "update",
             (name, comment),
-            replaced(update(), 3, item),
+            replaced(update(), 3, item(a, b)),
             reason,
         );
         case.requires(&["OP5", "EN2", "DV1"])
@@ -353,6 +422,11 @@ fn previous_cases(set: &mut Set, update: fn() -> Item) {
             case.ruled("R3");
         }
     }
+    one_previous(set, a);
+}
+
+/// An UPDATE on one previous, and what deployed software takes for it.
+fn one_previous(set: &mut Set, a: Hash) {
     let one = || operation::update(CAFE, &[a], [("title", Item::text("Panda"))]);
     let result = |first: String| json!({"action": "update", "schema_id": CAFE, "previous": [first], "fields": {"title": {"str": "Panda"}}});
     set.valid(
@@ -428,6 +502,12 @@ fn field_names(set: &mut Set, create: fn() -> Item) {
     )
     .requires(&["EN2"])
     .flag("Duplicate");
+    field_names_of_other_types(set, create);
+    field_order(set);
+}
+
+/// Field names that are no texts.
+fn field_names_of_other_types(set: &mut Set, create: fn() -> Item) {
     for (name, key, reason) in [
         (
             "field-name-bytes",
@@ -464,7 +544,10 @@ fn field_names(set: &mut Set, create: fn() -> Item) {
     )
     .requires(&["SC6"])
     .flag("Unicode");
+}
 
+/// Names ascend as bytes do, whatever their length.
+fn field_order(set: &mut Set) {
     let lengths = |names: [&'static str; 2]| {
         operation::update(CAFE, &[id(1)], names.map(|name| (name, Item::Bool(true))))
     };
