@@ -7,6 +7,107 @@ use super::super::set::Set;
 use super::{hexes, result, update, views};
 use crate::forge::{Item, hex, operation};
 
+/// A CREATE of a blob.
+fn blob(length: i128, mime: &str, pieces: Item) -> String {
+    let fields = [
+        ("length", Item::Int(length)),
+        ("mime_type", Item::text(mime)),
+        ("pieces", pieces),
+    ];
+    hex(operation::create("blob_v1", fields).encode())
+}
+
+/// What is read from the CREATE of a blob.
+fn typed(length: i128, mime: &str, pieces: Value) -> Value {
+    let fields = json!({
+        "length": {"int": length.to_string()},
+        "mime_type": {"str": mime},
+        "pieces": {"pinned_relation_list": pieces},
+    });
+    result("create", "blob_v1", fields)
+}
+
+/// A list of one piece.
+fn piece() -> Item {
+    views(&[&[id(1)]])
+}
+
+/// A list of no pieces.
+fn none() -> Item {
+    Item::Array(vec![])
+}
+
+/// What is read from a list of one piece.
+fn one() -> Value {
+    json!([hexes(&[id(1)])])
+}
+
+/// MIME types a blob may have.
+const MIME_TYPES: &[(&str, &str)] = &[
+    ("blob", "text/plain"),
+    ("mime-with-parts", "image/svg+xml"),
+    (
+        "mime-with-many-parts",
+        "application/vnd.oasis.opendocument.text",
+    ),
+    ("mime-with-dash", "x-world/x-vrml"),
+    ("mime-with-bar", "text/a|b"),
+    ("mime-with-type-of-12", "typeoftwelve/a"),
+    ("mime-with-six-parts", "text/a.b.c.d.e.f.g"),
+    ("mime-with-part-of-18", "text/partofeighteenchar.a"),
+    ("mime-with-last-of-16", "text/lastofsixteencha"),
+    ("mime-shortest", "a/b"),
+    ("mime-of-dash", "-/a"),
+    ("mime-with-digits", "audio/3gpp2"),
+];
+
+/// MIME types outside the grammar, each with its sound sibling.
+const BROKEN_MIME_TYPES: &[(&str, &str, &str)] = &[
+    ("mime-empty", "blob", ""),
+    ("mime-without-slash", "blob", "text"),
+    ("mime-without-type", "blob", "/plain"),
+    ("mime-without-subtype", "blob", "text/"),
+    ("mime-in-capitals", "blob", "Text/plain"),
+    ("mime-with-parameter", "blob", "text/plain; charset=utf-8"),
+    ("mime-with-underscore", "blob", "text/pla_in"),
+    ("mime-with-dot-last", "blob", "text/plain."),
+    ("mime-with-space-last", "blob", "text/plain "),
+    ("mime-with-empty-part", "mime-with-bar", "text/a||b"),
+    ("mime-with-line-feed", "blob", "text/plain\n"),
+    ("mime-with-dot-in-type", "blob", "te.t/plain"),
+    ("mime-with-digit-in-type", "blob", "tex7/plain"),
+    ("mime-with-dot-first", "blob", "text/.plain"),
+    ("mime-with-two-slashes", "blob", "text/plain/b"),
+    ("mime-with-other-letter", "blob", "text/plaïn"),
+    ("mime-of-anything", "blob", "*/*"),
+    (
+        "mime-with-type-of-13",
+        "mime-with-type-of-12",
+        "typeoftwelvex/a",
+    ),
+    (
+        "mime-with-seven-parts",
+        "mime-with-six-parts",
+        "text/a.b.c.d.e.f.g.h",
+    ),
+    (
+        "mime-with-part-of-19",
+        "mime-with-part-of-18",
+        "text/partofeighteenchars.a",
+    ),
+    (
+        "mime-with-last-of-17",
+        "mime-with-last-of-16",
+        "text/lastofsixteenchar",
+    ),
+];
+
+const PIECES: &[(&str, usize)] = &[
+    ("piece", 5),
+    ("piece-of-nothing", 0),
+    ("piece-of-4096", 4096),
+];
+
 pub(super) fn blobs() -> Set {
     let mut set = Set::new("operation.validate", "blobs", &["BL1"]);
     set.schema(
@@ -20,95 +121,32 @@ pub(super) fn blobs() -> Set {
         json!({"id": "blob_piece_v1", "fields": {"data": "bytes"}}),
     );
     set.using("schema", "blob");
-    let blob = |length: i128, mime: &str, pieces: Item| {
-        hex(operation::create(
-            "blob_v1",
-            [
-                ("length", Item::Int(length)),
-                ("mime_type", Item::text(mime)),
-                ("pieces", pieces),
-            ],
-        )
-        .encode())
-    };
-    let piece = || views(&[&[id(1)]]);
-    let typed = |length: i128, mime: &str, pieces: Value| {
-        result(
-            "create",
-            "blob_v1",
-            json!({
-                "length": {"int": length.to_string()},
-                "mime_type": {"str": mime},
-                "pieces": {"pinned_relation_list": pieces},
-            }),
-        )
-    };
-    let one = || json!([hexes(&[id(1)])]);
-    for (case, length, mime) in [
-        ("blob", 5, "text/plain"),
-        ("mime-with-parts", 5, "image/svg+xml"),
-        (
-            "mime-with-many-parts",
-            5,
-            "application/vnd.oasis.opendocument.text",
-        ),
-        ("mime-with-dash", 5, "x-world/x-vrml"),
-        ("mime-with-bar", 5, "text/a|b"),
-        ("mime-with-type-of-12", 5, "typeoftwelve/a"),
-        ("mime-with-six-parts", 5, "text/a.b.c.d.e.f.g"),
-        ("mime-with-part-of-18", 5, "text/partofeighteenchar.a"),
-        ("mime-with-last-of-16", 5, "text/lastofsixteencha"),
-        ("mime-shortest", 5, "a/b"),
-        ("mime-of-dash", 5, "-/a"),
-        ("mime-with-digits", 5, "audio/3gpp2"),
-        ("blob-of-greatest-length", i64::MAX.into(), "text/plain"),
-    ] {
+    mime_types(&mut set);
+    lengths(&mut set);
+    updates(&mut set);
+    halves(&mut set);
+    pieces(&mut set);
+    piece_size(&mut set);
+    set
+}
+
+fn mime_types(set: &mut Set) {
+    for &(case, mime) in MIME_TYPES {
         set.valid(
             case,
             "A blob.",
-            blob(length, mime, piece()),
-            typed(length, mime, one()),
+            blob(5, mime, piece()),
+            typed(5, mime, one()),
         );
     }
-    for (case, near, mime) in [
-        ("mime-empty", "blob", ""),
-        ("mime-without-slash", "blob", "text"),
-        ("mime-without-type", "blob", "/plain"),
-        ("mime-without-subtype", "blob", "text/"),
-        ("mime-in-capitals", "blob", "Text/plain"),
-        ("mime-with-parameter", "blob", "text/plain; charset=utf-8"),
-        ("mime-with-underscore", "blob", "text/pla_in"),
-        ("mime-with-dot-last", "blob", "text/plain."),
-        ("mime-with-space-last", "blob", "text/plain "),
-        ("mime-with-empty-part", "mime-with-bar", "text/a||b"),
-        ("mime-with-line-feed", "blob", "text/plain\n"),
-        ("mime-with-dot-in-type", "blob", "te.t/plain"),
-        ("mime-with-digit-in-type", "blob", "tex7/plain"),
-        ("mime-with-dot-first", "blob", "text/.plain"),
-        ("mime-with-two-slashes", "blob", "text/plain/b"),
-        ("mime-with-other-letter", "blob", "text/plaïn"),
-        ("mime-of-anything", "blob", "*/*"),
-        (
-            "mime-with-type-of-13",
-            "mime-with-type-of-12",
-            "typeoftwelvex/a",
-        ),
-        (
-            "mime-with-seven-parts",
-            "mime-with-six-parts",
-            "text/a.b.c.d.e.f.g.h",
-        ),
-        (
-            "mime-with-part-of-19",
-            "mime-with-part-of-18",
-            "text/partofeighteenchars.a",
-        ),
-        (
-            "mime-with-last-of-17",
-            "mime-with-last-of-16",
-            "text/lastofsixteenchar",
-        ),
-    ] {
+    let longest = i64::MAX.into();
+    set.valid(
+        "blob-of-greatest-length",
+        "A blob.",
+        blob(longest, "text/plain", piece()),
+        typed(longest, "text/plain", one()),
+    );
+    for &(case, near, mime) in BROKEN_MIME_TYPES {
         set.invalid(
             case,
             "A MIME type outside the grammar.",
@@ -117,6 +155,10 @@ pub(super) fn blobs() -> Set {
             "blob_mime_type",
         );
     }
+}
+
+/// Lengths and pieces that do not go together.
+fn lengths(set: &mut Set) {
     set.invalid(
         "blob-of-negative-length",
         "A length below nothing.",
@@ -129,7 +171,7 @@ pub(super) fn blobs() -> Set {
         "blob-without-pieces",
         "A length, and no pieces.",
         "blob",
-        blob(5, "text/plain", Item::Array(vec![])),
+        blob(5, "text/plain", none()),
         "blob_pieces",
     )
     .wire_reads("R19", typed(5, "text/plain", json!([])));
@@ -161,6 +203,9 @@ pub(super) fn blobs() -> Set {
             json!([hexes(&[id(2)]), hexes(&[id(1), id(3)]), hexes(&[id(2)])]),
         ),
     );
+}
+
+fn updates(set: &mut Set) {
     let updated = [
         ("length", Item::Int(6), Item::Int(-6), "blob_length"),
         (
@@ -194,15 +239,11 @@ pub(super) fn blobs() -> Set {
             case.wire_reads("R19", typed(read));
         }
     }
+}
 
-    halves(&mut set);
-
+fn pieces(set: &mut Set) {
     set.using("schema", "blob_piece");
-    for (case, len) in [
-        ("piece", 5),
-        ("piece-of-nothing", 0),
-        ("piece-of-4096", 4096),
-    ] {
+    for &(case, len) in PIECES {
         let data = vec![7; len];
         let bytes =
             operation::create("blob_piece_v1", [("data", Item::bytes(data.clone()))]).encode();
@@ -220,104 +261,149 @@ pub(super) fn blobs() -> Set {
         update("blob_piece_v1", "data", Item::text("hello")),
         "field_type_mismatch",
     );
-    piece_size(&mut set);
-    set
 }
 
-/// An UPDATE of length or pieces says nothing of the other; one of both is held to the rule.
+/// An UPDATE of one field of a blob.
+struct Half {
+    field: &'static str,
+    name: &'static str,
+    comment: &'static str,
+    item: fn() -> Item,
+    told: fn() -> Value,
+}
+
+const HALVES: &[Half] = &[
+    Half {
+        field: "pieces",
+        name: "of-pieces",
+        comment: "An UPDATE of the pieces.",
+        item: piece,
+        told: || json!({"pieces": {"pinned_relation_list": [hexes(&[id(1)])]}}),
+    },
+    Half {
+        field: "pieces",
+        name: "to-no-pieces",
+        comment: "An UPDATE that takes the pieces away; whether the length fits is seen when the blob is served.",
+        item: none,
+        told: || json!({"pieces": {"pinned_relation_list": []}}),
+    },
+    Half {
+        field: "length",
+        name: "to-no-length",
+        comment: "An UPDATE that takes the length away.",
+        item: || Item::Int(0),
+        told: || json!({"length": {"int": "0"}}),
+    },
+];
+
+/// An UPDATE of length and pieces.
+struct Whole {
+    name: &'static str,
+    comment: &'static str,
+    length: i128,
+    pieces: fn() -> Item,
+    told: fn() -> Value,
+}
+
+const WHOLES: &[Whole] = &[
+    Whole {
+        name: "whole",
+        comment: "An UPDATE of both.",
+        length: 6,
+        pieces: piece,
+        told: one,
+    },
+    Whole {
+        name: "to-nothing",
+        comment: "An UPDATE to no bytes.",
+        length: 0,
+        pieces: none,
+        told: || json!([]),
+    },
+];
+
+const BROKEN_WHOLES: &[Whole] = &[
+    Whole {
+        name: "length-alone",
+        comment: "An UPDATE to a length without pieces.",
+        length: 6,
+        pieces: none,
+        told: || json!([]),
+    },
+    Whole {
+        name: "pieces-alone",
+        comment: "An UPDATE to pieces without length.",
+        length: 0,
+        pieces: piece,
+        told: one,
+    },
+];
+
+/// An UPDATE of length or pieces says nothing of the other.
 fn halves(set: &mut Set) {
-    let none = || Item::Array(vec![]);
     let typed = |fields: Value| result("update", "blob_v1", fields);
-    let halves = [
-        (
-            "pieces",
-            "of-pieces",
-            "An UPDATE of the pieces.",
-            views(&[&[id(1)]]),
-            json!({"pieces": {"pinned_relation_list": [hexes(&[id(1)])]}}),
-        ),
-        (
-            "pieces",
-            "to-no-pieces",
-            "An UPDATE that takes the pieces away; whether the length fits is seen when the blob is served.",
-            none(),
-            json!({"pieces": {"pinned_relation_list": []}}),
-        ),
-        (
-            "length",
-            "to-no-length",
-            "An UPDATE that takes the length away.",
-            Item::Int(0),
-            json!({"length": {"int": "0"}}),
-        ),
-    ];
-    for (field, name, comment, item, told) in halves {
+    for &Half {
+        field,
+        name,
+        comment,
+        item,
+        told,
+    } in HALVES
+    {
         set.valid(
             &format!("blob-update-{name}"),
             comment,
-            update("blob_v1", field, item),
-            typed(told),
+            update("blob_v1", field, item()),
+            typed(told()),
         )
         .ruled("R19");
     }
+    wholes(set);
+}
+
+/// An UPDATE of both is held to the rule that they go together.
+fn wholes(set: &mut Set) {
     let both = |length: i128, pieces: Item| {
         let fields = [("length", Item::Int(length)), ("pieces", pieces)];
         hex(operation::update("blob_v1", &[id(1)], fields).encode())
     };
-    let typed = |length: &str, pieces: Value| {
-        typed(json!({"length": {"int": length}, "pieces": {"pinned_relation_list": pieces}}))
+    let typed = |length: i128, pieces: Value| {
+        let pieces = json!({"pinned_relation_list": pieces});
+        let fields = json!({"length": {"int": length.to_string()}, "pieces": pieces});
+        result("update", "blob_v1", fields)
     };
-    let one = || json!([hexes(&[id(1)])]);
-    let sound = [
-        (
-            "whole",
-            "An UPDATE of both.",
-            6,
-            views(&[&[id(1)]]),
-            typed("6", one()),
-        ),
-        (
-            "to-nothing",
-            "An UPDATE to no bytes.",
-            0,
-            none(),
-            typed("0", json!([])),
-        ),
-    ];
-    for (name, comment, length, pieces, told) in sound {
+    for &Whole {
+        name,
+        comment,
+        length,
+        pieces,
+        told,
+    } in WHOLES
+    {
         set.valid(
             &format!("blob-update-{name}"),
             comment,
-            both(length, pieces),
-            told,
+            both(length, pieces()),
+            typed(length, told()),
         )
         .ruled("R19");
     }
-    let broken = [
-        (
-            "length-alone",
-            "An UPDATE to a length without pieces.",
-            6,
-            none(),
-            typed("6", json!([])),
-        ),
-        (
-            "pieces-alone",
-            "An UPDATE to pieces without length.",
-            0,
-            views(&[&[id(1)]]),
-            typed("0", one()),
-        ),
-    ];
-    for (name, comment, length, pieces, told) in broken {
+    for &Whole {
+        name,
+        comment,
+        length,
+        pieces,
+        told,
+    } in BROKEN_WHOLES
+    {
         set.invalid(
             &format!("blob-update-to-{name}"),
             comment,
             "blob-update-whole",
-            both(length, pieces),
+            both(length, pieces()),
             "blob_pieces",
         )
-        .wire_reads("R19", told);
+        .wire_reads("R19", typed(length, told()));
     }
 }
 

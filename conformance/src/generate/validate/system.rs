@@ -24,6 +24,9 @@ fn text_field<'a>(
     )
 }
 
+const SCHEMA_DEFINITION: &str = "schema_definition_v1";
+const FIELD_DEFINITION: &str = "schema_field_definition_v1";
+
 pub(super) fn definitions() -> Set {
     let mut set = Set::new("operation.validate", "definitions", &["SC5", "SC10"]);
     set.schema("schema_definition", json!({"id": "schema_definition_v1", "fields": {
@@ -41,11 +44,62 @@ pub(super) fn definitions() -> Set {
     set
 }
 
+/// Names a schema may have: the text, and how often it is repeated.
+const SCHEMA_NAMES: &[(&str, &str, usize)] = &[
+    ("name", "cafe", 1),
+    ("name-of-two", "ab", 1),
+    ("name-of-64", "n", 64),
+    ("name-with-underscores", "a__b", 1),
+    ("name-with-digit-last", "cafe1", 1),
+    ("name-in-capitals", "CAFE", 1),
+];
+
+/// Names no schema may have, each with its sound sibling.
+const BROKEN_SCHEMA_NAMES: &[(&str, &str, &str, usize)] = &[
+    ("name-of-one", "name", "c", 1),
+    ("name-of-65", "name-of-64", "n", 65),
+    ("name-empty", "name", "", 0),
+    ("name-with-underscore-last", "name", "cafe_", 1),
+    ("name-with-digit-first", "name", "1cafe", 1),
+    ("name-with-dash", "name", "ca-fe", 1),
+    ("name-with-umlaut", "name", "cäfe", 1),
+    ("name-with-space", "name", "cafe ", 1),
+    ("name-with-line-feed", "name", "cafe\n", 1),
+    ("name-with-nul", "name", "ca\0fe", 1),
+    ("name-with-underscore-first", "name", "_cafe", 1),
+    ("name-with-other-digit", "name", "cafe٣", 1),
+    ("name-of-wide-letters", "name", "ｃafe", 1),
+];
+
+/// 256 characters are up to 1024 bytes.
+const DESCRIPTIONS: &[(&str, &str, usize)] = &[
+    ("description-empty", "", 0),
+    ("description-of-256", "d", 256),
+    ("description-of-256-pandas", "🐼", 256),
+    ("description-of-128-composed", "a\u{308}", 128),
+];
+
+/// Descriptions that are a character too long.
+const LONG_DESCRIPTIONS: &[(&str, &str, &str, usize)] = &[
+    ("description-of-257", "description-of-256", "d", 257),
+    (
+        "description-of-257-pandas",
+        "description-of-256-pandas",
+        "🐼",
+        257,
+    ),
+    (
+        "description-of-129-composed",
+        "description-of-128-composed",
+        "a\u{308}",
+        129,
+    ),
+];
+
 fn schema_definition(set: &mut Set) {
-    const ID: &str = "schema_definition_v1";
     set.using("schema", "schema_definition");
     let create = operation::create(
-        ID,
+        SCHEMA_DEFINITION,
         [
             ("description", Item::text("A place to be.")),
             ("fields", views(&[&[id(1)], &[id(2)]])),
@@ -61,76 +115,53 @@ fn schema_definition(set: &mut Set) {
         "definition",
         "A schema definition.",
         hex(create.encode()),
-        result("create", ID, typed),
+        result("create", SCHEMA_DEFINITION, typed),
     )
     .requires(&["SC1", "SC2", "SC3"]);
-    let name = |text: &str| update(ID, "name", Item::text(text));
-    for (case, text) in [
-        ("name", "cafe".to_owned()),
-        ("name-of-two", "ab".to_owned()),
-        ("name-of-64", "n".repeat(64)),
-        ("name-with-underscores", "a__b".to_owned()),
-        ("name-with-digit-last", "cafe1".to_owned()),
-        ("name-in-capitals", "CAFE".to_owned()),
-    ] {
-        text_field(set, ID, ("name", case), &text)
+    schema_names(set);
+    descriptions(set);
+}
+
+fn schema_names(set: &mut Set) {
+    for &(case, text, times) in SCHEMA_NAMES {
+        text_field(set, SCHEMA_DEFINITION, ("name", case), &text.repeat(times))
             .requires(&["SC1"])
             .ruled("R15");
     }
-    for (case, near, text) in [
-        ("name-of-one", "name", "c".to_owned()),
-        ("name-of-65", "name-of-64", "n".repeat(65)),
-        ("name-empty", "name", String::new()),
-        ("name-with-underscore-last", "name", "cafe_".to_owned()),
-        ("name-with-digit-first", "name", "1cafe".to_owned()),
-        ("name-with-dash", "name", "ca-fe".to_owned()),
-        ("name-with-umlaut", "name", "cäfe".to_owned()),
-        ("name-with-space", "name", "cafe ".to_owned()),
-        ("name-with-line-feed", "name", "cafe\n".to_owned()),
-        ("name-with-nul", "name", "ca\0fe".to_owned()),
-        ("name-with-underscore-first", "name", "_cafe".to_owned()),
-        ("name-with-other-digit", "name", "cafe٣".to_owned()),
-        ("name-of-wide-letters", "name", "ｃafe".to_owned()),
-    ] {
+    for &(case, near, text, times) in BROKEN_SCHEMA_NAMES {
         set.invalid(
             case,
             "A schema name that breaks the rule.",
             near,
-            name(&text),
+            update(SCHEMA_DEFINITION, "name", Item::text(text.repeat(times))),
             "schema_name",
         )
         .requires(&["SC1"])
         .ruled("R15");
     }
-    // 256 characters are up to 1024 bytes.
-    for (case, text) in [
-        ("description-empty", String::new()),
-        ("description-of-256", "d".repeat(256)),
-        ("description-of-256-pandas", "🐼".repeat(256)),
-        ("description-of-128-composed", "a\u{308}".repeat(128)),
-    ] {
-        text_field(set, ID, ("description", case), &text)
-            .requires(&["SC2"])
-            .flag("Boundary");
+}
+
+fn descriptions(set: &mut Set) {
+    for &(case, text, times) in DESCRIPTIONS {
+        text_field(
+            set,
+            SCHEMA_DEFINITION,
+            ("description", case),
+            &text.repeat(times),
+        )
+        .requires(&["SC2"])
+        .flag("Boundary");
     }
-    for (case, near, text) in [
-        ("description-of-257", "description-of-256", "d".repeat(257)),
-        (
-            "description-of-257-pandas",
-            "description-of-256-pandas",
-            "🐼".repeat(257),
-        ),
-        (
-            "description-of-129-composed",
-            "description-of-128-composed",
-            "a\u{308}".repeat(129),
-        ),
-    ] {
+    for &(case, near, text, times) in LONG_DESCRIPTIONS {
         set.invalid(
             case,
             "A description that is a character too long.",
             near,
-            update(ID, "description", Item::text(text)),
+            update(
+                SCHEMA_DEFINITION,
+                "description",
+                Item::text(text.repeat(times)),
+            ),
             "schema_description",
         )
         .requires(&["SC2"])
@@ -139,7 +170,6 @@ fn schema_definition(set: &mut Set) {
 }
 
 fn field_count(set: &mut Set) {
-    const ID: &str = "schema_definition_v1";
     // Counted downwards, so that one more stands in front and the rest stays where it is.
     let ids = |count: u16| -> Vec<Hash> {
         let numbers = (0..count).rev();
@@ -147,7 +177,7 @@ fn field_count(set: &mut Set) {
     };
     let fields = |ids: &[Hash]| {
         let list = ids.iter().map(|id| Item::ids(&[*id])).collect();
-        update(ID, "fields", Item::Array(list))
+        update(SCHEMA_DEFINITION, "fields", Item::Array(list))
     };
     let most = ids(1024);
     let typed: Vec<_> = most.iter().map(|id| [id.hex()]).collect();
@@ -157,7 +187,7 @@ fn field_count(set: &mut Set) {
         fields(&most),
         result(
             "update",
-            ID,
+            SCHEMA_DEFINITION,
             json!({"fields": {"pinned_relation_list": typed}}),
         ),
     )
@@ -174,11 +204,136 @@ fn field_count(set: &mut Set) {
     .flag("Boundary");
 }
 
+/// Names a field may have.
+const FIELD_NAMES: &[(&str, &str, usize)] = &[
+    ("field-name", "title", 1),
+    ("field-name-of-one", "a", 1),
+    ("field-name-of-64", "f", 64),
+    ("field-name-with-underscore-last", "a_", 1),
+    ("field-name-with-underscores", "a__1", 1),
+    ("field-name-in-capitals", "TITLE", 1),
+];
+
+/// Names no field may have, each with its sound sibling.
+const BROKEN_FIELD_NAMES: &[(&str, &str, &str, usize)] = &[
+    ("field-name-empty", "field-name", "", 0),
+    ("field-name-of-65", "field-name-of-64", "f", 65),
+    ("field-name-with-digit-first", "field-name", "1title", 1),
+    (
+        "field-name-with-underscore-first",
+        "field-name",
+        "_title",
+        1,
+    ),
+    ("field-name-with-dash", "field-name", "ti-tle", 1),
+    ("field-name-with-umlaut", "field-name", "tïtle", 1),
+    ("field-name-with-other-digit", "field-name", "title٣", 1),
+    ("field-name-with-dot", "field-name", "ti.tle", 1),
+    ("field-name-with-space-first", "field-name", " title", 1),
+    ("field-name-with-line-feed", "field-name", "title\n", 1),
+];
+
+/// Types a field may have.
+const TYPES: &[(&str, fn() -> String)] = &[
+    ("type-bool", || "bool".to_owned()),
+    ("type-bytes", || "bytes".to_owned()),
+    ("type-int", || "int".to_owned()),
+    ("type-float", || "float".to_owned()),
+    ("type-str", || "str".to_owned()),
+    ("type-relation", || format!("relation({CAFE})")),
+    ("type-relation-list", || format!("relation_list({CAFE})")),
+    ("type-pinned-relation", || {
+        format!("pinned_relation({CAFE})")
+    }),
+    ("type-pinned-relation-list", || {
+        format!("pinned_relation_list({CAFE})")
+    }),
+    ("type-relation-to-blob", || "relation(blob_v1)".to_owned()),
+    ("type-relation-to-view-of-two", || {
+        format!("relation(cafe_{}_{})", id(1).hex(), id(2).hex())
+    }),
+];
+
+/// Texts outside the grammar of types.
+const BROKEN_TYPES: &[(&str, &str, &str)] = &[
+    ("type-string", "type-str", "string"),
+    ("type-capital", "type-str", "Str"),
+    ("type-empty", "type-str", ""),
+    ("type-with-space", "type-str", "str "),
+    ("type-relation-alone", "type-relation-to-blob", "relation"),
+    (
+        "type-relation-to-nothing",
+        "type-relation-to-blob",
+        "relation()",
+    ),
+    (
+        "type-relation-to-unknown",
+        "type-relation-to-blob",
+        "relation(key_group_v1)",
+    ),
+    ("type-with-line-feed", "type-str", "str\n"),
+    ("type-str-with-parentheses", "type-str", "str()"),
+    (
+        "type-relation-list-alone",
+        "type-relation-to-blob",
+        "relation_list",
+    ),
+    (
+        "type-relation-unclosed",
+        "type-relation-to-blob",
+        "relation(blob_v1",
+    ),
+    (
+        "type-relation-unopened",
+        "type-relation-to-blob",
+        "relation blob_v1)",
+    ),
+    (
+        "type-relation-opened-twice",
+        "type-relation-to-blob",
+        "relation((blob_v1)",
+    ),
+    (
+        "type-relation-to-name",
+        "type-relation-to-blob",
+        "relation(cafe)",
+    ),
+    (
+        "type-relation-of-two",
+        "type-relation-to-blob",
+        "relation(blob_v1,blob_v1)",
+    ),
+    (
+        "type-relation-in-brackets",
+        "type-relation-to-blob",
+        "relation[blob_v1]",
+    ),
+    (
+        "type-relation-with-space",
+        "type-relation-to-blob",
+        "relation( blob_v1)",
+    ),
+];
+
+/// Junk around a type, which a search inside the text overlooks.
+const JUNK_TYPES: &[(&str, &str)] = &[
+    ("type-of-other-word", "foo(blob_v1)"),
+    ("type-owner", "owner(blob_v1)"),
+    ("type-in-capital", "Relation(blob_v1)"),
+    ("type-of-unknown-list", "pinned_list(blob_v1)"),
+    ("type-with-space-first", " relation(blob_v1)"),
+    ("type-closed-twice", "relation(blob_v1))"),
+    ("type-relation-line-feed", "relation(blob_v1)\n"),
+    ("type-negated", "!relation(blob_v1)"),
+    ("type-with-junk-around", "xx relation(blob_v1) yy"),
+    ("type-with-junk-after", "relation(blob_v1)!"),
+    ("type-of-other-version", "relation(blob_v9)"),
+];
+
 fn field_definition(set: &mut Set) {
-    const ID: &str = "schema_field_definition_v1";
     set.using("schema", "schema_field_definition");
     let create = operation::create(
-        ID,
+        FIELD_DEFINITION,
         [("name", Item::text("title")), ("type", Item::text("str"))],
     );
     set.valid(
@@ -187,216 +342,71 @@ fn field_definition(set: &mut Set) {
         hex(create.encode()),
         result(
             "create",
-            ID,
+            FIELD_DEFINITION,
             json!({"name": {"str": "title"}, "type": {"str": "str"}}),
         ),
     )
     .requires(&["SC4", "SC5"]);
-    for (case, text) in [
-        ("field-name", "title".to_owned()),
-        ("field-name-of-one", "a".to_owned()),
-        ("field-name-of-64", "f".repeat(64)),
-        ("field-name-with-underscore-last", "a_".to_owned()),
-        ("field-name-with-underscores", "a__1".to_owned()),
-        ("field-name-in-capitals", "TITLE".to_owned()),
-    ] {
-        text_field(set, ID, ("name", case), &text).requires(&["SC4"]);
+    for &(case, text, times) in FIELD_NAMES {
+        text_field(set, FIELD_DEFINITION, ("name", case), &text.repeat(times)).requires(&["SC4"]);
     }
-    for (case, near, text) in [
-        ("field-name-empty", "field-name", String::new()),
-        ("field-name-of-65", "field-name-of-64", "f".repeat(65)),
-        (
-            "field-name-with-digit-first",
-            "field-name",
-            "1title".to_owned(),
-        ),
-        (
-            "field-name-with-underscore-first",
-            "field-name",
-            "_title".to_owned(),
-        ),
-        ("field-name-with-dash", "field-name", "ti-tle".to_owned()),
-        ("field-name-with-umlaut", "field-name", "tïtle".to_owned()),
-        (
-            "field-name-with-other-digit",
-            "field-name",
-            "title٣".to_owned(),
-        ),
-        ("field-name-with-dot", "field-name", "ti.tle".to_owned()),
-        (
-            "field-name-with-space-first",
-            "field-name",
-            " title".to_owned(),
-        ),
-        (
-            "field-name-with-line-feed",
-            "field-name",
-            "title\n".to_owned(),
-        ),
-    ] {
+    for &(case, near, text, times) in BROKEN_FIELD_NAMES {
         set.invalid(
             case,
             "A field name that breaks the rule.",
             near,
-            update(ID, "name", Item::text(text)),
+            update(FIELD_DEFINITION, "name", Item::text(text.repeat(times))),
             "field_name",
         )
         .requires(&["SC4"]);
     }
-    let ty = |text: &str| update(ID, "type", Item::text(text));
-    for (case, text) in [
-        ("type-bool", "bool".to_owned()),
-        ("type-bytes", "bytes".to_owned()),
-        ("type-int", "int".to_owned()),
-        ("type-float", "float".to_owned()),
-        ("type-str", "str".to_owned()),
-        ("type-relation", format!("relation({CAFE})")),
-        ("type-relation-list", format!("relation_list({CAFE})")),
-        ("type-pinned-relation", format!("pinned_relation({CAFE})")),
-        (
-            "type-pinned-relation-list",
-            format!("pinned_relation_list({CAFE})"),
-        ),
-        ("type-relation-to-blob", "relation(blob_v1)".to_owned()),
-        (
-            "type-relation-to-view-of-two",
-            format!("relation(cafe_{}_{})", id(1).hex(), id(2).hex()),
-        ),
-    ] {
-        text_field(set, ID, ("type", case), &text);
+    field_types(set);
+    relation_targets(set);
+}
+
+/// An UPDATE of a field definition's type.
+fn typed_as(text: &str) -> String {
+    update(FIELD_DEFINITION, "type", Item::text(text))
+}
+
+fn field_types(set: &mut Set) {
+    for &(case, text) in TYPES {
+        text_field(set, FIELD_DEFINITION, ("type", case), &text());
     }
-    for (case, near, text) in [
-        ("type-string", "type-str", "string"),
-        ("type-capital", "type-str", "Str"),
-        ("type-empty", "type-str", ""),
-        ("type-with-space", "type-str", "str "),
-        ("type-relation-alone", "type-relation-to-blob", "relation"),
-        (
-            "type-relation-to-nothing",
-            "type-relation-to-blob",
-            "relation()",
-        ),
-        (
-            "type-relation-to-unknown",
-            "type-relation-to-blob",
-            "relation(key_group_v1)",
-        ),
-        ("type-with-line-feed", "type-str", "str\n"),
-        ("type-str-with-parentheses", "type-str", "str()"),
-        (
-            "type-relation-list-alone",
-            "type-relation-to-blob",
-            "relation_list",
-        ),
-        (
-            "type-relation-unclosed",
-            "type-relation-to-blob",
-            "relation(blob_v1",
-        ),
-        (
-            "type-relation-unopened",
-            "type-relation-to-blob",
-            "relation blob_v1)",
-        ),
-        (
-            "type-relation-opened-twice",
-            "type-relation-to-blob",
-            "relation((blob_v1)",
-        ),
-        (
-            "type-relation-to-name",
-            "type-relation-to-blob",
-            "relation(cafe)",
-        ),
-        (
-            "type-relation-of-two",
-            "type-relation-to-blob",
-            "relation(blob_v1,blob_v1)",
-        ),
-        (
-            "type-relation-in-brackets",
-            "type-relation-to-blob",
-            "relation[blob_v1]",
-        ),
-        (
-            "type-relation-with-space",
-            "type-relation-to-blob",
-            "relation( blob_v1)",
-        ),
-    ] {
+    for &(case, near, text) in BROKEN_TYPES {
         set.invalid(
             case,
             "A type string outside the grammar.",
             near,
-            ty(text),
+            typed_as(text),
             "field_type",
         );
     }
-    for (case, near, text) in [
-        (
-            "type-of-other-word",
-            "type-relation-to-blob",
-            "foo(blob_v1)",
-        ),
-        ("type-owner", "type-relation-to-blob", "owner(blob_v1)"),
-        (
-            "type-in-capital",
-            "type-relation-to-blob",
-            "Relation(blob_v1)",
-        ),
-        (
-            "type-of-unknown-list",
-            "type-relation-to-blob",
-            "pinned_list(blob_v1)",
-        ),
-        (
-            "type-with-space-first",
-            "type-relation-to-blob",
-            " relation(blob_v1)",
-        ),
-        (
-            "type-closed-twice",
-            "type-relation-to-blob",
-            "relation(blob_v1))",
-        ),
-        (
-            "type-relation-line-feed",
-            "type-relation-to-blob",
-            "relation(blob_v1)\n",
-        ),
-        (
-            "type-negated",
-            "type-relation-to-blob",
-            "!relation(blob_v1)",
-        ),
-        (
-            "type-with-junk-around",
-            "type-relation-to-blob",
-            "xx relation(blob_v1) yy",
-        ),
-        (
-            "type-with-junk-after",
-            "type-relation-to-blob",
-            "relation(blob_v1)!",
-        ),
-        (
-            "type-of-other-version",
-            "type-relation-to-blob",
-            "relation(blob_v9)",
-        ),
-    ] {
+    for &(case, text) in JUNK_TYPES {
         set.invalid(
             case,
             "Junk that only a search in the string overlooks.",
-            near,
-            ty(text),
+            "type-relation-to-blob",
+            typed_as(text),
             "field_type",
         )
-        .wire_reads("R16", result("update", ID, json!({"type": {"str": text}})));
+        .wire_reads(
+            "R16",
+            result("update", FIELD_DEFINITION, json!({"type": {"str": text}})),
+        );
     }
+}
+
+/// Relations to what is no schema id.
+fn relation_targets(set: &mut Set) {
     let (a, b) = (id(0xaa).hex(), id(0xbb).hex());
     let near = "type-relation-to-letters";
-    text_field(set, ID, ("type", near), &format!("relation(cafe_{a}_{b})"));
+    text_field(
+        set,
+        FIELD_DEFINITION,
+        ("type", near),
+        &format!("relation(cafe_{a}_{b})"),
+    );
     for (case, view) in [
         ("type-relation-to-view-unsorted", format!("{b}_{a}")),
         ("type-relation-to-view-twice", format!("{a}_{a}")),
@@ -407,7 +417,7 @@ fn field_definition(set: &mut Set) {
             case,
             "The target is no schema id.",
             near,
-            ty(&text),
+            typed_as(&text),
             "field_type",
         );
     }
@@ -416,9 +426,12 @@ fn field_definition(set: &mut Set) {
         "type-relation-uppercase",
         "The target's id is written in capitals.",
         near,
-        ty(&text),
+        typed_as(&text),
         "field_type",
     )
-    .wire_reads("R13", result("update", ID, json!({"type": {"str": text}})))
+    .wire_reads(
+        "R13",
+        result("update", FIELD_DEFINITION, json!({"type": {"str": text}})),
+    )
     .flag("Uppercase");
 }
