@@ -2,224 +2,284 @@
 
 use super::super::fixtures::{CAFE, id};
 use super::super::set::Set;
-use super::{Act, Node, Nodes, cave, input};
+use super::Act::{Create, Delete, Hour, Title};
+use super::{Nodes, cave, input};
 use crate::forge::{Item, hex, operation};
 
+/// A document that is none, with the sound one it is one change away from.
+struct Broken {
+    name: &'static str,
+    near: &'static str,
+    comment: &'static str,
+    nodes: Nodes,
+    reason: &'static str,
+    requirement: &'static str,
+}
+
+const DOCUMENTS: &[Broken] = &[
+    Broken {
+        name: "empty",
+        near: "create",
+        comment: "No operation at all.",
+        nodes: &[],
+        reason: "create_missing",
+        requirement: "DO1",
+    },
+    Broken {
+        name: "without-create",
+        near: "chain",
+        comment: "The CREATE is missing.",
+        nodes: &[(5, Hour, &[9]), (3, Title, &[5])],
+        reason: "create_missing",
+        requirement: "DO1",
+    },
+    Broken {
+        name: "two-creates",
+        near: "create",
+        comment: "Two CREATEs.",
+        nodes: &[(1, Create, &[]), (2, Create, &[])],
+        reason: "create_duplicate",
+        requirement: "DO1",
+    },
+    Broken {
+        name: "two-creates-and-update",
+        near: "chain",
+        comment: "A second CREATE in a longer document.",
+        nodes: &[
+            (9, Create, &[]),
+            (5, Hour, &[9]),
+            (3, Title, &[5]),
+            (4, Create, &[]),
+        ],
+        reason: "create_duplicate",
+        requirement: "DO1",
+    },
+    Broken {
+        name: "same-create-twice",
+        near: "create",
+        comment: "The CREATE given twice.",
+        nodes: &[(1, Create, &[]), (1, Create, &[])],
+        reason: "operation_duplicate",
+        requirement: "DO1",
+    },
+    Broken {
+        name: "previous-missing",
+        near: "chain",
+        comment: "An operation of the chain is missing.",
+        nodes: &[(9, Create, &[]), (3, Title, &[5])],
+        reason: "previous_not_found",
+        requirement: "DO3",
+    },
+    Broken {
+        name: "one-previous-missing",
+        near: "two-branches-merged",
+        comment: "A branch of a merge is missing.",
+        nodes: &[(1, Create, &[]), (2, Hour, &[1]), (4, Hour, &[2, 3])],
+        reason: "previous_not_found",
+        requirement: "DO3",
+    },
+    Broken {
+        name: "delete-unconnected",
+        near: "deleted",
+        comment: "A DELETE of something else.",
+        nodes: &[(1, Create, &[]), (2, Delete, &[7])],
+        reason: "previous_not_found",
+        requirement: "DO3",
+    },
+    Broken {
+        name: "own-previous",
+        near: "chain",
+        comment: "An operation that builds on itself.",
+        nodes: &[(9, Create, &[]), (5, Hour, &[5]), (3, Title, &[5])],
+        reason: "graph_cycle",
+        requirement: "DO2",
+    },
+    Broken {
+        name: "circle",
+        near: "chain",
+        comment: "Two operations that build on each other and on the CREATE.",
+        nodes: &[(9, Create, &[]), (5, Hour, &[3, 9]), (3, Title, &[5])],
+        reason: "graph_cycle",
+        requirement: "DO2",
+    },
+    Broken {
+        name: "circle-of-three",
+        near: "two-branches-merged",
+        comment: "A circle of three behind the CREATE.",
+        nodes: &[
+            (1, Create, &[]),
+            (2, Hour, &[1, 4]),
+            (3, Hour, &[1]),
+            (4, Hour, &[2, 3]),
+        ],
+        reason: "graph_cycle",
+        requirement: "DO2",
+    },
+    Broken {
+        name: "delete-alone",
+        near: "deleted",
+        comment: "A DELETE of a document that is not there.",
+        nodes: &[(2, Delete, &[1])],
+        reason: "create_missing",
+        requirement: "DO1",
+    },
+    Broken {
+        name: "creates-merged",
+        near: "two-branches-merged",
+        comment: "Two CREATEs with an UPDATE that merges them.",
+        nodes: &[
+            (1, Create, &[]),
+            (2, Hour, &[1]),
+            (3, Create, &[]),
+            (4, Hour, &[2, 3]),
+        ],
+        reason: "create_duplicate",
+        requirement: "DO1",
+    },
+    Broken {
+        name: "create-given-last-twice",
+        near: "deleted",
+        comment: "A second CREATE after the DELETE.",
+        nodes: &[(1, Create, &[]), (2, Delete, &[1]), (3, Create, &[])],
+        reason: "create_duplicate",
+        requirement: "DO1",
+    },
+    Broken {
+        name: "same-update-twice",
+        near: "chain",
+        comment: "An UPDATE given twice.",
+        nodes: &[
+            (9, Create, &[]),
+            (5, Hour, &[9]),
+            (5, Hour, &[9]),
+            (3, Title, &[5]),
+        ],
+        reason: "operation_duplicate",
+        requirement: "D10",
+    },
+    Broken {
+        name: "one-id-for-two",
+        near: "chain",
+        comment: "Two UPDATEs under one id.",
+        nodes: &[
+            (9, Create, &[]),
+            (5, Hour, &[9]),
+            (5, Title, &[9]),
+            (3, Title, &[5]),
+        ],
+        reason: "operation_duplicate",
+        requirement: "D10",
+    },
+    Broken {
+        name: "previous-missing-in-the-middle",
+        near: "long-chain",
+        comment: "An operation in the middle of a long chain is missing.",
+        nodes: &[
+            (1, Create, &[]),
+            (8, Hour, &[1]),
+            (2, Hour, &[8]),
+            (7, Hour, &[2]),
+            (6, Hour, &[3]),
+            (4, Hour, &[6]),
+            (5, Hour, &[4]),
+        ],
+        reason: "previous_not_found",
+        requirement: "DO3",
+    },
+    Broken {
+        name: "previous-missing-beside-known",
+        near: "two-branches",
+        comment: "A branch names an operation that is not there beside the CREATE.",
+        nodes: &[(1, Create, &[]), (2, Hour, &[1]), (3, Hour, &[1, 9])],
+        reason: "previous_not_found",
+        requirement: "DO3",
+    },
+    Broken {
+        name: "previous-missing-below-the-delete",
+        near: "deleted-after-update",
+        comment: "The DELETE's previous is missing; the CREATE alone would be sound.",
+        nodes: &[(1, Create, &[]), (2, Delete, &[3])],
+        reason: "previous_not_found",
+        requirement: "DO3",
+    },
+    Broken {
+        name: "circle-at-the-end",
+        near: "long-chain",
+        comment: "The last operation of a chain is named by one in its middle.",
+        nodes: &[
+            (1, Create, &[]),
+            (8, Hour, &[1]),
+            (2, Hour, &[5, 8]),
+            (7, Hour, &[2]),
+            (3, Hour, &[7]),
+            (6, Hour, &[3]),
+            (4, Hour, &[6]),
+            (5, Hour, &[4]),
+        ],
+        reason: "graph_cycle",
+        requirement: "DO2",
+    },
+    Broken {
+        name: "circle-through-the-delete",
+        near: "deleted-after-update",
+        comment: "A DELETE and what it deletes build on each other.",
+        nodes: &[(1, Create, &[]), (3, Hour, &[1, 2]), (2, Delete, &[3])],
+        reason: "graph_cycle",
+        requirement: "DO2",
+    },
+];
+
+/// Two branches and their merge.
+const MERGED: Nodes = &[
+    (1, Create, &[]),
+    (2, Hour, &[1]),
+    (3, Hour, &[1]),
+    (4, Hour, &[2, 3]),
+];
+
+/// Where in a document the operation of another schema stands.
+struct Foreign {
+    place: &'static str,
+    near: &'static str,
+    nodes: Nodes,
+    index: usize,
+    other: fn() -> Item,
+}
+
+const FOREIGN_OPERATIONS: &[Foreign] = &[
+    Foreign {
+        place: "tip",
+        near: "two-branches-merged",
+        nodes: MERGED,
+        index: 3,
+        other: || operation::update(&cave(), &[id(2), id(3)], [("opening_hour", Item::Int(4))]),
+    },
+    Foreign {
+        place: "branch",
+        near: "two-branches-merged",
+        nodes: MERGED,
+        index: 2,
+        other: || operation::update(&cave(), &[id(1)], [("opening_hour", Item::Int(3))]),
+    },
+    Foreign {
+        place: "delete",
+        near: "deleted",
+        nodes: &[(1, Create, &[]), (2, Delete, &[1])],
+        index: 1,
+        other: || operation::delete(&cave(), &[id(1)]),
+    },
+];
+
 pub(super) fn documents(set: &mut Set) {
-    use Act::{Create, Delete, Hour, Title};
-    let cases: [(&str, &str, &str, Nodes, &str, &str); 21] = [
-        (
-            "empty",
-            "create",
-            "No operation at all.",
-            &[],
-            "create_missing",
-            "DO1",
-        ),
-        (
-            "without-create",
-            "chain",
-            "The CREATE is missing.",
-            &[(5, Hour, &[9]), (3, Title, &[5])],
-            "create_missing",
-            "DO1",
-        ),
-        (
-            "two-creates",
-            "create",
-            "Two CREATEs.",
-            &[(1, Create, &[]), (2, Create, &[])],
-            "create_duplicate",
-            "DO1",
-        ),
-        (
-            "two-creates-and-update",
-            "chain",
-            "A second CREATE in a longer document.",
-            &[
-                (9, Create, &[]),
-                (5, Hour, &[9]),
-                (3, Title, &[5]),
-                (4, Create, &[]),
-            ],
-            "create_duplicate",
-            "DO1",
-        ),
-        (
-            "same-create-twice",
-            "create",
-            "The CREATE given twice.",
-            &[(1, Create, &[]), (1, Create, &[])],
-            "operation_duplicate",
-            "DO1",
-        ),
-        (
-            "previous-missing",
-            "chain",
-            "An operation of the chain is missing.",
-            &[(9, Create, &[]), (3, Title, &[5])],
-            "previous_not_found",
-            "DO3",
-        ),
-        (
-            "one-previous-missing",
-            "two-branches-merged",
-            "A branch of a merge is missing.",
-            &[(1, Create, &[]), (2, Hour, &[1]), (4, Hour, &[2, 3])],
-            "previous_not_found",
-            "DO3",
-        ),
-        (
-            "delete-unconnected",
-            "deleted",
-            "A DELETE of something else.",
-            &[(1, Create, &[]), (2, Delete, &[7])],
-            "previous_not_found",
-            "DO3",
-        ),
-        (
-            "own-previous",
-            "chain",
-            "An operation that builds on itself.",
-            &[(9, Create, &[]), (5, Hour, &[5]), (3, Title, &[5])],
-            "graph_cycle",
-            "DO2",
-        ),
-        (
-            "circle",
-            "chain",
-            "Two operations that build on each other and on the CREATE.",
-            &[(9, Create, &[]), (5, Hour, &[3, 9]), (3, Title, &[5])],
-            "graph_cycle",
-            "DO2",
-        ),
-        (
-            "circle-of-three",
-            "two-branches-merged",
-            "A circle of three behind the CREATE.",
-            &[
-                (1, Create, &[]),
-                (2, Hour, &[1, 4]),
-                (3, Hour, &[1]),
-                (4, Hour, &[2, 3]),
-            ],
-            "graph_cycle",
-            "DO2",
-        ),
-        (
-            "delete-alone",
-            "deleted",
-            "A DELETE of a document that is not there.",
-            &[(2, Delete, &[1])],
-            "create_missing",
-            "DO1",
-        ),
-        (
-            "creates-merged",
-            "two-branches-merged",
-            "Two CREATEs with an UPDATE that merges them.",
-            &[
-                (1, Create, &[]),
-                (2, Hour, &[1]),
-                (3, Create, &[]),
-                (4, Hour, &[2, 3]),
-            ],
-            "create_duplicate",
-            "DO1",
-        ),
-        (
-            "create-given-last-twice",
-            "deleted",
-            "A second CREATE after the DELETE.",
-            &[(1, Create, &[]), (2, Delete, &[1]), (3, Create, &[])],
-            "create_duplicate",
-            "DO1",
-        ),
-        (
-            "same-update-twice",
-            "chain",
-            "An UPDATE given twice.",
-            &[
-                (9, Create, &[]),
-                (5, Hour, &[9]),
-                (5, Hour, &[9]),
-                (3, Title, &[5]),
-            ],
-            "operation_duplicate",
-            "D10",
-        ),
-        (
-            "one-id-for-two",
-            "chain",
-            "Two UPDATEs under one id.",
-            &[
-                (9, Create, &[]),
-                (5, Hour, &[9]),
-                (5, Title, &[9]),
-                (3, Title, &[5]),
-            ],
-            "operation_duplicate",
-            "D10",
-        ),
-        (
-            "previous-missing-in-the-middle",
-            "long-chain",
-            "An operation in the middle of a long chain is missing.",
-            &[
-                (1, Create, &[]),
-                (8, Hour, &[1]),
-                (2, Hour, &[8]),
-                (7, Hour, &[2]),
-                (6, Hour, &[3]),
-                (4, Hour, &[6]),
-                (5, Hour, &[4]),
-            ],
-            "previous_not_found",
-            "DO3",
-        ),
-        (
-            "previous-missing-beside-known",
-            "two-branches",
-            "A branch names an operation that is not there beside the CREATE.",
-            &[(1, Create, &[]), (2, Hour, &[1]), (3, Hour, &[1, 9])],
-            "previous_not_found",
-            "DO3",
-        ),
-        (
-            "previous-missing-below-the-delete",
-            "deleted-after-update",
-            "The DELETE's previous is missing; the CREATE alone would be sound.",
-            &[(1, Create, &[]), (2, Delete, &[3])],
-            "previous_not_found",
-            "DO3",
-        ),
-        (
-            "circle-at-the-end",
-            "long-chain",
-            "The last operation of a chain is named by one in its middle.",
-            &[
-                (1, Create, &[]),
-                (8, Hour, &[1]),
-                (2, Hour, &[5, 8]),
-                (7, Hour, &[2]),
-                (3, Hour, &[7]),
-                (6, Hour, &[3]),
-                (4, Hour, &[6]),
-                (5, Hour, &[4]),
-            ],
-            "graph_cycle",
-            "DO2",
-        ),
-        (
-            "circle-through-the-delete",
-            "deleted-after-update",
-            "A DELETE and what it deletes build on each other.",
-            &[(1, Create, &[]), (3, Hour, &[1, 2]), (2, Delete, &[3])],
-            "graph_cycle",
-            "DO2",
-        ),
-    ];
-    for (name, near, comment, nodes, reason, requirement) in cases {
+    for &Broken {
+        name,
+        near,
+        comment,
+        nodes,
+        reason,
+        requirement,
+    } in DOCUMENTS
+    {
         let case = set.invalid(name, comment, near, input(nodes), reason);
         case.requires(&[requirement, "DO6"]);
         match name {
@@ -238,6 +298,11 @@ pub(super) fn documents(set: &mut Set) {
             _ => {}
         }
     }
+    other_schemas(set);
+}
+
+/// Documents of which one operation is of another schema.
+fn other_schemas(set: &mut Set) {
     let other = operation::update(&cave(), &[id(9)], [("opening_hour", Item::Int(5))]);
     let mut mixed = input(&[(9, Create, &[]), (5, Hour, &[9]), (3, Title, &[5])]);
     mixed["operations"][1]["operation"] = hex(other.encode()).into();
@@ -250,38 +315,16 @@ pub(super) fn documents(set: &mut Set) {
     )
     .requires(&["OP4", "DO3"])
     .or(&["schema_mismatch"]);
-    let merge: &[Node<'_>] = &[
-        (1, Create, &[]),
-        (2, Hour, &[1]),
-        (3, Hour, &[1]),
-        (4, Hour, &[2, 3]),
-    ];
-    let places = [
-        (
-            "tip",
-            "two-branches-merged",
-            merge,
-            3,
-            operation::update(&cave(), &[id(2), id(3)], [("opening_hour", Item::Int(4))]),
-        ),
-        (
-            "branch",
-            "two-branches-merged",
-            merge,
-            2,
-            operation::update(&cave(), &[id(1)], [("opening_hour", Item::Int(3))]),
-        ),
-        (
-            "delete",
-            "deleted",
-            &[(1, Create, &[]), (2, Delete, &[1])],
-            1,
-            operation::delete(&cave(), &[id(1)]),
-        ),
-    ];
-    for (place, near, nodes, index, other) in places {
+    for &Foreign {
+        place,
+        near,
+        nodes,
+        index,
+        other,
+    } in FOREIGN_OPERATIONS
+    {
         let mut mixed = input(nodes);
-        mixed["operations"][index]["operation"] = hex(other.encode()).into();
+        mixed["operations"][index]["operation"] = hex(other().encode()).into();
         set.invalid(
             &format!("other-schema-in-{place}"),
             "One operation of another schema.",
@@ -294,18 +337,18 @@ pub(super) fn documents(set: &mut Set) {
     }
 }
 
+const FOREIGN_DOCUMENTS: &[(&str, Nodes)] = &[
+    ("create", &[(1, Create, &[])]),
+    (
+        "chain",
+        &[(9, Create, &[]), (5, Hour, &[9]), (3, Title, &[5])],
+    ),
+];
+
 /// Operations that agree with each other, but not with the schema they are read by.
 pub(super) fn foreign(set: &mut Set) {
-    use Act::{Create, Hour, Title};
     set.using("schema", "cave");
-    let documents: [(&str, Nodes); 2] = [
-        ("create", &[(1, Create, &[])]),
-        (
-            "chain",
-            &[(9, Create, &[]), (5, Hour, &[9]), (3, Title, &[5])],
-        ),
-    ];
-    for (near, nodes) in documents {
+    for &(near, nodes) in FOREIGN_DOCUMENTS {
         set.invalid(
             &format!("{near}-of-other-schema"),
             "A whole document of another schema.",
@@ -317,37 +360,53 @@ pub(super) fn foreign(set: &mut Set) {
     }
 }
 
+/// An operation in place of the one at `index`.
+struct Unfit {
+    name: &'static str,
+    comment: &'static str,
+    index: usize,
+    operation: fn() -> Item,
+    reason: &'static str,
+}
+
+const UNFIT: &[Unfit] = &[
+    Unfit {
+        name: "field-of-other-type",
+        comment: "An UPDATE gives a text for a number.",
+        index: 2,
+        operation: || operation::update(CAFE, &[id(1)], [("opening_hour", Item::text("8"))]),
+        reason: "field_type_mismatch",
+    },
+    Unfit {
+        name: "field-unknown",
+        comment: "An UPDATE gives a field that the schema has not.",
+        index: 1,
+        operation: || operation::update(CAFE, &[id(1)], [("price", Item::Int(8))]),
+        reason: "field_unexpected",
+    },
+    Unfit {
+        name: "field-missing",
+        comment: "The CREATE lacks a field.",
+        index: 0,
+        operation: || operation::create(CAFE, [("opening_hour", Item::Int(8))]),
+        reason: "field_missing",
+    },
+];
+
 /// Operations that do not fit the schema of their document.
 pub(super) fn unfit(set: &mut Set) {
-    use Act::{Create, Hour};
-    let nodes: &[Node<'_>] = &[(1, Create, &[]), (2, Hour, &[1]), (3, Hour, &[1])];
+    let nodes: Nodes = &[(1, Create, &[]), (2, Hour, &[1]), (3, Hour, &[1])];
     set.using("schema", "cafe");
-    let unfit = [
-        (
-            "field-of-other-type",
-            "An UPDATE gives a text for a number.",
-            2,
-            operation::update(CAFE, &[id(1)], [("opening_hour", Item::text("8"))]),
-            "field_type_mismatch",
-        ),
-        (
-            "field-unknown",
-            "An UPDATE gives a field that the schema has not.",
-            1,
-            operation::update(CAFE, &[id(1)], [("price", Item::Int(8))]),
-            "field_unexpected",
-        ),
-        (
-            "field-missing",
-            "The CREATE lacks a field.",
-            0,
-            operation::create(CAFE, [("opening_hour", Item::Int(8))]),
-            "field_missing",
-        ),
-    ];
-    for (name, comment, index, operation, reason) in unfit {
+    for &Unfit {
+        name,
+        comment,
+        index,
+        operation,
+        reason,
+    } in UNFIT
+    {
         let mut given = input(nodes);
-        given["operations"][index]["operation"] = hex(operation.encode()).into();
+        given["operations"][index]["operation"] = hex(operation().encode()).into();
         set.invalid(name, comment, "two-branches", given, reason)
             .requires(&["OP8", "OP6"]);
     }

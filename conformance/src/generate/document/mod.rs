@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use Act::{Create, Delete, Hour, Nothing, Same, Title};
+
 use super::fixtures::{CAFE, cafe_schema, id};
 use super::set::Set;
 use crate::forge::{Hash, Item, graph, hash, hex, operation};
@@ -176,28 +178,41 @@ fn add<'a>(
     case
 }
 
-fn sound(set: &mut Set) {
-    use Act::{Create, Hour, Nothing, Same, Title};
-    document(set, "create", "A CREATE alone.", &[(1, Create, &[])])
-        .requires(&["DO1", "DO6", "DV1"]);
-    document(
-        set,
-        "chain",
-        "One UPDATE after the other.",
-        &[(9, Create, &[]), (5, Hour, &[9]), (3, Title, &[5])],
-    )
-    .requires(&["DO1", "DO2", "DO3", "DO7"]);
-    document(
-        set,
-        "chain-given-backwards",
-        "The order of the input means nothing.",
-        &[(9, Create, &[]), (3, Title, &[5]), (5, Hour, &[9])],
-    );
-    document(
-        set,
-        "long-chain",
-        "Eight operations in a row.",
-        &[
+/// A sound document; what it requires is that of the whole file if it names nothing.
+struct Document {
+    name: &'static str,
+    comment: &'static str,
+    nodes: Nodes,
+    requires: &'static [&'static str],
+    flags: &'static [&'static str],
+}
+
+const SOUND: &[Document] = &[
+    Document {
+        name: "create",
+        comment: "A CREATE alone.",
+        nodes: &[(1, Create, &[])],
+        requires: &["DO1", "DO6", "DV1"],
+        flags: &[],
+    },
+    Document {
+        name: "chain",
+        comment: "One UPDATE after the other.",
+        nodes: &[(9, Create, &[]), (5, Hour, &[9]), (3, Title, &[5])],
+        requires: &["DO1", "DO2", "DO3", "DO7"],
+        flags: &[],
+    },
+    Document {
+        name: "chain-given-backwards",
+        comment: "The order of the input means nothing.",
+        nodes: &[(9, Create, &[]), (3, Title, &[5]), (5, Hour, &[9])],
+        requires: &[],
+        flags: &[],
+    },
+    Document {
+        name: "long-chain",
+        comment: "Eight operations in a row.",
+        nodes: &[
             (1, Create, &[]),
             (8, Hour, &[1]),
             (2, Hour, &[8]),
@@ -207,100 +222,104 @@ fn sound(set: &mut Set) {
             (4, Hour, &[6]),
             (5, Hour, &[4]),
         ],
-    );
-    document(
-        set,
-        "same-value",
-        "An UPDATE that writes the value that is there is the one that set it.",
-        &[(1, Create, &[]), (2, Same, &[1]), (3, Title, &[2])],
-    )
-    .requires(&["DO7", "OP6"]);
-    document(
-        set,
-        "same-value-beside",
-        "Two branches write one value; the greater id set it.",
-        &[(1, Create, &[]), (3, Same, &[1]), (2, Same, &[1])],
-    )
-    .flag("Order");
-    document(
-        set,
-        "empty-update",
-        "An UPDATE of nothing moves the view on.",
-        &[(1, Create, &[]), (2, Nothing, &[1])],
-    );
-    document(
-        set,
-        "branches-of-two-fields",
-        "Two branches that do not touch each other.",
-        &[(1, Create, &[]), (2, Hour, &[1]), (3, Title, &[1])],
-    );
-    document(
-        set,
-        "two-branches",
-        "Two branches set one field; the greater id comes last.",
-        &[(1, Create, &[]), (2, Hour, &[1]), (3, Hour, &[1])],
-    )
-    .flag("Order");
-    document(
-        set,
-        "two-branches-create-between",
-        "The id of the CREATE plays no part.",
-        &[(2, Create, &[]), (1, Hour, &[2]), (3, Hour, &[2])],
-    )
-    .flag("Order");
-    document(
-        set,
-        "two-branches-merged",
-        "A merge settles it.",
-        &[
+        requires: &[],
+        flags: &[],
+    },
+    Document {
+        name: "same-value",
+        comment: "An UPDATE that writes the value that is there is the one that set it.",
+        nodes: &[(1, Create, &[]), (2, Same, &[1]), (3, Title, &[2])],
+        requires: &["DO7", "OP6"],
+        flags: &[],
+    },
+    Document {
+        name: "same-value-beside",
+        comment: "Two branches write one value; the greater id set it.",
+        nodes: &[(1, Create, &[]), (3, Same, &[1]), (2, Same, &[1])],
+        requires: &[],
+        flags: &["Order"],
+    },
+    Document {
+        name: "empty-update",
+        comment: "An UPDATE of nothing moves the view on.",
+        nodes: &[(1, Create, &[]), (2, Nothing, &[1])],
+        requires: &[],
+        flags: &[],
+    },
+    Document {
+        name: "branches-of-two-fields",
+        comment: "Two branches that do not touch each other.",
+        nodes: &[(1, Create, &[]), (2, Hour, &[1]), (3, Title, &[1])],
+        requires: &[],
+        flags: &[],
+    },
+    Document {
+        name: "two-branches",
+        comment: "Two branches set one field; the greater id comes last.",
+        nodes: &[(1, Create, &[]), (2, Hour, &[1]), (3, Hour, &[1])],
+        requires: &[],
+        flags: &["Order"],
+    },
+    Document {
+        name: "two-branches-create-between",
+        comment: "The id of the CREATE plays no part.",
+        nodes: &[(2, Create, &[]), (1, Hour, &[2]), (3, Hour, &[2])],
+        requires: &[],
+        flags: &["Order"],
+    },
+    Document {
+        name: "two-branches-merged",
+        comment: "A merge settles it.",
+        nodes: &[
             (1, Create, &[]),
             (2, Hour, &[1]),
             (3, Hour, &[1]),
             (4, Hour, &[2, 3]),
         ],
-    );
-    document(
-        set,
-        "two-branches-merged-by-lowest",
-        "A merge comes after its branches, however low its id.",
-        &[
+        requires: &[],
+        flags: &[],
+    },
+    Document {
+        name: "two-branches-merged-by-lowest",
+        comment: "A merge comes after its branches, however low its id.",
+        nodes: &[
             (9, Create, &[]),
             (5, Hour, &[9]),
             (6, Hour, &[9]),
             (2, Title, &[5, 6]),
         ],
-    )
-    .flag("Order");
-    document(
-        set,
-        "branches-of-unequal-length",
-        "The branch with the lower id is finished first.",
-        &[
+        requires: &[],
+        flags: &["Order"],
+    },
+    Document {
+        name: "branches-of-unequal-length",
+        comment: "The branch with the lower id is finished first.",
+        nodes: &[
             (1, Create, &[]),
             (3, Hour, &[1]),
             (9, Hour, &[3]),
             (4, Hour, &[1]),
         ],
-    )
-    .flag("Order");
-    document(
-        set,
-        "branch-in-branch",
-        "A branch of a branch.",
-        &[
+        requires: &[],
+        flags: &["Order"],
+    },
+    Document {
+        name: "branch-in-branch",
+        comment: "A branch of a branch.",
+        nodes: &[
             (1, Create, &[]),
             (2, Hour, &[1]),
             (5, Hour, &[2]),
             (6, Hour, &[2]),
             (3, Hour, &[1]),
         ],
-    )
-    .flag("Order");
-    document(
-        set,
-        "two-diamonds",
-        "Two diamonds, one on the other.",
-        &[
+        requires: &[],
+        flags: &["Order"],
+    },
+    Document {
+        name: "two-diamonds",
+        comment: "Two diamonds, one on the other.",
+        nodes: &[
             (1, Create, &[]),
             (2, Hour, &[1]),
             (3, Hour, &[1]),
@@ -309,26 +328,46 @@ fn sound(set: &mut Set) {
             (6, Hour, &[4]),
             (7, Title, &[5, 6]),
         ],
-    );
-    document(
-        set,
-        "three-branches-merged",
-        "Three branches and their merge.",
-        &[
+        requires: &[],
+        flags: &[],
+    },
+    Document {
+        name: "three-branches-merged",
+        comment: "Three branches and their merge.",
+        nodes: &[
             (1, Create, &[]),
             (2, Hour, &[1]),
             (3, Hour, &[1]),
             (4, Hour, &[1]),
             (5, Hour, &[2, 3, 4]),
         ],
-    )
-    .flag("Order");
+        requires: &[],
+        flags: &["Order"],
+    },
+];
+
+fn sound(set: &mut Set) {
+    for &Document {
+        name,
+        comment,
+        nodes,
+        requires,
+        flags,
+    } in SOUND
+    {
+        let case = document(set, name, comment, nodes);
+        if !requires.is_empty() {
+            case.requires(requires);
+        }
+        for flag in flags {
+            case.flag(flag);
+        }
+    }
 }
 
-fn contested(set: &mut Set) {
-    use Act::{Create, Hour, Title};
-    document(
-        set,
+/// Documents of which branches set one field.
+const CONTESTED: &[(&str, &str, Nodes)] = &[
+    (
         "three-branches",
         "Three branches set one field.",
         &[
@@ -337,9 +376,8 @@ fn contested(set: &mut Set) {
             (3, Hour, &[1]),
             (4, Hour, &[1]),
         ],
-    );
-    document(
-        set,
+    ),
+    (
         "five-branches",
         "Five branches set one field.",
         &[
@@ -350,9 +388,8 @@ fn contested(set: &mut Set) {
             (5, Hour, &[1]),
             (6, Hour, &[1]),
         ],
-    );
-    document(
-        set,
+    ),
+    (
         "two-merges-of-the-same",
         "Two concurrent merges of the same branches.",
         &[
@@ -362,9 +399,8 @@ fn contested(set: &mut Set) {
             (4, Title, &[2, 3]),
             (5, Hour, &[2, 3]),
         ],
-    );
-    document(
-        set,
+    ),
+    (
         "four-branches-two-fields",
         "Four branches, two on each field.",
         &[
@@ -374,7 +410,13 @@ fn contested(set: &mut Set) {
             (4, Hour, &[1]),
             (5, Title, &[1]),
         ],
-    );
+    ),
+];
+
+fn contested(set: &mut Set) {
+    for &(name, comment, nodes) in CONTESTED {
+        document(set, name, comment, nodes);
+    }
     document(
         set,
         "ancestor-in-previous",
@@ -395,57 +437,58 @@ fn contested(set: &mut Set) {
     );
 }
 
+/// Documents by name, each with another order of its operations.
+const SHUFFLED: &[(&str, Nodes, &[usize])] = &[
+    (
+        "three-branches",
+        &[
+            (1, Create, &[]),
+            (2, Hour, &[1]),
+            (3, Hour, &[1]),
+            (4, Hour, &[1]),
+        ],
+        &[2, 0, 3, 1],
+    ),
+    (
+        "branch-in-branch",
+        &[
+            (1, Create, &[]),
+            (2, Hour, &[1]),
+            (5, Hour, &[2]),
+            (6, Hour, &[2]),
+            (3, Hour, &[1]),
+        ],
+        &[4, 3, 0, 1, 2],
+    ),
+    (
+        "two-merges-of-the-same",
+        &[
+            (1, Create, &[]),
+            (2, Hour, &[1]),
+            (3, Hour, &[1]),
+            (4, Title, &[2, 3]),
+            (5, Hour, &[2, 3]),
+        ],
+        &[0, 4, 2, 3, 1],
+    ),
+    (
+        "two-diamonds",
+        &[
+            (1, Create, &[]),
+            (2, Hour, &[1]),
+            (3, Hour, &[1]),
+            (4, Title, &[2, 3]),
+            (5, Hour, &[4]),
+            (6, Hour, &[4]),
+            (7, Title, &[5, 6]),
+        ],
+        &[5, 2, 6, 0, 4, 1, 3],
+    ),
+];
+
 /// The ids alone decide the order, so siblings are also given highest first and in no order at all.
 fn given_in_any_order(set: &mut Set) {
-    use Act::{Create, Hour, Title};
-    let graphs: [(&str, Nodes, &[usize]); 4] = [
-        (
-            "three-branches",
-            &[
-                (1, Create, &[]),
-                (2, Hour, &[1]),
-                (3, Hour, &[1]),
-                (4, Hour, &[1]),
-            ],
-            &[2, 0, 3, 1],
-        ),
-        (
-            "branch-in-branch",
-            &[
-                (1, Create, &[]),
-                (2, Hour, &[1]),
-                (5, Hour, &[2]),
-                (6, Hour, &[2]),
-                (3, Hour, &[1]),
-            ],
-            &[4, 3, 0, 1, 2],
-        ),
-        (
-            "two-merges-of-the-same",
-            &[
-                (1, Create, &[]),
-                (2, Hour, &[1]),
-                (3, Hour, &[1]),
-                (4, Title, &[2, 3]),
-                (5, Hour, &[2, 3]),
-            ],
-            &[0, 4, 2, 3, 1],
-        ),
-        (
-            "two-diamonds",
-            &[
-                (1, Create, &[]),
-                (2, Hour, &[1]),
-                (3, Hour, &[1]),
-                (4, Title, &[2, 3]),
-                (5, Hour, &[4]),
-                (6, Hour, &[4]),
-                (7, Title, &[5, 6]),
-            ],
-            &[5, 2, 6, 0, 4, 1, 3],
-        ),
-    ];
-    for (name, ascending, shuffle) in graphs {
+    for &(name, ascending, shuffle) in SHUFFLED {
         let mut descending = ascending.to_vec();
         descending.sort_unstable_by_key(|node| std::cmp::Reverse(node.0));
         let shuffled: Vec<_> = shuffle.iter().map(|index| ascending[*index]).collect();
@@ -462,7 +505,6 @@ fn given_in_any_order(set: &mut Set) {
 }
 
 fn deletions(set: &mut Set) {
-    use Act::{Create, Delete, Hour};
     let deleted = |case: &mut Case| {
         case.requires(&["DO4", "D11"]).flag("Delete");
     };

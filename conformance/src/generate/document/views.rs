@@ -303,81 +303,97 @@ fn diamonds(set: &mut Set) {
     );
 }
 
+/// These ids as a view id is written, in this order.
+fn text(ids: &[u8]) -> String {
+    let ids: Vec<_> = ids.iter().map(|byte| id(*byte).hex()).collect();
+    ids.join("_")
+}
+
+/// A view id that is none, or none of the document.
+struct Unknown {
+    name: &'static str,
+    near: &'static str,
+    comment: &'static str,
+    view_id: fn() -> String,
+    reason: &'static str,
+}
+
+const UNKNOWN: &[Unknown] = &[
+    Unknown {
+        name: "unknown",
+        near: "chain-second",
+        comment: "An operation that is not part of the document.",
+        view_id: || text(&[6]),
+        reason: "view_not_found",
+    },
+    Unknown {
+        name: "unknown-too",
+        near: "chain-second",
+        comment: "One that is, and one that is not.",
+        view_id: || text(&[5, 6]),
+        reason: "view_not_found",
+    },
+    Unknown {
+        name: "unknown-first",
+        near: "chain-second",
+        comment: "One that is not, before one that is.",
+        view_id: || text(&[4, 5]),
+        reason: "view_not_found",
+    },
+    Unknown {
+        name: "unsorted",
+        near: "branches-two",
+        comment: "The ids do not ascend.",
+        view_id: || text(&[4, 2]),
+        reason: "view_id_unsorted",
+    },
+    Unknown {
+        name: "twice",
+        near: "chain-second",
+        comment: "An id named twice.",
+        view_id: || text(&[5, 5]),
+        reason: "view_id_duplicate",
+    },
+    Unknown {
+        name: "empty",
+        near: "chain-second",
+        comment: "No view id.",
+        view_id: String::new,
+        reason: "hash_length",
+    },
+    Unknown {
+        name: "half",
+        near: "chain-second",
+        comment: "Half an id.",
+        view_id: || id(5).hex()[..34].to_owned(),
+        reason: "hash_length",
+    },
+    Unknown {
+        name: "digest-length",
+        near: "chain-second",
+        comment: "An id whose digest is said to have 33 bytes.",
+        view_id: || id(5).with_byte(1, 33).hex(),
+        reason: "hash_digest_length",
+    },
+];
+
 fn unknown(set: &mut Set) {
-    let text = |ids: &[u8]| {
-        ids.iter()
-            .map(|byte| id(*byte).hex())
-            .collect::<Vec<_>>()
-            .join("_")
-    };
-    let upper = id(5).hex().to_uppercase();
     let lettered: &[Node<'_>] = &[(0xab, Create, &[])];
     view(set, "lettered", "An id of letters.", lettered, &[0xab]);
-    let cases: [(&str, &str, &str, String, &str); 8] = [
-        (
-            "unknown",
-            "chain-second",
-            "An operation that is not part of the document.",
-            text(&[6]),
-            "view_not_found",
-        ),
-        (
-            "unknown-too",
-            "chain-second",
-            "One that is, and one that is not.",
-            text(&[5, 6]),
-            "view_not_found",
-        ),
-        (
-            "unknown-first",
-            "chain-second",
-            "One that is not, before one that is.",
-            text(&[4, 5]),
-            "view_not_found",
-        ),
-        (
-            "unsorted",
-            "branches-two",
-            "The ids do not ascend.",
-            text(&[4, 2]),
-            "view_id_unsorted",
-        ),
-        (
-            "twice",
-            "chain-second",
-            "An id named twice.",
-            text(&[5, 5]),
-            "view_id_duplicate",
-        ),
-        (
-            "empty",
-            "chain-second",
-            "No view id.",
-            String::new(),
-            "hash_length",
-        ),
-        (
-            "half",
-            "chain-second",
-            "Half an id.",
-            upper[..34].to_lowercase(),
-            "hash_length",
-        ),
-        (
-            "digest-length",
-            "chain-second",
-            "An id whose digest is said to have 33 bytes.",
-            id(5).with_byte(1, 33).hex(),
-            "hash_digest_length",
-        ),
-    ];
-    for (name, near, comment, view_id, reason) in cases {
+    for &Unknown {
+        name,
+        near,
+        comment,
+        view_id,
+        reason,
+    } in UNKNOWN
+    {
         let nodes = if near == "branches-two" {
             BRANCHES
         } else {
             CHAIN
         };
-        let case = set.invalid(name, comment, near, with_text(nodes, &view_id), reason);
+        let case = set.invalid(name, comment, near, with_text(nodes, &view_id()), reason);
         match name {
             "unsorted" => {
                 case.requires(&["DV1", "EN2"]).flag("Unsorted");
@@ -408,54 +424,73 @@ fn unknown(set: &mut Set) {
     .flag("Uppercase");
 }
 
+/// A document that is none, and a view of it.
+struct Broken {
+    name: &'static str,
+    near: &'static str,
+    comment: &'static str,
+    nodes: Document,
+    at: View,
+    reason: &'static str,
+}
+
+const BROKEN: &[Broken] = &[
+    Broken {
+        name: "hole-below",
+        near: "chain-third",
+        comment: "What the view builds on is missing.",
+        nodes: &[(9, Create, &[]), (3, Title, &[5]), (7, Hour, &[3])],
+        at: &[3],
+        reason: "previous_not_found",
+    },
+    Broken {
+        name: "hole-beside",
+        near: "branches-two",
+        comment: "Something is missing that the view does not build on.",
+        nodes: &[
+            (1, Create, &[]),
+            (2, Hour, &[1]),
+            (4, Hour, &[1]),
+            (6, Title, &[3]),
+        ],
+        at: &[2, 4],
+        reason: "previous_not_found",
+    },
+    Broken {
+        name: "without-create",
+        near: "chain-third",
+        comment: "No CREATE.",
+        nodes: &[(5, Hour, &[9]), (3, Title, &[5]), (7, Hour, &[3])],
+        at: &[3],
+        reason: "create_missing",
+    },
+    Broken {
+        name: "two-creates",
+        near: "chain-third",
+        comment: "A second CREATE beside the view.",
+        nodes: &[
+            (9, Create, &[]),
+            (5, Hour, &[9]),
+            (3, Title, &[5]),
+            (7, Hour, &[3]),
+            (8, Create, &[]),
+        ],
+        at: &[3],
+        reason: "create_duplicate",
+    },
+];
+
 /// What is wrong with a document is wrong at every view of it.
 fn broken(set: &mut Set) {
-    let cases: [(&str, &str, &str, Document, View, &str); 4] = [
-        (
-            "hole-below",
-            "chain-third",
-            "What the view builds on is missing.",
-            &[(9, Create, &[]), (3, Title, &[5]), (7, Hour, &[3])],
-            &[3],
-            "previous_not_found",
-        ),
-        (
-            "hole-beside",
-            "branches-two",
-            "Something is missing that the view does not build on.",
-            &[
-                (1, Create, &[]),
-                (2, Hour, &[1]),
-                (4, Hour, &[1]),
-                (6, Title, &[3]),
-            ],
-            &[2, 4],
-            "previous_not_found",
-        ),
-        (
-            "without-create",
-            "chain-third",
-            "No CREATE.",
-            &[(5, Hour, &[9]), (3, Title, &[5]), (7, Hour, &[3])],
-            &[3],
-            "create_missing",
-        ),
-        (
-            "two-creates",
-            "chain-third",
-            "A second CREATE beside the view.",
-            &[
-                (9, Create, &[]),
-                (5, Hour, &[9]),
-                (3, Title, &[5]),
-                (7, Hour, &[3]),
-                (8, Create, &[]),
-            ],
-            &[3],
-            "create_duplicate",
-        ),
-    ];
-    for (name, near, comment, nodes, at, reason) in cases {
+    for &Broken {
+        name,
+        near,
+        comment,
+        nodes,
+        at,
+        reason,
+    } in BROKEN
+    {
         let case = set.invalid(name, comment, near, question(nodes, at), reason);
         case.requires(&["DO1", "DO3"]);
         if name == "without-create" {
