@@ -6,6 +6,14 @@ use crate::generate::set::Set;
 
 const BLOB: &str = "blob_v1";
 
+/// What the node knows: two pieces, a cafe and a blob.
+struct Ids {
+    first: Hash,
+    second: Hash,
+    place: Hash,
+    known: Hash,
+}
+
 pub(super) fn blobs() -> Set {
     let mut set = set_of("publish", "blobs", &["BL3"]);
     let mut world = World::of_places();
@@ -20,95 +28,123 @@ pub(super) fn blobs() -> Set {
     set.world("pieces", world.value());
     set.using("world", "pieces");
 
-    let log = Log::new(author(), 4);
-    let good: [(&str, &str, Vec<u8>); 5] = [
-        (
-            "blob",
-            "A blob whose pieces are there.",
-            blob(5, &[first, second]),
-        ),
-        ("blob-of-one", "A blob of one piece.", blob(3, &[first])),
-        (
-            "blob-piece-twice",
-            "A piece may come twice.",
-            blob(6, &[first, first]),
-        ),
-        (
-            "blob-of-other-length",
-            "Whether the length is right is seen when it is served.",
-            blob(4, &[first]),
-        ),
-        (
-            "blob-of-nothing",
-            "An empty file has no pieces.",
-            blob(0, &[]),
-        ),
-    ];
-    for (name, comment, payload) in good {
-        taken(&mut set, name, comment, &log, &payload).ruled("R19");
+    let ids = Ids {
+        first,
+        second,
+        place,
+        known,
+    };
+    sound(&mut set, &ids, &stored);
+    missing(&mut set, &ids, &stored);
+    rules(&mut set, &ids);
+    set
+}
+
+/// Blobs whose pieces are there.
+const SOUND: &[(&str, &str, fn(&Ids) -> Vec<u8>)] = &[
+    ("blob", "A blob whose pieces are there.", |ids| {
+        blob(5, &[ids.first, ids.second])
+    }),
+    ("blob-of-one", "A blob of one piece.", |ids| {
+        blob(3, &[ids.first])
+    }),
+    ("blob-piece-twice", "A piece may come twice.", |ids| {
+        blob(6, &[ids.first, ids.first])
+    }),
+    (
+        "blob-of-other-length",
+        "Whether the length is right is seen when it is served.",
+        |ids| blob(4, &[ids.first]),
+    ),
+    ("blob-of-nothing", "An empty file has no pieces.", |_| {
+        blob(0, &[])
+    }),
+];
+
+fn sound(set: &mut Set, ids: &Ids, stored: &Log) {
+    let log = new_log();
+    for &(name, comment, payload) in SOUND {
+        taken(set, name, comment, &log, &payload(ids)).ruled("R19");
     }
     let retyped =
-        operation::update(BLOB, &[known], [("mime_type", Item::text("text/html"))]).encode();
+        operation::update(BLOB, &[ids.known], [("mime_type", Item::text("text/html"))]).encode();
     taken(
-        &mut set,
+        set,
         "blob-retyped",
         "An UPDATE that leaves the pieces alone.",
-        &stored,
+        stored,
         &retyped,
     );
-    let shortened = |piece: Hash| {
-        let pieces = Item::Array(vec![Item::ids(&[piece])]);
-        operation::update(BLOB, &[known], [("pieces", pieces)]).encode()
-    };
     taken(
-        &mut set,
+        set,
         "blob-shortened",
         "An UPDATE of the pieces.",
-        &stored,
-        &shortened(first),
+        stored,
+        &shortened(ids.known, ids.first),
     );
+}
 
-    let missing: [(&str, &str, &str, &Log, Vec<u8>); 5] = [
-        (
-            "blob-before-piece",
-            "blob-of-one",
-            "The piece is not there.",
-            &log,
-            blob(3, &[id(7)]),
-        ),
-        (
-            "blob-before-last-piece",
-            "blob",
-            "One of two pieces is not there.",
-            &log,
-            blob(5, &[first, id(7)]),
-        ),
-        (
-            "blob-of-a-cafe",
-            "blob-of-one",
-            "What it names is no piece.",
-            &log,
-            blob(3, &[place]),
-        ),
-        (
-            "blob-of-a-blob",
-            "blob-of-one",
-            "What it names is a blob.",
-            &log,
-            blob(3, &[known]),
-        ),
-        (
-            "blob-shortened-to-nothing",
-            "blob-shortened",
-            "An UPDATE to a piece that is not there.",
-            &stored,
-            shortened(id(7)),
-        ),
-    ];
-    for (name, near, comment, log, payload) in missing {
+/// A blob that names a piece which is not there.
+struct Missing {
+    name: &'static str,
+    near: &'static str,
+    comment: &'static str,
+    is_update: bool,
+    payload: fn(&Ids) -> Vec<u8>,
+}
+
+const MISSING: &[Missing] = &[
+    Missing {
+        name: "blob-before-piece",
+        near: "blob-of-one",
+        comment: "The piece is not there.",
+        is_update: false,
+        payload: |_| blob(3, &[id(7)]),
+    },
+    Missing {
+        name: "blob-before-last-piece",
+        near: "blob",
+        comment: "One of two pieces is not there.",
+        is_update: false,
+        payload: |ids| blob(5, &[ids.first, id(7)]),
+    },
+    Missing {
+        name: "blob-of-a-cafe",
+        near: "blob-of-one",
+        comment: "What it names is no piece.",
+        is_update: false,
+        payload: |ids| blob(3, &[ids.place]),
+    },
+    Missing {
+        name: "blob-of-a-blob",
+        near: "blob-of-one",
+        comment: "What it names is a blob.",
+        is_update: false,
+        payload: |ids| blob(3, &[ids.known]),
+    },
+    Missing {
+        name: "blob-shortened-to-nothing",
+        near: "blob-shortened",
+        comment: "An UPDATE to a piece that is not there.",
+        is_update: true,
+        payload: |ids| shortened(ids.known, id(7)),
+    },
+];
+
+fn missing(set: &mut Set, ids: &Ids, stored: &Log) {
+    for &Missing {
+        name,
+        near,
+        comment,
+        is_update,
+        payload,
+    } in MISSING
+    {
+        let new = new_log();
+        let (log, payload) = (if is_update { stored } else { &new }, payload(ids));
         let told = super::after(log, &payload);
         not_taken(
-            &mut set,
+            set,
             (name, comment),
             near,
             next(log, &payload),
@@ -116,30 +152,51 @@ pub(super) fn blobs() -> Set {
         )
         .wire_reads("R19", told);
     }
-    let rules: [(&str, &str, Vec<u8>, &str); 3] = [
-        (
-            "blob-without-its-pieces",
-            "A length, and no pieces.",
-            blob(3, &[]),
-            "blob_pieces",
-        ),
-        (
-            "blob-without-its-length",
-            "Pieces, and no length.",
-            blob(0, &[first]),
-            "blob_pieces",
-        ),
-        (
-            "blob-of-negative-length",
-            "A length below nothing.",
-            blob(-1, &[first]),
-            "blob_length",
-        ),
-    ];
-    for (name, comment, payload, reason) in rules {
+}
+
+/// A blob that breaks a rule of blobs.
+struct Broken {
+    name: &'static str,
+    comment: &'static str,
+    payload: fn(&Ids) -> Vec<u8>,
+    reason: &'static str,
+}
+
+const BROKEN: &[Broken] = &[
+    Broken {
+        name: "blob-without-its-pieces",
+        comment: "A length, and no pieces.",
+        payload: |_| blob(3, &[]),
+        reason: "blob_pieces",
+    },
+    Broken {
+        name: "blob-without-its-length",
+        comment: "Pieces, and no length.",
+        payload: |ids| blob(0, &[ids.first]),
+        reason: "blob_pieces",
+    },
+    Broken {
+        name: "blob-of-negative-length",
+        comment: "A length below nothing.",
+        payload: |ids| blob(-1, &[ids.first]),
+        reason: "blob_length",
+    },
+];
+
+/// Blobs that break a rule of blobs, whatever pieces there are.
+fn rules(set: &mut Set, ids: &Ids) {
+    let log = new_log();
+    for &Broken {
+        name,
+        comment,
+        payload,
+        reason,
+    } in BROKEN
+    {
+        let payload = payload(ids);
         let told = super::after(&log, &payload);
         not_taken(
-            &mut set,
+            set,
             (name, comment),
             "blob-of-one",
             next(&log, &payload),
@@ -148,7 +205,17 @@ pub(super) fn blobs() -> Set {
         .requires(&["BL1", "NO2"])
         .wire_reads("R19", told);
     }
-    set
+}
+
+/// A log with nothing in it yet.
+fn new_log() -> Log {
+    Log::new(author(), 4)
+}
+
+/// An UPDATE of the blob `known` to one piece.
+fn shortened(known: Hash, piece: Hash) -> Vec<u8> {
+    let pieces = Item::Array(vec![Item::ids(&[piece])]);
+    operation::update(BLOB, &[known], [("pieces", pieces)]).encode()
 }
 
 fn blob(length: i128, pieces: &[Hash]) -> Vec<u8> {

@@ -7,71 +7,90 @@ use super::{
 use crate::forge::{Draft, Hash, Log};
 use crate::generate::set::Set;
 
+/// What is changed in the draft of the next entry of the cafe's log.
+struct Position {
+    name: &'static str,
+    comment: &'static str,
+    change: fn(Draft, &Places) -> Draft,
+    reason: &'static str,
+}
+
+const POSITIONS: &[Position] = &[
+    Position {
+        name: "gap",
+        comment: "A number is left out.",
+        change: |draft, _| Draft {
+            seq_num: 5,
+            skiplink: None,
+            ..draft
+        },
+        reason: "seq_num_mismatch",
+    },
+    Position {
+        name: "far-gap",
+        comment: "A number far ahead.",
+        change: |draft, _| Draft {
+            seq_num: 1_000_000,
+            skiplink: None,
+            ..draft
+        },
+        reason: "seq_num_mismatch",
+    },
+    Position {
+        name: "backlink-wrong",
+        comment: "A backlink to nothing.",
+        change: |draft, _| Draft {
+            backlink: Some(id(7)),
+            ..draft
+        },
+        reason: "backlink_mismatch",
+    },
+    Position {
+        name: "backlink-older",
+        comment: "A backlink to the entry before the last.",
+        change: |draft, places| Draft {
+            backlink: Some(Hash::of(&places.cafe.entries[1])),
+            ..draft
+        },
+        reason: "backlink_mismatch",
+    },
+    Position {
+        name: "backlink-of-other",
+        comment: "A backlink into somebody else's log.",
+        change: |draft, places| Draft {
+            backlink: Some(Hash::of(&places.visit.entries[0])),
+            ..draft
+        },
+        reason: "backlink_mismatch",
+    },
+    Position {
+        name: "skiplink-wrong",
+        comment: "A far link to nothing.",
+        change: |draft, _| Draft {
+            skiplink: Some(id(7)),
+            ..draft
+        },
+        reason: "skiplink_mismatch",
+    },
+];
+
 pub(super) fn positions(set: &mut Set) {
-    let Places {
-        cafe,
-        visit,
-        ids: [one, _, three, _],
-        ..
-    } = places();
-    let payload = cafe_update(&[three], 12);
+    let places = places();
+    let Places { cafe, ids, .. } = &places;
+    let payload = cafe_update(&[ids[2]], 12);
     let draft = || cafe.draft(&payload);
-    let skip = |seq_num| Draft {
-        seq_num,
-        skiplink: None,
-        ..draft()
-    };
-    let wrong: [(&str, &str, Draft, &str); 6] = [
-        ("gap", "A number is left out.", skip(5), "seq_num_mismatch"),
-        (
-            "far-gap",
-            "A number far ahead.",
-            skip(1_000_000),
-            "seq_num_mismatch",
-        ),
-        (
-            "backlink-wrong",
-            "A backlink to nothing.",
-            Draft {
-                backlink: Some(id(7)),
-                ..draft()
-            },
-            "backlink_mismatch",
-        ),
-        (
-            "backlink-older",
-            "A backlink to the entry before the last.",
-            Draft {
-                backlink: Some(Hash::of(&cafe.entries[1])),
-                ..draft()
-            },
-            "backlink_mismatch",
-        ),
-        (
-            "backlink-of-other",
-            "A backlink into somebody else's log.",
-            Draft {
-                backlink: Some(Hash::of(&visit.entries[0])),
-                ..draft()
-            },
-            "backlink_mismatch",
-        ),
-        (
-            "skiplink-wrong",
-            "A far link to nothing.",
-            Draft {
-                skiplink: Some(id(7)),
-                ..draft()
-            },
-            "skiplink_mismatch",
-        ),
-    ];
-    for (name, comment, draft, reason) in wrong {
+    for &Position {
+        name,
+        comment,
+        change,
+        reason,
+    } in POSITIONS
+    {
         let case = not_taken(
             set,
             (name, comment),
             "good-update",
-            submission(&draft.sign(&author()), &payload),
+            submission(&change(draft(), &places).sign(&author()), &payload),
             reason,
         );
         case.requires(&["PB1", "BA1"]).flag("Links");
@@ -100,6 +119,11 @@ pub(super) fn positions(set: &mut Set) {
     .ruled("R26")
     .or(&["seq_num_max", "skiplink_not_found"])
     .flag("Boundary");
+    second_without_first(set, &payload);
+    taken_positions(set, cafe, ids[0]);
+}
+
+fn second_without_first(set: &mut Set, payload: &[u8]) {
     let mut new = Log::new(author(), 3);
     new.push(create());
     not_taken(
@@ -109,9 +133,13 @@ pub(super) fn positions(set: &mut Set) {
             "The second entry of a log that has no first.",
         ),
         "good-update",
-        next(&new, &payload),
+        next(&new, payload),
         "seq_num_mismatch",
     );
+}
+
+/// Entries that would fork the log.
+fn taken_positions(set: &mut Set, cafe: &Log, first: Hash) {
     let taken_first = submission(
         &Draft::first(&author(), 0, &create()).sign(&author()),
         &create(),
@@ -136,7 +164,7 @@ pub(super) fn positions(set: &mut Set) {
     ] {
         let mut before = cafe.clone();
         before.entries.truncate(len);
-        let other = cafe_update(&[one], 99);
+        let other = cafe_update(&[first], 99);
         not_taken(
             set,
             (name, comment),

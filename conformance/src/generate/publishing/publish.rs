@@ -87,79 +87,96 @@ fn beginnings(set: &mut Set) {
     .requires(&["PB3"]);
 }
 
+fn cafe(places: &Places) -> &Log {
+    &places.cafe
+}
+
+fn bar(places: &Places) -> &Log {
+    &places.bar
+}
+
+/// An operation that comes next in one of the author's logs.
+struct Update {
+    name: &'static str,
+    comment: &'static str,
+    log: fn(&Places) -> &Log,
+    payload: fn(&Places) -> Vec<u8>,
+}
+
+const UPDATES: &[Update] = &[
+    Update {
+        name: "update",
+        comment: "On top of the last operation.",
+        log: cafe,
+        payload: |places| cafe_update(&[places.ids[2]], 12),
+    },
+    Update {
+        name: "update-merging",
+        comment: "On top of both tips.",
+        log: cafe,
+        payload: |places| cafe_update(&view([places.ids[2], places.ids[3]]), 12),
+    },
+    Update {
+        name: "update-branching",
+        comment: "On top of an older view.",
+        log: cafe,
+        payload: |places| cafe_update(&[places.ids[1]], 12),
+    },
+    Update {
+        name: "update-of-other",
+        comment: "On top of somebody else's operation.",
+        log: cafe,
+        payload: |places| cafe_update(&[places.ids[3]], 12),
+    },
+    Update {
+        name: "update-of-create",
+        comment: "On top of the CREATE.",
+        log: cafe,
+        payload: |places| cafe_update(&[places.ids[0]], 12),
+    },
+    Update {
+        name: "update-of-nothing",
+        comment: "An UPDATE that gives no field.",
+        log: cafe,
+        payload: |places| operation::update(CAFE, &[places.ids[2]], []).encode(),
+    },
+    Update {
+        name: "update-second-entry",
+        comment: "The second entry of a log.",
+        log: bar,
+        payload: |places| cafe_update(&[places.bar_id], 12),
+    },
+    Update {
+        name: "delete",
+        comment: "A DELETE by the author.",
+        log: cafe,
+        payload: |places| operation::delete(CAFE, &[places.ids[2]]).encode(),
+    },
+    Update {
+        name: "delete-older",
+        comment: "A DELETE on top of an older view.",
+        log: cafe,
+        payload: |places| operation::delete(CAFE, &[places.ids[0]]).encode(),
+    },
+];
+
 fn updates(set: &mut Set) {
-    let Places {
-        cafe,
-        bar,
-        ids: [one, two, three, beside],
-        bar_id,
-        ..
-    } = places();
-    let cases: [(&str, &str, &Log, Vec<u8>); 9] = [
-        (
-            "update",
-            "On top of the last operation.",
-            &cafe,
-            cafe_update(&[three], 12),
-        ),
-        (
-            "update-merging",
-            "On top of both tips.",
-            &cafe,
-            cafe_update(&view([three, beside]), 12),
-        ),
-        (
-            "update-branching",
-            "On top of an older view.",
-            &cafe,
-            cafe_update(&[two], 12),
-        ),
-        (
-            "update-of-other",
-            "On top of somebody else's operation.",
-            &cafe,
-            cafe_update(&[beside], 12),
-        ),
-        (
-            "update-of-create",
-            "On top of the CREATE.",
-            &cafe,
-            cafe_update(&[one], 12),
-        ),
-        (
-            "update-of-nothing",
-            "An UPDATE that gives no field.",
-            &cafe,
-            operation::update(CAFE, &[three], []).encode(),
-        ),
-        (
-            "update-second-entry",
-            "The second entry of a log.",
-            &bar,
-            cafe_update(&[bar_id], 12),
-        ),
-        (
-            "delete",
-            "A DELETE by the author.",
-            &cafe,
-            operation::delete(CAFE, &[three]).encode(),
-        ),
-        (
-            "delete-older",
-            "A DELETE on top of an older view.",
-            &cafe,
-            operation::delete(CAFE, &[one]).encode(),
-        ),
-    ];
-    for (name, comment, log, payload) in cases {
-        taken(set, name, comment, log, &payload).requires(&["PB1", "PB4", "PB8"]);
+    let places = places();
+    for &Update {
+        name,
+        comment,
+        log,
+        payload,
+    } in UPDATES
+    {
+        taken(set, name, comment, log(&places), &payload(&places)).requires(&["PB1", "PB4", "PB8"]);
     }
     taken(
         set,
         "update-with-ancestor",
         "On top of an operation and of one it builds on.",
-        &cafe,
-        &cafe_update(&view([one, three]), 12),
+        &places.cafe,
+        &cafe_update(&view([places.ids[0], places.ids[2]]), 12),
     )
     .requires(&["PB4"])
     .ruled("R21");

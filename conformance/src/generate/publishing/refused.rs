@@ -81,6 +81,46 @@ fn siblings(set: &mut Set) {
     );
 }
 
+/// What is made of the bytes of a good entry.
+struct Damaged {
+    name: &'static str,
+    comment: &'static str,
+    damage: fn(&[u8]) -> Vec<u8>,
+    reason: &'static str,
+}
+
+const DAMAGED: &[Damaged] = &[
+    Damaged {
+        name: "signature-flipped",
+        comment: "A bit of the signature is flipped.",
+        damage: |good| {
+            let mut flipped = good.to_vec();
+            let at = flipped.len() - 40;
+            flipped[at] ^= 1;
+            flipped
+        },
+        reason: "signature_invalid",
+    },
+    Damaged {
+        name: "entry-cut",
+        comment: "The last byte of the entry is missing.",
+        damage: |good| good[..good.len() - 1].to_vec(),
+        reason: "entry_truncated",
+    },
+    Damaged {
+        name: "entry-trailing",
+        comment: "A byte after the entry.",
+        damage: |good| [good, &[0]].concat(),
+        reason: "entry_trailing_bytes",
+    },
+    Damaged {
+        name: "entry-empty",
+        comment: "No entry.",
+        damage: |_| Vec::new(),
+        reason: "entry_truncated",
+    },
+];
+
 fn entries(set: &mut Set) {
     let Places {
         cafe,
@@ -89,36 +129,18 @@ fn entries(set: &mut Set) {
     } = places();
     let payload = cafe_update(&[three], 12);
     let good = cafe.draft(&payload).sign(&author());
-    let mut flipped = good.clone();
-    let at = flipped.len() - 40;
-    flipped[at] ^= 1;
-    let damaged: [(&str, &str, Vec<u8>, &str); 4] = [
-        (
-            "signature-flipped",
-            "A bit of the signature is flipped.",
-            flipped,
-            "signature_invalid",
-        ),
-        (
-            "entry-cut",
-            "The last byte of the entry is missing.",
-            good[..good.len() - 1].to_vec(),
-            "entry_truncated",
-        ),
-        (
-            "entry-trailing",
-            "A byte after the entry.",
-            [&good[..], &[0]].concat(),
-            "entry_trailing_bytes",
-        ),
-        ("entry-empty", "No entry.", Vec::new(), "entry_truncated"),
-    ];
-    for (name, comment, entry, reason) in damaged {
+    for &Damaged {
+        name,
+        comment,
+        damage,
+        reason,
+    } in DAMAGED
+    {
         let case = not_taken(
             set,
             (name, comment),
             "good-update",
-            submission(&entry, &payload),
+            submission(&damage(&good), &payload),
             reason,
         );
         case.requires(&["NO1", "BA1"]);
@@ -137,6 +159,13 @@ fn entries(set: &mut Set) {
         "signature_invalid",
     )
     .requires(&["NO1", "KY1"]);
+    other_operations(set, &cafe, three);
+}
+
+/// Operations other than the one the entry was signed for.
+fn other_operations(set: &mut Set, cafe: &Log, three: Hash) {
+    let payload = cafe_update(&[three], 12);
+    let good = cafe.draft(&payload).sign(&author());
     let other = cafe_update(&[three], 13);
     set.invalid(
         "other-operation",
@@ -180,79 +209,109 @@ fn entries(set: &mut Set) {
     .requires(&["PB2"]);
 }
 
+fn hour() -> (&'static str, Item) {
+    ("opening_hour", Item::Int(12))
+}
+
+fn title() -> (&'static str, Item) {
+    ("title", Item::text("New"))
+}
+
+/// A sound UPDATE on top of `previous`.
+fn hour_update(previous: Hash) -> Vec<u8> {
+    operation::update(CAFE, &[previous], [hour()]).encode()
+}
+
+/// The same UPDATE with another item at `index`.
+fn with(previous: Hash, index: usize, item: Item) -> Vec<u8> {
+    let Item::Array(mut items) = operation::update(CAFE, &[previous], [hour()]) else {
+        unreachable!("operations are arrays")
+    };
+    items[index] = item;
+    Item::Array(items).encode()
+}
+
+/// An operation on top of the cafe's third that no node takes.
+struct BrokenOperation {
+    name: &'static str,
+    comment: &'static str,
+    payload: fn(Hash) -> Vec<u8>,
+    reason: &'static str,
+}
+
+const OPERATIONS: &[BrokenOperation] = &[
+    BrokenOperation {
+        name: "operation-version-2",
+        comment: "Another version.",
+        payload: |three| with(three, 0, Item::Int(2)),
+        reason: "operation_version",
+    },
+    BrokenOperation {
+        name: "operation-action-3",
+        comment: "Another action.",
+        payload: |three| with(three, 1, Item::Int(3)),
+        reason: "operation_action",
+    },
+    BrokenOperation {
+        name: "operation-without-fields",
+        comment: "An UPDATE without fields.",
+        payload: |three| with(three, 1, Item::Int(2)),
+        reason: "operation_item_count",
+    },
+    BrokenOperation {
+        name: "operation-no-cbor",
+        comment: "Bytes that mean nothing.",
+        payload: |_| vec![0xff],
+        reason: "cbor_indefinite",
+    },
+    BrokenOperation {
+        name: "operation-cut",
+        comment: "An operation that ends early.",
+        payload: |three| {
+            let mut cut = hour_update(three);
+            cut.pop();
+            cut
+        },
+        reason: "cbor_truncated",
+    },
+    BrokenOperation {
+        name: "operation-unsorted",
+        comment: "Fields out of order.",
+        payload: |three| operation::update(CAFE, &[three], [title(), hour()]).encode(),
+        reason: "fields_unsorted",
+    },
+    BrokenOperation {
+        name: "operation-field-unknown",
+        comment: "A field the schema has not.",
+        payload: |three| operation::update(CAFE, &[three], [("price", Item::Int(1))]).encode(),
+        reason: "field_unexpected",
+    },
+    BrokenOperation {
+        name: "operation-field-type",
+        comment: "A number for a text.",
+        payload: |three| operation::update(CAFE, &[three], [("title", Item::Int(1))]).encode(),
+        reason: "field_type_mismatch",
+    },
+];
+
 fn operations(set: &mut Set) {
     let Places {
         cafe,
         ids: [_, _, three, _],
         ..
     } = places();
-    let hour = || ("opening_hour", Item::Int(12));
-    let update = operation::update(CAFE, &[three], [hour()]).encode();
-    let title = ("title", Item::text("New"));
-    let unsorted = operation::update(CAFE, &[three], [title.clone(), hour()]).encode();
-    let with = |index: usize, item: Item| {
-        let Item::Array(mut items) = operation::update(CAFE, &[three], [hour()]) else {
-            unreachable!("operations are arrays")
-        };
-        items[index] = item;
-        Item::Array(items).encode()
-    };
-    let cases: [(&str, &str, Vec<u8>, &str); 8] = [
-        (
-            "operation-version-2",
-            "Another version.",
-            with(0, Item::Int(2)),
-            "operation_version",
-        ),
-        (
-            "operation-action-3",
-            "Another action.",
-            with(1, Item::Int(3)),
-            "operation_action",
-        ),
-        (
-            "operation-without-fields",
-            "An UPDATE without fields.",
-            with(1, Item::Int(2)),
-            "operation_item_count",
-        ),
-        (
-            "operation-no-cbor",
-            "Bytes that mean nothing.",
-            vec![0xff],
-            "cbor_indefinite",
-        ),
-        (
-            "operation-cut",
-            "An operation that ends early.",
-            update[..update.len() - 1].to_vec(),
-            "cbor_truncated",
-        ),
-        (
-            "operation-unsorted",
-            "Fields out of order.",
-            unsorted,
-            "fields_unsorted",
-        ),
-        (
-            "operation-field-unknown",
-            "A field the schema has not.",
-            operation::update(CAFE, &[three], [("price", Item::Int(1))]).encode(),
-            "field_unexpected",
-        ),
-        (
-            "operation-field-type",
-            "A number for a text.",
-            operation::update(CAFE, &[three], [("title", Item::Int(1))]).encode(),
-            "field_type_mismatch",
-        ),
-    ];
-    for (name, comment, payload, reason) in cases {
+    for &BrokenOperation {
+        name,
+        comment,
+        payload,
+        reason,
+    } in OPERATIONS
+    {
         let case = not_taken(
             set,
             (name, comment),
             "good-update",
-            next(&cafe, &payload),
+            next(&cafe, &payload(three)),
             reason,
         );
         case.requires(&["NO2", "PB3"]);
@@ -265,7 +324,7 @@ fn operations(set: &mut Set) {
             ]);
         }
     }
-    let loose = [&update[..], &[0]].concat();
+    let loose = [&hour_update(three)[..], &[0]].concat();
     not_taken(
         set,
         (
