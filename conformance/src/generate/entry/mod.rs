@@ -62,17 +62,13 @@ fn at(seq_num: usize) -> Draft {
 }
 
 fn sound(set: &mut Set) {
-    let mut add = |name: &str, comment: &str, draft: Draft, key: &Key| {
-        let bytes = draft.sign(key);
-        set.valid(name, comment, hex(&bytes), result(&draft, &bytes))
-            .requires(&["BA1", "KY1", "BA2"]);
-    };
-    add("first", "The first entry of a log.", first(), &author());
+    let mut add = |name: &str, comment, draft, key| add(set, name, comment, &draft, &key);
+    add("first", "The first entry of a log.", first(), author());
     add(
         "other-author",
         "Another author.",
         Draft::first(&other_author(), 0, b"x"),
-        &other_author(),
+        other_author(),
     );
     for seq_num in [2, 3, 4, 5, 8, 12, 13] {
         let name = format!("seq-{seq_num}");
@@ -80,7 +76,7 @@ fn sound(set: &mut Set) {
             &name,
             "An entry with the links its number asks for.",
             at(seq_num),
-            &author(),
+            author(),
         );
     }
     for log_id in [1, 247, 248, 65_536, u64::MAX] {
@@ -89,9 +85,23 @@ fn sound(set: &mut Set) {
             &format!("log-{log_id}"),
             "A log id at an edge of varu64.",
             draft,
-            &author(),
+            author(),
         );
     }
+    extremes(set);
+    end_of_log(set);
+}
+
+/// Adds an entry by the author that any node takes by itself.
+fn add(set: &mut Set, name: &str, comment: &str, draft: &Draft, key: &Key) {
+    let bytes = draft.sign(key);
+    set.valid(name, comment, hex(&bytes), result(draft, &bytes))
+        .requires(&["BA1", "KY1", "BA2"]);
+}
+
+/// The greatest and the least numbers an entry can hold.
+fn extremes(set: &mut Set) {
+    let mut add = |name, comment, draft| add(set, name, comment, &draft, &author());
     let far = Draft {
         seq_num: (1 << 56) + 2,
         skiplink: Some(id(1)),
@@ -104,7 +114,6 @@ fn sound(set: &mut Set) {
         "largest",
         "The longest entry there is: 226 bytes.",
         far.clone(),
-        &author(),
     );
     let greatest = Draft {
         seq_num: u64::MAX,
@@ -114,7 +123,6 @@ fn sound(set: &mut Set) {
         "seq-greatest",
         "The greatest number: sound by itself, though no log has room for it.",
         greatest,
-        &author(),
     );
     add(
         "size-0",
@@ -123,7 +131,6 @@ fn sound(set: &mut Set) {
             payload_size: 0,
             ..first()
         },
-        &author(),
     );
     let max = Draft {
         payload_size: u64::MAX,
@@ -133,9 +140,10 @@ fn sound(set: &mut Set) {
         "size-max",
         "The greatest payload size; nothing is allocated for it.",
         max,
-        &author(),
     );
+}
 
+fn end_of_log(set: &mut Set) {
     let last = Draft { tag: 1, ..first() };
     let bytes = last.sign(&author());
     let mut read = result(&last, &bytes);
@@ -149,23 +157,25 @@ fn sound(set: &mut Set) {
     case.ruled("R8").flag("EndOfLog").expected_wire = Some(read);
 }
 
+/// Where the first entry is cut, and after what.
+const CUTS: &[(usize, &str)] = &[
+    (1, "tag"),
+    (20, "half-the-key"),
+    (33, "key"),
+    (34, "log-id"),
+    (35, "seq-num"),
+    (36, "payload-size"),
+    (50, "half-the-payload-hash"),
+    (70, "payload-hash"),
+    (102, "half-the-signature"),
+    (133, "all-but-one-byte"),
+];
+
 fn structure(set: &mut Set) {
     let bytes = first().sign(&author());
     set.invalid("empty", "No byte at all.", "first", "", "entry_truncated")
         .flag("Truncated");
-    let ends = [
-        (1, "tag"),
-        (20, "half-the-key"),
-        (33, "key"),
-        (34, "log-id"),
-        (35, "seq-num"),
-        (36, "payload-size"),
-        (50, "half-the-payload-hash"),
-        (70, "payload-hash"),
-        (102, "half-the-signature"),
-        (133, "all-but-one-byte"),
-    ];
-    for (len, name) in ends {
+    for &(len, name) in CUTS {
         let comment = format!("Cut after {len} bytes: {}.", name.replace('-', " "));
         set.invalid(
             &format!("cut-after-{name}"),
@@ -177,6 +187,11 @@ fn structure(set: &mut Set) {
         .flag("Truncated")
         .or(&["varint_truncated", "hash_length", "key_length"]);
     }
+    tags(set);
+    first_fields(set);
+}
+
+fn tags(set: &mut Set) {
     for tag in [0x02, 0x7f, 0x80, 0xff] {
         let draft = Draft { tag, ..first() };
         let signed = draft.sign(&author());
@@ -195,6 +210,10 @@ fn structure(set: &mut Set) {
         .wire_reads("R8", wire)
         .flag("SignedByKeyHolder");
     }
+}
+
+/// A number and a key that no entry has.
+fn first_fields(set: &mut Set) {
     let zero = Draft {
         seq_num: 0,
         ..first()
@@ -252,61 +271,75 @@ fn varints(set: &mut Set) {
     }
 }
 
+/// An entry whose links are not those its number asks for.
+struct BrokenLinks {
+    name: &'static str,
+    near: &'static str,
+    comment: &'static str,
+    draft: fn() -> Draft,
+}
+
+const LINKS: &[BrokenLinks] = &[
+    BrokenLinks {
+        name: "first-with-backlink",
+        near: "first",
+        comment: "The first entry has no backlink.",
+        draft: || Draft {
+            backlink: Some(id(1)),
+            ..first()
+        },
+    },
+    BrokenLinks {
+        name: "second-without-backlink",
+        near: "seq-2",
+        comment: "Every entry but the first has a backlink.",
+        draft: || Draft {
+            backlink: None,
+            ..at(2)
+        },
+    },
+    BrokenLinks {
+        name: "second-with-skiplink",
+        near: "seq-2",
+        comment: "The skiplink would say what the backlink says.",
+        draft: || Draft {
+            skiplink: Some(id(1)),
+            ..at(2)
+        },
+    },
+    BrokenLinks {
+        name: "fourth-without-skiplink",
+        near: "seq-4",
+        comment: "The fourth entry links to the first.",
+        draft: || Draft {
+            skiplink: None,
+            ..at(4)
+        },
+    },
+    BrokenLinks {
+        name: "fourth-without-backlink",
+        near: "seq-4",
+        comment: "The backlink is never left out.",
+        draft: || Draft {
+            backlink: None,
+            ..at(4)
+        },
+    },
+];
+
 fn links(set: &mut Set) {
-    let (second, fourth) = (at(2), at(4));
-    let broken = [
-        (
-            "first-with-backlink",
-            "first",
-            "The first entry has no backlink.",
-            Draft {
-                backlink: Some(id(1)),
-                ..first()
-            },
-        ),
-        (
-            "second-without-backlink",
-            "seq-2",
-            "Every entry but the first has a backlink.",
-            Draft {
-                backlink: None,
-                ..second.clone()
-            },
-        ),
-        (
-            "second-with-skiplink",
-            "seq-2",
-            "The skiplink would say what the backlink says.",
-            Draft {
-                skiplink: Some(id(1)),
-                ..second
-            },
-        ),
-        (
-            "fourth-without-skiplink",
-            "seq-4",
-            "The fourth entry links to the first.",
-            Draft {
-                skiplink: None,
-                ..fourth.clone()
-            },
-        ),
-        (
-            "fourth-without-backlink",
-            "seq-4",
-            "The backlink is never left out.",
-            Draft {
-                backlink: None,
-                ..fourth.clone()
-            },
-        ),
-    ];
-    for (name, near, comment, draft) in broken {
+    for &BrokenLinks {
+        name,
+        near,
+        comment,
+        draft,
+    } in LINKS
+    {
         // Presence follows from the number, so the bytes after the place are read as something else.
         set.invalid_signed(
             (name, comment),
             near,
-            hex(draft.sign(&author())),
+            hex(draft().sign(&author())),
             SIGNED,
             "hash_algorithm",
         )
@@ -318,6 +351,7 @@ fn links(set: &mut Set) {
             "varint_not_minimal",
         ]);
     }
+    let fourth = at(4);
     let identical = Draft {
         skiplink: fourth.backlink,
         ..fourth
@@ -374,46 +408,58 @@ fn hashes(set: &mut Set) {
     }
 }
 
+/// The entry with the bits of `mask` flipped in one byte.
+fn flipped(entry: &[u8], at: usize, mask: u8) -> String {
+    let mut entry = entry.to_vec();
+    entry[at] ^= mask;
+    hex(entry)
+}
+
+/// What is made of the first entry so that its signature does not hold.
+const SIGNATURES: &[(&str, &str, fn(&[u8]) -> String)] = &[
+    ("signature-bit-in-r", "A bit of R is flipped.", |entry| {
+        flipped(entry, 70, 1)
+    }),
+    ("signature-bit-in-s", "A bit of S is flipped.", |entry| {
+        flipped(entry, 102, 1)
+    }),
+    (
+        "altered-log-id",
+        "The log id was changed after signing.",
+        |entry| flipped(entry, 33, 1),
+    ),
+    (
+        "altered-payload-size",
+        "The payload size was changed after signing.",
+        |entry| flipped(entry, 35, 1),
+    ),
+    (
+        "altered-payload-hash",
+        "The payload hash was changed after signing.",
+        |entry| flipped(entry, 60, 1),
+    ),
+    (
+        "altered-tag",
+        "The tag was changed after signing.",
+        |entry| flipped(entry, 0, 1),
+    ),
+    ("signed-by-other", "Signed with another key.", |_| {
+        hex(first().sign(&other_author()))
+    }),
+];
+
 fn signatures(set: &mut Set) {
     let bytes = first().sign(&author());
-    let flip = |at: usize, bit: u8| {
-        let mut bytes = bytes.clone();
-        bytes[at] ^= bit;
-        hex(bytes)
-    };
-    let broken = [
-        ("signature-bit-in-r", "A bit of R is flipped.", flip(70, 1)),
-        ("signature-bit-in-s", "A bit of S is flipped.", flip(102, 1)),
-        (
-            "altered-log-id",
-            "The log id was changed after signing.",
-            flip(33, 1),
-        ),
-        (
-            "altered-payload-size",
-            "The payload size was changed after signing.",
-            flip(35, 1),
-        ),
-        (
-            "altered-payload-hash",
-            "The payload hash was changed after signing.",
-            flip(60, 1),
-        ),
-        (
-            "altered-tag",
-            "The tag was changed after signing.",
-            flip(0, 1),
-        ),
-        (
-            "signed-by-other",
-            "Signed with another key.",
-            hex(first().sign(&other_author())),
-        ),
-    ];
-    for (name, comment, input) in broken {
-        set.invalid(name, comment, "first", input, "signature_invalid")
+    for &(name, comment, input) in SIGNATURES {
+        set.invalid(name, comment, "first", input(&bytes), "signature_invalid")
             .requires(&["KY1", "BA1"]);
     }
+    malformed_signatures(set);
+}
+
+/// Signatures whose S is not canonical.
+fn malformed_signatures(set: &mut Set) {
+    let bytes = first().sign(&author());
     let unsigned = first().unsigned();
     let malleable = key::malleate(author().sign(&unsigned));
     set.invalid(
@@ -431,7 +477,7 @@ fn signatures(set: &mut Set) {
             &format!("signature-high-bit-{bit:02x}"),
             "One of the three highest bits of S is set.",
             "first",
-            flip(133, bit),
+            flipped(&bytes, 133, bit),
             "signature_malformed",
         )
         .or(&["signature_invalid"])
@@ -493,21 +539,31 @@ fn crafted(set: &mut Set) {
 fn encode() -> Set {
     let mut set = Set::new("entry.encode", "fields", &["BA1", "KY1"]);
     set.key("author", &author());
-    let operation = cafe_create(8, "Panda");
-    let input = |draft: &Draft| {
-        json!({
-            "private_key": hex(author().seed()),
-            "log_id": draft.log_id.to_string(),
-            "seq_num": draft.seq_num.to_string(),
-            "skiplink": draft.skiplink.map(|link| link.hex()),
-            "backlink": draft.backlink.map(|link| link.hex()),
-            "operation": hex(&operation),
-        })
-    };
+    encoded(&mut set);
+    random_keys(&mut set);
+    not_encoded(&mut set);
+    key_lengths(&mut set);
+    any_payload(&mut set);
+    set
+}
+
+/// What a producer is given to make the entry of.
+fn fields(draft: &Draft) -> Value {
+    json!({
+        "private_key": hex(author().seed()),
+        "log_id": draft.log_id.to_string(),
+        "seq_num": draft.seq_num.to_string(),
+        "skiplink": draft.skiplink.map(|link| link.hex()),
+        "backlink": draft.backlink.map(|link| link.hex()),
+        "operation": hex(cafe_create(8, "Panda")),
+    })
+}
+
+fn encoded(set: &mut Set) {
     let mut add = |name: &str, comment: &str, draft: &Draft| {
         let bytes = draft.sign(&author());
         let result = json!({"entry": hex(&bytes), "hash": Hash::of(&bytes).hex()});
-        set.valid(name, comment, input(draft), result);
+        set.valid(name, comment, fields(draft), result);
     };
     add("first", "The first entry of a log.", &first());
     for seq_num in [2, 3, 4, 8, 13] {
@@ -524,10 +580,13 @@ fn encode() -> Set {
             &Draft { log_id, ..first() },
         );
     }
+}
+
+fn random_keys(set: &mut Set) {
     for number in 0..12u8 {
         let key = Key::new(*blake3::hash(&[number]).as_bytes());
-        let entry = Draft::first(&key, 0, &operation).sign(&key);
-        let mut given = input(&first());
+        let entry = Draft::first(&key, 0, &cafe_create(8, "Panda")).sign(&key);
+        let mut given = fields(&first());
         given["private_key"] = hex(key.seed()).into();
         set.valid(
             &format!("key-{number}"),
@@ -536,79 +595,104 @@ fn encode() -> Set {
             json!({"entry": hex(&entry), "hash": Hash::of(&entry).hex()}),
         );
     }
-    let (second, fourth) = (at(2), at(4));
-    let broken = [
-        (
-            "seq-zero",
-            "first",
-            "Sequence numbers start at 1.",
-            Draft {
-                seq_num: 0,
-                ..first()
-            },
-            "seq_num_zero",
-        ),
-        (
-            "first-with-backlink",
-            "first",
-            "The first entry has no backlink.",
-            Draft {
-                backlink: Some(id(1)),
-                ..first()
-            },
-            "backlink_mismatch",
-        ),
-        (
-            "second-without-backlink",
-            "seq-2",
-            "The second entry has a backlink.",
-            Draft {
-                backlink: None,
-                ..second.clone()
-            },
-            "backlink_mismatch",
-        ),
-        (
-            "second-with-skiplink",
-            "seq-2",
-            "The second entry has no skiplink.",
-            Draft {
-                skiplink: Some(id(1)),
-                ..second
-            },
-            "skiplink_mismatch",
-        ),
-        (
-            "fourth-without-skiplink",
-            "seq-4",
-            "The fourth entry has a skiplink.",
-            Draft {
-                skiplink: None,
-                ..fourth.clone()
-            },
-            "skiplink_mismatch",
-        ),
-        (
-            "fourth-links-identical",
-            "seq-4",
-            "The links name different entries.",
+}
+
+/// An entry that no producer makes.
+struct NotEncoded {
+    name: &'static str,
+    near: &'static str,
+    comment: &'static str,
+    draft: fn() -> Draft,
+    reason: &'static str,
+}
+
+const NOT_ENCODED: &[NotEncoded] = &[
+    NotEncoded {
+        name: "seq-zero",
+        near: "first",
+        comment: "Sequence numbers start at 1.",
+        draft: || Draft {
+            seq_num: 0,
+            ..first()
+        },
+        reason: "seq_num_zero",
+    },
+    NotEncoded {
+        name: "first-with-backlink",
+        near: "first",
+        comment: "The first entry has no backlink.",
+        draft: || Draft {
+            backlink: Some(id(1)),
+            ..first()
+        },
+        reason: "backlink_mismatch",
+    },
+    NotEncoded {
+        name: "second-without-backlink",
+        near: "seq-2",
+        comment: "The second entry has a backlink.",
+        draft: || Draft {
+            backlink: None,
+            ..at(2)
+        },
+        reason: "backlink_mismatch",
+    },
+    NotEncoded {
+        name: "second-with-skiplink",
+        near: "seq-2",
+        comment: "The second entry has no skiplink.",
+        draft: || Draft {
+            skiplink: Some(id(1)),
+            ..at(2)
+        },
+        reason: "skiplink_mismatch",
+    },
+    NotEncoded {
+        name: "fourth-without-skiplink",
+        near: "seq-4",
+        comment: "The fourth entry has a skiplink.",
+        draft: || Draft {
+            skiplink: None,
+            ..at(4)
+        },
+        reason: "skiplink_mismatch",
+    },
+    NotEncoded {
+        name: "fourth-links-identical",
+        near: "seq-4",
+        comment: "The links name different entries.",
+        draft: || {
+            let fourth = at(4);
             Draft {
                 skiplink: fourth.backlink,
                 ..fourth
-            },
-            "links_identical",
-        ),
-    ];
-    for (name, near, comment, draft, reason) in broken {
-        let case = set.invalid(name, comment, near, input(&draft), reason);
+            }
+        },
+        reason: "links_identical",
+    },
+];
+
+fn not_encoded(set: &mut Set) {
+    for &NotEncoded {
+        name,
+        near,
+        comment,
+        draft,
+        reason,
+    } in NOT_ENCODED
+    {
+        let case = set.invalid(name, comment, near, fields(&draft()), reason);
         case.flag("Links");
         if name == "second-with-skiplink" {
             // The deployed library signs it, and nobody can read what comes out.
             case.wire_is_open();
         }
     }
+}
+
+fn key_lengths(set: &mut Set) {
     for (name, len) in [("one-byte-short", 31), ("one-byte-long", 33)] {
-        let mut input = input(&first());
+        let mut input = fields(&first());
         input["private_key"] = hex([1].repeat(len)).into();
         let comment = format!("A private key of {len} bytes.");
         let name = format!("private-key-{name}");
@@ -616,11 +700,14 @@ fn encode() -> Set {
             .requires(&["KY1"])
             .flag("Boundary");
     }
+}
 
+/// An operation that is none is signed as any bytes are.
+fn any_payload(set: &mut Set) {
     let payload = b"no operation";
     let draft = Draft::first(&author(), 0, payload);
     let bytes = draft.sign(&author());
-    let mut input = input(&draft);
+    let mut input = fields(&draft);
     input["operation"] = hex(payload).into();
     set.valid(
         "payload-of-any-bytes",
@@ -628,5 +715,4 @@ fn encode() -> Set {
         input,
         json!({"entry": hex(&bytes), "hash": Hash::of(&bytes).hex()}),
     );
-    set
 }
