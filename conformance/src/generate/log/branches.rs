@@ -338,6 +338,13 @@ fn ended(set: &mut Set) {
     ))
     .requires(&["FK2", "FK8"])
     .flag("EndOfLog");
+    after_the_end(set, &over, &over_too);
+    set.using_nothing();
+}
+
+/// Entries after branches that have ended.
+fn after_the_end(set: &mut Set, over: &Log, over_too: &Log) {
+    let next = |log: &Log| log.draft(&payload()).sign(&author());
     let after = |set: &mut Set, name: &str, comment: &str, entry: &[u8]| {
         let case = set.invalid(
             name,
@@ -352,20 +359,20 @@ fn ended(set: &mut Set) {
         set,
         "ended-branch",
         "The branch that has ended does not, although another is open.",
-        &next(&over),
+        &next(over),
     );
     set.using("log", "all-ended");
     after(
         set,
         "all-ended-shorter",
         "Both branches have ended: after the shorter one.",
-        &next(&over),
+        &next(over),
     );
     after(
         set,
         "all-ended-longer",
         "Both branches have ended: after the longer one.",
-        &next(&over_too),
+        &next(over_too),
     );
     let lost = Draft {
         backlink: Some(id(7)),
@@ -377,6 +384,14 @@ fn ended(set: &mut Set) {
         "Both branches have ended, and the entry follows one that is not there.",
         &lost.sign(&author()),
     );
+    with_lower_numbers(set, &lost);
+}
+
+/// Entries that follow one that is not there, with a number no greater than the last.
+fn with_lower_numbers(set: &mut Set, lost: &Draft) {
+    let first = branch(&Log::new(author(), 0), "straight", 1)
+        .entries
+        .remove(0);
     for (name, comment, seq_num) in [
         (
             "at-the-end",
@@ -391,7 +406,7 @@ fn ended(set: &mut Set) {
     ] {
         let lower = Draft {
             seq_num,
-            skiplink: (seq_num == 4).then(|| Hash::of(&begun.entries[0])),
+            skiplink: (seq_num == 4).then(|| Hash::of(&first)),
             ..lost.clone()
         };
         let case = set.invalid(
@@ -403,5 +418,4 @@ fn ended(set: &mut Set) {
         );
         told(case).requires(&["FK2", "FK9"]).flag("EndOfLog");
     }
-    set.using_nothing();
 }

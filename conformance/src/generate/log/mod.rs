@@ -111,6 +111,34 @@ fn altered<'a>(
         .needs("log", near.trim_start_matches("onto-"))
 }
 
+/// The id of entry number `seq_num` of a log of `len`.
+fn entry_id(len: usize, seq_num: usize) -> Hash {
+    Hash::of(&log(author(), 0, len).entries[seq_num - 1])
+}
+
+/// An entry that the author signed after changing one field.
+struct Altered {
+    name: &'static str,
+    comment: &'static str,
+    /// Of the log it is put on.
+    len: usize,
+    reason: &'static str,
+    alter: fn(&mut Draft),
+    /// Other causes that are as right.
+    also: &'static [&'static str],
+    flags: &'static [&'static str],
+}
+
+fn altered_all(set: &mut Set, rows: &[Altered]) {
+    for row in rows {
+        let case = altered(set, row.name, row.comment, row.len, row.reason, row.alter);
+        case.or(row.also);
+        for flag in row.flags {
+            case.flag(flag);
+        }
+    }
+}
+
 /// Publishing is safe to repeat: the answer is that of the first time.
 fn repetitions(set: &mut Set) {
     for (number, len) in [(1, 1), (3, 3), (2, 4), (3, 12)] {
@@ -164,6 +192,49 @@ fn repeated_with_another(set: &mut Set) {
     }
 }
 
+const POSITIONS: &[Altered] = &[
+    Altered {
+        name: "gap",
+        comment: "A number is left out.",
+        len: 4,
+        reason: "seq_num_mismatch",
+        alter: |draft| draft.seq_num = 6,
+        also: &[],
+        flags: &["Boundary"],
+    },
+    Altered {
+        name: "far-gap",
+        comment: "A number far ahead.",
+        len: 1,
+        reason: "seq_num_mismatch",
+        alter: |draft| {
+            draft.seq_num = (1 << 32) + 1;
+        },
+        also: &["skiplink_not_found"],
+        flags: &[],
+    },
+    Altered {
+        name: "number-of-the-last",
+        comment: "The number of the last entry, on top of that entry.",
+        len: 2,
+        reason: "seq_num_mismatch",
+        alter: |draft| draft.seq_num = 2,
+        also: &["backlink_mismatch"],
+        flags: &[],
+    },
+    Altered {
+        name: "other-log",
+        comment: "The next number, but of another log.",
+        len: 2,
+        reason: "seq_num_mismatch",
+        alter: |draft| {
+            draft.log_id = 1;
+        },
+        also: &["log_owner_mismatch", "backlink_mismatch"],
+        flags: &[],
+    },
+];
+
 fn positions(set: &mut Set) {
     // Refused for its place here; in the one log where it would be next, for being the last number.
     altered(
@@ -177,46 +248,7 @@ fn positions(set: &mut Set) {
     .or(&["seq_num_max", "skiplink_not_found"])
     .ruled("R26")
     .flag("Boundary");
-    altered(
-        set,
-        "gap",
-        "A number is left out.",
-        4,
-        "seq_num_mismatch",
-        |draft| draft.seq_num = 6,
-    )
-    .flag("Boundary");
-    altered(
-        set,
-        "far-gap",
-        "A number far ahead.",
-        1,
-        "seq_num_mismatch",
-        |draft| {
-            draft.seq_num = (1 << 32) + 1;
-        },
-    )
-    .or(&["skiplink_not_found"]);
-    altered(
-        set,
-        "number-of-the-last",
-        "The number of the last entry, on top of that entry.",
-        2,
-        "seq_num_mismatch",
-        |draft| draft.seq_num = 2,
-    )
-    .or(&["backlink_mismatch"]);
-    altered(
-        set,
-        "other-log",
-        "The next number, but of another log.",
-        2,
-        "seq_num_mismatch",
-        |draft| {
-            draft.log_id = 1;
-        },
-    )
-    .or(&["log_owner_mismatch", "backlink_mismatch"]);
+    altered_all(set, POSITIONS);
 
     let before = log(author(), 0, 2);
     let draft = Draft {
@@ -235,7 +267,11 @@ fn positions(set: &mut Set) {
     )
     .needs("log", "of-2")
     .or(&["log_owner_mismatch", "backlink_mismatch"]);
+    moved(set);
+}
 
+/// Sound entries that are offered to another log.
+fn moved(set: &mut Set) {
     let next = log(author(), 0, 3).draft(&payload());
     let case = set.invalid(
         "missing-predecessor",
@@ -298,32 +334,69 @@ fn moved_to(case: &mut Case, name: &str) {
         .insert(0, step);
 }
 
-fn links(set: &mut Set) {
-    altered(
-        set,
-        "wrong-backlink",
-        "The backlink names no entry of the log.",
-        2,
-        "backlink_mismatch",
-        |draft| {
+const BACKLINKS: &[Altered] = &[
+    Altered {
+        name: "wrong-backlink",
+        comment: "The backlink names no entry of the log.",
+        len: 2,
+        reason: "backlink_mismatch",
+        alter: |draft| {
             draft.backlink = Some(id(7));
         },
-    )
-    .flag("Links");
-    let one = log(author(), 0, 1);
-    let before_last = Hash::of(&one.entries[0]);
-    altered(
-        set,
-        "older-backlink",
-        "The backlink names the entry before the last.",
-        2,
-        "backlink_mismatch",
-        move |draft| {
-            draft.backlink = Some(before_last);
+        also: &[],
+        flags: &["Links"],
+    },
+    Altered {
+        name: "older-backlink",
+        comment: "The backlink names the entry before the last.",
+        len: 2,
+        reason: "backlink_mismatch",
+        alter: |draft| {
+            draft.backlink = Some(entry_id(1, 1));
         },
-    )
-    .or(&["seq_num_mismatch"])
-    .flag("Links");
+        also: &["seq_num_mismatch"],
+        flags: &["Links"],
+    },
+];
+
+const LINKS: &[Altered] = &[
+    Altered {
+        name: "near-skiplink",
+        comment: "The skiplink names the second entry, not the first.",
+        len: 3,
+        reason: "skiplink_mismatch",
+        alter: |draft| {
+            draft.skiplink = Some(entry_id(3, 2));
+        },
+        also: &[],
+        flags: &["Links"],
+    },
+    Altered {
+        name: "links-swapped",
+        comment: "Skiplink and backlink in each other's place.",
+        len: 3,
+        reason: "skiplink_mismatch",
+        alter: |draft| {
+            std::mem::swap(&mut draft.skiplink, &mut draft.backlink);
+        },
+        also: &["backlink_mismatch", "seq_num_mismatch"],
+        flags: &["Links"],
+    },
+    Altered {
+        name: "wrong-backlink-4",
+        comment: "The backlink of an entry with two links.",
+        len: 3,
+        reason: "backlink_mismatch",
+        alter: |draft| {
+            draft.backlink = Some(id(7));
+        },
+        also: &[],
+        flags: &["Links"],
+    },
+];
+
+fn links(set: &mut Set) {
+    altered_all(set, BACKLINKS);
     for len in [3, 7, 12] {
         let name = format!("wrong-skiplink-{}", len + 1);
         altered(
@@ -340,7 +413,7 @@ fn links(set: &mut Set) {
     }
     // Where a link of one level would do if the levels were counted otherwise.
     for (len, wrong) in [(12, 8), (24, 20), (39, 26), (39, 38)] {
-        let hash = Hash::of(&log(author(), 0, len).entries[wrong - 1]);
+        let hash = entry_id(len, wrong);
         altered(
             set,
             &format!("skiplink-{}-to-{wrong}", len + 1),
@@ -351,86 +424,58 @@ fn links(set: &mut Set) {
         )
         .flag("Links");
     }
-    let three = log(author(), 0, 3);
-    let second = Hash::of(&three.entries[1]);
-    altered(
-        set,
-        "near-skiplink",
-        "The skiplink names the second entry, not the first.",
-        3,
-        "skiplink_mismatch",
-        move |draft| {
-            draft.skiplink = Some(second);
-        },
-    )
-    .flag("Links");
-    altered(
-        set,
-        "links-swapped",
-        "Skiplink and backlink in each other's place.",
-        3,
-        "skiplink_mismatch",
-        |draft| {
-            std::mem::swap(&mut draft.skiplink, &mut draft.backlink);
-        },
-    )
-    .or(&["backlink_mismatch", "seq_num_mismatch"])
-    .flag("Links");
-    altered(
-        set,
-        "wrong-backlink-4",
-        "The backlink of an entry with two links.",
-        3,
-        "backlink_mismatch",
-        |draft| {
-            draft.backlink = Some(id(7));
-        },
-    )
-    .flag("Links");
+    altered_all(set, LINKS);
 }
 
-fn payloads(set: &mut Set) {
-    altered(
-        set,
-        "other-payload-hash",
-        "The operation has another hash.",
-        2,
-        "payload_hash_mismatch",
-        |draft| {
+const PAYLOADS: &[Altered] = &[
+    Altered {
+        name: "other-payload-hash",
+        comment: "The operation has another hash.",
+        len: 2,
+        reason: "payload_hash_mismatch",
+        alter: |draft| {
             draft.payload_hash = id(7);
         },
-    );
-    altered(
-        set,
-        "larger-payload-size",
-        "The operation is a byte shorter than claimed.",
-        2,
-        "payload_size_mismatch",
-        |draft| {
+        also: &[],
+        flags: &[],
+    },
+    Altered {
+        name: "larger-payload-size",
+        comment: "The operation is a byte shorter than claimed.",
+        len: 2,
+        reason: "payload_size_mismatch",
+        alter: |draft| {
             draft.payload_size += 1;
         },
-    );
-    altered(
-        set,
-        "smaller-payload-size",
-        "The operation is a byte longer than claimed.",
-        0,
-        "payload_size_mismatch",
-        |draft| {
+        also: &[],
+        flags: &[],
+    },
+    Altered {
+        name: "smaller-payload-size",
+        comment: "The operation is a byte longer than claimed.",
+        len: 0,
+        reason: "payload_size_mismatch",
+        alter: |draft| {
             draft.payload_size -= 1;
         },
-    );
-    altered(
-        set,
-        "huge-payload-size",
-        "A size nobody has the memory for.",
-        0,
-        "payload_size_mismatch",
-        |draft| {
+        also: &[],
+        flags: &[],
+    },
+    Altered {
+        name: "huge-payload-size",
+        comment: "A size nobody has the memory for.",
+        len: 0,
+        reason: "payload_size_mismatch",
+        alter: |draft| {
             draft.payload_size = u64::MAX;
         },
-    )
-    .flag("Boundary");
+        also: &[],
+        flags: &["Boundary"],
+    },
+];
+
+fn payloads(set: &mut Set) {
+    altered_all(set, PAYLOADS);
     for (name, comment, more) in [
         (
             "32-bits",
@@ -458,6 +503,11 @@ fn payloads(set: &mut Set) {
         )
         .flag("Boundary");
     }
+    operations(set);
+}
+
+/// Entries beside which stands another operation, or that nobody signed.
+fn operations(set: &mut Set) {
     let entry = log(author(), 0, 1).draft(&payload()).sign(&author());
     let mut other = input(&entry);
     other["operation"] = hex(cafe_create(25, "next")).into();
