@@ -49,6 +49,89 @@ pub(super) fn hash_of() -> Set {
     set
 }
 
+/// What is made of the hash of abc so that it is none.
+struct Malformed {
+    name: &'static str,
+    comment: &'static str,
+    change: fn(&str) -> String,
+    reason: &'static str,
+}
+
+const MALFORMED: &[Malformed] = &[
+    Malformed {
+        name: "one-byte-short",
+        comment: "33 bytes.",
+        change: |text| text[..66].to_owned(),
+        reason: "hash_length",
+    },
+    Malformed {
+        name: "one-byte-long",
+        comment: "35 bytes.",
+        change: |text| format!("{text}00"),
+        reason: "hash_length",
+    },
+    Malformed {
+        name: "empty",
+        comment: "Nothing.",
+        change: |_| String::new(),
+        reason: "hash_length",
+    },
+    Malformed {
+        name: "digest-alone",
+        comment: "The digest without its two bytes in front.",
+        change: |text| text[4..].to_owned(),
+        reason: "hash_length",
+    },
+    Malformed {
+        name: "odd-digits",
+        comment: "67 digits.",
+        change: |text| text[..67].to_owned(),
+        reason: "invalid_hex",
+    },
+    Malformed {
+        name: "prefixed",
+        comment: "Hex without a prefix is asked.",
+        change: |text| format!("0x{text}"),
+        reason: "invalid_hex",
+    },
+    Malformed {
+        name: "not-hex",
+        comment: "A letter that is no digit.",
+        change: |text| text.replacen("6437", "g437", 1),
+        reason: "invalid_hex",
+    },
+    Malformed {
+        name: "line-feed-after",
+        comment: "A line feed after the digits.",
+        change: |text| format!("{text}\n"),
+        reason: "invalid_hex",
+    },
+    Malformed {
+        name: "not-ascii",
+        comment: "A digit of another script.",
+        change: |text| text.replacen("0020", "00２0", 1),
+        reason: "invalid_hex",
+    },
+    Malformed {
+        name: "algorithm-01",
+        comment: "Another algorithm.",
+        change: |_| Hash::of("abc").with_byte(0, 1).hex(),
+        reason: "hash_algorithm",
+    },
+    Malformed {
+        name: "algorithm-40",
+        comment: "A one-byte number that is no algorithm.",
+        change: |_| Hash::of("abc").with_byte(0, 0x40).hex(),
+        reason: "hash_algorithm",
+    },
+    Malformed {
+        name: "algorithm-f8",
+        comment: "A varu64 that is not minimal.",
+        change: |_| Hash::of("abc").with_byte(0, 0xf8).hex(),
+        reason: "hash_algorithm",
+    },
+];
+
 pub(super) fn hash_parse() -> Set {
     let mut set = Set::new("hash.parse", "text", &["BA2"]);
     let abc = Hash::of("abc");
@@ -66,77 +149,14 @@ pub(super) fn hash_parse() -> Set {
         set.valid(name, comment, hash.hex(), json!({"hash": hash.hex()}));
     }
     let text = abc.hex();
-    let malformed = [
-        (
-            "one-byte-short",
-            "33 bytes.",
-            text[..66].to_owned(),
-            "hash_length",
-        ),
-        (
-            "one-byte-long",
-            "35 bytes.",
-            format!("{text}00"),
-            "hash_length",
-        ),
-        ("empty", "Nothing.", String::new(), "hash_length"),
-        (
-            "digest-alone",
-            "The digest without its two bytes in front.",
-            text[4..].to_owned(),
-            "hash_length",
-        ),
-        (
-            "odd-digits",
-            "67 digits.",
-            text[..67].to_owned(),
-            "invalid_hex",
-        ),
-        (
-            "prefixed",
-            "Hex without a prefix is asked.",
-            format!("0x{text}"),
-            "invalid_hex",
-        ),
-        (
-            "not-hex",
-            "A letter that is no digit.",
-            text.replacen("6437", "g437", 1),
-            "invalid_hex",
-        ),
-        (
-            "line-feed-after",
-            "A line feed after the digits.",
-            format!("{text}\n"),
-            "invalid_hex",
-        ),
-        (
-            "not-ascii",
-            "A digit of another script.",
-            text.replacen("0020", "00２0", 1),
-            "invalid_hex",
-        ),
-        (
-            "algorithm-01",
-            "Another algorithm.",
-            abc.with_byte(0, 1).hex(),
-            "hash_algorithm",
-        ),
-        (
-            "algorithm-40",
-            "A one-byte number that is no algorithm.",
-            abc.with_byte(0, 0x40).hex(),
-            "hash_algorithm",
-        ),
-        (
-            "algorithm-f8",
-            "A varu64 that is not minimal.",
-            abc.with_byte(0, 0xf8).hex(),
-            "hash_algorithm",
-        ),
-    ];
-    for (name, comment, input, reason) in malformed {
-        set.invalid(name, comment, "abc", input, reason)
+    for &Malformed {
+        name,
+        comment,
+        change,
+        reason,
+    } in MALFORMED
+    {
+        set.invalid(name, comment, "abc", change(&text), reason)
             .flag("Text");
     }
     for byte in [0x00, 0x1f, 0x21, 0x40, 0xff] {

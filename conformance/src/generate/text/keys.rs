@@ -40,55 +40,86 @@ pub(super) fn keys() -> Set {
     .ruled("R13")
     .flag("Uppercase");
 
-    let malformed = [
-        (
-            "one-byte-short",
-            "31 bytes.",
-            text[..62].to_owned(),
-            "key_length",
-        ),
-        (
-            "one-byte-long",
-            "33 bytes.",
-            format!("{text}00"),
-            "key_length",
-        ),
-        ("empty", "Nothing.", String::new(), "key_length"),
-        (
-            "odd-digits",
-            "63 digits.",
-            text[..63].to_owned(),
-            "invalid_hex",
-        ),
-        (
-            "prefixed",
-            "Hex without a prefix is asked.",
-            format!("0x{text}"),
-            "invalid_hex",
-        ),
-        (
-            "not-hex",
-            "A letter that is no digit.",
-            format!("g{}", &text[1..]),
-            "invalid_hex",
-        ),
-        (
-            "space-before",
-            "A space before the digits.",
-            format!("  {text}"),
-            "invalid_hex",
-        ),
-        (
-            "line-feed-after",
-            "A line feed after the digits.",
-            format!("{text}\n"),
-            "invalid_hex",
-        ),
-    ];
-    for (name, comment, input, reason) in malformed {
-        set.invalid(name, comment, "first", input, reason)
+    malformed(&mut set, &text);
+    points(&mut set);
+    small_orders(&mut set);
+    set
+}
+
+/// What is made of the text of a key so that it is none.
+struct Malformed {
+    name: &'static str,
+    comment: &'static str,
+    change: fn(&str) -> String,
+    reason: &'static str,
+}
+
+const MALFORMED: &[Malformed] = &[
+    Malformed {
+        name: "one-byte-short",
+        comment: "31 bytes.",
+        change: |text| text[..62].to_owned(),
+        reason: "key_length",
+    },
+    Malformed {
+        name: "one-byte-long",
+        comment: "33 bytes.",
+        change: |text| format!("{text}00"),
+        reason: "key_length",
+    },
+    Malformed {
+        name: "empty",
+        comment: "Nothing.",
+        change: |_| String::new(),
+        reason: "key_length",
+    },
+    Malformed {
+        name: "odd-digits",
+        comment: "63 digits.",
+        change: |text| text[..63].to_owned(),
+        reason: "invalid_hex",
+    },
+    Malformed {
+        name: "prefixed",
+        comment: "Hex without a prefix is asked.",
+        change: |text| format!("0x{text}"),
+        reason: "invalid_hex",
+    },
+    Malformed {
+        name: "not-hex",
+        comment: "A letter that is no digit.",
+        change: |text| format!("g{}", &text[1..]),
+        reason: "invalid_hex",
+    },
+    Malformed {
+        name: "space-before",
+        comment: "A space before the digits.",
+        change: |text| format!("  {text}"),
+        reason: "invalid_hex",
+    },
+    Malformed {
+        name: "line-feed-after",
+        comment: "A line feed after the digits.",
+        change: |text| format!("{text}\n"),
+        reason: "invalid_hex",
+    },
+];
+
+fn malformed(set: &mut Set, text: &str) {
+    for &Malformed {
+        name,
+        comment,
+        change,
+        reason,
+    } in MALFORMED
+    {
+        set.invalid(name, comment, "first", change(text), reason)
             .flag("Text");
     }
+}
+
+/// Keys off the curve, and one of two spellings.
+fn points(set: &mut Set) {
     set.invalid(
         "off-the-curve",
         "The smallest y that no point of the curve has.",
@@ -111,18 +142,24 @@ pub(super) fn keys() -> Set {
         hex(not_reduced(false)),
         "key_not_on_curve",
     );
-    let small = [
-        ("identity", "01", "00", "00"),
-        ("order-two", "ec", "ff", "7f"),
-        ("order-four", "00", "00", "00"),
-        ("order-four-negative", "00", "00", "80"),
-        ("identity-not-canonical", "ee", "ff", "7f"),
-        ("identity-with-sign", "01", "00", "80"),
-    ];
-    let spelled = small.map(|(name, first, middle, last)| {
+}
+
+/// Points of small order: the first byte, the 30 between, and the last.
+const SMALL_ORDERS: &[(&str, &str, &str, &str)] = &[
+    ("identity", "01", "00", "00"),
+    ("order-two", "ec", "ff", "7f"),
+    ("order-four", "00", "00", "00"),
+    ("order-four-negative", "00", "00", "80"),
+    ("identity-not-canonical", "ee", "ff", "7f"),
+    ("identity-with-sign", "01", "00", "80"),
+];
+
+fn small_orders(set: &mut Set) {
+    let spelled = SMALL_ORDERS.iter().map(|(name, first, middle, last)| {
         let bytes = format!("{first}{}{last}", middle.repeat(30));
-        (name.to_owned(), bytes)
+        ((*name).to_owned(), bytes)
     });
+    let spelled: Vec<_> = spelled.collect();
     let known: Vec<_> = spelled.iter().map(|(_, bytes)| bytes.clone()).collect();
     let others = small_order_encodings().into_iter().enumerate();
     let others = others.map(|(index, (part, bytes))| {
@@ -145,7 +182,6 @@ pub(super) fn keys() -> Set {
         .flag("SmallOrder")
         .importance(Importance::Medium);
     }
-    set
 }
 
 /// The encoding of the smallest y without a point.
