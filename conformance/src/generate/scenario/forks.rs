@@ -1,6 +1,7 @@
 //! Forked logs: races of clients, branches that peers bring, and what counts (R24).
 
-use super::{Handed, Piece, Story, create, delete, handed, own_tip, piece, refusal, update};
+use super::Of::{Other, Own};
+use super::{Order, Piece, Story, create, delete, handed, own_tip, piece, refusal, update};
 use crate::forge::{Draft, Hash, Log};
 use crate::generate::fixtures::{author, next_args, other_author};
 use crate::generate::set::Set;
@@ -84,6 +85,10 @@ fn races(set: &mut Set) {
         .requires(&["FK7", "PB4"])
         .ruled("R24")
         .flag("Fork");
+    race_of_creates(set, &own, first);
+}
+
+fn race_of_creates(set: &mut Set, own: &Log, first: Hash) {
     let mut other = Log::new(author(), 0);
     other.push(create(b"other"));
     let fresh = Log::new(author(), 1);
@@ -92,7 +97,7 @@ fn races(set: &mut Set) {
     let new = own_tip(&elsewhere);
     let mut story = Story::default();
     story
-        .publishes(&own, 1)
+        .publishes(own, 1)
         .would_fork(&other, 1, first, &fresh)
         .publishes(&elsewhere, 1)
         .shows(first, &[first], b"one")
@@ -107,59 +112,60 @@ fn races(set: &mut Set) {
         .flag("Fork");
 }
 
+/// Orders in which peers may hand over the entries: the end is the same.
+const ORDERS: &[Order] = &[
+    Order {
+        name: "branch-of-peer",
+        comment: "A peer brings another entry for a place.",
+        steps: &[
+            (Own, 1, "accepted"),
+            (Own, 2, "accepted"),
+            (Other, 2, "accepted"),
+        ],
+    },
+    Order {
+        name: "branch-of-peer-first",
+        comment: "The other entry came first: the end is the same.",
+        steps: &[
+            (Own, 1, "accepted"),
+            (Other, 2, "accepted"),
+            (Own, 2, "accepted"),
+        ],
+    },
+    Order {
+        name: "branch-waits",
+        comment: "Both entries came before the one they follow.",
+        steps: &[(Other, 2, "waits"), (Own, 2, "waits"), (Own, 1, "accepted")],
+    },
+    Order {
+        name: "branch-waits-alone",
+        comment: "One of the two came before the one they follow.",
+        steps: &[
+            (Own, 2, "waits"),
+            (Own, 1, "accepted"),
+            (Other, 2, "accepted"),
+        ],
+    },
+];
+
 /// From peers branches are taken, in any order, and everything counts.
 fn branches(set: &mut Set) {
     let Fork {
         own,
-        mut away,
+        away,
         ids: [first, second, other],
     } = fork();
     let last = greatest(&[(second, b"two"), (other, b"away")]);
     let best = if second < other { &own } else { &away.until(2) };
-    let orders: [(&str, &str, [Handed<'_>; 3]); 4] = [
-        (
-            "branch-of-peer",
-            "A peer brings another entry for a place.",
-            [
-                (&own, 1, "accepted"),
-                (&own, 2, "accepted"),
-                (&away, 2, "accepted"),
-            ],
-        ),
-        (
-            "branch-of-peer-first",
-            "The other entry came first: the end is the same.",
-            [
-                (&own, 1, "accepted"),
-                (&away, 2, "accepted"),
-                (&own, 2, "accepted"),
-            ],
-        ),
-        (
-            "branch-waits",
-            "Both entries came before the one they follow.",
-            [
-                (&away, 2, "waits"),
-                (&own, 2, "waits"),
-                (&own, 1, "accepted"),
-            ],
-        ),
-        (
-            "branch-waits-alone",
-            "One of the two came before the one they follow.",
-            [
-                (&own, 2, "waits"),
-                (&own, 1, "accepted"),
-                (&away, 2, "accepted"),
-            ],
-        ),
-    ];
-    for (name, comment, steps) in orders {
+    for &Order {
+        name,
+        comment,
+        steps,
+    } in ORDERS
+    {
         let mut story = Story::default();
-        for (log, seq_num, outcome) in steps {
-            story.receives(log, seq_num, outcome);
-        }
         story
+            .receives_all(steps, [&own, &away])
             .shows(first, &[second, other], last)
             .keeps(first, &[first, second, other], &[first, second, other])
             .tells(&author(), first, next_args(best))
@@ -168,11 +174,15 @@ fn branches(set: &mut Set) {
             .ruled("R24")
             .flag("Fork");
     }
+    longer_branch(set, &own, away, [first, second, other]);
+}
+
+fn longer_branch(set: &mut Set, own: &Log, mut away: Log, [first, second, other]: [Hash; 3]) {
     let third = away.push(update(&[other], b"further"));
     let mut story = Story::default();
     story
-        .publishes(&own, 1)
-        .publishes(&own, 2)
+        .publishes(own, 1)
+        .publishes(own, 2)
         .receives(&away, 3, "waits")
         .receives(&away, 2, "accepted")
         .shows(
@@ -181,7 +191,7 @@ fn branches(set: &mut Set) {
             greatest(&[(second, b"two"), (other, b"further")]),
         )
         .tells(&author(), first, next_args(&away))
-        .would_fork(&lost(&own), 2, own_or(second, other), &away)
+        .would_fork(&lost(own), 2, own_or(second, other), &away)
         .end(
             set,
             "branch-longer",
@@ -190,7 +200,7 @@ fn branches(set: &mut Set) {
         .requires(&["FK8", "FK9", "FK7"])
         .ruled("R24")
         .flag("Fork");
-    built_on(set, &own, &away, [first, second, third]);
+    built_on(set, own, &away, [first, second, third]);
 }
 
 /// The lower hash of two.
@@ -332,6 +342,10 @@ fn broken_branches(set: &mut Set) {
         .ruled("R8")
         .flag("Fork")
         .flag("EndOfLog");
+    far_link_elsewhere(set, &own, [first, second]);
+}
+
+fn far_link_elsewhere(set: &mut Set, own: &Log, [first, second]: [Hash; 2]) {
     let mut root = Log::new(author(), 0);
     let mut tip = root.push(create(b"root"));
     for step in [b"1", b"2"] {
@@ -347,8 +361,8 @@ fn broken_branches(set: &mut Set) {
     let document = Hash::of(&root.entries[0]);
     let mut story = Story::default();
     story
-        .publishes(&own, 1)
-        .publishes(&own, 2)
+        .publishes(own, 1)
+        .publishes(own, 2)
         .receives(&root, 1, "accepted")
         .receives(&root, 2, "accepted")
         .receives(&root, 3, "accepted")

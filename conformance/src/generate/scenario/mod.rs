@@ -26,8 +26,22 @@ pub(super) fn sets() -> Vec<Set> {
     vec![set]
 }
 
+/// One of the two logs of a story.
+#[derive(Clone, Copy)]
+enum Of {
+    Own,
+    Other,
+}
+
 /// An entry that a peer hands over: log, number, and what it comes to.
-type Handed<'a> = (&'a Log, usize, &'a str);
+type Handed = (Of, usize, &'static str);
+
+/// The same entries in one of the orders in which peers may hand them over.
+struct Order {
+    name: &'static str,
+    comment: &'static str,
+    steps: &'static [Handed],
+}
 
 /// Steps with their outcomes.
 #[derive(Default)]
@@ -67,6 +81,18 @@ impl Story {
     /// A peer hands over entry `seq_num` of a log.
     fn receives(&mut self, log: &Log, seq_num: usize, outcome: &str) -> &mut Self {
         self.step(handed("receive", log, seq_num), outcome.into())
+    }
+
+    /// Peers hand over entries of two logs.
+    fn receives_all(&mut self, steps: &[Handed], [own, other]: [&Log; 2]) -> &mut Self {
+        for (of, seq_num, outcome) in steps {
+            let log = match of {
+                Of::Own => own,
+                Of::Other => other,
+            };
+            self.receives(log, *seq_num, outcome);
+        }
+        self
     }
 
     /// The document shows these bytes at this view.

@@ -1,8 +1,45 @@
 //! What comes before what it builds on waits for it.
 
-use super::{Handed, Piece, Story, piece, refusal};
+use super::Of::{Other, Own};
+use super::{Order, Piece, Story, piece, refusal};
 use crate::generate::fixtures::{author, next_args, other_author};
 use crate::generate::set::Set;
+
+/// Orders in which peers may hand over the entries: the end is the same.
+const ORDERS: &[Order] = &[
+    Order {
+        name: "in-order",
+        comment: "Everything comes after what it builds on.",
+        steps: &[
+            (Own, 1, "accepted"),
+            (Own, 2, "accepted"),
+            (Other, 1, "accepted"),
+        ],
+    },
+    Order {
+        name: "branch-first",
+        comment: "The other branch comes first of all.",
+        steps: &[
+            (Other, 1, "waits"),
+            (Own, 1, "accepted"),
+            (Own, 2, "accepted"),
+        ],
+    },
+    Order {
+        name: "backwards",
+        comment: "Everything comes before what it builds on.",
+        steps: &[(Own, 2, "waits"), (Other, 1, "waits"), (Own, 1, "accepted")],
+    },
+    Order {
+        name: "log-backwards",
+        comment: "A log comes from its end.",
+        steps: &[
+            (Own, 2, "waits"),
+            (Own, 1, "accepted"),
+            (Other, 1, "accepted"),
+        ],
+    },
+];
 
 /// Whatever comes first, the end is the same.
 pub(super) fn orders(set: &mut Set) {
@@ -13,50 +50,15 @@ pub(super) fn orders(set: &mut Set) {
     } = piece();
     // Both set the field; the greater id comes last.
     let last: &[u8] = if second > beside { b"two" } else { b"beside" };
-    let stories: [(&str, &str, [Handed<'_>; 3]); 4] = [
-        (
-            "in-order",
-            "Everything comes after what it builds on.",
-            [
-                (&own, 1, "accepted"),
-                (&own, 2, "accepted"),
-                (&theirs, 1, "accepted"),
-            ],
-        ),
-        (
-            "branch-first",
-            "The other branch comes first of all.",
-            [
-                (&theirs, 1, "waits"),
-                (&own, 1, "accepted"),
-                (&own, 2, "accepted"),
-            ],
-        ),
-        (
-            "backwards",
-            "Everything comes before what it builds on.",
-            [
-                (&own, 2, "waits"),
-                (&theirs, 1, "waits"),
-                (&own, 1, "accepted"),
-            ],
-        ),
-        (
-            "log-backwards",
-            "A log comes from its end.",
-            [
-                (&own, 2, "waits"),
-                (&own, 1, "accepted"),
-                (&theirs, 1, "accepted"),
-            ],
-        ),
-    ];
-    for (name, comment, steps) in stories {
+    for &Order {
+        name,
+        comment,
+        steps,
+    } in ORDERS
+    {
         let mut story = Story::default();
-        for (log, seq_num, outcome) in steps {
-            story.receives(log, seq_num, outcome);
-        }
         story
+            .receives_all(steps, [&own, &theirs])
             .shows(first, &[second, beside], last)
             .keeps(first, &[first, second, beside], &[first, second, beside])
             .tells(&author(), first, next_args(&own))
@@ -64,6 +66,17 @@ pub(super) fn orders(set: &mut Set) {
             .ruled("R28")
             .flag("Order");
     }
+    waiting(set);
+    too_early(set);
+}
+
+/// What waits is not shown until what it waits for comes.
+fn waiting(set: &mut Set) {
+    let Piece {
+        own,
+        theirs,
+        ids: [first, _, beside],
+    } = piece();
     let mut story = Story::default();
     story
         .receives(&theirs, 1, "waits")
@@ -86,6 +99,15 @@ pub(super) fn orders(set: &mut Set) {
             "A client publishes what something waited for.",
         )
         .ruled("R28");
+}
+
+/// What a client publishes twice, or too early.
+fn too_early(set: &mut Set) {
+    let Piece {
+        own,
+        theirs,
+        ids: [first, second, _],
+    } = piece();
     let mut story = Story::default();
     story
         .publishes(&own, 1)

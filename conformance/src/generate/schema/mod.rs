@@ -118,6 +118,12 @@ fn sound(set: &mut Set) {
         &every,
     )
     .requires(&["SC5", "SC10"]);
+    orders(set);
+    unmerged(set);
+    worked_example(set);
+}
+
+fn orders(set: &mut Set) {
     good(
         set,
         (
@@ -154,7 +160,10 @@ fn sound(set: &mut Set) {
         &[(1, "cafe", &merged)],
     )
     .requires(&["SC10"]);
+}
 
+/// Several versions of a definition, or of a field's, that nobody merged.
+fn unmerged(set: &mut Set) {
     let view_id = [id(3), id(4)];
     let mut unmerged = question("cafe", "Places", ONE);
     unmerged["view_id"] = hash::view_id(&view_id).into();
@@ -177,7 +186,9 @@ fn sound(set: &mut Set) {
         field_of_two,
         schema(&[id(DEFINITION)], "cafe", "Places", ONE),
     );
+}
 
+fn worked_example(set: &mut Set) {
     let example = CAFE.trim_start_matches("cafe_");
     let mut worked = question("cafe", "Places", TWO);
     worked["view_id"] = example.into();
@@ -300,66 +311,86 @@ fn field_views(set: &mut Set) {
     }
 }
 
+/// A sound question with the value at `path` set or taken away.
+struct Definition {
+    name: &'static str,
+    comment: &'static str,
+    path: &'static str,
+    value: fn() -> Option<Value>,
+}
+
+const DEFINITIONS: &[Definition] = &[
+    Definition {
+        name: "without-name",
+        comment: "A definition without a name.",
+        path: "/definition/name",
+        value: || None,
+    },
+    Definition {
+        name: "without-description",
+        comment: "A definition without a description.",
+        path: "/definition/description",
+        value: || None,
+    },
+    Definition {
+        name: "without-fields",
+        comment: "A definition without a list of fields.",
+        path: "/definition/fields",
+        value: || None,
+    },
+    Definition {
+        name: "name-of-bytes",
+        comment: "A name as bytes.",
+        path: "/definition/name",
+        value: || Some(json!({"bytes": "63616665"})),
+    },
+    Definition {
+        name: "description-of-int",
+        comment: "A description as a number.",
+        path: "/definition/description",
+        value: || Some(json!({"int": "1"})),
+    },
+    Definition {
+        name: "fields-unpinned",
+        comment: "The fields as an unpinned list.",
+        path: "/definition/fields",
+        value: || Some(json!({"relation_list": [id(1).hex()]})),
+    },
+    Definition {
+        name: "fields-of-one",
+        comment: "One pinned relation in place of a list.",
+        path: "/definition/fields",
+        value: || Some(json!({"pinned_relation": [id(1).hex()]})),
+    },
+    Definition {
+        name: "with-more",
+        comment: "A definition with a fourth field.",
+        path: "/definition/author",
+        value: || Some(json!({"str": "Panda"})),
+    },
+];
+
 fn definitions(set: &mut Set) {
     let one = || question("cafe", "Places", ONE);
-    let flat = json!({"relation_list": [id(1).hex()]});
-    let cases: [(&str, &str, Value); 8] = [
-        (
-            "without-name",
-            "A definition without a name.",
-            altered(one(), "/definition/name", None),
-        ),
-        (
-            "without-description",
-            "A definition without a description.",
-            altered(one(), "/definition/description", None),
-        ),
-        (
-            "without-fields",
-            "A definition without a list of fields.",
-            altered(one(), "/definition/fields", None),
-        ),
-        (
-            "name-of-bytes",
-            "A name as bytes.",
-            altered(
-                one(),
-                "/definition/name",
-                Some(json!({"bytes": "63616665"})),
-            ),
-        ),
-        (
-            "description-of-int",
-            "A description as a number.",
-            altered(one(), "/definition/description", Some(json!({"int": "1"}))),
-        ),
-        (
-            "fields-unpinned",
-            "The fields as an unpinned list.",
-            altered(one(), "/definition/fields", Some(flat)),
-        ),
-        (
-            "fields-of-one",
-            "One pinned relation in place of a list.",
-            altered(
-                one(),
-                "/definition/fields",
-                Some(json!({"pinned_relation": [id(1).hex()]})),
-            ),
-        ),
-        (
-            "with-more",
-            "A definition with a fourth field.",
-            altered(one(), "/definition/author", Some(json!({"str": "Panda"}))),
-        ),
-    ];
-    for (name, comment, question) in cases {
+    for &Definition {
+        name,
+        comment,
+        path,
+        value,
+    } in DEFINITIONS
+    {
+        let question = altered(one(), path, value());
         set.invalid(name, comment, "one-field", question, "schema_definition")
             .importance(Importance::Medium);
     }
+    no_field(set);
+    view_ids(set);
+}
+
+fn no_field(set: &mut Set) {
     let none = {
         let question = altered(
-            one(),
+            question("cafe", "Places", ONE),
             "/definition/fields",
             Some(json!({"pinned_relation_list": []})),
         );
@@ -374,6 +405,10 @@ fn definitions(set: &mut Set) {
     )
     .requires(&["SC3"])
     .flag("Boundary");
+}
+
+fn view_ids(set: &mut Set) {
+    let one = || question("cafe", "Places", ONE);
     let unsorted = format!("{}_{}", id(4).hex(), id(3).hex());
     set.invalid(
         "view-id-unsorted",
