@@ -51,49 +51,63 @@ fn good<'a>(
     )
 }
 
+/// A blob whose pieces have its length.
+struct Sound {
+    name: &'static str,
+    comment: &'static str,
+    length: i64,
+    question: fn() -> Value,
+}
+
+const SOUND: &[Sound] = &[
+    Sound {
+        name: "one-piece",
+        comment: "A blob of one piece.",
+        length: 3,
+        question: || question(3, &[1], &HELLO[..1]),
+    },
+    Sound {
+        name: "two-pieces",
+        comment: "The sum of two pieces.",
+        length: 5,
+        question: || question(5, &[1, 2], HELLO),
+    },
+    Sound {
+        name: "other-order",
+        comment: "The order of the list is that of the bytes, not that of the ids.",
+        length: 5,
+        question: || question(5, &[2, 1], HELLO),
+    },
+    Sound {
+        name: "piece-twice",
+        comment: "A piece that comes twice counts twice.",
+        length: 8,
+        question: || question(8, &[1, 2, 1], HELLO),
+    },
+    Sound {
+        name: "piece-unused",
+        comment: "A piece that is there and not listed does not count.",
+        length: 3,
+        question: || question(3, &[1], HELLO),
+    },
+    Sound {
+        name: "empty-piece",
+        comment: "A piece of nothing.",
+        length: 3,
+        question: || question(3, &[1, 4], &[(1, b"hel"), (4, b"")]),
+    },
+];
+
 fn sound(set: &mut Set) {
-    good(
-        set,
-        "one-piece",
-        "A blob of one piece.",
-        3,
-        question(3, &[1], &HELLO[..1]),
-    );
-    good(
-        set,
-        "two-pieces",
-        "The sum of two pieces.",
-        5,
-        question(5, &[1, 2], HELLO),
-    );
-    good(
-        set,
-        "other-order",
-        "The order of the list is that of the bytes, not that of the ids.",
-        5,
-        question(5, &[2, 1], HELLO),
-    );
-    good(
-        set,
-        "piece-twice",
-        "A piece that comes twice counts twice.",
-        8,
-        question(8, &[1, 2, 1], HELLO),
-    );
-    good(
-        set,
-        "piece-unused",
-        "A piece that is there and not listed does not count.",
-        3,
-        question(3, &[1], HELLO),
-    );
-    good(
-        set,
-        "empty-piece",
-        "A piece of nothing.",
-        3,
-        question(3, &[1, 4], &[(1, b"hel"), (4, b"")]),
-    );
+    for &Sound {
+        name,
+        comment,
+        length,
+        question,
+    } in SOUND
+    {
+        good(set, name, comment, length, question());
+    }
     good(
         set,
         "nothing",
@@ -112,6 +126,11 @@ fn sound(set: &mut Set) {
         question(512_000, &[1, 1], &[(1, &greatest)]),
     )
     .flag("Boundary");
+    merged(set);
+}
+
+/// Pieces at views of several operations.
+fn merged(set: &mut Set) {
     let mut merged = question(5, &[1, 2], HELLO);
     let view = [id(2), id(3)];
     merged["blob"]["pieces"]["pinned_relation_list"][1] = json!([view[0].hex(), view[1].hex()]);
@@ -134,58 +153,74 @@ fn sound(set: &mut Set) {
     );
 }
 
+/// A blob whose pieces have another length.
+struct WrongLength {
+    name: &'static str,
+    comment: &'static str,
+    near: &'static str,
+    question: fn() -> Value,
+}
+
+const WRONG_LENGTHS: &[WrongLength] = &[
+    WrongLength {
+        name: "too-long",
+        comment: "A byte more than the pieces have.",
+        near: "two-pieces",
+        question: || question(6, &[1, 2], HELLO),
+    },
+    WrongLength {
+        name: "too-short",
+        comment: "A byte less than the pieces have.",
+        near: "two-pieces",
+        question: || question(4, &[1, 2], HELLO),
+    },
+    WrongLength {
+        name: "of-one-piece-only",
+        comment: "The length of the first piece.",
+        near: "two-pieces",
+        question: || question(3, &[1, 2], HELLO),
+    },
+    WrongLength {
+        name: "piece-counted-once",
+        comment: "A piece that comes twice, counted once.",
+        near: "piece-twice",
+        question: || question(5, &[1, 2, 1], HELLO),
+    },
+    WrongLength {
+        name: "of-pieces-not-listed",
+        comment: "The length of all that is there, not of what is listed.",
+        near: "piece-unused",
+        question: || question(5, &[1], HELLO),
+    },
+    WrongLength {
+        name: "number-of-pieces",
+        comment: "The number of pieces in place of their length.",
+        near: "two-pieces",
+        question: || question(2, &[1, 2], HELLO),
+    },
+    WrongLength {
+        name: "greatest-number",
+        comment: "A length nobody has the disk for.",
+        near: "two-pieces",
+        question: || question(i64::MAX, &[1, 2], HELLO),
+    },
+    WrongLength {
+        name: "cut-to-32-bits",
+        comment: "A length that is right in its lower half.",
+        near: "two-pieces",
+        question: || question((1 << 32) + 5, &[1, 2], HELLO),
+    },
+];
+
 fn wrong_lengths(set: &mut Set) {
-    for (name, comment, near, question) in [
-        (
-            "too-long",
-            "A byte more than the pieces have.",
-            "two-pieces",
-            question(6, &[1, 2], HELLO),
-        ),
-        (
-            "too-short",
-            "A byte less than the pieces have.",
-            "two-pieces",
-            question(4, &[1, 2], HELLO),
-        ),
-        (
-            "of-one-piece-only",
-            "The length of the first piece.",
-            "two-pieces",
-            question(3, &[1, 2], HELLO),
-        ),
-        (
-            "piece-counted-once",
-            "A piece that comes twice, counted once.",
-            "piece-twice",
-            question(5, &[1, 2, 1], HELLO),
-        ),
-        (
-            "of-pieces-not-listed",
-            "The length of all that is there, not of what is listed.",
-            "piece-unused",
-            question(5, &[1], HELLO),
-        ),
-        (
-            "number-of-pieces",
-            "The number of pieces in place of their length.",
-            "two-pieces",
-            question(2, &[1, 2], HELLO),
-        ),
-        (
-            "greatest-number",
-            "A length nobody has the disk for.",
-            "two-pieces",
-            question(i64::MAX, &[1, 2], HELLO),
-        ),
-        (
-            "cut-to-32-bits",
-            "A length that is right in its lower half.",
-            "two-pieces",
-            question((1 << 32) + 5, &[1, 2], HELLO),
-        ),
-    ] {
-        set.invalid(name, comment, near, question, "blob_length_mismatch")
+    for &WrongLength {
+        name,
+        comment,
+        near,
+        question,
+    } in WRONG_LENGTHS
+    {
+        set.invalid(name, comment, near, question(), "blob_length_mismatch")
             .ruled("R19");
     }
     set.invalid(

@@ -46,6 +46,29 @@ fn other_payload(draft: &mut Draft) {
     draft.payload_hash = Hash::of(cafe_create(2, "two"));
 }
 
+/// What one entry has otherwise than the other at its position.
+const DIFFERENCES: &[(&str, &str, Alter)] = &[
+    ("backlink", "The two differ in what they follow.", |draft| {
+        draft.backlink = Some(id(7))
+    }),
+    ("skiplink", "The two differ in the far link.", |draft| {
+        draft.skiplink = Some(id(7))
+    }),
+    (
+        "payload-size",
+        "The two differ in the claimed size alone.",
+        |draft| draft.payload_size += 1,
+    ),
+    ("end-of-log", "One of them ends the log.", |draft| {
+        draft.tag = 1
+    }),
+    (
+        "payload-hash",
+        "Nobody has to have the operations.",
+        |draft| draft.payload_hash = id(9),
+    ),
+];
+
 fn sound(set: &mut Set) {
     for len in [0, 1, 3, 12] {
         let (one, two) = (entry(len, |_| {}), entry(len, other_payload));
@@ -66,28 +89,7 @@ fn sound(set: &mut Set) {
         )
         .flag("Fork");
     }
-    let differences: [(&str, &str, Alter); 5] = [
-        ("backlink", "The two differ in what they follow.", |draft| {
-            draft.backlink = Some(id(7))
-        }),
-        ("skiplink", "The two differ in the far link.", |draft| {
-            draft.skiplink = Some(id(7))
-        }),
-        (
-            "payload-size",
-            "The two differ in the claimed size alone.",
-            |draft| draft.payload_size += 1,
-        ),
-        ("end-of-log", "One of them ends the log.", |draft| {
-            draft.tag = 1
-        }),
-        (
-            "payload-hash",
-            "Nobody has to have the operations.",
-            |draft| draft.payload_hash = id(9),
-        ),
-    ];
-    for (name, comment, alter) in differences {
+    for &(name, comment, alter) in DIFFERENCES {
         let (one, two) = (entry(3, |_| {}), entry(3, alter));
         set.valid(
             &format!("by-{name}"),
@@ -97,6 +99,11 @@ fn sound(set: &mut Set) {
         )
         .flag("Fork");
     }
+    by_signature(set);
+    far_ends(set);
+}
+
+fn by_signature(set: &mut Set) {
     // Who holds the key can sign the same fields twice, with another R.
     let draft = log(author(), 0, 1).draft(&cafe_create(1, "one"));
     let (one, (signature, _)) = (
@@ -112,6 +119,9 @@ fn sound(set: &mut Set) {
     )
     .flag("Fork")
     .flag("SignedByKeyHolder");
+}
+
+fn far_ends(set: &mut Set) {
     for (name, log_id, seq_num) in [
         ("greatest-log", u64::MAX, 1),
         ("greatest-number", 0, u64::MAX),
@@ -193,6 +203,61 @@ fn theirs(key: &Key) -> Vec<u8> {
     log.draft(&cafe_update(&[first], 2)).sign(key)
 }
 
+/// A draft at the position of the two that has another operation.
+fn forged() -> Draft {
+    Draft {
+        payload_hash: id(9),
+        ..log(author(), 0, 1).draft(&cafe_create(1, "one"))
+    }
+}
+
+/// A second entry that is none, made of the two of a sound fork.
+struct Broken {
+    name: &'static str,
+    comment: &'static str,
+    second: fn(&[u8], &[u8]) -> Vec<u8>,
+    reason: &'static str,
+}
+
+const BROKEN: &[Broken] = &[
+    Broken {
+        name: "signed-by-other",
+        comment: "The second entry is signed by somebody else.",
+        second: |_, _| forged().sign(&other_author()),
+        reason: "signature_invalid",
+    },
+    Broken {
+        name: "malleated",
+        comment: "The same entry with S + L for S, which takes no key.",
+        second: |one, _| malleated(one),
+        reason: "signature_malformed",
+    },
+    Broken {
+        name: "cut",
+        comment: "The second entry breaks off.",
+        second: |_, two| two[..two.len() - 1].to_vec(),
+        reason: "entry_truncated",
+    },
+    Broken {
+        name: "trailing",
+        comment: "A byte after the second entry.",
+        second: |_, two| [two, &[0]].concat(),
+        reason: "entry_trailing_bytes",
+    },
+    Broken {
+        name: "empty",
+        comment: "No second entry.",
+        second: |_, _| Vec::new(),
+        reason: "entry_truncated",
+    },
+    Broken {
+        name: "number-0",
+        comment: "A position there is not.",
+        second: |_, _| entry(0, |draft| draft.seq_num = 0),
+        reason: "seq_num_zero",
+    },
+];
+
 fn broken(set: &mut Set) {
     let (one, two) = (entry(1, |_| {}), entry(1, other_payload));
     for (name, at) in [("in-r", 60), ("in-s", 20)] {
@@ -217,45 +282,19 @@ fn broken(set: &mut Set) {
             .or(&["signature_malformed"]);
         }
     }
-    let forged = Draft {
-        payload_hash: id(9),
-        ..log(author(), 0, 1).draft(&cafe_create(1, "one"))
-    };
-    let cases: [(&str, &str, Vec<u8>, &str); 6] = [
-        (
-            "signed-by-other",
-            "The second entry is signed by somebody else.",
-            forged.sign(&other_author()),
-            "signature_invalid",
-        ),
-        (
-            "malleated",
-            "The same entry with S + L for S, which takes no key.",
-            malleated(&one),
-            "signature_malformed",
-        ),
-        (
-            "cut",
-            "The second entry breaks off.",
-            two[..two.len() - 1].to_vec(),
-            "entry_truncated",
-        ),
-        (
-            "trailing",
-            "A byte after the second entry.",
-            [&two[..], &[0]].concat(),
-            "entry_trailing_bytes",
-        ),
-        ("empty", "No second entry.", Vec::new(), "entry_truncated"),
-        (
-            "number-0",
-            "A position there is not.",
-            entry(0, |draft| draft.seq_num = 0),
-            "seq_num_zero",
-        ),
-    ];
-    for (name, comment, second, reason) in cases {
-        let case: &mut Case = set.invalid(name, comment, "at-2", pair(&one, &second), reason);
+    broken_seconds(set, &one, &two);
+}
+
+fn broken_seconds(set: &mut Set, one: &[u8], two: &[u8]) {
+    for &Broken {
+        name,
+        comment,
+        second,
+        reason,
+    } in BROKEN
+    {
+        let case: &mut Case =
+            set.invalid(name, comment, "at-2", pair(one, &second(one, two)), reason);
         match name {
             "malleated" => {
                 case.flag("Malleable").requires(&["FK3", "KY1"]);
@@ -274,10 +313,10 @@ fn broken(set: &mut Set) {
         "tag-02",
         "A tag that means nothing.",
         "at-2",
-        pair(&one, &tagged),
+        pair(one, &tagged),
         "entry_tag",
     )
-    .wire_reads("R8", proof(0, 2, [&one, &tagged]));
+    .wire_reads("R8", proof(0, 2, [one, &tagged]));
 }
 
 fn malleated(entry: &[u8]) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Cases of `varu64.decode`, `varu64.encode` and `lipmaa`.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::set::Set;
 use crate::forge::{hex, lipmaa, varu64};
@@ -76,6 +76,12 @@ fn decode() -> Set {
         }
     }
     not_minimal(&mut set);
+    truncated(&mut set);
+    trailing(&mut set);
+    set
+}
+
+fn truncated(set: &mut Set) {
     for value in [
         248,
         256,
@@ -117,6 +123,9 @@ fn decode() -> Set {
         "varint_truncated",
     )
     .flag("Truncated");
+}
+
+fn trailing(set: &mut Set) {
     for (value, tail) in [(0u64, "00"), (248, "00"), (u64::MAX, "ff")] {
         set.invalid(
             &format!("{value}-and-more"),
@@ -127,7 +136,6 @@ fn decode() -> Set {
         )
         .flag("Trailing");
     }
-    set
 }
 
 /// Every length with the greatest number that would do with a byte less, and with zero.
@@ -204,6 +212,39 @@ fn around_powers() -> impl Iterator<Item = u64> {
         .flat_map(|t| [t - 1, t, t + 1, 2 * t, 2 * t + 1])
 }
 
+/// A text that is no sequence number.
+struct NoNumber {
+    name: &'static str,
+    comment: &'static str,
+    near: &'static str,
+    input: &'static str,
+    reason: &'static str,
+}
+
+const NO_NUMBERS: &[NoNumber] = &[
+    NoNumber {
+        name: "zero",
+        comment: "Sequence numbers start at 1.",
+        near: "1",
+        input: "0",
+        reason: "seq_num_zero",
+    },
+    NoNumber {
+        name: "past-the-end",
+        comment: "2^64 does not fit.",
+        near: "18446744073709551615",
+        input: "18446744073709551616",
+        reason: "invalid_number",
+    },
+    NoNumber {
+        name: "negative",
+        comment: "There are no negative positions.",
+        near: "1",
+        input: "-1",
+        reason: "invalid_number",
+    },
+];
+
 fn lipmaa_links() -> Set {
     let mut set = Set::new("lipmaa", "links", &["BA1"]);
     let few = (1..=14).chain([
@@ -236,30 +277,14 @@ fn lipmaa_links() -> Set {
             case.flag("Boundary");
         }
     }
-    let malformed: [(&str, &str, &str, Value, &str); 3] = [
-        (
-            "zero",
-            "Sequence numbers start at 1.",
-            "1",
-            "0".into(),
-            "seq_num_zero",
-        ),
-        (
-            "past-the-end",
-            "2^64 does not fit.",
-            "18446744073709551615",
-            "18446744073709551616".into(),
-            "invalid_number",
-        ),
-        (
-            "negative",
-            "There are no negative positions.",
-            "1",
-            "-1".into(),
-            "invalid_number",
-        ),
-    ];
-    for (name, comment, near, input, reason) in malformed {
+    for &NoNumber {
+        name,
+        comment,
+        near,
+        input,
+        reason,
+    } in NO_NUMBERS
+    {
         set.invalid(name, comment, near, input, reason)
             .flag("Boundary");
     }

@@ -22,6 +22,59 @@ pub(super) fn partial() -> Set {
     set
 }
 
+/// The numbers of the entries that are given, and of the one to be proved.
+struct Given {
+    name: &'static str,
+    comment: &'static str,
+    given: &'static [u64],
+    seq_num: u64,
+}
+
+const MORE: &[Given] = &[
+    Given {
+        name: "ascending",
+        comment: "The order means nothing: from the first on.",
+        given: &[1, 4, 13],
+        seq_num: 13,
+    },
+    Given {
+        name: "shuffled",
+        comment: "The order means nothing.",
+        given: &[17, 1, 22, 4, 23, 13, 21],
+        seq_num: 23,
+    },
+    Given {
+        name: "whole-log",
+        comment: "All entries there are.",
+        given: &[1, 2, 3, 4, 5, 6, 7, 8],
+        seq_num: 8,
+    },
+    Given {
+        name: "later-ones-too",
+        comment: "Later entries do no harm.",
+        given: &[1, 4, 13, 14],
+        seq_num: 4,
+    },
+    Given {
+        name: "unconnected-ones-too",
+        comment: "An entry whose links lead to none of the others.",
+        given: &[1, 4, 6, 13],
+        seq_num: 13,
+    },
+    Given {
+        name: "two-ways",
+        comment: "Both the far links and a way beside them.",
+        given: &[1, 4, 8, 12, 13],
+        seq_num: 13,
+    },
+    Given {
+        name: "twice",
+        comment: "An entry given twice.",
+        given: &[1, 4, 13, 4],
+        seq_num: 13,
+    },
+];
+
 fn sound(set: &mut Set, whole: &Log) {
     for seq_num in [1, 2, 3, 4, 8, 12, 13, 14, 23] {
         let way = lipmaa::way_to_first(seq_num);
@@ -33,46 +86,13 @@ fn sound(set: &mut Set, whole: &Log) {
             proof(seq_num),
         );
     }
-    let more: [(&str, &str, &[u64], u64); 7] = [
-        (
-            "ascending",
-            "The order means nothing: from the first on.",
-            &[1, 4, 13],
-            13,
-        ),
-        (
-            "shuffled",
-            "The order means nothing.",
-            &[17, 1, 22, 4, 23, 13, 21],
-            23,
-        ),
-        (
-            "whole-log",
-            "All entries there are.",
-            &[1, 2, 3, 4, 5, 6, 7, 8],
-            8,
-        ),
-        (
-            "later-ones-too",
-            "Later entries do no harm.",
-            &[1, 4, 13, 14],
-            4,
-        ),
-        (
-            "unconnected-ones-too",
-            "An entry whose links lead to none of the others.",
-            &[1, 4, 6, 13],
-            13,
-        ),
-        (
-            "two-ways",
-            "Both the far links and a way beside them.",
-            &[1, 4, 8, 12, 13],
-            13,
-        ),
-        ("twice", "An entry given twice.", &[1, 4, 13, 4], 13),
-    ];
-    for (name, comment, given, seq_num) in more {
+    for &Given {
+        name,
+        comment,
+        given,
+        seq_num,
+    } in MORE
+    {
         set.valid(name, comment, part(whole, given, seq_num), proof(seq_num));
     }
     let other = {
@@ -90,54 +110,83 @@ fn sound(set: &mut Set, whole: &Log) {
     );
 }
 
+/// The numbers of the entries that are given, which leave out one that it takes.
+struct Missing {
+    name: &'static str,
+    near: &'static str,
+    comment: &'static str,
+    given: &'static [u64],
+    seq_num: u64,
+}
+
+const MISSING: &[Missing] = &[
+    Missing {
+        name: "itself",
+        near: "entry-13",
+        comment: "The entry itself is not there.",
+        given: &[4, 1],
+        seq_num: 13,
+    },
+    Missing {
+        name: "far-link",
+        near: "entry-13",
+        comment: "The entry its far link leads to.",
+        given: &[13, 1],
+        seq_num: 13,
+    },
+    Missing {
+        name: "first",
+        near: "entry-13",
+        comment: "The first entry.",
+        given: &[13, 4],
+        seq_num: 13,
+    },
+    Missing {
+        name: "backlink",
+        near: "entry-3",
+        comment: "The entry before it, where that is the far link too.",
+        given: &[3, 1],
+        seq_num: 3,
+    },
+    Missing {
+        name: "in-the-middle",
+        near: "entry-23",
+        comment: "One of seven.",
+        given: &[23, 22, 21, 13, 4, 1],
+        seq_num: 23,
+    },
+    Missing {
+        name: "near-the-end",
+        near: "entry-23",
+        comment: "The last step but one.",
+        given: &[23, 22, 21, 17, 13, 1],
+        seq_num: 23,
+    },
+    Missing {
+        name: "replaced-by-neighbour",
+        near: "entry-13",
+        comment: "The entry next to the one it takes.",
+        given: &[13, 5, 1],
+        seq_num: 13,
+    },
+    Missing {
+        name: "everything",
+        near: "entry-1",
+        comment: "No entry at all.",
+        given: &[],
+        seq_num: 1,
+    },
+];
+
 fn missing(set: &mut Set, whole: &Log) {
-    let cases: [(&str, &str, &str, &[u64], u64); 8] = [
-        (
-            "itself",
-            "entry-13",
-            "The entry itself is not there.",
-            &[4, 1],
-            13,
-        ),
-        (
-            "far-link",
-            "entry-13",
-            "The entry its far link leads to.",
-            &[13, 1],
-            13,
-        ),
-        ("first", "entry-13", "The first entry.", &[13, 4], 13),
-        (
-            "backlink",
-            "entry-3",
-            "The entry before it, where that is the far link too.",
-            &[3, 1],
-            3,
-        ),
-        (
-            "in-the-middle",
-            "entry-23",
-            "One of seven.",
-            &[23, 22, 21, 13, 4, 1],
-            23,
-        ),
-        (
-            "near-the-end",
-            "entry-23",
-            "The last step but one.",
-            &[23, 22, 21, 17, 13, 1],
-            23,
-        ),
-        (
-            "replaced-by-neighbour",
-            "entry-13",
-            "The entry next to the one it takes.",
-            &[13, 5, 1],
-            13,
-        ),
-        ("everything", "entry-1", "No entry at all.", &[], 1),
-    ];
-    for (name, near, comment, given, seq_num) in cases {
+    for &Missing {
+        name,
+        near,
+        comment,
+        given,
+        seq_num,
+    } in MISSING
+    {
         set.invalid(
             &format!("missing-{name}"),
             comment,
