@@ -415,42 +415,60 @@ fn flipped(entry: &[u8], at: usize, mask: u8) -> String {
     hex(entry)
 }
 
+/// An entry whose signature does not hold.
+struct BrokenSignature {
+    name: &'static str,
+    comment: &'static str,
+    input: fn(&[u8]) -> String,
+}
+
 /// What is made of the first entry so that its signature does not hold.
-const SIGNATURES: &[(&str, &str, fn(&[u8]) -> String)] = &[
-    ("signature-bit-in-r", "A bit of R is flipped.", |entry| {
-        flipped(entry, 70, 1)
-    }),
-    ("signature-bit-in-s", "A bit of S is flipped.", |entry| {
-        flipped(entry, 102, 1)
-    }),
-    (
-        "altered-log-id",
-        "The log id was changed after signing.",
-        |entry| flipped(entry, 33, 1),
-    ),
-    (
-        "altered-payload-size",
-        "The payload size was changed after signing.",
-        |entry| flipped(entry, 35, 1),
-    ),
-    (
-        "altered-payload-hash",
-        "The payload hash was changed after signing.",
-        |entry| flipped(entry, 60, 1),
-    ),
-    (
-        "altered-tag",
-        "The tag was changed after signing.",
-        |entry| flipped(entry, 0, 1),
-    ),
-    ("signed-by-other", "Signed with another key.", |_| {
-        hex(first().sign(&other_author()))
-    }),
+const SIGNATURES: &[BrokenSignature] = &[
+    BrokenSignature {
+        name: "signature-bit-in-r",
+        comment: "A bit of R is flipped.",
+        input: |entry| flipped(entry, 70, 1),
+    },
+    BrokenSignature {
+        name: "signature-bit-in-s",
+        comment: "A bit of S is flipped.",
+        input: |entry| flipped(entry, 102, 1),
+    },
+    BrokenSignature {
+        name: "altered-log-id",
+        comment: "The log id was changed after signing.",
+        input: |entry| flipped(entry, 33, 1),
+    },
+    BrokenSignature {
+        name: "altered-payload-size",
+        comment: "The payload size was changed after signing.",
+        input: |entry| flipped(entry, 35, 1),
+    },
+    BrokenSignature {
+        name: "altered-payload-hash",
+        comment: "The payload hash was changed after signing.",
+        input: |entry| flipped(entry, 60, 1),
+    },
+    BrokenSignature {
+        name: "altered-tag",
+        comment: "The tag was changed after signing.",
+        input: |entry| flipped(entry, 0, 1),
+    },
+    BrokenSignature {
+        name: "signed-by-other",
+        comment: "Signed with another key.",
+        input: |_| hex(first().sign(&other_author())),
+    },
 ];
 
 fn signatures(set: &mut Set) {
     let bytes = first().sign(&author());
-    for &(name, comment, input) in SIGNATURES {
+    for &BrokenSignature {
+        name,
+        comment,
+        input,
+    } in SIGNATURES
+    {
         set.invalid(name, comment, "first", input(&bytes), "signature_invalid")
             .requires(&["KY1", "BA1"]);
     }

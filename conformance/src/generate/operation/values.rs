@@ -472,31 +472,50 @@ fn lists(set: &mut Set) {
     loose_lists(set);
 }
 
+/// A value that is a list, and not of ids.
+struct BrokenList {
+    name: &'static str,
+    near: &'static str,
+    item: fn(Hash, Hash) -> Item,
+}
+
 /// Lists of anything but ids, made of two ids.
-const BROKEN_LISTS: &[(&str, &str, fn(Hash, Hash) -> Item)] = &[
-    ("list-of-numbers", "list-of-one", |_, _| {
-        Item::Array(vec![Item::Int(1)])
-    }),
-    ("list-of-texts", "list-of-one", |a, _| {
-        Item::Array(vec![Item::text(a.hex())])
-    }),
-    ("list-of-bools", "list-of-one", |_, _| {
-        Item::Array(vec![Item::Bool(true)])
-    }),
-    ("list-mixed", "list-of-views", |a, b| {
-        Item::Array(vec![Item::id(a), Item::ids(&[b])])
-    }),
-    ("list-mixed-the-other-way", "list-of-views", |a, b| {
-        Item::Array(vec![Item::ids(&[b]), Item::id(a)])
-    }),
-    ("list-three-deep", "list-of-views", |a, _| {
-        Item::Array(vec![Item::Array(vec![Item::ids(&[a])])])
-    }),
+const BROKEN_LISTS: &[BrokenList] = &[
+    BrokenList {
+        name: "list-of-numbers",
+        near: "list-of-one",
+        item: |_, _| Item::Array(vec![Item::Int(1)]),
+    },
+    BrokenList {
+        name: "list-of-texts",
+        near: "list-of-one",
+        item: |a, _| Item::Array(vec![Item::text(a.hex())]),
+    },
+    BrokenList {
+        name: "list-of-bools",
+        near: "list-of-one",
+        item: |_, _| Item::Array(vec![Item::Bool(true)]),
+    },
+    BrokenList {
+        name: "list-mixed",
+        near: "list-of-views",
+        item: |a, b| Item::Array(vec![Item::id(a), Item::ids(&[b])]),
+    },
+    BrokenList {
+        name: "list-mixed-the-other-way",
+        near: "list-of-views",
+        item: |a, b| Item::Array(vec![Item::ids(&[b]), Item::id(a)]),
+    },
+    BrokenList {
+        name: "list-three-deep",
+        near: "list-of-views",
+        item: |a, _| Item::Array(vec![Item::Array(vec![Item::ids(&[a])])]),
+    },
 ];
 
 fn broken_lists(set: &mut Set) {
     let [a, b] = previous();
-    for &(name, near, item) in BROKEN_LISTS {
+    for &BrokenList { name, near, item } in BROKEN_LISTS {
         refuse(
             set,
             near,

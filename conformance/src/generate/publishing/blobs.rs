@@ -40,30 +40,50 @@ pub(super) fn blobs() -> Set {
     set
 }
 
+/// A blob that is taken.
+struct Sound {
+    name: &'static str,
+    comment: &'static str,
+    payload: fn(&Ids) -> Vec<u8>,
+}
+
 /// Blobs whose pieces are there.
-const SOUND: &[(&str, &str, fn(&Ids) -> Vec<u8>)] = &[
-    ("blob", "A blob whose pieces are there.", |ids| {
-        blob(5, &[ids.first, ids.second])
-    }),
-    ("blob-of-one", "A blob of one piece.", |ids| {
-        blob(3, &[ids.first])
-    }),
-    ("blob-piece-twice", "A piece may come twice.", |ids| {
-        blob(6, &[ids.first, ids.first])
-    }),
-    (
-        "blob-of-other-length",
-        "Whether the length is right is seen when it is served.",
-        |ids| blob(4, &[ids.first]),
-    ),
-    ("blob-of-nothing", "An empty file has no pieces.", |_| {
-        blob(0, &[])
-    }),
+const SOUND: &[Sound] = &[
+    Sound {
+        name: "blob",
+        comment: "A blob whose pieces are there.",
+        payload: |ids| blob(5, &[ids.first, ids.second]),
+    },
+    Sound {
+        name: "blob-of-one",
+        comment: "A blob of one piece.",
+        payload: |ids| blob(3, &[ids.first]),
+    },
+    Sound {
+        name: "blob-piece-twice",
+        comment: "A piece may come twice.",
+        payload: |ids| blob(6, &[ids.first, ids.first]),
+    },
+    Sound {
+        name: "blob-of-other-length",
+        comment: "Whether the length is right is seen when it is served.",
+        payload: |ids| blob(4, &[ids.first]),
+    },
+    Sound {
+        name: "blob-of-nothing",
+        comment: "An empty file has no pieces.",
+        payload: |_| blob(0, &[]),
+    },
 ];
 
 fn sound(set: &mut Set, ids: &Ids, stored: &Log) {
     let log = new_log();
-    for &(name, comment, payload) in SOUND {
+    for &Sound {
+        name,
+        comment,
+        payload,
+    } in SOUND
+    {
         taken(set, name, comment, &log, &payload(ids)).ruled("R19");
     }
     let retyped =

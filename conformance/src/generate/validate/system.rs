@@ -233,25 +233,58 @@ const BROKEN_FIELD_NAMES: &[(&str, &str, &str, usize)] = &[
     ("field-name-with-line-feed", "field-name", "title\n", 1),
 ];
 
+/// A type that a field may have.
+struct FieldType {
+    name: &'static str,
+    text: fn() -> String,
+}
+
 /// Types a field may have.
-const TYPES: &[(&str, fn() -> String)] = &[
-    ("type-bool", || "bool".to_owned()),
-    ("type-bytes", || "bytes".to_owned()),
-    ("type-int", || "int".to_owned()),
-    ("type-float", || "float".to_owned()),
-    ("type-str", || "str".to_owned()),
-    ("type-relation", || format!("relation({CAFE})")),
-    ("type-relation-list", || format!("relation_list({CAFE})")),
-    ("type-pinned-relation", || {
-        format!("pinned_relation({CAFE})")
-    }),
-    ("type-pinned-relation-list", || {
-        format!("pinned_relation_list({CAFE})")
-    }),
-    ("type-relation-to-blob", || "relation(blob_v1)".to_owned()),
-    ("type-relation-to-view-of-two", || {
-        format!("relation(cafe_{}_{})", id(1).hex(), id(2).hex())
-    }),
+const TYPES: &[FieldType] = &[
+    FieldType {
+        name: "type-bool",
+        text: || "bool".to_owned(),
+    },
+    FieldType {
+        name: "type-bytes",
+        text: || "bytes".to_owned(),
+    },
+    FieldType {
+        name: "type-int",
+        text: || "int".to_owned(),
+    },
+    FieldType {
+        name: "type-float",
+        text: || "float".to_owned(),
+    },
+    FieldType {
+        name: "type-str",
+        text: || "str".to_owned(),
+    },
+    FieldType {
+        name: "type-relation",
+        text: || format!("relation({CAFE})"),
+    },
+    FieldType {
+        name: "type-relation-list",
+        text: || format!("relation_list({CAFE})"),
+    },
+    FieldType {
+        name: "type-pinned-relation",
+        text: || format!("pinned_relation({CAFE})"),
+    },
+    FieldType {
+        name: "type-pinned-relation-list",
+        text: || format!("pinned_relation_list({CAFE})"),
+    },
+    FieldType {
+        name: "type-relation-to-blob",
+        text: || "relation(blob_v1)".to_owned(),
+    },
+    FieldType {
+        name: "type-relation-to-view-of-two",
+        text: || format!("relation(cafe_{}_{})", id(1).hex(), id(2).hex()),
+    },
 ];
 
 /// Texts outside the grammar of types.
@@ -370,8 +403,8 @@ fn typed_as(text: &str) -> String {
 }
 
 fn field_types(set: &mut Set) {
-    for &(case, text) in TYPES {
-        text_field(set, FIELD_DEFINITION, ("type", case), &text());
+    for &FieldType { name, text } in TYPES {
+        text_field(set, FIELD_DEFINITION, ("type", name), &text());
     }
     for &(case, near, text) in BROKEN_TYPES {
         set.invalid(
