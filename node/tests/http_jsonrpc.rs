@@ -630,7 +630,9 @@ async fn the_service_describes_itself() {
             "panda_queryEntries" | "panda_queryDocuments" => json!({ "schema": schema }),
             "panda_getLogEntries" | "panda_getFork" => json!({ "author": author, "logId": "0" }),
             "panda_getDocument" => json!({ "schema": schema, "id": venue.to_string() }),
-            "panda_getSchemas" | "panda_getStatus" | "panda_getEntries" => json!({}),
+            "panda_getSchemas" | "panda_getStatus" | "panda_getEntries" | "panda_getPeers" => {
+                json!({})
+            }
             "panda_getLogs" => json!({ "author": author }),
             // Only over WebSocket.
             name if name.contains("ubscribe") => continue,

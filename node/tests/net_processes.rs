@@ -13,8 +13,9 @@ use authors::{Author, document, fields, id, note_schema, text};
 use grove_core::types::SchemaId;
 use grove_core::validate::Submission;
 use http_support::daemon::{Daemon, Directory, run};
-use http_support::encoded;
-use serde_json::Value;
+use http_support::{build, encoded, send};
+use hyper::Method;
+use serde_json::{Value, json};
 
 /// How long anything may take to get from one node to another.
 const ARRIVAL_MAX: Duration = Duration::from_secs(30);
@@ -184,6 +185,17 @@ async fn nodes_that_dial_each_other_end_with_one_connection() {
         assert_eq!(peers[0]["peer"], name);
         assert_eq!(peers[0]["protocol"], "grove");
     }
+    let asked = json!({ "jsonrpc": "2.0", "id": 1, "method": "panda_getPeers" });
+    let request = build(Method::POST, "/", asked.to_string());
+    let answer = send(one.address, request).await;
+    let answer: Value = serde_json::from_str(answer.body()).unwrap();
+    let known = &answer["result"]["peers"];
+    assert_eq!(known[0]["peer"], other.peer_id(), "{answer}");
+    assert_eq!(known[0]["state"], "connected");
+    assert!(
+        !answer.to_string().contains("127.0.0.1"),
+        "places are no clients' matter"
+    );
 }
 
 #[tokio::test]

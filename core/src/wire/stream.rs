@@ -58,6 +58,11 @@ impl MessageReader {
         self.start < self.buffer.len()
     }
 
+    /// How many bytes of a message are there whose end is not.
+    pub fn waiting(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
     /// The next whole message; `None` until more bytes come.
     pub fn next_message(&mut self) -> Result<Option<Message>, MessageError> {
         if let Some(refusal) = &self.refusal {

@@ -303,6 +303,12 @@ impl Connection {
         assert!(!contains(&answer, b"\"error\""), "{answer:?}");
     }
 
+    /// Asks by JSON-RPC, without parameters.
+    pub(crate) async fn rpc(&mut self, method: &str) -> Bytes {
+        let body = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method });
+        self.post("/", body.to_string()).await
+    }
+
     async fn post(&mut self, path: &str, body: String) -> Bytes {
         let request = Request::post(path)
             .header("host", "localhost")

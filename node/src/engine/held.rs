@@ -38,6 +38,7 @@ impl Held {
         self.is_whole = rows.len() < STEP as usize;
         self.until = self.until.max(Some(i64::MIN));
         for row in rows {
+            assert!(self.until < Some(row.position), "entries come in order");
             self.entries.insert(&row.schema_id, row.hash, row.position);
             self.until = Some(row.position);
         }
@@ -59,6 +60,10 @@ impl Held {
             return;
         }
         self.until = self.until.max(Some(position));
+        assert!(
+            self.until.is_some(),
+            "something is there without a beginning"
+        );
         self.entries.insert(schema, hash, position);
     }
 

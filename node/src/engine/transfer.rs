@@ -196,6 +196,7 @@ impl Transfer {
             Source::Positions(left) => left,
         };
         let mut rows: Vec<EntryRow> = Vec::new();
+        assert!(!left.is_empty(), "a transfer of nothing");
         // Each run takes a question, so there are only so many of them in a step.
         for _ in 0..self.step {
             let room = self.step - rows.len() as u32;

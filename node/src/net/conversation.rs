@@ -19,10 +19,11 @@ use grove_core::wire::{Message, MessageReader};
 use grove_core::{Reason, Refusal};
 use libp2p::swarm::Stream;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
+use super::pace::{Pace, Shared};
 use crate::api::ApiError;
-use crate::runtime::{Counts, Node, PeerConnection, PeerOutput, is_bad};
+use crate::runtime::{Counts, KnownPeers, Node, PeerConnection, PeerEventKind, PeerOutput, is_bad};
 
 /// Bytes read at once.
 const READ_SIZE: usize = 64 * 1024;
@@ -33,12 +34,19 @@ const WRITE_SIZE: usize = 64 * 1024;
 /// How long the rest of a message may take, or writing one to a peer that takes nothing.
 const STALL_MAX: Duration = Duration::from_secs(30);
 
+/// How long a message may take to come, however large it is.
+const MESSAGE_TIME_MAX: Duration = Duration::from_secs(300);
+
 /// How many streams that make no sense a peer may open on one connection.
 pub(super) const NONSENSE_MAX: u32 = 8;
 
 /// How many entries that do not verify or break a rule a peer may send on one connection. An honest one sends
 /// none; a few may be due to an older or newer version of some rule.
 const BAD_ENTRIES_MAX: u64 = 1000;
+
+/// How many messages that belong to no open session a peer may send on one connection. Some are on their way
+/// whenever a session is given up.
+const OUT_OF_PLACE_MAX: u64 = 20_000;
 
 /// Why a connection is not wanted any more.
 #[derive(Debug, thiserror::Error)]
@@ -55,12 +63,25 @@ pub(super) enum End {
     /// What it sends is not worth looking at.
     #[error("the peer sends too many bad entries ({})", .0.code())]
     BadEntries(Reason),
+    /// What it sends belongs to no session, again and again.
+    #[error("the peer sends too much that belongs to no session ({})", .0.code())]
+    OutOfPlace(Reason),
     /// Another connection took its place, or the node stops.
     #[error("the connection was replaced, or the node stops")]
     Over,
     /// Our own node has a problem.
     #[error("the node could not go on: {0}")]
     Node(#[from] ApiError),
+}
+
+impl End {
+    /// Whether the peer did what it should not.
+    pub(super) fn is_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::Stalled | Self::Nonsense(_) | Self::BadEntries(_) | Self::OutOfPlace(_)
+        )
+    }
 }
 
 /// What a conversation needs.
@@ -73,6 +94,7 @@ pub(super) struct Conversation {
     /// Streams to read from; a newer one takes the place of the one before.
     pub(super) inbound: mpsc::Receiver<Stream>,
     pub(super) counts: Arc<Counts>,
+    pub(super) shared: Shared,
 }
 
 impl Conversation {
@@ -84,8 +106,8 @@ impl Conversation {
         };
         let counts = &self.counts;
         let ended = tokio::select! {
-            ended = write(&connection, self.outbound, counts) => ended,
-            ended = read(&connection, self.inbound, counts) => ended,
+            ended = write(&connection, self.outbound, counts, (self.node.peers(), self.peer)) => ended,
+            ended = read(&connection, self.inbound, counts, Pace::new(self.shared)) => ended,
         };
         match ended {
             Ok(()) => End::Over,
@@ -99,6 +121,7 @@ async fn write(
     connection: &PeerConnection,
     mut stream: Stream,
     counts: &Counts,
+    (peers, peer): (&KnownPeers, PeerId),
 ) -> Result<(), End> {
     let mut bytes = Vec::new();
     loop {
@@ -120,12 +143,19 @@ async fn write(
             }
             Some(PeerOutput::Refused(reason)) => {
                 counts.refused(reason);
-                tracing::debug!(code = reason.code(), "what a peer sent was refused");
+                peers.tell(peer, PeerEventKind::Refused(reason));
+                tracing::debug!(%peer, code = reason.code(), "what a peer sent was refused");
                 if is_bad(reason) && counts.bad_entries() > BAD_ENTRIES_MAX {
                     return Err(End::BadEntries(reason));
                 }
+                if counts.out_of_place() > OUT_OF_PLACE_MAX {
+                    return Err(End::OutOfPlace(reason));
+                }
             }
-            Some(PeerOutput::Synced) => counts.synced(),
+            Some(PeerOutput::Synced) => {
+                counts.synced();
+                peers.tell(peer, PeerEventKind::Synced);
+            }
             None => return Ok(()),
         }
         if bytes.len() >= WRITE_SIZE {
@@ -155,6 +185,7 @@ async fn read(
     connection: &PeerConnection,
     mut streams: mpsc::Receiver<Stream>,
     counts: &Counts,
+    mut pace: Pace,
 ) -> Result<(), End> {
     let mut nonsense = 0;
     let Some(mut stream) = streams.recv().await else {
@@ -164,7 +195,7 @@ async fn read(
         let next = tokio::select! {
             biased;
             next = streams.recv() => next,
-            ended = read_stream(connection, &mut stream, counts) => {
+            ended = read_stream(connection, &mut stream, counts, &mut pace) => {
                 if let Some(reason) = ended? {
                     counts.refused(reason);
                     nonsense += 1;
@@ -189,14 +220,24 @@ async fn read_stream(
     connection: &PeerConnection,
     stream: &mut Stream,
     counts: &Counts,
+    pace: &mut Pace,
 ) -> Result<Option<Reason>, End> {
+    let mut begun = None;
     let mut messages = MessageReader::new();
     let mut buffer = vec![0; READ_SIZE];
     loop {
-        let read = stream.read(&mut buffer);
+        let waiting = messages.waiting();
+        let read = async {
+            pace.room(waiting).await;
+            stream.read(&mut buffer).await
+        };
         let size = if messages.is_within() {
-            timeout(STALL_MAX, read).await.map_err(|_| End::Stalled)?
+            // Whatever keeps trickling in is waited for only so long.
+            let until = *begun.get_or_insert_with(Instant::now) + MESSAGE_TIME_MAX;
+            let until = until.min(Instant::now() + STALL_MAX);
+            timeout_at(until, read).await.map_err(|_| End::Stalled)?
         } else {
+            begun = None;
             read.await
         };
         match size {
@@ -206,7 +247,11 @@ async fn read_stream(
         loop {
             match messages.next_message() {
                 Ok(None) => break,
-                Ok(Some(message)) => hand_in(connection, message, counts).await?,
+                Ok(Some(message)) => {
+                    begun = None;
+                    tokio::time::sleep(pace.pause(&message)).await;
+                    hand_in(connection, message, counts).await?;
+                }
                 Err(error) => return Ok(Some(error.reason())),
             }
         }

@@ -25,6 +25,7 @@ use tokio::task::AbortHandle;
 use super::behaviour::{Behaviour, BehaviourEvent};
 use super::conversation::Conversation;
 use super::identity::{core_id, libp2p_id};
+use super::pace::Shared;
 use super::places::{Places, RELAY, transport_of};
 use super::relays::{NAMESPACE, Relays};
 use super::streams::StreamEvent;
@@ -96,6 +97,8 @@ pub(super) struct Driver {
     news: mpsc::UnboundedReceiver<News>,
     tell: mpsc::UnboundedSender<News>,
     has_quic: bool,
+    /// What all conversations share.
+    shared: Shared,
 }
 
 impl Driver {
@@ -119,6 +122,7 @@ impl Driver {
             news,
             tell,
             has_quic,
+            shared: Shared::new(),
         };
         for address in direct.iter().chain(relays) {
             let stand_in = driver.look_for(address.clone());
@@ -565,13 +569,17 @@ impl Driver {
             dialect,
             outbound,
             inbound,
-            counts: counts.clone(),
+            counts,
+            shared: self.shared.clone(),
         };
-        let tell = self.tell.clone();
+        let (tell, peers) = (self.tell.clone(), self.peers.clone());
         let task = tokio::spawn(async move {
             let end = conversation.run().await;
-            tracing::debug!(%peer, %end, "a conversation is over");
-            counts.failed(end.to_string());
+            match end.is_fault() {
+                true => tracing::warn!(%peer, %end, "a peer was dropped"),
+                false => tracing::debug!(%peer, %end, "a conversation is over"),
+            }
+            peers.failed(peer, end.to_string());
             // Nobody listens when the network has stopped.
             let _ = tell.send(News::Ended(link));
         });

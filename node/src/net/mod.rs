@@ -12,12 +12,14 @@
 //! | `transport` | QUIC, TCP, and networks with a key of their own |
 //! | `places` | where peers are looked for |
 //! | `relays` | how far it is with nodes by which others are found |
+//! | `pace` | how fast peers may ask, and what half messages may take |
 //! | `identity` | peer ids |
 
 mod behaviour;
 mod conversation;
 mod driver;
 mod identity;
+mod pace;
 mod places;
 mod relays;
 mod streams;

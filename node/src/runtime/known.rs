@@ -11,6 +11,10 @@ use grove_core::session::{Dialect, PeerId};
 use grove_core::wire::Message;
 use grove_core::{Phase, Reason};
 use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+
+/// Events that wait for one who listens to them.
+const EVENTS_MAX: usize = 256;
 
 /// Peers without a connection that are remembered.
 const REMEMBERED_MAX: usize = 1024;
@@ -65,6 +69,7 @@ pub(crate) struct Counts {
     received: AtomicU64,
     refused: AtomicU64,
     bad: AtomicU64,
+    out_of_place: AtomicU64,
     synced: AtomicU64,
     /// Since when a session is under way, in seconds since 1970; 0 when none is.
     syncing: AtomicU64,
@@ -107,11 +112,18 @@ impl Counts {
         self.refused.fetch_add(1, Ordering::Relaxed);
         self.bad
             .fetch_add(u64::from(is_bad(reason)), Ordering::Relaxed);
+        self.out_of_place
+            .fetch_add(u64::from(!is_bad(reason)), Ordering::Relaxed);
         self.failed(reason.code().to_owned());
     }
 
     pub(crate) fn bad_entries(&self) -> u64 {
         self.bad.load(Ordering::Relaxed)
+    }
+
+    /// How much came that belongs to no session.
+    pub(crate) fn out_of_place(&self) -> u64 {
+        self.out_of_place.load(Ordering::Relaxed)
     }
 
     pub(crate) fn failed(&self, why: String) {
@@ -122,6 +134,7 @@ impl Counts {
     fn interrupted(&self) {
         self.syncing.store(0, Ordering::Relaxed);
         self.bad.store(0, Ordering::Relaxed);
+        self.out_of_place.store(0, Ordering::Relaxed);
     }
 }
 
@@ -145,11 +158,59 @@ struct Entry {
     is_place_only: bool,
 }
 
+/// Something happened to a connection with a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerEvent {
+    /// Which peer.
+    pub peer: PeerId,
+    /// What.
+    pub what: PeerEventKind,
+}
+
+/// What happened to a connection with a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeerEventKind {
+    /// A connection stands, and what is spoken on it is settled.
+    Connected(Dialect),
+    /// Both sides told all they had.
+    Synced,
+    /// Something the peer sent was not accepted.
+    Refused(Reason),
+    /// An attempt to connect, or a connection, came to a bad end.
+    Failed(String),
+    /// There is no connection any more.
+    Disconnected,
+}
+
 /// All that is known of peers. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct KnownPeers(Arc<Mutex<BTreeMap<PeerId, Entry>>>);
+#[derive(Debug, Clone)]
+pub struct KnownPeers {
+    entries: Arc<Mutex<BTreeMap<PeerId, Entry>>>,
+    events: broadcast::Sender<PeerEvent>,
+}
+
+impl Default for KnownPeers {
+    fn default() -> Self {
+        Self {
+            entries: Arc::default(),
+            events: broadcast::channel(EVENTS_MAX).0,
+        }
+    }
+}
 
 impl KnownPeers {
+    /// Hears from now on what happens to connections. Who does not listen misses the oldest events, and is told how
+    /// many.
+    pub fn events(&self) -> broadcast::Receiver<PeerEvent> {
+        self.events.subscribe()
+    }
+
+    pub(crate) fn tell(&self, peer: PeerId, what: PeerEventKind) {
+        // Nobody listens.
+        let _ = self.events.send(PeerEvent { peer, what });
+    }
+
     /// What is known of each peer, those that are connected first.
     pub fn list(&self) -> Vec<PeerStatus> {
         let entries = self.lock();
@@ -194,6 +255,7 @@ impl KnownPeers {
             Dialect::Grove => "grove",
             Dialect::Deployed => "p2panda",
         });
+        self.tell(peer, PeerEventKind::Connected(dialect));
         Arc::clone(&entry.counts)
     }
 
@@ -203,6 +265,7 @@ impl KnownPeers {
             entry.path = None;
             entry.since = None;
             entry.counts.interrupted();
+            self.tell(peer, PeerEventKind::Disconnected);
         }
         if entries.len() > REMEMBERED_MAX {
             let is_idle = |entry: &Entry| entry.path.is_none() && entry.place.is_none();
@@ -212,12 +275,13 @@ impl KnownPeers {
 
     pub(crate) fn failed(&self, peer: PeerId, why: String) {
         if let Some(entry) = self.lock().get(&peer) {
+            self.tell(peer, PeerEventKind::Failed(why.clone()));
             entry.counts.failed(why);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<PeerId, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -266,4 +330,36 @@ pub(crate) fn is_bad(reason: Reason) -> bool {
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
+}
+
+#[cfg(all(test, feature = "net"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_embeds_a_node_hears_of_its_connections() {
+        let known = KnownPeers::default();
+        let peer = PeerId([1; 32]);
+        known.tell(peer, PeerEventKind::Synced);
+        let mut events = known.events();
+        known.connected(
+            peer,
+            Path {
+                is_outbound: true,
+                transport: "quic",
+                address: "here".to_owned(),
+            },
+        );
+
+        known.speaks(peer, Dialect::Grove);
+        known.failed(peer, "the cable broke".to_owned());
+        known.disconnected(peer);
+
+        let heard: Vec<_> = std::iter::from_fn(|| events.try_recv().ok())
+            .map(|event| event.what)
+            .collect();
+        let failed = PeerEventKind::Failed("the cable broke".to_owned());
+        let connected = PeerEventKind::Connected(Dialect::Grove);
+        assert_eq!(heard, [connected, failed, PeerEventKind::Disconnected]);
+    }
 }

@@ -54,7 +54,7 @@ pub use health::Trouble;
 pub use inline::InlineNode;
 #[cfg(feature = "net")]
 pub(crate) use known::{Counts, Path, is_bad};
-pub use known::{KnownPeers, PeerState, PeerStatus};
+pub use known::{KnownPeers, PeerEvent, PeerEventKind, PeerState, PeerStatus};
 pub use peers::{PeerConnection, PeerOutput};
 pub use threads::{Stop, ThreadedNode};
 

@@ -206,7 +206,7 @@ pub(super) fn schema_of(store: &dyn Read, id: &SchemaId) -> Result<Schema, ApiEr
 }
 
 #[derive(Deserialize)]
-struct Nothing {}
+pub(super) struct Nothing {}
 
 /// All schemas the node knows, those of the system aside.
 async fn schemas(node: Arc<Node>, _: Option<Nothing>) -> Result<Value, ApiError> {

@@ -20,6 +20,7 @@ mod documents;
 mod door;
 mod entries;
 mod openrpc;
+mod peers;
 mod reading;
 mod socket;
 mod subscribe;
@@ -234,6 +235,7 @@ fn methods(node: Node, streams: &Streams, limits: &Limits) -> Methods {
     // In hex they take twice that, and they don't come alone.
     reading::register(&mut methods, limits.answer_size_max / 8 * 3);
     documents::register(&mut methods, limits.page_size_max);
+    peers::register(&mut methods);
     subscribe::register(&mut methods, streams, limits);
 
     let document = openrpc::document(&methods.described, &methods.notifications);
