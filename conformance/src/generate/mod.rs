@@ -17,6 +17,7 @@ mod proofs;
 mod publishing;
 mod scenario;
 mod schema;
+mod session;
 mod set;
 mod text;
 mod validate;
@@ -115,6 +116,7 @@ fn all_sets() -> impl Iterator<Item = Set> {
         publishing::sets(),
         blob::sets(),
         scenario::sets(),
+        session::sets(),
         operation::sets(),
         validate::sets(),
         document::sets(),

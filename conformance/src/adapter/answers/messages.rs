@@ -110,7 +110,7 @@ fn schemas_out(schemas: &SchemaSet) -> Vec<String> {
     schemas.iter().map(ToString::to_string).collect()
 }
 
-fn heights_out(heights: &Heights) -> Vec<Value> {
+pub(super) fn heights_out(heights: &Heights) -> Vec<Value> {
     let mut authors = Vec::new();
     for (public_key, logs) in heights {
         let log = |(log_id, seq_num): (&LogId, &SeqNum)| json!({"log_id": log_id.to_string(), "seq_num": seq_num.to_string()});
@@ -191,12 +191,12 @@ fn hashes_in(given: &Value) -> Result<BTreeSet<Hash>, Failed> {
 }
 
 /// Producers sort, and say nothing twice.
-fn schemas_in(given: &Value) -> Result<SchemaSet, Failed> {
+pub(super) fn schemas_in(given: &Value) -> Result<SchemaSet, Failed> {
     let read = |id: &Value| Ok(text(id)?.parse()?);
     list(given)?.iter().map(read).collect()
 }
 
-fn heights_in(given: &Value) -> Result<Heights, Failed> {
+pub(super) fn heights_in(given: &Value) -> Result<Heights, Failed> {
     let log = |log: &Value| Ok((text(&log["log_id"])?.parse()?, seq_num(&log["seq_num"])?));
     let author = |author: &Value| {
         let public_key = text(&author["public_key"])?.parse()?;

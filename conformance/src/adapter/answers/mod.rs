@@ -9,6 +9,7 @@ mod messages;
 mod operations;
 mod publishing;
 mod scenario;
+mod session;
 mod text;
 mod world;
 
@@ -47,4 +48,5 @@ pub(super) const KINDS: &[(&str, Question)] = &[
     ("next_args", publishing::next_args),
     ("publish", publishing::publish),
     ("scenario", scenario::scenario),
+    ("session", session::session),
 ];

@@ -24,6 +24,7 @@ pub(crate) fn depends_on(kind: &str) -> Vec<String> {
         "next_args" => &["log.append"],
         "publish" => &["log.append", "operation.validate", "document.reduce"],
         "scenario" => &["publish"],
+        "session" => &["message.decode", "message.encode"],
         _ => &[],
     };
     below.iter().map(|kind| (*kind).to_owned()).collect()
