@@ -35,7 +35,7 @@ impl<S: Store> Engine<S> {
             Judgement::Known => {
                 //= R23: publishing the same entry again succeeds with the same arguments
                 let row = self.stored(signed.hash())?;
-                self.restore(submission, &row)?;
+                self.restore(submission, &row, Source::Client)?;
                 row.document
             }
             Judgement::Accept(acceptance) => {
@@ -60,7 +60,7 @@ impl<S: Store> Engine<S> {
         match self.judge(submission, Source::Peer) {
             Ok(Judgement::Known) => {
                 let row = self.stored(submission.entry().hash())?;
-                match self.restore(submission, &row) {
+                match self.restore(submission, &row, Source::Peer) {
                     Ok(()) => Ok(()),
                     Err(error) => self.park_if_early(submission, error, sender),
                 }
@@ -278,7 +278,12 @@ impl<S: Store> Engine<S> {
 
     /// Gives a stored entry its operation back, when it came without and its document lives. Where the entry
     /// belongs was a peer's word until now; the operation tells.
-    fn restore(&mut self, submission: &Submission, row: &EntryRow) -> Result<(), IngestError> {
+    fn restore(
+        &mut self,
+        submission: &Submission,
+        row: &EntryRow,
+        source: Source,
+    ) -> Result<(), IngestError> {
         let was_ended = self.is_ended(row.document)?;
         let is_create = row.hash == row.document.hash();
         if row.payload.is_some() || row.purged || (was_ended && is_create) {
@@ -293,7 +298,7 @@ impl<S: Store> Engine<S> {
         };
         let operation = validate_operation(operation, &schema).map_err(PublishError::from)?;
         let signed = submission.entry();
-        let known = self.knowledge();
+        let known = self.knowledge_for(submission, source)?;
         let document = document_of_operation(&known, signed.operation_id(), &operation)?;
         if document != row.document {
             //= FK11: a tree belongs to the document of its first entry
@@ -316,7 +321,13 @@ impl<S: Store> Engine<S> {
         );
         self.met.push_back(Need::Operation(hash.into()));
         if self.is_ended(document)? {
-            self.leave_stub(hash.into(), &operation)?;
+            //= R7: the DELETE operations stay, as the document's tombstone
+            if operation.action() == Action::Delete {
+                self.store
+                    .restore_payload(hash, payload, operation.action())?;
+            } else {
+                self.leave_stub(hash.into(), &operation)?;
+            }
             // An operation that came between others.
             self.histories.forget(document);
             return Ok(self.name_end(document)?);
