@@ -3,6 +3,7 @@
 //! Decides which failures are a definite "no" and which leave open whether the node acted.
 
 use std::future::Future;
+use std::time::Duration;
 
 use grove_core::Reason;
 use grove_core::author::NextArgs;
@@ -33,6 +34,11 @@ pub trait Api {
 
     /// Publishes an entry with its operation; the answer is for the next entry of the same log.
     fn publish(&self, submission: &Submission) -> impl Future<Output = Result<NextArgs, ApiError>>;
+
+    /// Waits before the next call. Where time is simulated, by its clock.
+    fn pause(&self, pause: Duration) -> impl Future<Output = ()> {
+        tokio::time::sleep(pause)
+    }
 }
 
 impl<A: Api> Api for &A {
@@ -46,6 +52,10 @@ impl<A: Api> Api for &A {
 
     fn publish(&self, submission: &Submission) -> impl Future<Output = Result<NextArgs, ApiError>> {
         A::publish(self, submission)
+    }
+
+    fn pause(&self, pause: Duration) -> impl Future<Output = ()> {
+        A::pause(self, pause)
     }
 }
 

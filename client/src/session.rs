@@ -248,7 +248,7 @@ impl<A: Api> Session<A> {
                 self.predicted.remove(&document.document_id);
             }
             fresh = refusal.next_args;
-            tokio::time::sleep(pause).await;
+            self.api.pause(pause).await;
         }
     }
 
@@ -267,7 +267,7 @@ impl<A: Api> Session<A> {
                 // old copy, gets a branch: then the author can go on, and nothing is lost by it.
                 Ok(args) => match pauses.next() {
                     Some(pause) => {
-                        tokio::time::sleep(pause).await;
+                        self.api.pause(pause).await;
                         continue;
                     }
                     None => return Ok(args),
@@ -277,7 +277,7 @@ impl<A: Api> Session<A> {
             match error {
                 error if error.is_uncertain() => {
                     let pause = pauses.next().ok_or(SessionError::Unanswered(error))?;
-                    tokio::time::sleep(pause).await;
+                    self.api.pause(pause).await;
                 }
                 ApiError::Refused(refusal) => return Err(SessionError::Refused(refusal)),
                 error => return Err(SessionError::Unanswered(error)),
@@ -330,7 +330,7 @@ impl<A: Api> Session<A> {
                 error => return Err(SessionError::Unanswered(error)),
             };
             sent_before = true;
-            tokio::time::sleep(pause).await;
+            self.api.pause(pause).await;
         }
     }
 

@@ -29,7 +29,7 @@ const NONE: u32 = u32::MAX;
 const CHUNK_LEN: usize = 16;
 
 /// The operations of one document with the state each of them led to.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct History {
     /// In the order in which they joined.
     nodes: Vec<Node>,
@@ -45,7 +45,7 @@ pub struct History {
     work: Cell<u64>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Node {
     id: OperationId,
     /// The operation below which this one hangs; its own number for the CREATE.

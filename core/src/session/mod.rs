@@ -111,7 +111,7 @@ pub enum Action {
 }
 
 /// Everything known about one peer on one connection.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Peer {
     local: PeerId,
     remote: PeerId,
@@ -128,7 +128,7 @@ pub struct Peer {
     refused: BTreeSet<Hash>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct PeerSession {
     schemas: SchemaSet,
     /// When something of it was last heard or sent.
@@ -162,7 +162,7 @@ impl PeerSession {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Live {
     session: u64,
     schemas: SchemaSet,

@@ -15,7 +15,7 @@ use crate::limits::KEYRING_SIZE_MAX;
 ///
 /// Keys used lately are kept: those of the younger generation, and of the one before it. When the
 /// younger is full it becomes the older, and what was not used since then is forgotten.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Keyring {
     younger: BTreeMap<PublicKey, VerifyingKey>,
     older: BTreeMap<PublicKey, VerifyingKey>,

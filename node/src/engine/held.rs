@@ -15,7 +15,7 @@ use crate::store::{Read, StoreError};
 const STEP: u32 = 16_384;
 
 /// The entries that peers are told of.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Held {
     entries: EntrySet,
     /// The position up to which everything is in it; `None` before it was begun.

@@ -24,7 +24,7 @@ use crate::store::{DocumentRow, Read, StoreError, ViewFields};
 const OPERATIONS_MAX: usize = 128 * 1024;
 
 /// Histories of the documents that were asked for last.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Histories {
     kept: BTreeMap<DocumentId, Kept>,
     /// The documents by when they were asked for.
@@ -35,7 +35,7 @@ pub(super) struct Histories {
     read: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Kept {
     history: History,
     subject: Subject,
@@ -43,14 +43,14 @@ struct Kept {
 }
 
 /// Of what it is the history.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Subject {
     Live(Live),
     /// A document that ended, all of whose operations lead back to its CREATE; and its DELETE with the lowest id.
     Ended(OperationId),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Live {
     schema: Schema,
     owner: PublicKey,

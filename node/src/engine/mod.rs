@@ -293,8 +293,8 @@ impl Default for EngineLimits {
     }
 }
 
-/// The deciding part of a node, over a store.
-#[derive(Debug)]
+/// The deciding part of a node, over a store. A clone goes on from the same state with a clone of the store.
+#[derive(Debug, Clone)]
 pub struct Engine<S> {
     store: S,
     settings: EngineSettings,

@@ -17,7 +17,7 @@ use crate::store::ParkedMax;
 const SHARES: u64 = 4;
 
 /// The entries parked since the node started.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Parking {
     next: u64,
     by_age: BTreeMap<u64, (Hash, PeerId, u64)>,
@@ -25,7 +25,7 @@ pub(super) struct Parking {
     shares: BTreeMap<PeerId, Share>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Share {
     entries: u64,
     size: u64,

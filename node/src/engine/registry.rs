@@ -24,7 +24,7 @@ pub(super) fn weight_of(fields: usize) -> u64 {
 }
 
 /// Schemas and definitions by what they are asked for by.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Registry {
     known: BTreeMap<SchemaId, Known>,
     /// The schemas that an operation is a part of, so that those can be found that go with it.
@@ -38,14 +38,14 @@ pub(super) struct Registry {
     broken: BTreeSet<Hash>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Known {
     schema: Arc<Schema>,
     origin: Option<SchemaOrigin>,
 }
 
 /// A definition that lacks a field.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Waiting {
     /// Who published the latest operation of it.
     pub(super) author: PublicKey,
@@ -56,7 +56,7 @@ pub(super) struct Waiting {
 }
 
 /// How much there is, of each author and in all.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Counted {
     by_author: BTreeMap<PublicKey, u64>,
     total: u64,

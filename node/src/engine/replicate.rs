@@ -24,7 +24,7 @@ use super::{Engine, IngestError, Output, Received, Transfer};
 use crate::store::{Read, Store, StoreError};
 
 /// A connected peer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct PeerState {
     session: Peer,
     /// Whether there may be something this peer has not heard of yet.

@@ -129,6 +129,19 @@ impl<S: Store> Driver<S> {
     }
 }
 
+/// A clone goes on from the same state; nobody listens to it.
+impl<S: Clone> Clone for Driver<S> {
+    fn clone(&self) -> Self {
+        Self {
+            engine: self.engine.clone(),
+            now: self.now,
+            position: self.position,
+            early: self.early.clone(),
+            tap: None,
+        }
+    }
+}
+
 fn is_request(input: &Input) -> bool {
     matches!(input, Input::Publish { .. } | Input::Command { .. })
 }

@@ -99,7 +99,7 @@ pub enum LinkOutput {
 }
 
 /// The connections of a node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Links {
     local: PeerId,
     times: LinkTimes,
@@ -112,7 +112,7 @@ pub struct Links {
 }
 
 /// What is known of one peer.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Link {
     wanted: bool,
     alive: Option<Alive>,

@@ -13,7 +13,7 @@ mod state;
 mod write;
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{SharedStore, StoreError, Upkeep};
 use state::State;
@@ -21,15 +21,41 @@ use state::State;
 /// Where committed states lie, as a disk would hold them: a store that is opened over it again goes on from
 /// there. One store at a time writes to it.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryDisk(Arc<Mutex<Arc<State>>>);
+pub struct MemoryDisk(Arc<Mutex<Committed>>);
+
+#[derive(Debug, Clone, Default)]
+struct Committed {
+    state: Arc<State>,
+    is_full: bool,
+}
 
 impl MemoryDisk {
-    fn read(&self) -> Arc<State> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Another disk that holds the same from now on, as a backup or a cloned machine does.
+    pub fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.lock().clone())))
     }
 
-    fn write(&self, state: Arc<State>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    /// Whether nothing can be committed any more.
+    pub fn set_full(&self, is_full: bool) {
+        self.lock().is_full = is_full;
+    }
+
+    fn read(&self) -> Arc<State> {
+        Arc::clone(&self.lock().state)
+    }
+
+    fn write(&self, state: Arc<State>) -> Result<(), StoreError> {
+        let mut committed = self.lock();
+        // What changes nothing needs no room.
+        if committed.is_full && !Arc::ptr_eq(&committed.state, &state) {
+            return Err(StoreError::Failed("the disk is full".to_owned()));
+        }
+        committed.state = state;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Committed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -85,8 +111,7 @@ impl Writer {
             return Err(StoreError::Failed("no transaction".to_owned()));
         }
         self.state.expect_whole();
-        self.disk.write(Arc::clone(&self.state));
-        Ok(())
+        self.disk.write(Arc::clone(&self.state))
     }
 
     fn rollback(&mut self) {
@@ -153,6 +178,11 @@ impl MemoryStore {
         Self { source }
     }
 
+    /// Where this store commits to.
+    pub fn disk(&self) -> &MemoryDisk {
+        &self.source.disk
+    }
+
     /// A store that is empty, and gone with its last reader.
     pub fn new() -> Self {
         Self::open(&MemoryDisk::default())
@@ -167,11 +197,9 @@ impl Default for MemoryStore {
 
 impl Clone for MemoryStore {
     fn clone(&self) -> Self {
-        let disk = MemoryDisk::default();
-        disk.write(self.source.disk.read());
         Self {
             source: Writer {
-                disk,
+                disk: self.source.disk.copy(),
                 state: Arc::clone(&self.source.state),
                 in_transaction: self.source.in_transaction,
             },
