@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use grove_core::types::{DocumentId, DocumentViewId, LogId, OperationId, PublicKey, SeqNum};
 use grove_core::wire::Operation;
+use serde::{Deserialize, Serialize};
 
 /// Everything the invariants look at.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +91,42 @@ pub(crate) struct Violation {
     pub invariant: &'static str,
     /// The first difference, for people.
     pub difference: String,
+}
+
+/// A violation of an invariant, and when it was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Stable name of the invariant.
+    pub invariant: String,
+    /// The first difference, for people.
+    pub difference: String,
+    /// Number of the event at which it was found.
+    pub event: u64,
+    /// Simulated microseconds.
+    pub at_us: u64,
+}
+
+impl Finding {
+    /// The node or client that the difference is about, by which two findings are told to be the same.
+    pub fn culprit(&self) -> &str {
+        let words = self.difference.split([' ', ',', ':']);
+        let mut hosts =
+            words.filter(|word| word.starts_with("node-") || word.starts_with("client-"));
+        hosts.next().unwrap_or_default()
+    }
+}
+
+/// An operation of a run, for the graphs of documents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Drawn {
+    /// The operation.
+    pub id: String,
+    /// Its document.
+    pub document: String,
+    /// `create`, `update` or `delete`.
+    pub action: &'static str,
+    /// What it was made on top of.
+    pub previous: Vec<String>,
 }
 
 /// An entry for people: its id, and where it stands.

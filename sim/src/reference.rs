@@ -5,6 +5,7 @@
 //! known. Quadratic, and meant to stay small rather than fast.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use grove_core::types::{DocumentId, DocumentViewId, OperationId, PlainValue, SchemaId};
 use grove_core::wire::Operation;
@@ -22,7 +23,8 @@ pub(crate) struct Expected {
     pub content: Vec<OperationId>,
 }
 
-type Operations = BTreeMap<OperationId, Operation>;
+/// Operations by their ids.
+pub(crate) type Operations = BTreeMap<OperationId, Rc<Operation>>;
 
 /// All documents of application schemas among `published`.
 ///
@@ -35,10 +37,10 @@ pub(crate) fn documents(published: &[Published]) -> BTreeMap<DocumentId, Expecte
         .map(|published| {
             let operation = Operation::decode(&published.operation);
             let operation = operation.expect("a node acknowledged what does not decode");
-            (published.operation_id, operation)
+            (published.operation_id, Rc::new(operation))
         })
         .collect();
-    let is_create = |operation: &Operation| {
+    let is_create = |operation: &Rc<Operation>| {
         operation.previous().is_none()
             && matches!(operation.schema_id(), SchemaId::Application { .. })
     };
@@ -49,7 +51,8 @@ pub(crate) fn documents(published: &[Published]) -> BTreeMap<DocumentId, Expecte
         .collect()
 }
 
-fn document(create: OperationId, operations: &Operations) -> Expected {
+/// The document that this operation creates.
+pub(crate) fn document(create: OperationId, operations: &Operations) -> Expected {
     let mut order = Vec::new();
     visit(create, operations, &mut order);
     let deletes = |id: &OperationId| operations[id].fields().is_none();
@@ -70,7 +73,7 @@ fn document(create: OperationId, operations: &Operations) -> Expected {
 //= R4: emit, then visit in ascending order the children whose `previous` are all emitted
 fn visit(id: OperationId, operations: &Operations, order: &mut Vec<OperationId>) {
     order.push(id);
-    let names = |operation: &Operation, previous| {
+    let names = |operation: &Rc<Operation>, previous| {
         operation
             .previous()
             .is_some_and(|view| view.ids().contains(previous))
@@ -114,7 +117,8 @@ fn fields(order: &[OperationId], operations: &Operations) -> BTreeMap<String, se
     fields
 }
 
-fn json(value: &PlainValue) -> serde_json::Value {
+/// A value as JSON shows it.
+pub(crate) fn json(value: &PlainValue) -> serde_json::Value {
     match value {
         PlainValue::Bool(value) => (*value).into(),
         PlainValue::Int(value) => (*value).into(),

@@ -80,6 +80,12 @@ pub struct Counts {
     pub documents: u64,
     /// Documents that were deleted.
     pub deleted: u64,
+    /// Mishaps beside cuts; of the fast engine.
+    #[serde(default)]
+    pub faults: u64,
+    /// Nodes that started again; of the fast engine.
+    #[serde(default)]
+    pub restarts: u64,
 }
 
 /// The command that repeats the run of a seed, with the bug that was put in if there was one.
@@ -115,6 +121,8 @@ impl fmt::Display for Report {
             entries,
             documents,
             deleted,
+            faults,
+            restarts,
         } = self.counts;
         let [simulated, wall] =
             [self.simulated_ms, self.wall_ms].map(|ms| Duration::from_millis(ms).as_secs_f64());
@@ -139,6 +147,9 @@ impl fmt::Display for Report {
             f,
             "  network   {cuts} cuts, {messages} replication messages, {skeletons} without payload"
         )?;
+        if faults > 0 {
+            writeln!(f, "  faults    {faults} others, {restarts} restarts")?;
+        }
         writeln!(
             f,
             "  at rest   {entries} entries, {documents} documents shown, {deleted} deleted"

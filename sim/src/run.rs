@@ -10,7 +10,7 @@ use crate::engines::full::determinism::{Control, ControlError, Surfaces};
 use crate::engines::full::world::World;
 use crate::evidence::Violation;
 use crate::faults::planted::PlantedBug;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanError};
 use crate::report::{Outcome, Report, millis, repeat_command};
 use crate::trace::Trace;
 
@@ -47,6 +47,9 @@ pub enum RunError {
     /// The operating system gave no thread. (Local)
     #[error("the simulation's thread did not start")]
     Thread(#[source] std::io::Error),
+    /// The plan asks for what this engine can't do. (Caller)
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// A node's store could not be set up. (Local)
     #[error("a simulated node did not start: {0}")]
     Node(#[from] grove_node::store::StoreError),
@@ -73,6 +76,7 @@ pub fn run(plan: Plan, options: Options) -> Result<Run, RunError> {
 }
 
 fn simulate(plan: Plan, options: Options) -> Result<Run, RunError> {
+    plan.check_for_full()?;
     let control = Control::take(plan.seed, Surfaces::ALL)?;
     let trace = Trace::new(options.keep_trace);
     let Plan {

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use grove_core::wire::Message;
 use serde::{Deserialize, Serialize};
 
 use crate::faults::cuts::CutKind;
@@ -56,6 +57,10 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         document: Option<String>,
     },
+    /// A client was answered, or waits no more.
+    Answered { node: String, answer: String },
+    /// Something goes wrong, or is well again.
+    Fault { what: String },
     /// A client goes on from a copy, and talks to this node.
     Copy { of: String, node: String },
     /// A client did not learn what became of a request and asks again.
@@ -196,6 +201,22 @@ impl fmt::Debug for Trace {
         f.debug_struct("Trace")
             .field("events", &self.inner().events)
             .finish_non_exhaustive()
+    }
+}
+
+/// The name of a message's kind.
+pub(crate) fn kind(message: &Message) -> &'static str {
+    match message {
+        Message::Announce { .. } => "announce",
+        Message::SyncRequest { .. } => "sync request",
+        Message::Entry { .. } => "entry",
+        Message::SyncDone { .. } => "sync done",
+        Message::Have { .. } => "have",
+        Message::Skeleton { .. } => "skeleton",
+        Message::Tips { .. } => "tips",
+        Message::Ranges { .. } => "ranges",
+        Message::Want { .. } => "want",
+        Message::Refusal { .. } => "refusal",
     }
 }
 

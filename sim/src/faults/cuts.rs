@@ -30,6 +30,9 @@ pub struct Cut {
     pub a: String,
     /// The other end.
     pub b: String,
+    /// Whether only what `a` sends to `b` is concerned; the fast engine alone can do that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub one_way: bool,
 }
 
 /// What becomes of bytes on a link that is down.
@@ -124,6 +127,7 @@ impl Scene<'_> {
             kind,
             a,
             b,
+            one_way: false,
         }
     }
 }

@@ -4,9 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use grove_core::types::OperationId;
+use grove_core::types::{Hash, OperationId, SeqNum};
+use grove_node::store::Read;
 
-use crate::evidence::{Evidence, Forks, NodeState, Violation};
+use crate::evidence::{Evidence, Forks, NodeState, Position, Violation};
+use crate::ledger::Ledger;
 
 const NAME: &str = "forks_are_kept";
 
@@ -33,6 +35,36 @@ pub(super) fn check(evidence: &Evidence) -> Result<(), Violation> {
         }
     }
     Ok(())
+}
+
+/// Judges a node that has just accepted an entry for a place that was taken.
+pub(crate) fn at_once(
+    node: usize,
+    store: &dyn Read,
+    ledger: &Ledger,
+    position: &Position,
+) -> Result<(), Violation> {
+    let (key, log_id, _) = *position;
+    let first = (key, log_id, SeqNum::FIRST);
+    let mut places = ledger.places.range(first..);
+    let taken_twice = places.find(|(_, ids)| ids.len() > 1);
+    let wanted: Vec<OperationId> = taken_twice
+        .filter(|((author, log, _), _)| (*author, *log) == (key, log_id))
+        .map(|(_, ids)| ids.iter().take(2).copied().collect())
+        .unwrap_or_default();
+    let found = store.fork(key, log_id).ok().flatten();
+    let found = found.map_or_else(Vec::new, |row| {
+        vec![Hash::of(&row.first).into(), Hash::of(&row.second).into()]
+    });
+    if wanted == found {
+        return Ok(());
+    }
+    Err(Violation {
+        invariant: NAME,
+        difference: format!(
+            "node-{node} keeps {found:?} as evidence of log {log_id} by {key}, the lowest are {wanted:?}"
+        ),
+    })
 }
 
 /// Per log with branches the lowest place that was taken twice, and of the entries there those with the lowest

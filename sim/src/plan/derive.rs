@@ -2,7 +2,7 @@
 //!
 //! Always true: one seed and one size give one plan.
 
-use super::{Change, Plan, Step, StepAction};
+use super::{Change, Plan, Step, StepAction, Topology};
 use crate::draw::Draw;
 use crate::faults::copies::copies;
 use crate::faults::cuts::Scene;
@@ -48,11 +48,14 @@ pub(super) fn derive(seed: u64, nodes: usize, clients: usize) -> Plan {
         seed,
         nodes,
         clients,
+        profile: None,
+        topology: Topology::Mesh,
         workload_ms: WORKLOAD_MS,
         latency_max_ms: 5 + draw.below(120, "latency bound", 0, 0),
         cuts: scene.cuts(),
         copies: copies(draw, nodes, clients, WORKLOAD_MS),
         steps,
+        faults: Vec::new(),
     }
 }
 
@@ -136,7 +139,7 @@ fn together(draw: Draw, clients: usize, documents: usize) -> Vec<Step> {
         .collect()
 }
 
-fn change(draw: Draw, client: u64, nth: u64) -> Change {
+pub(super) fn change(draw: Draw, client: u64, nth: u64) -> Change {
     match draw.below(3, "field", client, nth) {
         0 => Change::Title(format!("title {nth} by client {client}")),
         1 => {

@@ -6,12 +6,16 @@
 //! Always true: one seed and one size give one plan; cuts end within the workload.
 
 mod derive;
+mod swarm;
 
 use serde::{Deserialize, Serialize};
 
 use crate::faults::copies::Copy;
 use crate::faults::cuts::Cut;
+use crate::faults::mishaps::Mishap;
 use crate::hosts::{CLIENTS, NODES, client_name, node_name};
+
+pub use swarm::Profile;
 
 /// Longest workload, latency and lists of a plan from outside.
 const WORKLOAD_MS_MAX: u64 = 600_000;
@@ -31,6 +35,9 @@ pub enum PlanError {
         min: usize,
         max: usize,
     },
+    /// Not the TOML of a plan.
+    #[error("the text is no plan: {0}")]
+    Toml(#[from] toml::de::Error),
     /// Not the JSON of a plan.
     #[error("the text is no plan: {0}")]
     Json(#[from] serde_json::Error),
@@ -43,6 +50,12 @@ pub enum PlanError {
     /// The copy of this number is of no client or node, or taken before it is made or after the workload.
     #[error("copy {0} names no client or node of the plan, or its times are wrong")]
     Copy(usize),
+    /// The fault of this number names no node of the plan, or its times are wrong.
+    #[error("fault {0} names no node of the plan, or its times are wrong")]
+    Mishap(usize),
+    /// Only the fast engine knows what the plan asks for.
+    #[error("only the fast engine carries out {0}")]
+    FastOnly(&'static str),
     /// The cut of this number is of no link, or ends before it begins or after the workload.
     #[error("cut {0} names no link of the plan, or its times are wrong")]
     Cut(usize),
@@ -59,6 +72,12 @@ pub struct Plan {
     pub nodes: usize,
     /// Number of clients, `client-0` onwards.
     pub clients: usize,
+    /// What kind of trouble it was drawn for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
+    /// Who is connected to whom.
+    #[serde(default, skip_serializing_if = "Topology::is_mesh")]
+    pub topology: Topology,
     /// After this the clients stop and all links heal, in simulated milliseconds.
     pub workload_ms: u64,
     /// Longest time a byte travels; each link draws its own latency below it every second.
@@ -70,6 +89,47 @@ pub struct Plan {
     /// Which clients go on from a copy, in the order of the moments at which they do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<Copy>,
+    /// What else goes wrong; the fast engine alone can do that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Mishap>,
+}
+
+/// Who is connected to whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topology {
+    /// Everybody to everybody.
+    #[default]
+    Mesh,
+    /// Each to the next, and the last one to the first.
+    Ring,
+    /// Each to the next.
+    Line,
+    /// All to the first.
+    Star,
+    /// Each to the next, and to the one whose number is half or twice as much.
+    Tree,
+}
+
+impl Topology {
+    fn is_mesh(&self) -> bool {
+        *self == Self::Mesh
+    }
+
+    /// Whether two of `nodes` nodes are connected.
+    pub fn joins(self, nodes: usize, a: usize, b: usize) -> bool {
+        let (low, high) = (a.min(b), a.max(b));
+        if low == high || high >= nodes {
+            return false;
+        }
+        match self {
+            Self::Mesh => true,
+            Self::Ring => high - low == 1 || (low == 0 && high == nodes - 1),
+            Self::Line => high - low == 1,
+            Self::Star => low == 0,
+            Self::Tree => (high - 1) / 2 == low || high - low == 1,
+        }
+    }
 }
 
 /// One thing a client does.
@@ -101,6 +161,8 @@ pub enum StepAction {
     },
     /// Delete a document.
     Delete { document: usize },
+    /// Remember a document as the client's node shows it now: that view must go on to be answered.
+    Pin { document: usize },
 }
 
 impl Step {
@@ -120,6 +182,7 @@ impl StepAction {
             Self::Create { document }
             | Self::Update { document, .. }
             | Self::Together { document, .. }
+            | Self::Pin { document }
             | Self::Delete { document } => Some(*document),
         }
     }
@@ -148,13 +211,31 @@ impl Plan {
         Ok(derive::derive(seed, nodes, clients))
     }
 
-    /// Reads a plan that was written as JSON, by whomever.
+    /// The plan of `seed` in the manner of a profile, or of one that the seed picks, of any size.
+    pub fn swarm(seed: u64, profile: Option<Profile>) -> Self {
+        swarm::swarm(seed, profile)
+    }
+
+    /// Reads a plan that was written as JSON or TOML, by whomever.
     ///
     /// # Errors
     ///
     /// When the text is no plan, or one that cannot be carried out in bounded time.
     pub fn parse(text: &[u8]) -> Result<Self, PlanError> {
-        let plan: Self = serde_json::from_slice(text)?;
+        let plan: Self = match text.trim_ascii_start().first() {
+            Some(b'{') | None => serde_json::from_slice(text)?,
+            Some(_) => toml::from_slice(text)?,
+        };
+        plan.checked()
+    }
+
+    /// The plan, if it can be carried out in bounded time.
+    ///
+    /// # Errors
+    ///
+    /// When it names what is not there, or asks for too much.
+    pub fn checked(self) -> Result<Self, PlanError> {
+        let plan = self;
         check_size(plan.nodes, plan.clients)?;
         let host = |name: &str| {
             (0..plan.nodes).any(|node| node_name(node) == name)
@@ -162,9 +243,14 @@ impl Plan {
         };
         let in_bounds = plan.workload_ms <= WORKLOAD_MS_MAX
             && (1..=LATENCY_MS_MAX).contains(&plan.latency_max_ms)
-            && [plan.steps.len(), plan.cuts.len(), plan.copies.len()]
-                .iter()
-                .all(|count| *count <= ITEMS_MAX)
+            && [
+                plan.steps.len(),
+                plan.cuts.len(),
+                plan.copies.len(),
+                plan.faults.len(),
+            ]
+            .iter()
+            .all(|count| *count <= ITEMS_MAX)
             && plan.steps.iter().all(Step::is_bounded);
         if !in_bounds {
             return Err(PlanError::Bounds);
@@ -185,6 +271,11 @@ impl Plan {
         if let Some(nth) = plan.copies.iter().position(|copy| !sound(copy)) {
             return Err(PlanError::Copy(nth));
         }
+        let (nodes, workload_ms) = (plan.nodes, plan.workload_ms);
+        let mishaps = &mut plan.faults.iter();
+        if let Some(nth) = mishaps.position(|mishap| !mishap.fits(nodes, workload_ms)) {
+            return Err(PlanError::Mishap(nth));
+        }
         let fits = |cut: &Cut| {
             let times = cut.from_ms < cut.until_ms && cut.until_ms <= plan.workload_ms;
             times && host(&cut.a) && host(&cut.b) && cut.a < cut.b
@@ -192,6 +283,25 @@ impl Plan {
         match plan.cuts.iter().position(|cut| !fits(cut)) {
             Some(nth) => Err(PlanError::Cut(nth)),
             None => Ok(plan),
+        }
+    }
+
+    /// Whether the full engine can carry it out too.
+    ///
+    /// # Errors
+    ///
+    /// With what it can't do.
+    pub fn check_for_full(&self) -> Result<(), PlanError> {
+        let pins = |step: &Step| matches!(step.action, StepAction::Pin { .. });
+        let wants = [
+            (!self.faults.is_empty(), "faults"),
+            (!self.topology.is_mesh(), "topologies"),
+            (self.cuts.iter().any(|cut| cut.one_way), "one-way cuts"),
+            (self.steps.iter().any(pins), "pins"),
+        ];
+        match wants.iter().find(|(is_wanted, _)| *is_wanted) {
+            Some((_, what)) => Err(PlanError::FastOnly(what)),
+            None => Ok(()),
         }
     }
 
@@ -290,6 +400,7 @@ mod tests {
             kind: CutKind::Stall,
             a: node_name(0),
             b: node_name(4),
+            one_way: false
         })));
         assert!(refused(&|plan| plan.copies.push(Copy {
             client: 0,

@@ -2,27 +2,27 @@
 //!
 //! Decides nothing of what a node decides. Leaves out the network between nodes, see `replicate`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use grove_core::session::PeerId;
 use grove_core::time::Instant;
-use grove_core::types::{DocumentId, Hash, KeyPair, OperationId, PublicKey, Schema, SchemaId};
+use grove_core::types::{DocumentId, PublicKey};
 use grove_node::api::ApiError;
 use grove_node::engine::{EngineSettings, Output};
 use grove_node::http::{self, Http, Limits};
 use grove_node::runtime::{InlineNode, PeerConnection};
-use grove_node::store::{Read, SqliteStore, StoreError};
+use grove_node::store::{SqliteStore, StoreError};
 use tokio::sync::watch;
 use turmoil::net::TcpListener;
 
 use super::determinism::EPOCH;
 use super::shared::SharedState;
 use super::wire::TappedListener;
-use crate::draw::Draw;
-use crate::evidence::{Forks, Held, NodeState, Shown};
+use crate::evidence::{NodeState, Shown};
 use crate::faults::planted::PlantedBug;
-use crate::hosts::node_name;
+use crate::hosts::{client_key, node_name, peer_id};
+use crate::observe;
 use crate::plan::Plan;
 use crate::trace::Trace;
 
@@ -73,7 +73,7 @@ impl Node {
             trace: trace.clone(),
             shared: shared.clone(),
             resets: (0..plan.nodes).map(|_| watch::Sender::new(())).collect(),
-            deaf_to: deaf.then(|| client_key(plan, plan.clients - 1).public_key()),
+            deaf_to: deaf.then(|| client_key(plan.seed, plan.clients - 1).public_key()),
         })))
     }
 
@@ -155,8 +155,8 @@ impl Node {
         shown: BTreeMap<DocumentId, Shown>,
     ) -> Result<NodeState, ApiError> {
         let (entries, forks) = self.0.inline.read(|store| {
-            let entries = entries(store)?;
-            let forks = forks(store, &entries)?;
+            let entries = observe::entries(store)?;
+            let forks = observe::forks(store, &entries)?;
             Ok((entries, forks))
         })?;
         Ok(NodeState {
@@ -168,69 +168,10 @@ impl Node {
     }
 }
 
-/// Every entry of every schema the store knows.
-fn entries(store: &dyn Read) -> Result<BTreeMap<OperationId, Held>, StoreError> {
-    let application = store.schemas()?;
-    let application = application.iter().map(Schema::id);
-    let system = [
-        SchemaId::SCHEMA_DEFINITION,
-        SchemaId::SCHEMA_FIELD_DEFINITION,
-    ];
-    let mut entries = BTreeMap::new();
-    for schema in system.iter().chain(application) {
-        for row in store.schema_entries(schema)? {
-            let held = Held {
-                position: (row.public_key, row.log_id, row.seq_num),
-                entry: row.entry,
-                operation: row.payload,
-            };
-            entries.insert(row.hash.into(), held);
-        }
-    }
-    Ok(entries)
-}
-
-/// The evidence of forks in the logs of these entries.
-fn forks(store: &dyn Read, entries: &BTreeMap<OperationId, Held>) -> Result<Forks, StoreError> {
-    let logs: BTreeSet<_> = entries
-        .values()
-        .map(|held| (held.position.0, held.position.1))
-        .collect();
-    let mut forks = Forks::new();
-    for (public_key, log_id) in logs {
-        if let Some(fork) = store.fork(public_key, log_id)? {
-            let pair = [fork.first, fork.second].map(|entry| Hash::of(&entry).into());
-            forks.insert((public_key, log_id), pair);
-        }
-    }
-    Ok(forks)
-}
-
 /// The time on a simulated host.
 pub(crate) fn now() -> Instant {
     let since_epoch = EPOCH + turmoil::sim_elapsed().expect("called on the node's host");
     Instant(u64::try_from(since_epoch.as_micros()).expect("within the next millennia"))
-}
-
-/// The key of a simulated client.
-pub(crate) fn client_key(plan: &Plan, client: usize) -> KeyPair {
-    let mut seed = [0; 32];
-    Draw::new(plan.seed).fill("key", client as u64, 0, &mut seed);
-    KeyPair::from_seed(&seed)
-}
-
-/// The name a node has among its peers; greater numbers have greater names.
-pub(crate) fn peer_id(number: usize) -> PeerId {
-    let mut id = [0; 32];
-    id[..8].copy_from_slice(&(number as u64).to_be_bytes());
-    PeerId(id)
-}
-
-/// The number of the node with this name.
-pub(crate) fn number_of(peer: PeerId) -> usize {
-    let mut number = [0; 8];
-    number.copy_from_slice(&peer.0[..8]);
-    usize::try_from(u64::from_be_bytes(number)).expect("made from a usize")
 }
 
 /// Answers clients for as long as the host lives.

@@ -25,11 +25,11 @@ use grove_node::api::ApiError;
 use grove_node::engine::Output;
 use grove_node::runtime::{PeerConnection, PeerOutput};
 
-use super::host::{Node, now, number_of, peer_id};
+use super::host::{Node, now};
 use super::wire::{Tapped, host_name};
 use crate::draw::Draw;
-use crate::hosts::node_name;
-use crate::trace::Event;
+use crate::hosts::{node_name, number_of, peer_id};
+use crate::trace::{Event, kind};
 
 /// Where nodes wait for each other.
 const PORT: u16 = 2022;
@@ -309,20 +309,5 @@ impl Replication {
 
     fn record(&self, event: Event) {
         self.node.trace().record(self.node.name(), event);
-    }
-}
-
-fn kind(message: &Message) -> &'static str {
-    match message {
-        Message::Announce { .. } => "announce",
-        Message::SyncRequest { .. } => "sync request",
-        Message::Entry { .. } => "entry",
-        Message::SyncDone { .. } => "sync done",
-        Message::Have { .. } => "have",
-        Message::Skeleton { .. } => "skeleton",
-        Message::Tips { .. } => "tips",
-        Message::Ranges { .. } => "ranges",
-        Message::Want { .. } => "want",
-        Message::Refusal { .. } => "refusal",
     }
 }

@@ -11,16 +11,16 @@ use grove_client::graphql::{DocumentView, Lookup};
 use grove_client::session::{Retry, Session, SessionError};
 use grove_client::{ApiError, DocumentRef, GraphqlClient};
 use grove_core::Reason;
-use grove_core::types::{OperationId, Schema, SchemaId, SystemSchema, Value};
+use grove_core::types::{OperationId, Schema, SystemSchema, Value};
 use grove_core::wire::Fields;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::door::{Door, SimTransport};
-use super::host::client_key;
 use super::memories::Memories;
 use super::shared::SharedState;
 use crate::evidence::Shown;
-use crate::hosts::{client_name, node_name};
+use crate::hosts::{client_key, client_name, node_name};
+use crate::notes::{FIELDS, blank, changed, note_schema, text_fields};
 use crate::plan::{Change, Plan, StepAction};
 use crate::trace::{Event, Trace};
 
@@ -120,7 +120,7 @@ impl Client {
             attempts_max: 1,
             ..Retry::default()
         };
-        let session = Session::new(client_key(plan, number), door).with_retry(retry);
+        let session = Session::new(client_key(plan.seed, number), door).with_retry(retry);
         let reader = GraphqlClient::new(transport);
         Self {
             number,
@@ -177,6 +177,7 @@ impl Client {
             }
             StepAction::Update { document, change } => (*document, Some(change)),
             StepAction::Delete { document } => (*document, None),
+            StepAction::Pin { .. } => unreachable!("refused with the plan"),
         };
         let Some((schema, view)) = self.find(document).await else {
             return Ok(Ended::Skipped);
@@ -221,9 +222,7 @@ impl Client {
         let Some(schema) = self.schema().await else {
             return Ok(Ended::Skipped);
         };
-        let mut fields = text_fields([("title", format!("document {document}").as_str())]);
-        fields.insert("count".to_owned(), Value::Int(0));
-        fields.insert("done".to_owned(), Value::Bool(false));
+        let fields = blank(document);
         let write = Write::Create { schema, fields };
         let created = self.write(step, &write).await;
         if let Ok(id) = created {
@@ -376,39 +375,6 @@ fn ended(answer: Result<OperationId, SessionError>) -> Result<Ended, SessionErro
         }
         Err(error) => Err(error),
     }
-}
-
-/// The fields of the workload's schema and their types.
-const FIELDS: [(&str, &str); 3] = [("title", "str"), ("count", "int"), ("done", "bool")];
-
-fn note_schema(definition: OperationId) -> Schema {
-    let fields = FIELDS.map(|(name, kind)| {
-        (
-            name.parse().expect("a field name"),
-            kind.parse().expect("a field type"),
-        )
-    });
-    let id = SchemaId::Application {
-        name: "note".parse().expect("a schema name"),
-        view_id: definition.into(),
-    };
-    Schema::new(id, String::new(), fields).expect("three fields")
-}
-
-fn text_fields<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Fields<Value> {
-    let fields = fields.into_iter();
-    fields
-        .map(|(name, text)| (name.to_owned(), Value::Str(text.to_owned())))
-        .collect()
-}
-
-fn changed(change: &Change) -> Fields<Value> {
-    let (name, value) = match change.clone() {
-        Change::Title(title) => ("title", Value::Str(title)),
-        Change::Count(count) => ("count", Value::Int(count)),
-        Change::Done(done) => ("done", Value::Bool(done)),
-    };
-    Fields::from([(name.to_owned(), value)])
 }
 
 /// Reads every document of the workload's schema from every node.
