@@ -9,7 +9,6 @@ use std::time::Instant;
 use grove_node::config::{Config, StartError};
 use grove_node::daemon::Daemon;
 use grove_sim::batch::{BatchOptions, SeedReport, Verdict, batch};
-use grove_sim::sweep::{Shard, SweepOptions, Swept, sweep};
 use tokio::sync::oneshot;
 
 use crate::progress;
@@ -72,98 +71,6 @@ pub fn live_section(judge: impl FnOnce(&str) -> Section) -> Section {
         }
         Err(error) => Section::set_up_failed("Live node", &error, "grove-conformance check"),
     }
-}
-
-/// Simulates `seeds` networks on the fast engine, some of them twice; each has the kind of trouble it picks.
-pub fn trouble_section(seeds: u64) -> Section {
-    let started = Instant::now();
-    let options = SweepOptions {
-        seeds: 1..seeds + 1,
-        profile: None,
-        time_max: None,
-        jobs: std::thread::available_parallelism().map_or(1, usize::from),
-        shard: Shard::WHOLE,
-        twice_every: 20,
-        failures_max: FAILURES_MAX,
-    };
-    let total = usize::try_from(seeds).unwrap_or(usize::MAX);
-    let bar = progress::bar("trouble");
-    let swept = sweep(&options, &mut |swept| {
-        let done = usize::try_from(swept.seeds).unwrap_or(total);
-        progress::advance(&bar, done, total);
-    });
-    bar.finish_and_clear();
-    let state = match swept.failures.len() + swept.diverged.len() {
-        0 if swept.seeds == 0 => State::SetUpFailed,
-        0 => State::Passed,
-        _ => State::Failed,
-    };
-    Section {
-        title: "Networks in trouble".to_owned(),
-        state,
-        summary: format!(
-            "{} of {} seeds hold every invariant, {} of them ran twice; {} rare states were met",
-            swept.seeds - swept.failures.len() as u64,
-            swept.seeds,
-            swept.twice,
-            swept.probes.len(),
-        ),
-        score: None,
-        share: None,
-        seconds: started.elapsed().as_secs_f64(),
-        columns: ["seeds", "all", "per seed"].map(str::to_owned).into(),
-        rows: trouble_rows(&swept),
-        tests: vec![Test {
-            id: format!("seeds 1 to {seeds}"),
-            group: "trouble".to_owned(),
-            state,
-        }],
-        findings: trouble_findings(&swept),
-    }
-}
-
-/// Failures after which nobody needs more.
-const FAILURES_MAX: usize = 20;
-
-fn trouble_rows(swept: &Swept) -> Vec<Row> {
-    let counts = [
-        ("events", swept.events),
-        ("messages replicated", swept.messages),
-        ("faults", swept.faults),
-        ("nodes started again", swept.restarts),
-        ("simulated seconds", swept.simulated_s as u64),
-    ];
-    let rows = counts.into_iter().map(|(name, sum)| Row {
-        state: match sum {
-            0 => State::Skipped,
-            _ => State::Passed,
-        },
-        cells: vec![
-            name.to_owned(),
-            sum.to_string(),
-            (sum / swept.seeds.max(1)).to_string(),
-        ],
-    });
-    rows.collect()
-}
-
-fn trouble_findings(swept: &Swept) -> Vec<Finding> {
-    let repeat = |seed: u64| format!("grove-sim run --engine fast --seed {seed}");
-    let failed = swept.failures.iter().map(|failure| Finding {
-        id: format!("seed {}", failure.seed),
-        state: State::Failed,
-        what: format!("{} does not hold", failure.finding.invariant),
-        evidence: vec![failure.finding.difference.clone()],
-        repeat: repeat(failure.seed),
-    });
-    let diverged = swept.diverged.iter().map(|seed| Finding {
-        id: format!("seed {seed}"),
-        state: State::Failed,
-        what: "two runs differ".to_owned(),
-        evidence: Vec::new(),
-        repeat: repeat(*seed),
-    });
-    failed.chain(diverged).collect()
 }
 
 /// Simulates `seeds` networks, each in a process of its own.

@@ -24,12 +24,9 @@ const WHOLE: Terms = Terms {
 
 #[derive(Debug, Args)]
 pub(super) struct Whole {
-    /// Networks to simulate with all of HTTP, framing and SQLite.
-    #[arg(long, default_value_t = 10)]
+    /// Networks to simulate.
+    #[arg(long, default_value_t = 50)]
     seeds: u64,
-    /// Networks to simulate on the fast engine, with every kind of trouble.
-    #[arg(long, default_value_t = 1_000)]
-    fast_seeds: u64,
     /// Folder for the report in all its forms.
     #[arg(long, value_name = "DIR", default_value = "target/grove-report")]
     report: PathBuf,
@@ -61,7 +58,6 @@ pub(super) fn run(args: &Whole, own: Files<'_>) -> Ended {
             let evidence = args.report.join("evidence");
             node::live_section(&suite, url, &options, Some(&evidence))
         }),
-        check::trouble_section(args.fast_seeds),
         check::simulation_section(args.seeds),
     ];
     report.seconds = started.elapsed().as_secs_f64();
