@@ -482,6 +482,38 @@ async fn values_that_multiply_are_refused() {
     );
 }
 
+/// The same over WebSockets, which read their messages by a way of their own.
+#[tokio::test]
+async fn values_that_multiply_are_refused_over_sockets() {
+    let mut limits = Limits::default();
+    limits.json_values_max = 1000;
+    let node = TestNode::with(limits).await;
+    let values = format!("[{}0]", "0,".repeat(2000));
+    let call = |params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":7,"method":"panda_getStatus","params":{params}}}"#)
+    };
+    let mut socket = Socket::open(node.address).await;
+
+    socket.send(TEXT, call(&values).as_bytes()).await;
+    let refused = socket.json().await;
+    socket.send(TEXT, call("null").as_bytes()).await;
+    let answered = socket.json().await;
+
+    let posted = node.post("/", call(&values)).await;
+    let posted: Value = serde_json::from_str(posted.body()).unwrap();
+    assert_eq!(
+        refused["error"]["code"], posted["error"]["code"],
+        "{refused}"
+    );
+    assert!(answered["result"].is_object(), "{answered}");
+
+    let protocol = Some("graphql-transport-ws");
+    let mut socket = Socket::open_at(node.address, "/graphql", protocol).await;
+    let init = format!(r#"{{"type":"connection_init","payload":{{"x":{values}}}}}"#);
+    socket.send(TEXT, init.as_bytes()).await;
+    assert_eq!(socket.close_code().await, Some(1009));
+}
+
 #[tokio::test]
 async fn closing_a_socket_frees_its_place() {
     let mut limits = Limits::default();

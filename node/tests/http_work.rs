@@ -6,7 +6,7 @@ mod http_support;
 
 use grove_core::author::{NextArgs, forge};
 use grove_core::session::PeerId;
-use grove_core::types::{LogId, SchemaId};
+use grove_core::types::{DocumentViewId, LogId, PlainValue, SchemaId};
 use grove_core::wire::cbor::Encoder;
 use grove_node::api::{self, ApiError, Asked, Extent};
 use grove_node::budget::Budget;
@@ -227,6 +227,58 @@ enum Question {
     },
 }
 
+/// Earlier views of a large document are read within the bytes that one question may have read, however many of them
+/// a list names.
+#[tokio::test]
+async fn earlier_views_count_towards_the_bytes_of_a_question() {
+    let node_with = |size_max: u64| {
+        let mut settings = EngineSettings::new(PeerId([0; 32]));
+        settings.limits.questions.size_max = size_max;
+        let store = SqliteStore::in_memory().unwrap();
+        InlineNode::new(store, settings).unwrap().1
+    };
+    for (size_max, fits) in [(1 << 20, false), (64 << 20, true)] {
+        let served = TestNode::over(node_with(size_max)).await;
+        let author = Author::new(1);
+        let venue = author.schema(&served, "venue", &[("name", "str")]).await;
+        let kind = format!("pinned_relation_list({venue})");
+        let tour = author.schema(&served, "tour", &[("venues", &kind)]).await;
+        let first = author
+            .create(&served, &venue, vec![("name", str("first"))])
+            .await;
+        let mut views = vec![DocumentViewId::from(first)];
+        for number in 0..40 {
+            let name = str(&number.to_string().repeat(20_000));
+            let update = author
+                .update(&served, &venue, first, vec![("name", name)])
+                .await;
+            views.push(update.into());
+        }
+        let listed = PlainValue::ViewIds(views.clone());
+        author
+            .create(&served, &tour, vec![("venues", listed)])
+            .await;
+
+        let query = format!(
+            "{{ all_{tour} {{ documents {{ fields {{ venues(first: 100) {{ documents {{ meta {{ viewId }} \
+             }} }} }} }} }} }}"
+        );
+        let answer = served.graphql(&query, Value::Null).await;
+
+        if fits {
+            let shown = &answer["data"][format!("all_{tour}")]["documents"][0]["fields"]["venues"];
+            assert_eq!(
+                shown["documents"].as_array().unwrap().len(),
+                views.len(),
+                "{answer}"
+            );
+        } else {
+            let code = &answer["errors"][0]["extensions"]["code"];
+            assert_eq!(code, "budget_exceeded", "{answer}");
+        }
+    }
+}
+
 fn question() -> impl Strategy<Value = Question> {
     let orders = select(vec![
         "DOCUMENT_ID",
@@ -290,7 +342,7 @@ async fn filled(texts: &[usize]) -> (Node, SchemaId) {
         .schema(&served, "venue", &[("name", "str"), ("seats", "int")])
         .await;
     let documents = texts.iter().enumerate().map(|(number, len)| {
-        let seats = grove_core::types::PlainValue::Int(number as i64);
+        let seats = PlainValue::Int(number as i64);
         vec![("name", str(&"ab".repeat(*len))), ("seats", seats)]
     });
     author.create_many(&served, &schema, documents).await;

@@ -2,14 +2,16 @@
 //!
 //! When all places are taken, somebody gives way: of those who hold more than the newcomer would, the one that holds
 //! most, reckoned first by network, then by page, then by socket. Where nobody holds more, a WebSocket that does
-//! nothing gives way, the one that has been silent for longest.
+//! nothing gives way, the one that has been silent for longest. How many each has is kept up rather than counted:
+//! a crowd asks for places again and again when there are none.
 //!
 //! Always true:
 //! - However many places one client takes, another one finds a place for as long as it holds fewer.
 //! - Who gives way is told so like at the end of the node, and may come again.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,7 +36,7 @@ pub(super) struct Streams {
 }
 
 /// What there are places for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Subscription,
     GraphSocket,
@@ -45,13 +47,19 @@ enum Kind {
 struct Held {
     next: u64,
     places: BTreeMap<u64, Taken>,
+    /// How many places of a kind are held by all that agree in their first parts, by these. None is empty.
+    groups: BTreeMap<(Kind, Vec<String>), Arc<AtomicUsize>>,
 }
+
+/// The groups that a holder belongs to: its network's, its page's and its socket's.
+type Groups<G> = [G; Asking::DEPTH];
 
 /// A place that somebody has.
 #[derive(Debug)]
 struct Taken {
     kind: Kind,
     asking: Asking,
+    groups: Groups<Arc<AtomicUsize>>,
     heard: Instant,
     revoked: Arc<Notify>,
 }
@@ -95,7 +103,7 @@ impl Streams {
         let mut held = lock(&self.held);
         if held.of(kind).count() >= places_max {
             let victim = held.who_gives_way(kind, &asking).ok_or(ApiError::Busy)?;
-            if let Some(taken) = held.places.remove(&victim) {
+            if let Some(taken) = held.remove(victim) {
                 taken.revoked.notify_one();
             }
         }
@@ -103,6 +111,7 @@ impl Streams {
         let (number, revoked) = (held.next, Arc::new(Notify::new()));
         let taken = Taken {
             kind,
+            groups: held.join(kind, &asking),
             asking,
             heard: Instant::now(),
             revoked: Arc::clone(&revoked),
@@ -133,25 +142,38 @@ impl Held {
         places.filter(move |(_, taken)| taken.kind == kind)
     }
 
-    /// Whose place goes to the newcomer.
-    fn who_gives_way(&self, kind: Kind, newcomer: &Asking) -> Option<u64> {
-        // How many places are held by all that agree with a holder in its first parts.
-        let mut shares: BTreeMap<Vec<String>, usize> = BTreeMap::new();
-        for (_, taken) in self.of(kind) {
-            for depth in 1..=Asking::DEPTH {
-                *shares.entry(taken.asking.path(depth)).or_default() += 1;
+    /// Counts a holder in.
+    fn join(&mut self, kind: Kind, asking: &Asking) -> Groups<Arc<AtomicUsize>> {
+        std::array::from_fn(|at| {
+            let group = self.groups.entry((kind, asking.path(at + 1))).or_default();
+            group.fetch_add(1, Ordering::Relaxed);
+            Arc::clone(group)
+        })
+    }
+
+    /// Takes a place away from who has it.
+    fn remove(&mut self, number: u64) -> Option<Taken> {
+        let taken = self.places.remove(&number)?;
+        for (at, group) in taken.groups.iter().enumerate() {
+            if group.fetch_sub(1, Ordering::Relaxed) == 1 {
+                self.groups.remove(&(taken.kind, taken.asking.path(at + 1)));
             }
         }
-        let share = |asking: &Asking, depth| {
-            let share = shares.get(&asking.path(depth));
-            share.copied().unwrap_or_default()
-        };
+        Some(taken)
+    }
+
+    /// Whose place goes to the newcomer.
+    fn who_gives_way(&self, kind: Kind, newcomer: &Asking) -> Option<u64> {
+        let own: Groups<_> =
+            std::array::from_fn(|at| self.groups.get(&(kind, newcomer.path(at + 1))));
+        let share = |group: &Arc<AtomicUsize>| group.load(Ordering::Relaxed);
         let greedy = self.of(kind).filter_map(|(number, taken)| {
-            let differs = |depth: &usize| taken.asking.path(*depth) != newcomer.path(*depth);
-            let depth = (1..=Asking::DEPTH).find(differs)?;
-            let excess = share(&taken.asking, depth).checked_sub(share(newcomer, depth) + 2)?;
-            let shares = [1, 2, 3].map(|depth| share(&taken.asking, depth));
-            Some(((Reverse(depth), excess, shares), *number))
+            let is_own =
+                |at: &usize| own[*at].is_some_and(|own| Arc::ptr_eq(own, &taken.groups[*at]));
+            let at = (0..Asking::DEPTH).find(|at| !is_own(at))?;
+            let excess = share(&taken.groups[at]).checked_sub(own[at].map_or(0, share) + 2)?;
+            let shares = taken.groups.each_ref().map(share);
+            Some(((Reverse(at), excess, shares), *number))
         });
         let greediest = greedy.max().map(|(_, number)| number);
         greediest.or_else(|| self.most_silent(kind))
@@ -159,13 +181,17 @@ impl Held {
 
     /// The WebSocket that has done nothing for longest.
     fn most_silent(&self, kind: Kind) -> Option<u64> {
-        let follows = |number: u64| {
-            let mut subscriptions = self.of(Kind::Subscription);
-            subscriptions.any(|(_, taken)| taken.asking.socket() == Some(number))
-        };
-        let sockets = self.of(kind).filter(|_| kind != Kind::Subscription);
-        let silent = sockets
-            .filter(|(number, taken)| taken.heard.elapsed() >= SILENT_MIN && !follows(**number));
+        if kind == Kind::Subscription {
+            return None;
+        }
+        let subscriptions = self.of(Kind::Subscription);
+        let follow: BTreeSet<u64> = subscriptions
+            .filter_map(|(_, taken)| taken.asking.socket())
+            .collect();
+        let now = Instant::now();
+        let silent = self.of(kind).filter(|(number, taken)| {
+            now.saturating_duration_since(taken.heard) >= SILENT_MIN && !follow.contains(number)
+        });
         silent
             .min_by_key(|(_, taken)| taken.heard)
             .map(|(number, _)| *number)
@@ -202,7 +228,7 @@ impl SubscriptionPlace {
 
 impl Drop for SubscriptionPlace {
     fn drop(&mut self) {
-        lock(&self.held).places.remove(&self.number);
+        lock(&self.held).remove(self.number);
     }
 }
 
@@ -260,9 +286,13 @@ mod tests {
         }
         assert_eq!(revoked, 4);
         assert!(take(&streams, &modest).await.is_err(), "it holds as many");
+        // Two clients, of each of which a network, no page and no socket is known.
+        assert_eq!(lock(&streams.held).groups.len(), 6);
         for place in &mut few {
             assert!(!is_revoked(place).await);
         }
+        drop((many, few));
+        assert!(lock(&streams.held).groups.is_empty(), "nobody is counted");
     }
 
     #[tokio::test]

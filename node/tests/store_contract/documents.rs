@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use grove_core::types::{DocumentViewId, FieldType, Schema, SchemaId, SystemSchema, Value};
+use grove_node::budget::Budget;
 use grove_node::store::query::{Condition, Order, OrderBy, PagePosition, SortKey, Standing, Test};
 use grove_node::store::{
     DocumentQuery, DocumentRow, Read, SchemaOrigin, SchemaRow, Store, StoreError,
@@ -476,4 +477,36 @@ pub(crate) fn a_place_somebody_made_up_breaks_nothing<B: Backend>() {
             assert!(list_ids(&store, &query).len() <= 2);
         }
     }
+}
+
+/// Whatever a database does by itself, what it hands over is counted.
+pub(crate) fn what_is_handed_over_ends_with_its_budget<B: Backend>() {
+    let place = B::place();
+    let mut store = B::open(&place);
+    let ids: Vec<_> = (0..50)
+        .map(|number| document(&number.to_string()))
+        .collect();
+    put_wide(&mut store, &ids);
+    for id in &ids {
+        let mut values = plain_values();
+        values[8] = Value::Str("x".repeat(8 << 10));
+        let row = wide_document(*id, values);
+        transact(&mut store, |store| store.put_document(&row).unwrap());
+    }
+    let reader = B::reader(&store);
+    let ask = |budget: &Budget| {
+        reader.set_budget(budget.clone());
+        let listed = reader.list(&schema_id("wide"), &everything());
+        let found = reader.documents(&ids);
+        reader.set_budget(Budget::unlimited());
+        (listed.map(|rows| rows.len()), found.map(|rows| rows.len()))
+    };
+
+    let free = Budget::unlimited();
+    assert_eq!(ask(&free), (Ok(50), Ok(50)));
+    assert!(free.spent() >= 2 * 50 * 8, "{}", free.spent());
+    let (listed, found) = ask(&Budget::new(100));
+    assert_eq!(listed, Err(StoreError::BudgetExceeded));
+    assert_eq!(found, Err(StoreError::BudgetExceeded));
+    assert_eq!(ask(&Budget::new(free.spent() + 50)), (Ok(50), Ok(50)));
 }

@@ -62,6 +62,7 @@ macro_rules! contract {
             schemas_come_back_with_where_they_are_from
             a_schema_that_goes_hides_its_documents
             pages_never_skip_or_repeat
+            what_is_handed_over_ends_with_its_budget
         });
 
         claims!($backend, logs {

@@ -15,6 +15,7 @@ mod write;
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::meter::Meter;
 use super::{SharedStore, StoreError, Upkeep};
 use state::State;
 
@@ -63,6 +64,7 @@ impl MemoryDisk {
 #[derive(Debug)]
 pub struct Memory<S> {
     source: S,
+    meter: Meter,
 }
 
 /// The store that writes.
@@ -175,7 +177,10 @@ impl MemoryStore {
             state: disk.read(),
             in_transaction: false,
         };
-        Self { source }
+        Self {
+            source,
+            meter: Meter::default(),
+        }
     }
 
     /// Where this store commits to.
@@ -203,6 +208,7 @@ impl Clone for MemoryStore {
                 state: Arc::clone(&self.source.state),
                 in_transaction: self.source.in_transaction,
             },
+            meter: Meter::default(),
         }
     }
 }
@@ -221,6 +227,9 @@ impl SharedStore for MemoryStore {
         let disk = self.source.disk.clone();
         let held = RefCell::default();
         let source = Snapshots { disk, held };
-        Ok(Memory { source })
+        Ok(Memory {
+            source,
+            meter: Meter::default(),
+        })
     }
 }

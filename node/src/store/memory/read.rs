@@ -15,16 +15,35 @@ use grove_core::wire::{Heights, SchemaSet, Tips};
 
 use super::state::{State, TreeId};
 use super::{Memory, Source};
+use crate::budget::Budget;
 use crate::store::border;
 use crate::store::outside::Extent;
 use crate::store::query::{Condition, DocumentQuery, OrderBy, PagePosition, Standing};
+use crate::store::rows::fields_size;
 use crate::store::trees::PreferredTips;
 use crate::store::{
     Change, Counts, DocumentRow, EntryRow, ForkRow, OperationRow, PlacedEntry, Read, SchemaRow,
     StoreError, Take, ToldRow, TreeRow, Usage,
 };
 
+impl<S: Source> Memory<S> {
+    /// A document that is handed over, once what that costs was taken.
+    fn measured(&self, row: DocumentRow) -> Result<DocumentRow, StoreError> {
+        self.meter
+            .spend_bytes(row.fields.as_ref().map_or(0, fields_size))?;
+        Ok(row)
+    }
+}
+
 impl<S: Source> Read for Memory<S> {
+    fn spend(&self, units: u64) -> Result<(), StoreError> {
+        self.meter.spend(units)
+    }
+
+    fn set_budget(&self, budget: Budget) {
+        self.meter.set(budget);
+    }
+
     fn tree_of_tip(
         &self,
         public_key: PublicKey,
@@ -169,7 +188,16 @@ impl<S: Source> Read for Memory<S> {
         let trees = documents
             .into_iter()
             .flat_map(|document| state.trees_of_document(document));
-        let found = state.entry_rows(positions(&state, trees))?;
+        let mut positions = positions(&state, trees);
+        positions.sort_unstable();
+        let rows = positions.into_iter().map(|at| {
+            self.meter.spend(1)?;
+            let row = state.entry_row(at)?;
+            let payload = row.payload.as_ref().map_or(0, Vec::len);
+            self.meter.spend_bytes(row.entry.len() + payload)?;
+            Ok(row)
+        });
+        let found: Vec<_> = rows.collect::<Result<_, StoreError>>()?;
         border::expect_accepted_order(&found);
         Ok(found)
     }
@@ -181,8 +209,9 @@ impl<S: Source> Read for Memory<S> {
         let state = self.state();
         let mut found = BTreeMap::new();
         for id in ids {
+            self.meter.spend(1)?;
             if let Some(row) = state.shown(*id) {
-                found.insert(*id, state.document_row(row, Extent::Whole)?);
+                found.insert(*id, self.measured(state.document_row(row, Extent::Whole)?)?);
             }
         }
         Ok(found)
@@ -383,6 +412,7 @@ impl<S: Source> Read for Memory<S> {
     ) -> Result<(), StoreError> {
         let state = self.state();
         let mut found = state.admitted(schema_id, query)?;
+        self.meter.spend(found.len() as u64)?;
         let order = &query.order;
         found.retain(|(place, _)| {
             let behind = |after: &PagePosition| order.compare(after, place).is_lt();
@@ -396,7 +426,7 @@ impl<S: Source> Read for Memory<S> {
         for (_, id) in found.into_iter().take(query.limit as usize) {
             let row = state.documents.get(&id);
             let row = row.ok_or(StoreError::Corrupt("document"))?;
-            if !take(state.document_row(row, Extent::of(query.outline))?) {
+            if !take(self.measured(state.document_row(row, Extent::of(query.outline))?)?) {
                 break;
             }
         }
@@ -414,7 +444,8 @@ impl<S: Source> Read for Memory<S> {
         let ids: BTreeSet<_> = ids.iter().collect();
         for row in ids.into_iter().filter_map(|id| state.documents.get(id)) {
             let is_wanted = row.schema_id == *schema_id && !row.is_deleted();
-            if is_wanted && !take(state.document_row(row, Extent::of(outline))?) {
+            self.meter.spend(1)?;
+            if is_wanted && !take(self.measured(state.document_row(row, Extent::of(outline))?)?) {
                 break;
             }
         }
@@ -429,7 +460,9 @@ impl<S: Source> Read for Memory<S> {
     }
 
     fn count(&self, schema_id: &SchemaId, query: &DocumentQuery) -> Result<u64, StoreError> {
-        Ok(self.state().admitted(schema_id, query)?.len() as u64)
+        let count = self.state().admitted(schema_id, query)?.len() as u64;
+        self.meter.spend(count)?;
+        Ok(count)
     }
 
     fn schema_rows(
