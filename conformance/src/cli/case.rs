@@ -96,6 +96,7 @@ fn ask_node(args: &OneCase, http: &str, suite: &Suite) -> Ended {
         ruleset: args.ruleset,
         only: Some(args.id.clone()),
         hazardous: true,
+        transcripts: true,
         ..live::Options::new(args.seed)
     };
     let run = live::run(http, suite, &options, &|_, _| {})?;

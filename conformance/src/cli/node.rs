@@ -95,6 +95,7 @@ fn check(args: Checked, own: Files<'_>) -> Ended {
         profiles: args.profiles,
         only: args.only,
         hazardous: args.hazardous,
+        transcripts: false,
     };
     let evidence = args.evidence.as_deref();
     let (subject, sections) = match (&args.http, &args.manifest) {

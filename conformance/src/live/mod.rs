@@ -119,6 +119,8 @@ pub struct Options {
     pub only: Option<String>,
     /// Whether inputs may be sent that are known to harm deployed nodes.
     pub hazardous: bool,
+    /// Whether the conversation is kept of what ended well, too.
+    pub transcripts: bool,
 }
 
 impl Options {
@@ -130,6 +132,7 @@ impl Options {
             profiles: Vec::new(),
             only: None,
             hazardous: false,
+            transcripts: false,
         }
     }
 
@@ -224,7 +227,7 @@ pub fn run(
         stopped: None,
     };
     for (index, case) in cases.iter().enumerate() {
-        let record = run_case(&mut target, case);
+        let record = run_case(&mut target, case, options.transcripts);
         let doubtful = !matches!(
             record.outcome,
             LiveOutcome::Passed | LiveOutcome::Weak(_) | LiveOutcome::NotApplicable(_)
@@ -254,7 +257,7 @@ fn missing_profiles(cases: &mut Vec<Case<'_>>, asked: &[String], doors: &Doors) 
     missing
 }
 
-fn run_case(target: &mut NodeUnderTest, case: &Case<'_>) -> LiveRecord {
+fn run_case(target: &mut NodeUnderTest, case: &Case<'_>, keep: bool) -> LiveRecord {
     let started = Instant::now();
     target.begin(&case.id);
     let result = match target.doors.lacks(&case.needs) {
@@ -279,7 +282,11 @@ fn run_case(target: &mut NodeUnderTest, case: &Case<'_>) -> LiveRecord {
         title: case.title.clone(),
         requires: case.requires.clone(),
         ruling: case.ruling.clone(),
-        transcript: if quiet { Vec::new() } else { transcript },
+        transcript: if quiet && !keep {
+            Vec::new()
+        } else {
+            transcript
+        },
         outcome,
         millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     }
