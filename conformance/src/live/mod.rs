@@ -23,6 +23,7 @@ mod judge;
 pub mod lifecycle;
 pub mod manifest;
 mod profiles;
+mod shelf;
 mod under_test;
 
 use std::time::{Duration, Instant};

@@ -11,7 +11,7 @@ use super::api::{self, Answer};
 use super::author::Author;
 use super::doors::{Door, Doors, Need};
 use super::http::{Client, Exchange};
-use super::profiles::Shelf;
+use super::shelf::Shelf;
 use super::{Options, SHOW_TIME_MAX, SetUpError, Wrong};
 use crate::forge::{Hash, Item, operation};
 use crate::suite::Ruleset;

@@ -17,8 +17,6 @@ mod query;
 mod refusals;
 mod shelf;
 
-pub(crate) use shelf::Shelf;
-
 use serde_json::{Value, json};
 
 use super::Wrong;
