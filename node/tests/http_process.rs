@@ -132,7 +132,8 @@ fn an_ephemeral_node_leaves_nothing_behind_however_it_is_ended() {
 /// Where a daemon says that it keeps its data.
 fn data_of(daemon: &Daemon) -> PathBuf {
     let line = daemon.banner[1].trim().strip_prefix("data").unwrap().trim();
-    PathBuf::from(line.split(' ').next().unwrap())
+    // A path may hold spaces; what is said of it stands in brackets.
+    PathBuf::from(line.split(" (").next().unwrap())
 }
 
 /// `nohup grove-node &`: who started it goes, and the node stays.

@@ -68,7 +68,7 @@ fn put(store: &mut PostgresStore, who: u8, id: DocumentId, text: Option<&str>) {
         schema_id: schema().id().clone(),
         view_id: id.into(),
         owner: author(who),
-        edited: false,
+        edited: text.is_none(),
         fields: text.map(|text| {
             let field = (Value::Str(text.into()), id.into());
             [("text".to_owned(), field)].into()
@@ -178,7 +178,7 @@ fn writers_take_turns_and_hear_of_each_other() {
     assert_eq!(publish(&mut two, 2, 0, "three").1, 2);
     let parked = ParkedRow {
         hash: Hash::of(b"p"),
-        entry: vec![1],
+        entry: b"p".to_vec(),
         payload: vec![2],
     };
     two.park(&parked, &Need::Operation(id.into())).unwrap();
@@ -324,7 +324,7 @@ fn a_failed_transaction_is_never_committed() {
         seq_num: SeqNum::FIRST,
         hash,
         end_of_log: false,
-        entry: b"",
+        entry: b"1 0",
         payload: None,
         action: None,
         document: hash.into(),

@@ -134,6 +134,7 @@ fn a_dropped_piece_is_erased_even_after_a_crash() {
     store.begin().unwrap();
     store.drop_payloads(rows[0].id).unwrap();
     let gone = DocumentRow {
+        edited: true,
         fields: None,
         ..rows[0].clone()
     };
