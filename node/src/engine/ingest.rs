@@ -451,7 +451,7 @@ impl<S: Store> Engine<S> {
 
 /// What has to arrive before an entry refused with this error can be judged anew, if anything can
 /// help it.
-fn need_behind(error: &IngestError) -> Option<Need> {
+pub(super) fn need_behind(error: &IngestError) -> Option<Need> {
     let IngestError::Refused(error) = error else {
         return None;
     };

@@ -16,7 +16,7 @@ use grove_core::wire::{Heights, SchemaSet, Tips};
 use grove_core::{Reason, Refusal};
 
 use super::held::Held;
-use super::ingest::tolerate;
+use super::ingest::{need_behind, tolerate};
 use super::parking::Parking;
 use super::purge::Belongs;
 use super::received::Kind;
@@ -33,7 +33,7 @@ pub(super) struct PeerState {
     announce: bool,
     /// Entries it is to hear of by itself, once no session is open.
     pending: Positions,
-    /// Whether something it sent was dropped that may be wanted again.
+    /// Whether something it sent was dropped that may be wanted again, or came before what it follows.
     dropped: bool,
     /// When to ask it again.
     retry_at: Option<Instant>,
@@ -304,10 +304,15 @@ impl<S: Store> Engine<S> {
     ) -> Result<(), StoreError> {
         self.sender = Some(peer);
         let refused = match proof {
-            Ok(entry) => {
-                let refused = tolerate(self.take_skeleton(&entry, belongs, previous));
-                refused.map(|refused| refused.map(|reason| (Some(entry.hash()), reason)))
-            }
+            Ok(entry) => match self.take_skeleton(&entry, belongs, previous) {
+                // It came before what it follows, which the peer did not tell of yet: no reason to refuse it for good.
+                Err(error) if need_behind(&error).is_some() => {
+                    state_of(&mut self.peers, peer).dropped = true;
+                    Ok(None)
+                }
+                taken => tolerate(taken)
+                    .map(|refused| refused.map(|reason| (Some(entry.hash()), reason))),
+            },
             Err(reason) => Ok(Some((None, reason))),
         };
         self.sender = None;

@@ -37,6 +37,10 @@ impl<S: Store> Engine<S> {
         for (hash, position) in create.into_iter().chain(others) {
             self.held.add(&row.schema_id, hash, position);
         }
+        if entries.iter().any(|entry| entry.payload.is_none()) {
+            // What was doubted until now was kept from peers, also where it would have followed by itself.
+            self.mark_all_news();
+        }
         for entry in &entries {
             match operation_of(entry)? {
                 Some(operation) => self.leave_stub(entry.hash.into(), &operation)?,
